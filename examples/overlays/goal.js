@@ -18,7 +18,7 @@ let sum = options.start
 
 const draw = drawing((isRush) => {
   const part = options.goal > 0 ? Math.min(1, sum / options.goal) : 1
-  find('numbers').textContent = `${countOf(sum)} / ${countOf(options.goal)}`
+  find('numbers').textContent = `${sum.toLocaleString('en')} / ${countOf(options.goal)}`
   find('done').style.transform = `translateX(${part * 100 - 100}%)`
   find('goal').classList.toggle('rush', isRush)
   find('goal').classList.toggle('reached', part === 1)
