@@ -1,15 +1,12 @@
 //! Several rows of the table at once, such as `names+cut@412`: the place of a break is in thousandths of the show.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{LazyLock, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, fmt};
 
 use livetape_core::{
     error::{Code, Problem},
     retry::SplitMix,
 };
+use parking_lot::Mutex;
 
 use crate::{
     report::{PLAIN, quoted},
@@ -102,12 +99,11 @@ impl Combination {
     /// # Errors
     /// `bad_request` after too many combinations.
     pub fn case(&self) -> Result<&'static Case, Problem> {
-        static KNOWN: LazyLock<Mutex<BTreeMap<(&str, String), &'static Case>>> =
-            LazyLock::new(Mutex::default);
+        static KNOWN: Mutex<BTreeMap<(&str, String), &'static Case>> = Mutex::new(BTreeMap::new());
         if let [Part { row, place: None }] = self.parts[..] {
             return Ok(row);
         }
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = KNOWN.lock();
         let key = (self.suite.name(), self.to_string());
         if let Some(case) = known.get(&key) {
             return Ok(case);

@@ -13,6 +13,8 @@ use livetape_core::{terminal::printable, truth::STRINGS};
 use serde_json::{Value, json};
 
 use crate::library::Library;
+#[cfg(test)]
+pub(crate) use html::REMEDIES;
 pub use html::{About, html};
 
 /// Name of the case in which nothing is changed or broken, the first of each suite.

@@ -284,9 +284,11 @@ impl Tally {
     }
 
     fn add_guest(&mut self, guest: i64, diamonds: i64) {
-        let guests = &mut self.truth.guests;
-        let key = format_smolstr!("{guest}");
-        if guest != 0 && (guests.len() < USERS_MAX || guests.contains_key(&key)) {
+        if guest == 0 {
+            return;
+        }
+        let (guests, key) = (&mut self.truth.guests, format_smolstr!("{guest}"));
+        if guests.len() < USERS_MAX || guests.contains_key(&key) {
             let sum = guests.entry(key).or_default();
             *sum = sum.saturating_add(diamonds);
         }

@@ -100,7 +100,7 @@ pub(super) struct Kept {
 
 /// A way to fail: the same in two runs means that they have the same cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Way {
+struct Way {
     what: String,
     /// The text that is missing, or the exit code.
     is: Option<String>,
@@ -109,7 +109,7 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) fn of(failure: &Failure) -> Self {
+    fn of(failure: &Failure) -> Self {
         let is = match failure.what.as_str() {
             "output" => failure.expected.clone(),
             "exit" => failure.got.clone(),
@@ -125,7 +125,7 @@ impl Way {
         (&what, &is) == (&self.what, &self.is) && self.mistake.is_none_or(is_mistake)
     }
 
-    pub(super) fn is_among(&self, failures: &[Failure]) -> bool {
+    fn is_among(&self, failures: &[Failure]) -> bool {
         failures.iter().any(|failure| self.explains(failure))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct Mistake {
     /// Its code. Variants of a mistake have the same code.
     pub(super) name: &'static str,
-    /// The numbers that become wrong. `diamonds` includes those of users.
+    /// The numbers that become wrong; empty for all. `diamonds` includes those of users.
     pub(super) totals: &'static [&'static str],
     /// What the client does: the subject of a sentence.
     pub(super) doing: &'static str,
@@ -39,7 +39,7 @@ impl Mistake {
     /// Whether the mistake can make this number wrong.
     pub(super) fn is_about(&self, what: &str) -> bool {
         let total = what.split_once('.').map_or(what, |(total, _)| total);
-        self.totals.contains(&total)
+        self.totals.is_empty() || self.totals.contains(&total)
     }
 
     /// Whether nearly every show reveals it. Of mistakes that give the same number, those that need a certain
@@ -75,26 +75,8 @@ const SUMS: &[&str] = &[
     "subscribes",
 ];
 const TEXTS: &[&str] = &["last_chat", "empty_texts", "texts"];
-const ALL: &[&str] = &[
-    "events",
-    "chats",
-    "last_chat",
-    "empty_texts",
-    "texts",
-    "gifts",
-    "streaks",
-    "diamonds",
-    "likes",
-    "likes_total",
-    "follows",
-    "shares",
-    "joins",
-    "subscribes",
-    "viewers",
-    "gifters",
-    "top_gifter",
-    "top_gifter_name",
-];
+/// Every number.
+const ALL: &[&str] = &[];
 
 const fn mistake(
     name: &'static str,

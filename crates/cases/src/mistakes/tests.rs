@@ -14,6 +14,7 @@ use livetape_core::{
 use super::*;
 use crate::{
     change::{Change, change, counted, counted_with_repeats, events_of, truth_of},
+    report::REMEDIES,
     table::FEED,
 };
 
@@ -116,10 +117,20 @@ fn a_mistake_is_shown_by_its_case() {
         let show = Show::new(&events, &[], &[]);
         let truth = show.truth();
         let is_sure = |total: &&&str| !BY_CHANCE.contains(total) && !NONE_IN_DEMO.contains(total);
-        for total in mistake.totals.iter().filter(is_sure) {
+        let all = truth.totals().map(|(name, _)| name);
+        let totals = if mistake.totals.is_empty() { &all[..] } else { mistake.totals };
+        for total in totals.iter().filter(is_sure) {
             let name = Name::parse(total).unwrap();
             assert_ne!(show.value(mistake, &name), name.value(&truth), "{}: {total}", mistake.name);
         }
+    }
+}
+
+#[test]
+fn remedies_are_of_mistakes() {
+    let codes = || TABLE.iter().map(|mistake| mistake.name).chain([REPEATED]);
+    for start in REMEDIES.iter().flat_map(|(of, _)| *of) {
+        assert!(codes().any(|code| code.starts_with(start)), "{start}");
     }
 }
 

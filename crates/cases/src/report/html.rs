@@ -94,7 +94,7 @@ const OTHER_KINDS: [&str; 5] = ["page", "connection", "exit", "result", "output"
 const OTHERS_MAX: usize = 5;
 
 /// What corrects mistakes, for the feed and for a room; their codes begin so.
-const REMEDIES: [(&[&str], [&str; 2]); 5] = [
+pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 5] = [
     (
         &[
             "sum_of_repeat_count",
