@@ -81,7 +81,8 @@ export async function overlays({ browser, livetape, pictures }) {
     await page.getByLabel('Preview with').selectOption('the current feed')
     // The pictures of this recording are in its events.
     await until('the picture of a viewer', () => shown.locator('img.avatar').first().evaluate((picture) => picture.complete && picture.naturalWidth > 0).catch(() => false))
-    // A test is sent to all clients.
+    // A test is sent to all clients. The show stands still: its next pass would start the leaderboard over, without this gift.
+    await ask(url, '/replay/pause', { method: 'POST' })
     await page.getByRole('button', { name: 'Gift', exact: true }).click()
     await page.getByText('Sent.', { exact: true }).waitFor()
     await page.getByRole('button', { name: 'Copy OBS link' }).click()
