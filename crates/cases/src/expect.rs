@@ -26,6 +26,8 @@ const TEXTS: [&str; 2] = [TOP_GIFTER_NAME, STRINGS[2]];
 const UNORDERED: [&str; 3] = [TEXTS[0], TEXTS[1], "texts"];
 /// What programs print for a text that is not there.
 const ABSENT: [&str; 5] = ["", "undefined", "null", "None", "nil"];
+/// What is said of a command without output.
+pub const PRINTED_NOTHING: &str = "printed nothing; print totals as they change, and flush each line";
 /// Prefixes of the names of users' diamonds, and of those that guests received.
 const OF_USER: &str = "diamonds.";
 const OF_GUEST: &str = "received.";
@@ -369,8 +371,7 @@ pub fn compare<'a>(right: impl Into<Right<'a>>, output: &Output, result: &[Said]
     let mut printed =
         found.into_iter().filter_map(|(expectation, found)| expectation.compare(right, found)).peekable();
     if output.bytes() == 0 && printed.peek().is_some() {
-        let message = "printed nothing; print totals as they change, and flush each line";
-        return vec![Failure::new("output", message)];
+        return vec![Failure::new("output", PRINTED_NOTHING)];
     }
     let wrote = result.iter().filter_map(|said| {
         let value = quoted_word(&said.name, &clean(&said.value));

@@ -80,12 +80,15 @@ impl Suite {
     }
 
     /// # Errors
-    /// `bad_request`; the hint suggests the nearest case.
+    /// `bad_request`; the hint names the suite that has it, or the nearest case.
     pub fn find(self, name: &str) -> Result<&'static Case, Problem> {
         self.cases().find(|case| case.name == name).ok_or_else(|| {
             let names = Vec::from_iter(self.cases().map(|case| case.name));
-            Problem::new(Code::BadRequest, format_args!("unknown case {}", quoted(name)))
-                .hint(nearest::hint(name, &names))
+            let hint = CASES.iter().find(|case| case.name == name).map_or_else(
+                || nearest::hint(name, &names),
+                |case| format!("`--suite {}` has this case", case.suite.name()),
+            );
+            Problem::new(Code::BadRequest, format_args!("unknown case {}", quoted(name))).hint(hint)
         })
     }
 }

@@ -205,8 +205,8 @@ fn the_smallest_recording_still_fails() {
 fn bad_input_is_one_clear_line() {
     for (args, code, said) in [
         (&["--suite", "rooms", "--", "true"][..], 2, "use feed or room"),
-        (&["--suite", "room", "--case", "cut", "--", "true"], 2, "unknown case \"cut\""),
-        (&["--case", "reset", "--", "true"], 2, "unknown case \"reset\""),
+        (&["--suite", "room", "--case", "cut", "--", "true"], 2, "`--suite feed` has this case"),
+        (&["--case", "reset", "--", "true"], 2, "`--suite room` has this case"),
         (&["--suite", "feed", "--mock-proxy", "--", "true"], 2, "--mock-proxy needs --suite room"),
         (&["--suite", "room", "--tikfinity", "--", "true"], 2, "--tikfinity needs --suite feed"),
         (&["--suite", "room", "--clients", "2", "--", "true"], 2, "--clients needs --suite feed"),

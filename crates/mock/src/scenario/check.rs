@@ -8,7 +8,7 @@ use livetape_core::{
     ws_frame::REASON_BYTES_MAX,
 };
 
-use super::{Change, Endpoint, Fault, FaultKind, Network, Repeat, Scenario, Start, State, User, table::Name};
+use super::{Change, Endpoint, Fault, FaultKind, Network, Repeat, Scenario, Start, State, User};
 
 /// The TOML table with the mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +85,14 @@ fn is_short(message: &str) -> bool {
 }
 
 fn check_fault(fault: &Fault) -> Result<(), String> {
-    let name = Name::of(&fault.kind);
+    let name = fault.kind.name();
+    let word =
+        |at: Endpoint| serde_json::to_value(at).map_or_else(|_| format!("{at:?}"), |word| word.to_string());
     if fault.at.is_empty() {
         return Err("`at` is empty: the fault never happens".into());
     }
     if let Some(at) = fault.at.iter().find(|at| !fits(&fault.kind, **at)) {
-        return Err(format!("{name:?} cannot happen at {at:?}"));
+        return Err(format!("\"{name}\" cannot happen at {}", word(*at)));
     }
     if matches!(fault.repeat, Repeat::Times(0) | Repeat::Attempt(0)) {
         return Err("`attempt` and `times` must be at least 1: this fault never happens".into());
@@ -98,8 +100,8 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
     let starts_now = fault.at != [Endpoint::Socket] || fault.kind.is_answer();
     if starts_now && fault.start != Start::Now {
         return Err(format!(
-            "{name:?} at {:?} happens before the room's clock starts: remove `after_…`",
-            fault.at[0]
+            "\"{name}\" at {} happens before the room's clock starts: remove `after_…`",
+            word(fault.at[0])
         ));
     }
     use FaultKind as K;

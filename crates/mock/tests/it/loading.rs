@@ -51,12 +51,15 @@ fn contradictory_faults_are_rejected() {
     let fault = |rest: &str| format!("# ä\n[[fault]]\nat = \"socket\"\n{rest}");
     let wrong =
         |rest: &str, message: &str| assert_wrong(&fault(rest), &format!("line 2, column 1: {message}"));
-    wrong("kind = \"empty\"", "Empty cannot happen at Socket");
+    wrong("kind = \"empty\"", "\"empty\" cannot happen at \"socket\"");
     wrong("kind = \"drop\"\nattempt = 1\ntimes = 1", "set either `attempt` or `times`");
     wrong("kind = \"drop\"\nafter_ms = 1\nafter_frames = 1", "set only one of `after_ms`, `after_frames`");
     wrong("kind = \"drop\"\ncode = 1000", "`code` does not apply to Drop");
     wrong("kind = \"close\"\ncode = 99", "`code` must be a number from 1000 to 4999");
-    wrong("kind = \"refuse\"\nafter_ms = 5", "Refuse at Socket happens before the room's clock starts");
+    wrong(
+        "kind = \"refuse\"\nafter_ms = 5",
+        "\"refuse\" at \"socket\" happens before the room's clock starts",
+    );
     wrong("kind = \"drop\"\ntimes = 0", "`attempt` and `times` must be at least 1");
     let two = "[[fault]]\nat = \"sign\"\nkind = \"empty\"\n[[fault]]\nat = \"sign\"\nkind = \"stub\"\n";
     assert_wrong(two, "line 4, column 1: this fault never happens: fault 1 comes first and never ends");
@@ -243,7 +246,7 @@ async fn invalid_scenarios_built_in_rust_are_rejected_too() {
     let problem = MockTikTok::in_memory(with_demo(scenario)).unwrap_err();
     assert_eq!(
         (problem.code.name(), problem.message.as_str()),
-        ("bad_request", "Empty cannot happen at Socket")
+        ("bad_request", "\"empty\" cannot happen at \"socket\"")
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use livetape_cases::report::Failure;
+use livetape_cases::{expect::PRINTED_NOTHING, report::Failure};
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "page.json";
@@ -71,10 +71,22 @@ impl Findings {
                 ),
                 ..Failure::new("page", &format!("has nothing that matches `{selector}`"))
             }));
-            failures.extend(judged);
+            failures.extend(judged.into_iter().map(shown));
         }
         failures
     }
+}
+
+/// Says of a page what was said of a command.
+fn shown(failure: Failure) -> Failure {
+    let message = match failure.message.strip_prefix("printed ") {
+        _ if failure.message == PRINTED_NOTHING => {
+            "showed no text; totals must appear as they change".to_owned()
+        }
+        Some(what) => format!("showed {what}"),
+        None => failure.message.replacen("did not print ", "did not show ", 1),
+    };
+    Failure { message, ..failure }
 }
 
 #[cfg(test)]
@@ -92,7 +104,7 @@ mod tests {
         assert_eq!(added.count(), 3);
         assert_eq!(
             whats(findings, false),
-            ["threw 0", "threw 1", "threw 2", "has nothing that matches `#x`", "printed 1, right is 2"]
+            ["threw 0", "threw 1", "threw 2", "has nothing that matches `#x`", "showed 1, right is 2"]
         );
         let mut left = Findings { unmatched: vec!["#x".to_owned()], ..Findings::default() };
         left.end("went to another page".to_owned(), "");
