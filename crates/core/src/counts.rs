@@ -5,9 +5,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{dedup::Duplicate, event::KINDS, recording::Loss, wire::FaultKind};
+use super::{
+    dedup::Duplicate,
+    event::KINDS,
+    recording::Loss,
+    wire::{self, FaultKind},
+};
 
-/// Maximum number of methods counted by name. Messages of further methods count as [`OTHER_METHODS`].
+/// Maximum number of methods counted by name. Messages of further methods count as [`OTHER_METHODS`], except
+/// those of TikTok's app.
 pub const METHODS_MAX: usize = 512;
 /// Name for methods beyond [`METHODS_MAX`], because a sender can invent any number of them.
 pub const OTHER_METHODS: &str = "(others)";
@@ -46,8 +52,24 @@ impl Counts {
             *count += 1;
             return;
         }
-        let name = if self.unknown_methods.len() < METHODS_MAX { method } else { OTHER_METHODS };
+        let is_named = self.unknown_methods.len() < METHODS_MAX || wire::app_method(method).is_some();
+        let name = if is_named { method } else { OTHER_METHODS };
         *self.unknown_methods.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Returns the messages without a schema by names that no sender can invent: those of TikTok's app, and
+    /// [`OTHER_METHODS`] for all others, first and also if it is 0.
+    #[must_use]
+    pub fn unknown_by_app_method(&self) -> Vec<(&'static str, u64)> {
+        let (mut others, mut named) = (0, vec![]);
+        for (method, count) in &self.unknown_methods {
+            match wire::app_method(method) {
+                Some(name) => named.push((name, *count)),
+                None => others += count,
+            }
+        }
+        named.insert(0, (OTHER_METHODS, others));
+        named
     }
 
     /// Returns the number of faults that lost data. Repaired texts do not count, because they only lose their

@@ -32,7 +32,7 @@ use smol_str::SmolStr;
 
 pub use batch::{Batch, BatchInfo, EntriesLeft, Message, read_batch, unzip_batch, write_batch};
 pub use fields::{Field, Kind, Schema};
-pub use kinds::{Known, Reading, is_known, known_methods, millis, read_in_batch, read_message};
+pub use kinds::{Known, Reading, app_method, is_known, known_methods, millis, read_in_batch, read_message};
 pub use push::{Push, read_push, without_gzip, write_push};
 pub use raw::{RawField, RawFields, RawValue, write_bytes, write_number};
 pub use unzip::{BODY_TOO_LONG, Unzipper, gzip_length, unzip, unzip_body, zip};

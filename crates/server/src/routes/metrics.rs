@@ -114,9 +114,11 @@ pub(crate) mod export {
             "kind",
             &counts.faults,
         );
-        // Senders control the method names, so the metric has no label for them; `/status` lists them.
-        let unknown = counts.unknown_methods.values().sum();
-        sheet.counter("livetape_unknown_methods_total", "Messages with an unknown method.", None, unknown);
+        for (method, count) in counts.unknown_by_app_method() {
+            // Senders can invent names, so only those of TikTok's app are labels; `/status` lists all.
+            let (name, help) = ("livetape_unknown_methods_total", "Messages without a schema, by method.");
+            sheet.counter(name, help, Some(("method", method)), count);
+        }
         sheet.counter(
             "livetape_records_missing_total",
             "Records missing in the recording.",

@@ -471,6 +471,7 @@ async fn activity_is_counted() {
     rig.driver().update_status(|status| {
         status.counts.duplicates.insert("gift_final", 3);
         status.counts.count_unknown("WebcastMadeUp\"\n{}");
+        status.counts.count_unknown("WebcastKaraokeReqMessage");
     });
     let webhook = Arc::<livetape_feed::control::WebhookCounts>::default();
     webhook.delivered.store(7, Ordering::Relaxed);
@@ -494,7 +495,8 @@ async fn activity_is_counted() {
     for (line, expected) in [
         ("livetape_events_total{type=\"chat\"}", 7.0),
         ("livetape_duplicates_total{reason=\"gift_final\"}", 3.0),
-        ("livetape_unknown_methods_total", 1.0),
+        ("livetape_unknown_methods_total{method=\"(others)\"}", 1.0),
+        ("livetape_unknown_methods_total{method=\"WebcastKaraokeReqMessage\"}", 1.0),
         ("livetape_source_state{state=\"connected\"}", 1.0),
         ("livetape_source_state{state=\"idle\"}", 0.0),
         ("livetape_reconnects_total", 4.0),

@@ -6,6 +6,7 @@ mod chat;
 mod common;
 mod gift;
 mod goals;
+mod names;
 mod notices;
 mod room;
 mod table;
@@ -13,6 +14,7 @@ mod viewers;
 
 use std::{error::Error, slice};
 
+pub use names::app_method;
 use prost::DecodeError;
 
 use super::{EntriesLeft, Fault, FaultKind, MESSAGE_BYTES_MAX, Message, merge::merge, used as webcast};
