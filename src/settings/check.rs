@@ -9,10 +9,11 @@ use livetape_core::{
     offset::check_range,
     token::is_plain,
 };
+use livetape_engine::source::live::{Broken, Group, Requests};
 
 use super::{
     Limits, Settings,
-    table::{Cluster, Replay, Webhook},
+    table::{Cluster, Replay, Request, Webhook},
     value::Address,
 };
 
@@ -63,6 +64,9 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
         bad("live.lookups_per_minute is 0: no user could be looked up", "choose a larger value");
     }
     limit_problems(limits, &mut bad);
+    for Broken { key, message, hint } in settings.request.requests().err().into_iter().flatten() {
+        bad(&format!("live.request.{key}: {message}"), &hint);
+    }
     problems
 }
 
@@ -73,6 +77,28 @@ pub const TOKEN_HINT: &str =
 #[must_use]
 pub fn is_token(token: &str) -> bool {
     token.len() >= BEARER_BYTES_MIN && is_plain(token)
+}
+
+impl Request {
+    /// Returns what requests contain.
+    ///
+    /// # Errors
+    /// Returns every setting that breaks the protocol.
+    pub fn requests(&self) -> Result<Requests, Vec<Broken>> {
+        let changes = [
+            (Group::Hosts, &self.hosts),
+            (Group::Paths, &self.paths),
+            (Group::Headers, &self.headers),
+            (Group::SocketHeaders, &self.socket_headers),
+            (Group::Lookup, &self.lookup),
+            (Group::RoomInfo, &self.room_info),
+            (Group::Socket, &self.socket),
+            (Group::Signed, &self.signed),
+            (Group::SignFetch, &self.sign_fetch),
+            (Group::SignConnect, &self.sign_connect),
+        ];
+        Requests::new(self.user_agent.as_deref(), &changes)
+    }
 }
 
 fn webhook_problems(webhook: &Webhook, bad: &mut impl FnMut(&str, &str)) {

@@ -92,6 +92,20 @@ impl<'a> Cell<'a> {
                 let items: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
                 Some(items?.join(","))
             }
+            (Form::Table, DeValue::Table(entries)) => {
+                // Cannot fail.
+                let mut query = reqwest::Url::parse("x:/").ok()?;
+                for (name, value) in entries.iter() {
+                    let value = match value.get_ref() {
+                        DeValue::String(text) => text.to_string(),
+                        DeValue::Integer(number) => number.as_str().to_owned(),
+                        DeValue::Boolean(switch) => switch.to_string(),
+                        _ => return None,
+                    };
+                    query.query_pairs_mut().append_pair(name.get_ref(), &value);
+                }
+                Some(query.query().unwrap_or_default().to_owned())
+            }
             (Form::Path, DeValue::String(path)) if path.is_empty() => Some(String::new()),
             (Form::Path, DeValue::String(path)) => folder.join(path.as_ref()).to_str().map(str::to_owned),
             _ => None,
@@ -130,15 +144,23 @@ pub(super) fn apply(
             settings.tokens = read_tokens(&value, &mut faults);
             continue;
         }
-        let keys: Vec<&'static Key> = KEYS.iter().filter(|key| key.section == section.name).collect();
-        let Some(inside) = value.entries().filter(|_| !keys.is_empty()) else {
-            faults.push(no_section(&section, !keys.is_empty(), value.entries().is_some()));
-            continue;
-        };
-        for (name, value) in inside {
-            match set(settings, &keys, &name, &value, folder) {
-                Ok(key) => note(key),
-                Err(fault) => faults.push(fault),
+        let mut open = vec![(section.name.to_owned(), section, value)];
+        while let Some((path, section, value)) = open.pop() {
+            let keys: Vec<&'static Key> = KEYS.iter().filter(|key| key.section == path).collect();
+            let Some(inside) = value.entries().filter(|_| !keys.is_empty()) else {
+                faults.push(no_section(&path, &section, !keys.is_empty(), value.entries().is_some()));
+                continue;
+            };
+            for (name, value) in inside {
+                let path = format!("{path}.{}", name.name);
+                if SECTIONS.iter().any(|(known, _)| *known == path) {
+                    open.push((path, name, value));
+                    continue;
+                }
+                match set(settings, &keys, &name, &value, folder) {
+                    Ok(key) => note(key),
+                    Err(fault) => faults.push(fault),
+                }
             }
         }
     }
@@ -146,10 +168,10 @@ pub(super) fn apply(
     faults
 }
 
-fn no_section(section: &Name<'_>, is_known: bool, is_table: bool) -> Fault {
+fn no_section(path: &str, section: &Name<'_>, is_known: bool, is_table: bool) -> Fault {
     if is_known {
-        let message = format!("`{}` is a section, not a value", section.name);
-        return Fault { at: section.at, message, hint: format!("write [{}]", section.name) };
+        let message = format!("`{path}` is a section, not a value");
+        return Fault { at: section.at, message, hint: format!("write [{path}]") };
     }
     // A known key may have been written outside of its section.
     if let Some(key) = KEYS.iter().find(|key| key.name() == section.name && !is_table) {

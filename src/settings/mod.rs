@@ -24,8 +24,8 @@ use livetape_core::error::{Code, Problem};
 use livetape_engine::recorder::FOLDER;
 pub use show::{documentation, example, show};
 pub use table::{
-    Cluster, Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Tikfinity,
-    Watch,
+    Cluster, Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, Request, SECTIONS, Server, Settings,
+    Tikfinity, Watch,
 };
 pub use value::{Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, SignForm, Token};
 

@@ -2,7 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{Key, Origin, Resolved, SECTIONS, table::KEYS, value::quoted};
+use livetape_engine::source::live::{Group, Requests};
+
+use super::{
+    Key, Origin, Resolved, SECTIONS,
+    table::KEYS,
+    value::{quoted, table},
+};
 
 /// Column at which `config show` prints the origin of a value.
 const ORIGIN_COLUMN: usize = 40;
@@ -47,10 +53,16 @@ fn keys(section: &str) -> impl Iterator<Item = &'static Key> {
 
 /// Returns the default, or an example for keys without one.
 fn sample(key: &Key) -> String {
+    if let Some(group) =
+        Group::ALL.iter().find(|group| key.path() == format!("live.request.{}", group.name()))
+    {
+        return table(group.defaults().iter().copied());
+    }
     if let Some(value) = key.default_text() {
         return value;
     }
     match key.path().as_str() {
+        "live.request.user_agent" => return quoted(Requests::default().user_agent()),
         "server.port" => "3000",
         "cluster.nats" => "\"nats://127.0.0.1:4222\"",
         "cluster.creds" => "\"livetape.creds\"",

@@ -6,7 +6,10 @@
 use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 use livetape_core::{host::HostPort, pace::Speed, retry, secret::Secret};
-use livetape_engine::recorder::{Rotate, SYNC_EVERY, Sync};
+use livetape_engine::{
+    recorder::{Rotate, SYNC_EVERY, Sync},
+    source::live::Pairs,
+};
 
 use super::value::{
     Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, SignForm, Token, Value,
@@ -42,11 +45,11 @@ macro_rules! settings {
         }
 
         /// Sections, each with its description.
-        pub const SECTIONS: &[(&str, &str)] = &[$((stringify!($section), concat!($($about),*)),)*];
+        pub const SECTIONS: &[(&str, &str)] = &[$((name_of(stringify!($section)), concat!($($about),*)),)*];
 
         /// Every key, in the order of sections.
         pub const KEYS: &[Key] = &[$($(Key {
-            section: stringify!($section),
+            section: name_of(stringify!($section)),
             raw_name: stringify!($key),
             docs: &[$($doc),*],
             flag: $flag,
@@ -57,6 +60,14 @@ macro_rules! settings {
             get: |settings| settings.$section.$key.show(),
         },)*)*];
     };
+}
+
+/// Returns the name of a section in the file: that of its field, unless it is part of another section.
+const fn name_of(section: &'static str) -> &'static str {
+    match section.as_bytes() {
+        b"request" => "live.request",
+        _ => section,
+    }
 }
 
 const fn secs(secs: u64) -> Duration {
@@ -246,6 +257,34 @@ settings! {
         ///
         /// --sync applies.
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
+    }
+
+    /// Requests to TikTok and sign servers, for the day on which TikTok wants others.
+    ///
+    /// Values replace defaults of the same name, or are added; an empty one removes the default.
+    request: Request {
+        /// Send this user agent, with which the parameters that repeat it agree
+        user_agent: Option<String> = None, "", "LIVETAPE_REQUEST_USER_AGENT";
+        /// Send requests to these hosts, unless --upstream or --sign-url is set
+        hosts: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_HOSTS";
+        /// Request these paths
+        paths: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_PATHS";
+        /// Headers of look-ups and of the request for a cookie
+        headers: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_HEADERS";
+        /// Headers that open a WebSocket
+        socket_headers: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_SOCKET_HEADERS";
+        /// Parameters of look-ups
+        lookup: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_LOOKUP";
+        /// Parameters of the request for an age limit
+        room_info: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_ROOM_INFO";
+        /// Parameters of a WebSocket
+        socket: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_SOCKET";
+        /// Parameters at the end of a signed WebSocket
+        signed: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_SIGNED";
+        /// Parameters for a sign server, with --sign-form fetch
+        sign_fetch: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_SIGN_FETCH";
+        /// Parameters for a sign server, with --sign-form connect
+        sign_connect: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_SIGN_CONNECT";
     }
 
     /// Replays of recordings.

@@ -18,7 +18,10 @@ use livetape_core::{
     secret::Secret,
     size,
 };
-use livetape_engine::recorder::{Rotate, Sync};
+use livetape_engine::{
+    recorder::{Rotate, Sync},
+    source::live::Pairs,
+};
 
 /// Type of a value in TOML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub enum Form {
     /// `true` or `false`.
     Switch,
     List,
+    /// Names with values.
+    Table,
     /// A string. In a settings file, relative paths are resolved against the folder of the file.
     Path,
 }
@@ -43,6 +48,7 @@ impl Form {
             Self::NumberOrText => "a number or a string",
             Self::Switch => "true or false",
             Self::List => "a list of strings",
+            Self::Table => "a table of strings",
             Self::Path => "a path, as a string",
         }
     }
@@ -176,6 +182,32 @@ impl Value for Vec<String> {
         let items: Vec<_> = self.iter().map(|item| quoted(item)).collect();
         Some(format!("[{}]", items.join(", ")))
     }
+}
+
+impl Value for Pairs {
+    const FORM: Form = Form::Table;
+
+    /// Parses the form of a query: `a=1&b=x%20y`.
+    fn read(text: &str) -> Result<Self, String> {
+        let mut url = reqwest::Url::parse("x:/").map_err(|error| error.to_string())?;
+        url.set_query(Some(text));
+        Ok(Self(url.query_pairs().map(|(name, value)| (name.into(), value.into())).collect()))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(table(self.masked()))
+    }
+}
+
+/// Returns names and values as a TOML table in one line.
+pub(super) fn table<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let is_bare = |name: &str| name.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));
+    let pair = |(name, value): (&str, &str)| {
+        let name = if is_bare(name) { name.to_owned() } else { quoted(name) };
+        format!("{name} = {}", quoted(value))
+    };
+    let pairs: Vec<_> = pairs.map(pair).collect();
+    if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
 }
 
 impl Value for Vec<HostPort> {

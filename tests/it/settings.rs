@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use livetape::settings::{self, Form, KEYS, Key, Origin, Resolved, Settings, Sources};
 use livetape_core::pace::Speed;
+use livetape_engine::source::live;
 
 fn key(path: &str) -> &'static Key {
     KEYS.iter().find(|key| key.path() == path).unwrap_or_else(|| panic!("no key {path}"))
@@ -127,6 +128,27 @@ name = "zz"
 }
 
 #[test]
+fn what_requests_contain_can_be_changed() {
+    let file = "[live]\nstay = true\n[live.request]\nuser_agent = \"Mozilla/5.0 (Macintosh) Chrome/150\"\n\
+                hosts.socket = \"webcast-ws.us.tiktok.com\"\n[live.request.socket]\nversion_code = 290000\n\
+                ws_direct = \"\"\nmsToken = \"hunter2\"\n";
+    let env = [("LIVETAPE_REQUEST_LOOKUP", "region=DE&tz=Europe%2FBerlin")];
+    let resolved = resolve(file, &env, &[]).unwrap();
+    let live::Pairs(socket) = &resolved.settings.request.socket;
+    assert!(socket.contains(&("version_code".to_owned(), "290000".to_owned())), "{socket:?}");
+    let live::Pairs(lookup) = &resolved.settings.request.lookup;
+    assert_eq!(lookup[1], ("tz".to_owned(), "Europe/Berlin".to_owned()));
+    assert_eq!(resolved.origin(key("live.request.hosts")), Origin::File);
+    let shown = settings::show(&resolved);
+    assert!(shown.contains("[live.request]\nuser_agent = \"Mozilla/5.0 (Macintosh)"), "{shown}");
+    assert!(shown.contains("msToken = \"***\"") && !shown.contains("hunter2"), "{shown}");
+    assert!(resolved.settings.request.requests().is_ok());
+    let told = ["[live]\nrequest = 1", "[live.request]\nsocket = 1\nsokcet = 1", "[live.reqest]\nsocket = 1"];
+    let told = told.map(|file| resolve(file, &[], &[]).unwrap_err().join("\n"));
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
 fn contradictory_settings_are_reported() {
     let told = [
         "[server]\ntls_cert = \"c.pem\"",
@@ -141,6 +163,9 @@ fn contradictory_settings_are_reported() {
         "[replay]\nstart = 5\nend = 5\nidle_limit = 0",
         "[tikfinity]\nenabled = true\nlisten = \"0.0.0.0:21213\"",
         "[webhook]\nurl = \"ftp://127.0.0.1/\"\ntypes = [\"gift\", \"gfit\"]",
+        "[live.request]\nuser_agent = \"curl\"\nhosts = { sokcet = \"a.example\", www = \"http://x\" }",
+        "[live.request.socket]\nroom_id = \"\"\naid = \"\"\nbrowser_version = \"5.0 (X11)\"",
+        "[live.request.headers]\nCookie = \"sessionid=hunter2\"",
     ];
     let told: Vec<_> = told.iter().flat_map(|file| resolve(file, &[], &[]).unwrap_err()).collect();
     insta::assert_snapshot!(told.join("\n"));

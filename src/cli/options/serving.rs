@@ -217,8 +217,8 @@ struct Network {
 impl Post for Network {
     async fn post(&self, body: Bytes, signature: Option<String>) -> Result<Response, String> {
         let agent = concat!("livetape/", env!("CARGO_PKG_VERSION")).to_owned();
-        let headers = [("content-type", "application/json".to_owned()), ("user-agent", agent)];
-        let signature = signature.map(|signature| ("x-livetape-signature", signature));
+        let headers = [("content-type".into(), "application/json".to_owned()), ("user-agent".into(), agent)];
+        let signature = signature.map(|signature| ("x-livetape-signature".into(), signature));
         let request =
             Request { url: self.url.clone(), headers: headers.into_iter().chain(signature).collect() };
         let answer = self.transport.post(&request, body).await.map_err(|error| error.why)?;

@@ -1,5 +1,7 @@
 //! Options of rooms and replays, from the settings. All serving commands share them.
 
+use std::sync::Arc;
+
 use livetape_core::{
     error::{Code, Problem},
     pace::Speed,
@@ -29,7 +31,7 @@ pub(crate) fn options(settings: &Settings, user: &str) -> ChannelOptions {
         play: play(settings),
         on_end: tell,
         wait_clients: settings.server.wait_clients.unwrap_or_default(),
-        ..ChannelOptions::new(live_options(&settings.live, user, settings.server.seed))
+        ..ChannelOptions::new(live_options(settings, user, settings.server.seed))
     }
 }
 
@@ -61,7 +63,8 @@ fn tell(summary: &Summary) {
     }
 }
 
-pub(crate) fn live_options(settings: &settings::Live, user: &str, seed: Option<u64>) -> live::LiveOptions {
+pub(crate) fn live_options(settings: &Settings, user: &str, seed: Option<u64>) -> live::LiveOptions {
+    let Settings { live: settings, request, .. } = settings;
     let url = |address: &Option<settings::Address>| address.as_ref().map(|address| address.0.clone());
     live::LiveOptions {
         upstream: url(&settings.upstream),
@@ -78,6 +81,8 @@ pub(crate) fn live_options(settings: &settings::Live, user: &str, seed: Option<u
         lookups_per_minute: settings.lookups_per_minute,
         wait_live: settings.wait_live.then_some(live::WAIT_LIVE_MIN),
         seed: seed.unwrap_or_else(random),
+        // Checked with the other settings.
+        requests: Arc::new(request.requests().unwrap_or_default()),
         ..live::LiveOptions::new(user)
     }
 }
@@ -119,6 +124,10 @@ mod tests {
             | "replay.precise"
             | "replay.exit_when_done" => "true",
             "replay.speed" => "4",
+            "live.request.user_agent" => "Mozilla/5.0 (Macintosh)",
+            "live.request.hosts" => "www=tiktok.example",
+            "live.request.paths" => "lookup=/another",
+            path if path.starts_with("live.request.") => "another=1",
             "replay.start" | "replay.end" | "replay.idle_limit" => "9s",
             _ => "another",
         }
@@ -129,8 +138,9 @@ mod tests {
         let ChannelOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } = options;
         let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
         let urls = (&live.upstream, &live.sign_url, &live.proxy, live.lookups_per_minute);
+        let is_changed = *live.requests != live::Requests::default();
         format!(
-            "{live:?} {urls:?} {secrets:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source}"
+            "{live:?} {urls:?} {secrets:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source} {is_changed}"
         )
     }
 
@@ -147,8 +157,9 @@ mod tests {
             settings::resolve(&Sources { file: None, env: &env, flags: &[] }).unwrap().settings
         };
         let unset = shown(&options(&of_env("", ""), "ann"));
-        let is_of_sources =
-            |key: &&Key| matches!(key.section, "live" | "replay") || key.path() == "server.wait_clients";
+        let is_of_sources = |key: &&Key| {
+            matches!(key.section, "live" | "live.request" | "replay") || key.path() == "server.wait_clients"
+        };
         for key in KEYS.iter().filter(is_of_sources) {
             let set = shown(&options(&of_env(key.env, another(key)), "ann"));
             assert_eq!(set == unset, OF_COMMANDS.contains(&key.path().as_str()), "{}", key.path());

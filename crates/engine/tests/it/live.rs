@@ -9,7 +9,9 @@ use livetape_core::{
     recording::{Item, What, records::http::Role},
     wire::{self, Batch, BatchInfo, Push, client, compose},
 };
-use livetape_engine::source::live::{FRAME_BYTES_MAX, Live, LiveOptions, Outcome, SignForm, Url, check};
+use livetape_engine::source::live::{
+    FRAME_BYTES_MAX, Group, Live, LiveOptions, Outcome, Pairs, Requests, SignForm, Url, check,
+};
 use livetape_io::clock;
 
 use crate::support::scripted::{Act, Reply, Seen, Server, ok, status};
@@ -232,6 +234,31 @@ async fn no_secret_is_in_any_item() {
     let yielded = format!("{items:?} {outcome:?} {refused:?} {signing:?}");
     assert!(!yielded.contains("planted"), "{yielded}");
     assert!(yielded.contains("The key *** is invalid"), "{yielded}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_contain_what_settings_changed() {
+    let pair = |name: &str, value: &str| Pairs(vec![(name.to_owned(), value.to_owned())]);
+    let changes = [
+        (Group::Paths, &pair("lookup", "/new/room")),
+        (Group::Paths, &pair("socket", "/new/socket")),
+        (Group::Headers, &pair("x-new", "1")),
+        (Group::Lookup, &pair("region", "DE")),
+        (Group::Socket, &pair("did_rule", "")),
+    ];
+    let requests = Requests::new(Some("Mozilla/5.0 (Macintosh) Chrome/150"), &changes).unwrap().into();
+    let socket = Reply::Socket(vec![ended(1), Act::Hang]);
+    let server =
+        Server::new([("/new/room", vec![room(2)]), ("/", vec![cookie()]), ("/new/socket", vec![socket])]);
+    let (items, outcome) = run(&server, LiveOptions { requests, ..options() }).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    let seen = format!("{:?}", server.seen());
+    for part in ["region=DE", "x-new: 1", "user-agent: Mozilla/5.0 (Macintosh) Chrome/150"] {
+        assert!(seen.contains(part), "{part}: {seen}");
+    }
+    let lines = text(&items);
+    assert!(lines.contains("browser_platform=MacIntel") && !lines.contains("did_rule"), "{lines}");
+    assert!(lines.contains("browser_version=5.0%20%28Macintosh%29%20Chrome%2F150"), "{lines}");
 }
 
 #[tokio::test(start_paused = true)]

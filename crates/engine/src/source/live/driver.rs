@@ -249,7 +249,12 @@ impl Driver {
             None => sign::get_cookie(&mut self.upstream).await?,
         };
         self.cookie = Some(cookie.clone());
-        let url = sign::direct_url(&self.upstream.origins.socket, room_id, &mut self.random);
+        let url = sign::direct_url(
+            &self.options.requests,
+            &self.upstream.origins.socket,
+            room_id,
+            &mut self.random,
+        );
         Ok(SocketTarget { url, cookie, room_id, signed: None })
     }
 

@@ -6,7 +6,7 @@
 //! and PyPI TikTokLive; the tests contain literal responses. Only `room/info` reveals whether a room is
 //! age-restricted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use livetape_core::{
     error::{Code, Problem},
@@ -19,8 +19,9 @@ use serde_json::Value;
 
 use super::{
     LiveOptions, SharedTransport,
-    transport::{HttpResponse, Request},
-    upstream::{Failure, NOT_FOUND, OFFLINE, Upstream, browser_headers},
+    request::Group,
+    transport::HttpResponse,
+    upstream::{Failure, NOT_FOUND, OFFLINE, Upstream},
     url,
 };
 
@@ -97,21 +98,21 @@ pub(super) async fn look_up(upstream: &mut Upstream, user: &str, cookie: &str) -
 /// Fails only on an explicit age restriction: without a login, room info often fails for other reasons.
 async fn check_age(upstream: &mut Upstream, room_id: i64, cookie: &str) -> Result<(), Failure> {
     let room_id = room_id.to_string();
-    let pairs =
-        [("aid", "1988"), ("app_name", "tiktok_web"), ("device_platform", "web_pc"), ("room_id", &room_id)];
-    let url = url::with_query(&url::with_path(&upstream.origins.webcast, "/webcast/room/info/"), pairs);
-    let request = Request { url, headers: browser_headers(cookie) };
+    let requests = Arc::clone(&upstream.requests);
+    let pairs = requests.query(Group::RoomInfo, &[("{room}", &room_id)]);
+    let url = url::with_query(&requests.url(&upstream.origins.webcast, "room_info", &[]), pairs);
+    let request = requests.get(url, cookie);
     let Ok(answer) = upstream.get(Role::RoomInfo, &request, true).await else { return Ok(()) };
     let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if json["status_code"].as_i64() == Some(AGE_RESTRICTED) { Err(age_restricted()) } else { Ok(()) }
 }
 
 async fn find(upstream: &mut Upstream, user: &str, cookie: &str) -> Result<FoundRoom, Failure> {
-    let first = match ask(upstream, api_live(&upstream.origins.www, user), cookie, read_api_live).await {
+    let first = match ask(upstream, api_live(upstream, user), cookie, read_api_live).await {
         Err(failure) if matches!(failure.code, Code::Blocked | Code::ConnectionLost) => failure,
         decided => return decided,
     };
-    let page = url::with_path(&upstream.origins.www, &format!("/@{}/live", url::segment(user)));
+    let page = upstream.requests.url(&upstream.origins.www, "page", &[("{user}", user)]);
     match ask(upstream, page, cookie, read_page).await {
         // The fallback also failed, so report the first failure.
         Err(second) if matches!(second.code, Code::Blocked | Code::ConnectionLost) => Err(first),
@@ -125,25 +126,15 @@ async fn ask(
     cookie: &str,
     read: fn(&HttpResponse, Duration) -> Result<FoundRoom, Failure>,
 ) -> Result<FoundRoom, Failure> {
-    let request = Request { url, headers: browser_headers(cookie) };
+    let request = upstream.requests.get(url, cookie);
     let answer = upstream.get(Role::Lookup, &request, true).await?;
     read(&answer, upstream.wall())
 }
 
-fn api_live(www: &str, user: &str) -> String {
-    let pairs = [
-        ("aid", "1988"),
-        ("app_name", "tiktok_web"),
-        ("device_platform", "web_pc"),
-        ("app_language", "en"),
-        ("browser_language", "en-US"),
-        ("region", "US"),
-        ("user_is_login", "false"),
-        ("uniqueId", user),
-        ("sourceType", "54"),
-        ("staleTime", "600000"),
-    ];
-    url::with_query(&url::with_path(www, "/api-live/user/room/"), pairs)
+fn api_live(upstream: &Upstream, user: &str) -> String {
+    let Upstream { requests, origins, .. } = upstream;
+    let pairs = requests.query(Group::Lookup, &[("{user}", user)]);
+    url::with_query(&requests.url(&origins.www, "lookup", &[]), pairs)
 }
 
 /// Maps HTTP statuses to failures.

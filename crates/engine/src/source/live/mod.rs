@@ -9,12 +9,13 @@
 
 mod driver;
 mod lookup;
+mod request;
 mod sign;
 mod transport;
 mod upstream;
 mod url;
 
-use std::{fmt, mem::size_of, time::Duration};
+use std::{fmt, mem::size_of, sync::Arc, time::Duration};
 
 use livetape_core::{
     error::{Code, Problem},
@@ -36,6 +37,7 @@ use url::is_loopback;
 
 pub use livetape_core::secret::Secret;
 pub use lookup::{Check, check};
+pub use request::{Broken, Group, Pairs, Requests};
 #[cfg(feature = "live")]
 pub use reqwest::Url;
 #[cfg(feature = "live")]
@@ -219,6 +221,8 @@ pub struct LiveOptions {
     pub turn: Option<Instant>,
     /// Maximum time for the close handshake. Without an answer, the connection is dropped.
     pub close_timeout: Duration,
+    /// What requests contain.
+    pub requests: Arc<Requests>,
 }
 
 /// A URL. Cannot exist without the feature `live`, because nothing opens connections then.
@@ -276,6 +280,7 @@ impl LiveOptions {
             limit: Limit::default(),
             turn: None,
             close_timeout: CLOSE_TIMEOUT,
+            requests: Arc::default(),
         }
     }
 
@@ -350,11 +355,12 @@ impl Origins {
     fn new(options: &LiveOptions) -> Self {
         let text = |url: &Url| url.as_str().split('#').next().unwrap_or_default().to_owned();
         let upstream = options.upstream.as_ref().map(text);
-        let or = |known: &str| upstream.clone().unwrap_or_else(|| known.to_owned());
-        let socket = or("https://webcast-ws.tiktok.com").replacen("http", "ws", 1);
-        let sign = options.sign_url.as_ref().map_or_else(|| or("https://api.eulerstream.com"), text);
-        let webcast = or("https://webcast.tiktok.com");
-        Self { www: or("https://www.tiktok.com"), webcast, socket, sign }
+        let or = |host: &str| {
+            upstream.clone().unwrap_or_else(|| format!("https://{}", options.requests.host(host)))
+        };
+        let socket = or("socket").replacen("http", "ws", 1);
+        let sign = options.sign_url.as_ref().map_or_else(|| or("sign"), text);
+        Self { www: or("www"), webcast: or("webcast"), socket, sign }
     }
 }
 

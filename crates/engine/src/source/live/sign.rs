@@ -14,8 +14,9 @@ use serde_json::Value;
 
 use super::{
     LiveOptions, SignForm,
+    request::{Group, Requests},
     transport::{HttpResponse, Request},
-    upstream::{Failure, RATE_LIMITED, USER_AGENT, Upstream, browser_headers},
+    upstream::{Failure, RATE_LIMITED, Upstream},
     url,
 };
 
@@ -56,40 +57,30 @@ pub(super) async fn sign(
     let (info, cookie) = read(&answer, upstream.wall())?;
     upstream.redact.hide(&cookie);
     let room_id = answer.header("x-room-id").and_then(|id| id.parse().ok()).unwrap_or(room_id);
-    Ok(Signed { socket_url: socket_url(&info, room_id, random), cookie, room_id, request, answer })
+    Ok(Signed {
+        socket_url: socket_url(&options.requests, &info, room_id, random),
+        cookie,
+        room_id,
+        request,
+        answer,
+    })
 }
 
 fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {
-    let room = room_id.to_string();
-    let url = match options.sign_form {
-        SignForm::Fetch => url::with_query(
-            &url::with_path(origin, "/webcast/fetch"),
-            [
-                ("client", "livetape"),
-                ("room_id", &room),
-                ("user_agent", USER_AGENT),
-                ("platform", "web"),
-                ("client_enter", "true"),
-            ],
-        ),
-        SignForm::Connect => url::with_query(
-            &url::with_path(origin, &format!("/webcast/rooms/{room}/connect")),
-            [
-                ("client", "livetape"),
-                ("cursor", ""),
-                ("user_agent", USER_AGENT),
-                ("client_enter", "true"),
-                ("platform", "web"),
-            ],
-        ),
+    let (requests, room) = (&options.requests, room_id.to_string());
+    let values = [("{room}", room.as_str())];
+    let (path, group) = match options.sign_form {
+        SignForm::Fetch => ("sign_fetch", Group::SignFetch),
+        SignForm::Connect => ("sign_connect", Group::SignConnect),
     };
+    let url = url::with_query(&requests.url(origin, path, &values), requests.query(group, &values));
     let mut headers = vec![
-        ("user-agent", concat!("livetape/", env!("CARGO_PKG_VERSION")).to_owned()),
-        ("accept", "application/protobuf,application/json".to_owned()),
-        ("accept-encoding", "gzip".to_owned()),
+        ("user-agent".into(), concat!("livetape/", env!("CARGO_PKG_VERSION")).to_owned()),
+        ("accept".into(), "application/protobuf,application/json".to_owned()),
+        ("accept-encoding".into(), "gzip".to_owned()),
     ];
     if let Some(key) = &options.sign_key {
-        headers.push(("x-api-key", key.reveal().to_owned()));
+        headers.push(("x-api-key".into(), key.reveal().to_owned()));
     }
     Request { url, headers }
 }
@@ -148,21 +139,22 @@ fn explanation(body: &Bytes) -> String {
 
 /// Builds the URL as npm tiktok-live-connector does: the server's parameters take precedence, and the version
 /// appears a second time.
-fn socket_url(info: &BatchInfo, room_id: i64, random: &mut SplitMix) -> String {
-    let (room_id, last_rtt) = (room_id.to_string(), last_rtt(random));
-    let ours = parameters(&room_id, &last_rtt, "0").into_iter();
+fn socket_url(requests: &Requests, info: &BatchInfo, room_id: i64, random: &mut SplitMix) -> String {
+    let ours = parameters(requests, room_id, random, "0");
+    let ours = ours.iter().map(|(name, value)| (*name, value.as_str()));
     let resume = [("cursor", info.cursor.as_str()), ("internal_ext", info.internal_ext.as_str())];
     let theirs: Vec<_> =
         info.route_params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let is_theirs = |name: &str| theirs.iter().any(|(known, _)| *known == name);
     let kept = ours.chain(resume).filter(|(name, value)| !value.is_empty() && !is_theirs(name));
     let theirs = theirs.iter().copied().filter(|(_, value)| !value.is_empty());
-    url::with_query(&info.push_server, kept.chain(theirs).chain([("version_code", "270000")]))
+    let url = url::with_query(&info.push_server, kept.chain(theirs));
+    url::with_query(&url, requests.query(Group::Signed, &[]))
 }
 
 /// Requests the cookie: `ttwid=…`.
 pub(super) async fn get_cookie(upstream: &mut Upstream) -> Result<String, Failure> {
-    let request = Request { url: url::with_path(&upstream.origins.www, "/"), headers: browser_headers("") };
+    let request = upstream.requests.get(url::with_path(&upstream.origins.www, "/"), "");
     let mut due = upstream.now();
     for _ in 0..COOKIE_TRIES {
         tokio::time::sleep_until(upstream.at(due)).await;
@@ -186,48 +178,19 @@ fn ttwid(answer: &HttpResponse) -> Option<String> {
     pairs.find(|pair| pair.strip_prefix("ttwid=").is_some_and(|value| !value.is_empty())).map(str::to_owned)
 }
 
-pub(super) fn direct_url(origin: &str, room_id: i64, random: &mut SplitMix) -> String {
-    let base = url::with_path(origin, "/webcast/im/ws_proxy/ws_reuse_supplement/");
-    let (room_id, last_rtt) = (room_id.to_string(), last_rtt(random));
-    url::with_query(&base, parameters(&room_id, &last_rtt, "1"))
+pub(super) fn direct_url(requests: &Requests, origin: &str, room_id: i64, random: &mut SplitMix) -> String {
+    url::with_query(&requests.url(origin, "socket", &[]), parameters(requests, room_id, random, "1"))
 }
 
-/// Parameters that every client sends, in the order that working clients use.
-pub(super) fn parameters<'a>(
-    room_id: &'a str,
-    last_rtt: &'a str,
-    ws_direct: &'a str,
-) -> [(&'a str, &'a str); 28] {
-    [
-        ("version_code", "180800"),
-        ("device_platform", "web"),
-        ("cookie_enabled", "true"),
-        ("screen_width", "1920"),
-        ("screen_height", "1080"),
-        ("browser_language", "en-US"),
-        ("browser_platform", "Linux x86_64"),
-        ("browser_name", "Mozilla"),
-        ("browser_version", "5.0 (X11)"),
-        ("browser_online", "true"),
-        ("tz_name", "Etc/UTC"),
-        ("app_name", "tiktok_web"),
-        ("sup_ws_ds_opt", "1"),
-        ("update_version_code", "2.0.0"),
-        ("compress", "gzip"),
-        ("webcast_language", "en"),
-        ("ws_direct", ws_direct),
-        ("aid", "1988"),
-        ("live_id", "12"),
-        ("app_language", "en"),
-        ("client_enter", "1"),
-        ("room_id", room_id),
-        ("identity", "audience"),
-        ("history_comment_count", "6"),
-        ("last_rtt", last_rtt),
-        ("heartbeat_duration", "10000"),
-        ("resp_content_type", "protobuf"),
-        ("did_rule", "3"),
-    ]
+/// Parameters that every client sends.
+fn parameters<'a>(
+    requests: &'a Requests,
+    room_id: i64,
+    random: &mut SplitMix,
+    direct: &str,
+) -> Vec<(&'a str, String)> {
+    let values = [("{room}", &*room_id.to_string()), ("{rtt}", &*last_rtt(random)), ("{direct}", direct)];
+    requests.query(Group::Socket, &values)
 }
 
 /// Returns a random value from 100.000 to 200.000 ms.
@@ -244,12 +207,15 @@ mod tests {
 
     #[test]
     fn the_socket_url_contains_the_room_and_is_reproducible() {
-        let url = direct_url("wss://webcast-ws.tiktok.com", 7, &mut SplitMix(1));
+        let url = direct_url(&Requests::default(), "wss://webcast-ws.tiktok.com", 7, &mut SplitMix(1));
         assert!(url.starts_with(
             "wss://webcast-ws.tiktok.com/webcast/im/ws_proxy/ws_reuse_supplement/?version_code=180800&"
         ));
-        assert!(url.contains("&browser_version=5.0%20%28X11%29&") && url.contains("&room_id=7&"), "{url}");
-        assert_eq!(url, direct_url("wss://webcast-ws.tiktok.com", 7, &mut SplitMix(1)));
+        assert!(
+            url.contains("&browser_version=5.0%20%28Windows%20NT") && url.contains("&room_id=7&"),
+            "{url}"
+        );
+        assert_eq!(url, direct_url(&Requests::default(), "wss://webcast-ws.tiktok.com", 7, &mut SplitMix(1)));
     }
 
     #[test]
@@ -350,7 +316,7 @@ mod tests {
     fn the_socket_url_comes_from_the_server() {
         let (read, cookie) = read(&answer(200, good(info())), Duration::ZERO).unwrap();
         assert_eq!(cookie, "ttwid=1; msToken=2");
-        let url = socket_url(&read, 7, &mut SplitMix(1));
+        let url = socket_url(&Requests::default(), &read, 7, &mut SplitMix(1));
         assert!(url.starts_with("wss://host/path?version_code=180800&"), "{url}");
         assert!(url.ends_with("&aid=7&wrss=a%20b&version_code=270000"), "{url}");
         assert!(url.contains("&room_id=7&") && url.contains("&cursor=1_2&internal_ext=ext%3A1&"), "{url}");
@@ -366,7 +332,7 @@ mod tests {
             assert!(
                 !request.url.contains("the-key") && !format!("{request:?} {options:?}").contains("the-key")
             );
-            assert!(request.headers.contains(&("x-api-key", "the-key".to_owned())));
+            assert!(request.headers.contains(&("x-api-key".into(), "the-key".to_owned())));
         }
         assert!(request("http://host", &options, 7).url.starts_with("http://host/webcast/fetch?"));
     }

@@ -1,6 +1,6 @@
 //! Sends requests to the upstream with timeouts, records every exchange without its secrets, and says why one failed.
 
-use std::{collections::VecDeque, fmt, future::Future, time::Duration};
+use std::{collections::VecDeque, fmt, future::Future, sync::Arc, time::Duration};
 
 use livetape_core::{
     error::{Code, Problem, without_wait},
@@ -21,6 +21,7 @@ use tungstenite::http::HeaderMap;
 
 use super::{
     BATCHES_WAITING_MAX, BODY_BYTES_MAX, HELD_BYTES_MAX, HELD_ITEMS_MAX, LiveOptions, Origins, Secret, Url,
+    request::{Group, Requests},
     transport::{HttpResponse, OpenError, Opened, Request, SharedTransport, Unreached},
     url,
 };
@@ -28,9 +29,6 @@ use super::{
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time for opening a WebSocket.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
-/// User agent of a browser, because TikTok rejects some devices without one.
-pub(super) const USER_AGENT: &str =
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 /// Error messages in the wording of other clients, which users know.
 pub(super) const RATE_LIMITED: &str = "[Rate Limited] Too many connections started, try again later";
 pub(super) const NOT_FOUND: &str = "User not found or invalid";
@@ -57,6 +55,7 @@ pub(super) enum Turn {
 pub(super) struct Upstream {
     pub(super) transport: SharedTransport,
     pub(super) origins: Origins,
+    pub(super) requests: Arc<Requests>,
     pub(super) redact: Redact,
     pub(super) limit: Limit,
     /// When the next look-up may begin.
@@ -77,6 +76,7 @@ impl Upstream {
         Self {
             transport,
             origins: Origins::new(options),
+            requests: Arc::clone(&options.requests),
             redact,
             limit: options.limit.clone(),
             turn: options.turn.map_or(Turn::Queue, Turn::Reserved),
@@ -361,22 +361,6 @@ pub(super) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::O
     tokio::time::timeout_at(clock::now() + limit, future).await.ok()
 }
 
-pub(super) fn browser_headers(cookie: &str) -> Vec<(&'static str, String)> {
-    let mut headers = vec![
-        ("user-agent", USER_AGENT.to_owned()),
-        ("accept", "text/html,application/json,application/protobuf".to_owned()),
-        ("accept-language", "en-US,en;q=0.9".to_owned()),
-        ("accept-encoding", "gzip".to_owned()),
-        ("cache-control", "max-age=0".to_owned()),
-        ("referer", "https://www.tiktok.com/".to_owned()),
-        ("origin", "https://www.tiktok.com".to_owned()),
-    ];
-    if !cookie.is_empty() {
-        headers.push(("cookie", cookie.to_owned()));
-    }
-    headers
-}
-
 /// Formats a duration for people, rounded up.
 fn length(wait: Duration) -> String {
     let seconds = wait.as_millis().div_ceil(1000);
@@ -389,14 +373,7 @@ pub(super) async fn open_socket(
     url: String,
     cookie: &str,
 ) -> Result<Opened, Failure> {
-    let headers = vec![
-        ("user-agent", USER_AGENT.to_owned()),
-        ("referer", "https://www.tiktok.com/".to_owned()),
-        ("origin", "https://www.tiktok.com".to_owned()),
-        ("accept-language", "en-US,en;q=0.9".to_owned()),
-        ("cache-control", "no-cache".to_owned()),
-        ("cookie", cookie.to_owned()),
-    ];
+    let headers = upstream.requests.headers(Group::SocketHeaders, cookie);
     let wall = upstream.wall();
     upstream.open(&Request { url, headers }).await.map_err(|error| match error {
         OpenError::Unreached(unreached) => unreached.into(),

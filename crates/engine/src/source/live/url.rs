@@ -22,14 +22,17 @@ pub(super) fn with_path(base: &str, path: &str) -> String {
 
 /// Appends query parameters to the URL. Encodes everything except unreserved characters (RFC 3986 §2.3),
 /// because TikTok responds with 400 to a bare space or bracket.
-pub(super) fn with_query<'a>(base: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+pub(super) fn with_query<'a, V: AsRef<str>>(
+    base: &str,
+    pairs: impl IntoIterator<Item = (&'a str, V)>,
+) -> String {
     let mut url = base.to_owned();
     let mut separator = if base.contains('?') { '&' } else { '?' };
     for (name, value) in pairs {
         url.push(separator);
         encode(name, &mut url);
         url.push('=');
-        encode(value, &mut url);
+        encode(value.as_ref(), &mut url);
         separator = '&';
     }
     url

@@ -7,6 +7,7 @@ mod reach;
 mod why;
 
 use std::{
+    borrow::Cow,
     fmt,
     future::Future,
     io,
@@ -88,7 +89,7 @@ pub struct Request {
     /// Full URL, encoded.
     pub url: String,
     /// Headers, except `Host` and those of the upgrade.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
 }
 
 impl fmt::Debug for Request {
@@ -297,7 +298,9 @@ fn header_map(request: &Request) -> Result<HeaderMap, Unreached> {
     for (name, value) in &request.headers {
         let value = HeaderValue::from_str(value)
             .map_err(|_| Unreached::new(format!("the header {name} is not one line")))?;
-        headers.append(HeaderName::from_static(name), value);
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Unreached::new(format!("`{name}` is not the name of a header")))?;
+        headers.append(name, value);
     }
     Ok(headers)
 }
