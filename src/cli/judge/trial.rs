@@ -281,12 +281,14 @@ impl<V: Venue> Trial<'_, V> {
             return Ok(None);
         };
         let output = printed.with(|(output, _)| std::mem::replace(output, Output::new(&[])));
-        let found = self.plan.page.as_ref().map(|_| Findings::read(self.folder)).unwrap_or_default();
-        if failures.is_empty() && !found.has_ended() {
+        let found = self.plan.page.as_ref().map(|_| Findings::read(self.folder));
+        let has_left = found.as_ref().is_some_and(Findings::has_ended);
+        if failures.is_empty() && !has_left {
             failures = self.failures(&ended, &output).await;
         }
-        let has_left = found.has_ended();
-        failures = found.join(failures, self.is_plain);
+        if let Some(found) = found {
+            failures = found.join(failures, self.is_plain);
+        }
         let manner = match (ended.itself, ended.has_result) {
             (true, _) => Manner::Exits,
             (false, true) => Manner::WritesResult,
