@@ -95,7 +95,7 @@ impl<'a> Cell<'a> {
             (Form::Table, DeValue::Table(entries)) => {
                 // Cannot fail.
                 let mut query = reqwest::Url::parse("x:/").ok()?;
-                for (name, value) in entries.iter() {
+                for (name, value) in entries {
                     let value = match value.get_ref() {
                         DeValue::String(text) => text.to_string(),
                         DeValue::Integer(number) => number.as_str().to_owned(),
