@@ -32,8 +32,14 @@ const WITH_LABEL: [&str; 4] = ["Gift", "Like", "Member", "Social"];
 const PERSON: &str = "Person";
 
 /// Fields of the type `User` of which events use the short form.
-const PEOPLE: [&str; 4] =
-    ["Chat.mentioned_user", "Gift.receiver", "Link.Guest.user", "RoomUserSeq.Viewer.user"];
+const PEOPLE: [&str; 6] = [
+    "Chat.mentioned_user",
+    "Chat.mentioned_users",
+    "Gift.receiver",
+    "GiftGallery.receiver",
+    "Link.Guest.user",
+    "RoomUserSeq.Viewer.user",
+];
 
 /// Fields that no event uses.
 const UNUSED: &[&str] = &[
@@ -41,12 +47,19 @@ const UNUSED: &[&str] = &[
     "Badge.BadgeText.key",
     "Batch.fetch_interval_ms",
     "Batch.fetch_type",
+    "Batch.history_comment_cursor",
+    "Batch.history_no_more",
     "BattleSettings.battle_id",
     "BattleSettings.end_time_ms",
     "Common.method",
     "Common.msg_id",
     "Envelope.Info.create_time",
     "Envelope.Info.room_id",
+    "FansEvent.Level.host_user_id",
+    "FansEvent.Level.is_sleeping",
+    "FansEvent.Level.user_id",
+    "FansEvent.Upgrade.host_user_id",
+    "FansEvent.Upgrade.user_id",
     "GiftKind.combo",
     "GiftKind.icon",
     "GoalUpdate.Indicator.operation",

@@ -27,18 +27,23 @@ export type LivetapeEvent =
   | BannerEvent
   | DeleteEvent
   | CommentTrayEvent
+  | StarCommentEvent
+  | StarCommentNotificationEvent
   | QuestionSelectedEvent
   | QuestionSlideDownEvent
   | QuestionDeleteEvent
   | QuestionSwitchEvent
   | UnauthorizedMemberEvent
   | GiftBroadcastEvent
+  | GiftGalleryEvent
+  | GiftProgressEvent
   | GiftCollectionUpdateEvent
   | GiftDynamicRestrictionEvent
   | GiftPanelUpdateEvent
   | GiftPromptEvent
   | EnvelopePortalEvent
   | GoodyBagEvent
+  | FansEventEvent
   | SubWaveEvent
   | SubPinEventEvent
   | SubTimerStickerEvent
@@ -269,6 +274,18 @@ export interface CommentTrayEvent extends EventBase {
   type: 'comment_tray'
 }
 
+/** A paid comment is displayed. */
+export interface StarCommentEvent extends EventBase {
+  data: StarCommentPushData
+  type: 'star_comment'
+}
+
+/** A paid comment was deleted, or is polled. */
+export interface StarCommentNotificationEvent extends EventBase {
+  data: StarCommentNotificationData
+  type: 'star_comment_notification'
+}
+
 /** The host displays a question. */
 export interface QuestionSelectedEvent extends EventBase {
   data: QuestionData
@@ -305,6 +322,18 @@ export interface GiftBroadcastEvent extends EventBase {
   type: 'gift_broadcast'
 }
 
+/** A viewer sponsors a gift in the host's gallery. */
+export interface GiftGalleryEvent extends EventBase {
+  data: GiftGalleryData
+  type: 'gift_gallery'
+}
+
+/** Viewers make progress in a challenge. */
+export interface GiftProgressEvent extends EventBase {
+  data: GiftProgressData
+  type: 'gift_progress'
+}
+
 /** Viewers complete a collection together. */
 export interface GiftCollectionUpdateEvent extends EventBase {
   data: GiftCollectionUpdateData
@@ -339,6 +368,12 @@ export interface EnvelopePortalEvent extends EventBase {
 export interface GoodyBagEvent extends EventBase {
   data: GoodyBagData
   type: 'goody_bag'
+}
+
+/** News of the host's fan club. */
+export interface FansEventEvent extends EventBase {
+  data: FansEventData
+  type: 'fans_event'
 }
 
 /** Several subscriptions follow each other quickly. */
@@ -853,10 +888,14 @@ export interface BarrageData {
 export interface BattleData {
   /** 1 invited, 2 rejected, 3 cancelled, 4 opened, 5 finished, 6 cut short, 7 accepted. */
   action: number
+  /** Id of the user who acted; absent if unknown. */
+  actionUserId?: Id
   /** Id of the battle. */
   battleId: Id
   /** Duration, in seconds. */
   durationSeconds: number
+  /** The teams of hosts, if they battle in teams; absent otherwise. */
+  hostTeams?: Array<HostTeam>
   /** `uniqueId` of the acting user. */
   sender?: string
   /** Start time; `null` if unknown. */
@@ -939,12 +978,16 @@ export interface BattlePunishFinishData {
 export interface BattleScoreData {
   /** Id of the battle. */
   battleId: Id
+  /** Whether the gift hit critically; absent if not. */
+  criticalStrike?: boolean
   /** Duration, in seconds. */
   durationSeconds: number
   /** Id of the user who changed the score; 0 if unknown. */
   fromUserId: Id
   /** Id of the gift that changed the score; 0 if none did. */
   giftId: number
+  /** The scores of teams of hosts, if they battle in teams; absent otherwise. */
+  hostTeams?: Array<HostTeam>
   /** `uniqueId` of the acting user. */
   sender?: string
   /** Start time of the battle; `null` if unknown. */
@@ -1067,6 +1110,8 @@ export interface ChatData {
   language: string
   /** The mentioned user; `null` if there is none. */
   mentioned: Person | null
+  /** All mentioned users, as newer messages list them; absent if there are none. Some have only an id. */
+  mentionedUsers?: Array<Person>
   /** `uniqueId` of the acting user; empty if unknown. */
   sender: string
   /** Creation time on TikTok, or `ts`. */
@@ -1213,6 +1258,8 @@ export interface EnvelopeData {
   senderId: Id
   /** Nickname or unique id of the sender, as sent. */
   senderName: string
+  /** Number of super fans that a super-fan box names; absent if unknown. */
+  superFanCount?: number
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
@@ -1267,6 +1314,28 @@ export interface FailureData {
   timestamp: Time
   /** Short title. */
   title: string
+  /** The acting user. */
+  user?: User
+}
+
+/** Data of a `fans_event` event: news of the host's fan club. */
+export interface FansEventData {
+  /** 1 new fans, 2 points changed, 3 a task is complete, 4 and 8 a level was reached, 5 points can be claimed, 6 the team's rank changed, 7 a hint, 1001 the list of tasks changed. */
+  eventType: number
+  /** Number of fans; `null` if unknown. */
+  fansCount: number | null
+  /** Level of `user` in the fan club, the new one after a rise; `null` if unknown. */
+  level: number | null
+  /** Points of `user` in the fan club; `null` if unknown. */
+  score: number | null
+  /** `uniqueId` of the acting user. */
+  sender?: string
+  /** Rank of the fan club; `null` if unknown. */
+  teamRank: number | null
+  /** Points of the fan club; `null` if unknown. */
+  teamScore: number | null
+  /** Creation time on TikTok, or `ts`. */
+  timestamp: Time
   /** The acting user. */
   user?: User
 }
@@ -1393,6 +1462,32 @@ export interface GiftDynamicRestrictionData {
   user?: User
 }
 
+/** Data of a `gift_gallery` event: `user` sponsors a gift in the gallery of the host. */
+export interface GiftGalleryData {
+  /** Whether all gifts of the gallery are now sponsored. */
+  allSponsored: boolean
+  /** Price of a single gift, in diamonds; 0 if unknown. */
+  diamondCount: number
+  /** Id of the gift. */
+  giftId: number
+  /** Name of the gift; empty if unknown. */
+  giftName: string
+  /** URL of the gift's picture; empty if unknown. */
+  giftPictureUrl: string
+  /** Whether TikTok counts the gift as valuable. */
+  highValue: boolean
+  /** 1 lit up, 2 all gifts are sponsored, 3 another sponsor, 4 recalled after a long time. */
+  messageType: number
+  /** The host of the gallery; `null` if unknown. */
+  receiver: Person | null
+  /** `uniqueId` of the acting user. */
+  sender?: string
+  /** Creation time on TikTok, or `ts`. */
+  timestamp: Time
+  /** The acting user. */
+  user?: User
+}
+
 /** Data of a `gift_panel_update` event: the list of gifts changed. */
 export interface GiftPanelUpdateData {
   /** Id of the room. */
@@ -1403,6 +1498,20 @@ export interface GiftPanelUpdateData {
   timestamp: Time
   /** Time of the change; `null` if unknown. */
   updatedAt: Time | null
+  /** The acting user. */
+  user?: User
+}
+
+/** Data of a `gift_progress` event: viewers make progress in a challenge. */
+export interface GiftProgressData {
+  /** The parts of the challenge. */
+  progress: Array<GiftProgressPart>
+  /** TikTok's word for the kind of progress, e.g. `gift_challenge`. */
+  progressType: string
+  /** `uniqueId` of the acting user. */
+  sender?: string
+  /** Creation time on TikTok, or `ts`. */
+  timestamp: Time
   /** The acting user. */
   user?: User
 }
@@ -2323,6 +2432,36 @@ export interface SpeakerData {
   user?: User
 }
 
+/** Data of a `star_comment_notification` event. `user` acted on the comment. */
+export interface StarCommentNotificationData {
+  /** 1 deleted, 2 polling. */
+  action: number
+  /** Id of the comment's message; 0 if unknown. */
+  messageId: Id
+  /** `uniqueId` of the acting user. */
+  sender?: string
+  /** The comment; `null` if it is not included. */
+  starComment: StarComment | null
+  /** Creation time on TikTok, or `ts`. */
+  timestamp: Time
+  /** The acting user. */
+  user?: User
+}
+
+/** Data of a `star_comment` event: a paid comment is displayed. */
+export interface StarCommentPushData {
+  /** The comment; `null` if none is displayed any longer. */
+  current: StarComment | null
+  /** The comment that follows it; `null` if there is none. */
+  next: StarComment | null
+  /** `uniqueId` of the acting user. */
+  sender?: string
+  /** Creation time on TikTok, or `ts`. */
+  timestamp: Time
+  /** The acting user. */
+  user?: User
+}
+
 /** Data of a `sub_pin_event` event: the subscription goal is pinned to the screen. */
 export interface SubPinEventData {
   /** 1 pinned, 2 removed. */
@@ -2568,6 +2707,8 @@ export interface BattleUser {
   points: number | null
   /** TikTok's code for the outcome; `null` if unknown. */
   result: number | null
+  /** Number of the host's battles that TikTok counts as a streak; absent if there is none. */
+  streak?: number
   /** Name in the profile's URL; empty if unknown. */
   uniqueId: string
   /** Numeric id. */
@@ -2640,6 +2781,16 @@ export interface FanTickets {
   userId: Id
 }
 
+/** A part of a challenge. */
+export interface GiftProgressPart {
+  /** Id of the part. */
+  progressId: Id
+  /** TikTok's code for its state. */
+  status: number
+  /** Value reached. */
+  value: number
+}
+
 /** A contributor to a goal. */
 export interface GoalContributor {
   /** URL of the profile picture; empty if unknown. */
@@ -2666,6 +2817,20 @@ export interface GoodyBagWinner {
   uniqueId: string
   /** Numeric id. */
   userId: Id
+}
+
+/** A team of hosts in a battle. */
+export interface HostTeam {
+  /** The hosts of the team. */
+  hosts: Array<HostPoints>
+  /** Score of the team; `null` if unknown. */
+  points: number | null
+  /** TikTok's code for the outcome; `null` if unknown. */
+  result: number | null
+  /** Number of the team. */
+  teamId: Id
+  /** The viewers who contributed to the score. */
+  users: Array<BattleGiver>
 }
 
 /** A 64-bit number in decimal; 0 if absent. */
@@ -2782,6 +2947,24 @@ export type RoomState = 'paused' | 'resumed' | 'ended' | 'suspended'
 /** Action in a `social` event. */
 export type SocialAction = 'follow' | 'share' | 'other'
 
+/** A paid comment. */
+export interface StarComment {
+  /** Text of the comment. */
+  comment: string
+  /** TikTok's number for the duration, whose unit is unknown. */
+  duration: number
+  /** Language of the comment. */
+  language: string
+  /** 10 basic, 20 elevated. */
+  option: number
+  /** Id of the comment. */
+  starCommentId: Id
+  /** Start of the display; `null` if unknown. */
+  startedAt: Time | null
+  /** Author of the comment. */
+  user: User | null
+}
+
 /** A picture on the video. */
 export interface Sticker {
   /** URL of the picture. */
@@ -2856,6 +3039,8 @@ export interface User {
   gifterLevel: number | null
   /** Whether the user is the host. Few messages contain this, so `false` proves nothing. */
   isHost: boolean
+  /** Whether the user hides who they are; absent if not. */
+  isMasked?: boolean
   /** Whether the user is a moderator of this room. */
   isModerator: boolean
   /** Whether the user has the badge of a new gifter. */
@@ -2909,5 +3094,13 @@ export interface BattleGiver {
   /** Name in the profile's URL; empty if unknown. */
   uniqueId: string
   /** Numeric id. */
+  userId: Id
+}
+
+/** A host of a team, and what viewers gave to them. */
+export interface HostPoints {
+  /** Score of the host; 0 if unknown. */
+  points: number
+  /** User id of the host. */
   userId: Id
 }

@@ -22,6 +22,38 @@ pub struct Battle {
     pub duration_seconds: i64,
     /// The hosts.
     pub users: Vec<BattleUser>,
+    /// Id of the user who acted; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub action_user_id: Id,
+    /// The teams of hosts, if they battle in teams; absent otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_teams: Vec<HostTeam>,
+}
+
+/// A team of hosts in a battle.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostTeam {
+    /// Number of the team.
+    pub team_id: Id,
+    /// Score of the team; `null` if unknown.
+    pub points: Option<i64>,
+    /// TikTok's code for the outcome; `null` if unknown.
+    pub result: Option<i32>,
+    /// The hosts of the team.
+    pub hosts: Vec<HostPoints>,
+    /// The viewers who contributed to the score.
+    pub users: Vec<BattleGiver>,
+}
+
+/// A host of a team, and what viewers gave to them.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostPoints {
+    /// User id of the host.
+    pub user_id: Id,
+    /// Score of the host; 0 if unknown.
+    pub points: i64,
 }
 
 /// A host in a battle.
@@ -37,6 +69,9 @@ pub struct BattleUser {
     pub result: Option<i32>,
     /// The viewers who contributed to the score.
     pub givers: Vec<BattleGiver>,
+    /// Number of the host's battles that TikTok counts as a streak; absent if there is none.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub streak: i64,
 }
 
 /// A viewer who gave gifts to one side of a battle.
@@ -68,6 +103,12 @@ pub struct BattleScore {
     pub started_at: Option<Millis>,
     /// Duration, in seconds.
     pub duration_seconds: i64,
+    /// The scores of teams of hosts, if they battle in teams; absent otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_teams: Vec<HostTeam>,
+    /// Whether the gift hit critically; absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub critical_strike: bool,
 }
 
 /// One side of a battle.

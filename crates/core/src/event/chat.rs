@@ -20,6 +20,51 @@ pub struct Chat {
     pub is_history: bool,
     /// The mentioned user; `null` if there is none.
     pub mentioned: Option<Person>,
+    /// All mentioned users, as newer messages list them; absent if there are none. Some have only an id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mentioned_users: Vec<Person>,
+}
+
+/// Data of a `star_comment` event: a paid comment is displayed.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StarCommentPush {
+    /// The comment; `null` if none is displayed any longer.
+    pub current: Option<StarComment>,
+    /// The comment that follows it; `null` if there is none.
+    pub next: Option<StarComment>,
+}
+
+/// Data of a `star_comment_notification` event. `user` acted on the comment.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StarCommentNotification {
+    /// 1 deleted, 2 polling.
+    pub action: i32,
+    /// Id of the comment's message; 0 if unknown.
+    pub message_id: Id,
+    /// The comment; `null` if it is not included.
+    pub star_comment: Option<StarComment>,
+}
+
+/// A paid comment.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StarComment {
+    /// Id of the comment.
+    pub star_comment_id: Id,
+    /// Author of the comment.
+    pub user: Option<User>,
+    /// Text of the comment.
+    pub comment: SmolStr,
+    /// Language of the comment.
+    pub language: SmolStr,
+    /// TikTok's number for the duration, whose unit is unknown.
+    pub duration: i64,
+    /// Start of the display; `null` if unknown.
+    pub started_at: Option<Millis>,
+    /// 10 basic, 20 elevated.
+    pub option: i32,
 }
 
 /// An emote and its position in a comment.

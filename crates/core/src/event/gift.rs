@@ -78,6 +78,53 @@ pub struct Envelope {
     pub display: i32,
     /// Time at which it can be opened; `null` if unknown.
     pub opens_at: Option<Millis>,
+    /// Number of super fans that a super-fan box names; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub super_fan_count: i32,
+}
+
+/// Data of a `gift_gallery` event: `user` sponsors a gift in the gallery of the host.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GiftGallery {
+    /// 1 lit up, 2 all gifts are sponsored, 3 another sponsor, 4 recalled after a long time.
+    pub message_type: i32,
+    /// Id of the gift.
+    pub gift_id: i64,
+    /// Name of the gift; empty if unknown.
+    pub gift_name: SmolStr,
+    /// Price of a single gift, in diamonds; 0 if unknown.
+    pub diamond_count: i32,
+    /// URL of the gift's picture; empty if unknown.
+    pub gift_picture_url: SmolStr,
+    /// Whether TikTok counts the gift as valuable.
+    pub high_value: bool,
+    /// Whether all gifts of the gallery are now sponsored.
+    pub all_sponsored: bool,
+    /// The host of the gallery; `null` if unknown.
+    pub receiver: Option<Person>,
+}
+
+/// Data of a `gift_progress` event: viewers make progress in a challenge.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GiftProgress {
+    /// TikTok's word for the kind of progress, e.g. `gift_challenge`.
+    pub progress_type: SmolStr,
+    /// The parts of the challenge.
+    pub progress: Vec<GiftProgressPart>,
+}
+
+/// A part of a challenge.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GiftProgressPart {
+    /// Id of the part.
+    pub progress_id: Id,
+    /// Value reached.
+    pub value: i64,
+    /// TikTok's code for its state.
+    pub status: i32,
 }
 
 /// Data of a `gift_broadcast` event: news of an expensive gift, from this or another room.

@@ -109,6 +109,10 @@ kinds! {
     "delete" => Delete(Delete),
     /// A comment is displayed in a tray.
     "comment_tray" => CommentTray(CommentTray),
+    /// A paid comment is displayed.
+    "star_comment" => StarCommentPush(StarCommentPush),
+    /// A paid comment was deleted, or is polled.
+    "star_comment_notification" => StarCommentNotification(StarCommentNotification),
     /// The host displays a question.
     "question_selected" => QuestionSelected(Question) by User,
     /// The host hides a question.
@@ -121,6 +125,10 @@ kinds! {
     "unauthorized_member" => UnauthorizedMember(UnauthorizedMember),
     /// An expensive gift was sent, in this or another room.
     "gift_broadcast" => GiftBroadcast(GiftBroadcast),
+    /// A viewer sponsors a gift in the host's gallery.
+    "gift_gallery" => GiftGallery(GiftGallery),
+    /// Viewers make progress in a challenge.
+    "gift_progress" => GiftProgress(GiftProgress),
     /// Viewers complete a collection together.
     "gift_collection_update" => GiftCollectionUpdate(GiftCollectionUpdate),
     /// Some gifts cannot be sent at present.
@@ -133,6 +141,8 @@ kinds! {
     "envelope_portal" => EnvelopePortal(EnvelopePortal),
     /// A lottery for viewers.
     "goody_bag" => GoodyBag(GoodyBag),
+    /// News of the host's fan club.
+    "fans_event" => FansEvent(FansEvent),
     /// Several subscriptions follow each other quickly.
     "sub_wave" => SubWave(SubWave),
     /// The subscription goal was pinned or unpinned.

@@ -31,6 +31,9 @@ pub struct User {
     pub sec_uid: SmolStr,
     /// Biography, written by the user.
     pub bio: SmolStr,
+    /// Whether the user hides who they are; absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_masked: bool,
     /// Whether TikTok has verified the user.
     pub verified: bool,
     /// Whether the user is a moderator of this room.

@@ -111,6 +111,25 @@ pub struct ViewerPicksUpdate {
     pub update_type: i32,
 }
 
+/// Data of a `fans_event` event: news of the host's fan club.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FansEvent {
+    /// 1 new fans, 2 points changed, 3 a task is complete, 4 and 8 a level was reached, 5 points can be claimed, 6
+    /// the team's rank changed, 7 a hint, 1001 the list of tasks changed.
+    pub event_type: i32,
+    /// Level of `user` in the fan club, the new one after a rise; `null` if unknown.
+    pub level: Option<i64>,
+    /// Points of `user` in the fan club; `null` if unknown.
+    pub score: Option<i64>,
+    /// Number of fans; `null` if unknown.
+    pub fans_count: Option<i64>,
+    /// Rank of the fan club; `null` if unknown.
+    pub team_rank: Option<i64>,
+    /// Points of the fan club; `null` if unknown.
+    pub team_score: Option<i64>,
+}
+
 /// Data of a `subscribe` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]

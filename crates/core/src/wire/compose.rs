@@ -387,6 +387,7 @@ pub fn battle(stamp: Stamp, battle: &Battle, is_over: bool) -> Message {
         results: sides.clone().map(result).collect(),
         armies: sides.map(army).collect(),
         users: battle.sides.iter().map(|side| battle_user(&side.host)).collect(),
+        ..Default::default()
     };
     message(stamp, BATTLE, &payload)
 }
@@ -533,6 +534,7 @@ fn envelope_of(business_type: i32, stamp: Stamp, person: &Person, (diamonds, peo
         create_time: stamp.create_time.to_string(),
         room_id: stamp.room_id.to_string(),
         business_type,
+        super_fan_count: 0,
     };
     let common = common(stamp, ENVELOPE, None);
     message(stamp, ENVELOPE, &webcast::Envelope { common, info: Some(info), display: NEW })

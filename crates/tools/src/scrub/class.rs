@@ -63,12 +63,12 @@ fn text(message: &str, field: &str) -> Class {
         "urls" | "uri" | "image_url" => Class::Picture,
         "link" | "url" => Class::Link,
         _ if field.ends_with("_url") => Class::Link,
-        "cursor" | "internal_ext" => Class::Token,
+        "cursor" | "internal_ext" | "history_comment_cursor" => Class::Token,
         "default_pattern" => Class::Pattern,
         "name" | "describe" if is_gift => Class::Keep,
         "method" | "key" | "name_key" | "payload_encoding" | "payload_type" | "emote_id" | "push_server"
         | "envelope_id" | "goody_bag_id" | "create_time" | "drops_id" | "task_id" | "event_id"
-        | "game_id" | "resource_id" => Class::Keep,
+        | "game_id" | "resource_id" | "star_comment_id" => Class::Keep,
         "id" if matches!(message, "EnvelopePortal.Info" | "Punishment" | "Badge.Privilege") => Class::Keep,
         "scene" | "source" | "enter_source" | "language" | "layout_key" | "live_region" | "from_region"
         | "tab" | "type" | "share_target" | "level" | "identity" | "reason" => Class::Word,

@@ -1,5 +1,7 @@
 //! Battles between hosts, guests and co-hosts.
 
+use std::collections::BTreeMap;
+
 use smol_str::SmolStr;
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     common::{named_user, person, text, time, url, user},
     webcast::{self, battle_army::Giver, link, link_layer as layer, link_mic_battle as battle},
 };
-use crate::event::{self, BattleGiver, BattleTeam, BattleUser, Data, Id, Person};
+use crate::event::{self, BattleGiver, BattleTeam, BattleUser, Data, HostPoints, HostTeam, Id, Person};
 
 impl Kind for webcast::LinkMicBattle {
     fn parts(mut self, _: &Message) -> Known {
@@ -19,7 +21,9 @@ impl Kind for webcast::LinkMicBattle {
             let result = results.iter().find(|result| result.user_id == entry.user_id);
             // Each army is used once: many users with the same id would multiply its givers.
             let army = self.armies.iter_mut().find(|army| army.user_id == entry.user_id);
+            let streak = self.streaks.iter().find(|streak| streak.user_id == entry.user_id);
             BattleUser {
+                streak: streak.and_then(|entry| entry.streak).map_or(0, |streak| streak.count),
                 points: result.map(|result| result.score),
                 result: result.map(|result| result.result),
                 givers: givers(army.and_then(|army| army.army.take()).unwrap_or_default().givers),
@@ -36,6 +40,8 @@ impl Kind for webcast::LinkMicBattle {
             started_at: time(settings.start_time_ms),
             duration_seconds: settings.duration_s,
             users: users.collect(),
+            action_user_id: Id(self.action_user_id),
+            host_teams: teams(self.team_users, self.team_results, self.team_armies),
         });
         Known { common: self.common, user: None, data }
     }
@@ -57,6 +63,8 @@ impl Kind for webcast::LinkMicArmies {
             gift_id: self.gift_id,
             started_at: time(settings.start_time_ms),
             duration_seconds: settings.duration_s,
+            host_teams: self.team_armies.into_iter().map(team).collect(),
+            critical_strike: self.is_critical_strike,
         });
         Known { common: self.common, user: None, data }
     }
@@ -253,6 +261,47 @@ pub(super) fn host(user: battle::BaseUser) -> Person {
     }
 }
 
+fn team(army: webcast::TeamArmy) -> HostTeam {
+    HostTeam {
+        team_id: Id(army.team_id),
+        points: Some(army.score),
+        result: None,
+        hosts: hosts(army.users),
+        users: givers(army.army.unwrap_or_default().givers),
+    }
+}
+
+/// Returns the teams of a battle, of which three lists may each have a part.
+fn teams(
+    users: Vec<battle::TeamUsers>,
+    results: Vec<battle::TeamResult>,
+    armies: Vec<webcast::TeamArmy>,
+) -> Vec<HostTeam> {
+    let mut teams = BTreeMap::<i64, HostTeam>::new();
+    for entry in users {
+        let host = |user_id| HostPoints { user_id: Id(user_id), points: 0 };
+        let hosts = entry.user_ids.into_iter().map(host).collect();
+        teams.insert(entry.team_id, HostTeam { team_id: Id(entry.team_id), hosts, ..Default::default() });
+    }
+    for army in armies {
+        teams.insert(army.team_id, team(army));
+    }
+    for result in results {
+        let team = teams.entry(result.team_id).or_default();
+        team.team_id = Id(result.team_id);
+        (team.points, team.result) = (Some(result.score), Some(result.result));
+        if !result.users.is_empty() {
+            team.hosts = hosts(result.users);
+        }
+    }
+    teams.into_values().collect()
+}
+
+fn hosts(users: Vec<webcast::TeamUser>) -> Vec<HostPoints> {
+    let host = |user: webcast::TeamUser| HostPoints { user_id: Id(user.user_id), points: user.score };
+    users.into_iter().map(host).collect()
+}
+
 fn givers(givers: Vec<Giver>) -> Vec<BattleGiver> {
     let giver = |giver: Giver| BattleGiver {
         points: giver.score,
@@ -290,6 +339,27 @@ fn user_ids(users: &[layer::ListUser]) -> Vec<Id> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_team_has_what_three_lists_say() {
+        let user = |user_id, score| webcast::TeamUser { user_id, score };
+        let army = webcast::TeamArmy { team_id: 1, users: vec![user(5, 3)], score: 3, army: None };
+        let result = battle::TeamResult { team_id: 2, users: vec![], result: 1, score: 9 };
+        let users = |team_id, user_ids| battle::TeamUsers { team_id, user_ids };
+        let battle = webcast::LinkMicBattle {
+            team_users: vec![users(2, vec![6, 7]), users(1, vec![5])],
+            team_results: vec![result],
+            team_armies: vec![army],
+            ..Default::default()
+        };
+        let Data::Battle(battle) = battle.parts(&Message::default()).data else { panic!("not a battle") };
+        let teams = battle.host_teams.iter().map(|team| {
+            let hosts = Vec::from_iter(team.hosts.iter().map(|host| (host.user_id.0, host.points)));
+            (team.team_id.0, team.points, team.result, hosts)
+        });
+        let expected = [(1, Some(3), None, vec![(5, 3)]), (2, Some(9), Some(1), vec![(6, 0), (7, 0)])];
+        assert_eq!(Vec::from_iter(teams), expected);
+    }
 
     #[test]
     fn users_with_the_same_id_do_not_multiply_their_givers() {

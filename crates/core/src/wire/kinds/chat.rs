@@ -1,12 +1,14 @@
 //! What people write and say: comments, emotes, captions, questions, pinned and deleted messages.
 
+use std::collections::HashSet;
+
 use super::{
     super::Message,
     Kind, Known,
-    common::{person, time, url, user, user_with},
+    common::{id, person, time, url, user, user_with},
     webcast,
 };
-use crate::event::{self, Data, Id, Pinned};
+use crate::event::{self, Data, Id, Person, Pinned};
 
 impl Kind for webcast::Chat {
     fn parts(self, message: &Message) -> Known {
@@ -20,6 +22,7 @@ impl Kind for webcast::Chat {
             language: self.language.into(),
             is_history: message.is_history,
             mentioned: self.mentioned_user.map(person),
+            mentioned_users: mentioned(self.mentioned_users, self.mentioned_user_ids),
         });
         Known { common: self.common, user: user_with(self.user, self.user_identity), data }
     }
@@ -101,6 +104,25 @@ impl Kind for webcast::QuestionSwitch {
     }
 }
 
+impl Kind for webcast::StarCommentPush {
+    fn parts(self, _: &Message) -> Known {
+        let (current, next) = (self.current.map(star_comment), self.next.map(star_comment));
+        let data = Data::StarCommentPush(event::StarCommentPush { current, next });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::StarCommentNotification {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::StarCommentNotification(event::StarCommentNotification {
+            action: self.action,
+            message_id: Id(self.msg_id),
+            star_comment: self.comment.map(star_comment),
+        });
+        Known { common: self.common, user: self.operator.map(user), data }
+    }
+}
+
 impl Kind for webcast::RoomPin {
     fn parts(self, message: &Message) -> Known {
         let pinned = self.chat.map(|chat| chat.parts(message));
@@ -133,6 +155,30 @@ impl Kind for webcast::ImDelete {
     }
 }
 
+/// Returns all mentioned users. Those of whom only the id is listed follow.
+fn mentioned(users: Vec<webcast::Person>, ids: Vec<i64>) -> Vec<Person> {
+    if users.is_empty() && ids.is_empty() {
+        return vec![];
+    }
+    let mut all: Vec<_> = users.into_iter().map(person).collect();
+    let known: HashSet<_> = all.iter().map(|user| user.user_id).collect();
+    let rest = ids.into_iter().map(Id).filter(|id| !known.contains(id));
+    all.extend(rest.map(|user_id| Person { user_id, ..Default::default() }));
+    all
+}
+
+fn star_comment(comment: webcast::StarComment) -> event::StarComment {
+    event::StarComment {
+        star_comment_id: id(&comment.star_comment_id),
+        user: comment.user.map(user),
+        comment: comment.content.into(),
+        language: comment.language.into(),
+        duration: comment.duration,
+        started_at: time(comment.start_time_ms),
+        option: comment.option,
+    }
+}
+
 fn emote(emote: webcast::Emote) -> event::Emote {
     event::Emote { emote_id: emote.emote_id.into(), image_url: url(emote.image) }
 }
@@ -145,4 +191,29 @@ fn question(question: Option<webcast::Question>) -> (Option<event::User>, event:
         asked_at: time(question.create_time),
     };
     (question.user.map(user), data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mentions_are_listed_once_with_or_without_a_user() {
+        let user = webcast::Person { id: 5, nickname: "Ann".into(), ..Default::default() };
+        let chat = webcast::Chat {
+            mentioned_users: vec![user],
+            mentioned_user_ids: vec![5, 6],
+            user: Some(webcast::User {
+                mask: Some(webcast::user::Mask { is_on: true }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let Known { user, data: Data::Chat(chat), .. } = chat.parts(&Message::default()) else {
+            panic!("not a chat");
+        };
+        let mentioned = chat.mentioned_users.iter().map(|user| (user.user_id.0, user.nickname.as_str()));
+        assert_eq!(Vec::from_iter(mentioned), [(5, "Ann"), (6, "")]);
+        assert!(user.unwrap().is_masked);
+    }
 }

@@ -94,6 +94,7 @@ pub(super) fn user(user: webcast::User) -> User {
         avatar_large: url(user.avatar_large),
         sec_uid: user.sec_uid.into(),
         bio: user.bio.into(),
+        is_masked: user.mask.is_some_and(|mask| mask.is_on),
         verified: user.verified,
         is_moderator: attributes.is_admin || attributes.is_super_admin || marks.is_moderator,
         is_subscriber: subscribed || marks.is_subscriber,

@@ -50,8 +50,42 @@ impl Kind for webcast::Envelope {
             sender_id: id(&info.sender_id),
             display: self.display,
             opens_at: time(info.opens_at),
+            super_fan_count: info.super_fan_count,
         });
         Known { common: stamp(self.common.as_ref()), user: sender, data }
+    }
+}
+
+impl Kind for webcast::GiftGallery {
+    fn parts(self, _: &Message) -> Known {
+        let info = self.info.unwrap_or_default();
+        let gift = info.gift.unwrap_or_default();
+        let data = Data::GiftGallery(event::GiftGallery {
+            message_type: self.message_type,
+            gift_id: if info.gift_id == 0 { gift.id } else { info.gift_id },
+            gift_name: gift.name.into(),
+            diamond_count: gift.diamond_count,
+            gift_picture_url: url(gift.image),
+            high_value: info.high_value,
+            all_sponsored: self.all_sponsored,
+            receiver: self.receiver.map(person),
+        });
+        Known { common: self.common, user: self.user.map(user), data }
+    }
+}
+
+impl Kind for webcast::GiftProgress {
+    fn parts(self, _: &Message) -> Known {
+        let progress = self.progress.into_iter().map(|part| event::GiftProgressPart {
+            progress_id: Id(part.id),
+            value: part.value,
+            status: part.status,
+        });
+        let data = Data::GiftProgress(event::GiftProgress {
+            progress_type: self.r#type.into(),
+            progress: progress.collect(),
+        });
+        Known { common: self.common, user: None, data }
     }
 }
 

@@ -248,6 +248,6 @@ mod tests {
         assert_eq!(app_method("WebcastEcShortItemRefreshMessage"), Some("WebcastEcShortItemRefreshMessage"));
         assert_eq!(app_method("WebcastNewThingMessage"), None);
         let with_schema = APP_METHODS.iter().filter(|method| is_known(method)).count();
-        assert_eq!(with_schema, 87);
+        assert_eq!(with_schema, 92);
     }
 }

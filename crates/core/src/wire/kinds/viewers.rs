@@ -89,6 +89,22 @@ impl Kind for webcast::ViewerPicksUpdate {
     }
 }
 
+impl Kind for webcast::FansEvent {
+    fn parts(self, _: &Message) -> Known {
+        let details = self.details.unwrap_or_default();
+        let reached = self.upgrade.map(|upgrade| upgrade.level).filter(|level| *level > 0);
+        let data = Data::FansEvent(event::FansEvent {
+            event_type: self.event_type,
+            level: reached.or(self.level.map(|level| level.level)),
+            score: self.level.map(|level| level.score),
+            fans_count: details.new_fans.map(|fans| fans.fans_count),
+            team_rank: details.team_rank.map(|team| team.rank),
+            team_score: details.team_rank.map(|team| team.score),
+        });
+        Known { common: self.common, user: self.user.map(user), data }
+    }
+}
+
 impl Kind for webcast::SubNotify {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Subscribe(event::Subscribe {
