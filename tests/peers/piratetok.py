@@ -9,6 +9,8 @@ import sys
 
 from piratetok_live import TikTokLiveClient
 
+# One of its own, from which it draws: without this, `agent-differs` and `strict` would depend on chance.
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 EVENTS = ["connected", "chat", "gift", "like", "member", "disconnected"]
 
 
@@ -25,7 +27,7 @@ def problem(event):
 
 
 async def main(proxy, user):
-    client = TikTokLiveClient(user).proxy(proxy)
+    client = TikTokLiveClient(user).proxy(proxy).user_agent(AGENT)
     for kind in EVENTS:
         listen(client, kind, named=kind)
     listen(client, "live_ended", named="streamEnd")

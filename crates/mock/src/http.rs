@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use crate::scenario::Only;
+
 /// Maximum length of a request head, in bytes. It is large because sign requests carry whole cookie jars.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Maximum number of headers in a request.
@@ -23,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// Decoded parameters, in order. A name can occur more than once.
     pub(crate) query: Vec<(String, String)>,
+    /// Whether the query has a bracket that is not percent-encoded.
+    pub(crate) has_brackets: bool,
     /// Headers in order, with lowercase names.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
@@ -41,6 +45,28 @@ impl Request {
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         let mut values = self.query.iter().filter(|(key, value)| key == name && !value.is_empty());
         values.next_back().map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the value of a cookie, if it is not empty.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = self.header("cookie").unwrap_or_default().split(';');
+        let mut pairs = cookies.filter_map(|cookie| cookie.trim().split_once('='));
+        pairs.find(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value)
+    }
+
+    /// Whether the request is one of these.
+    pub(crate) fn is(&self, only: Only) -> bool {
+        let agent = self.header("user-agent").unwrap_or_default();
+        match only {
+            Only::AgentDiffers => {
+                let named = ["browser_platform", "browser_version", "os"].iter();
+                let mut systems = named.filter_map(|name| system(self.param(name)?));
+                systems.any(|it| Some(it) != system(agent))
+            }
+            Only::NoAgent => agent.is_empty(),
+            Only::NoCookie => self.cookie("ttwid").is_none(),
+            Only::Unencoded => self.has_brackets,
+        }
     }
 
     /// Whether the client requests a WebSocket.
@@ -76,6 +102,22 @@ impl Request {
             None => host.split(':').next().unwrap_or_default(),
         }
     }
+}
+
+/// Returns the operating system that a user agent or a parameter names.
+fn system(text: &str) -> Option<&'static str> {
+    const SYSTEMS: [(&str, &str); 8] = [
+        ("android", "linux"),
+        ("iphone", "ios"),
+        ("ipad", "ios"),
+        ("mac", "mac"),
+        ("darwin", "mac"),
+        ("win", "windows"),
+        ("linux", "linux"),
+        ("x11", "linux"),
+    ];
+    let text = text.to_ascii_lowercase();
+    SYSTEMS.iter().find(|(part, _)| text.contains(part)).map(|(_, system)| *system)
 }
 
 /// Reason why a request could not be read.
@@ -122,6 +164,7 @@ fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, ReadError> {
         is_absolute: authority.is_some(),
         path: percent_decode(path, false),
         query: read_query(query),
+        has_brackets: query.contains(['(', ')']),
         headers,
         body: Bytes::new(),
         sockets: None,
@@ -323,6 +366,11 @@ impl Response {
 
     pub(crate) fn json(status: u16, body: &serde_json::Value) -> Self {
         Self::new(status, "application/json; charset=utf-8", body.to_string())
+    }
+
+    /// Creates a 200 without a body.
+    pub(crate) fn empty() -> Self {
+        Self::new(200, "application/protubuf", "")
     }
 
     pub(crate) fn html(body: impl Into<Bytes>) -> Self {

@@ -46,8 +46,8 @@ pub use room::script::ScenarioFile;
 use room::script::{Recordings, Script};
 pub use scenario::{
     After, Change, Clock, Compress, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, FrameFault,
-    Header, Limit, Lost, Network, Per, Recorded, Refusal, Repeat, Scenario, ScenarioError, Start, State,
-    User,
+    Header, Limit, Lost, Network, Only, Per, Recorded, Refusal, Repeat, Scenario, ScenarioError, Start,
+    State, User,
 };
 use serve::{accept, stop};
 #[doc(hidden)]

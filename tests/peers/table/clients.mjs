@@ -47,7 +47,7 @@ export const clients = (target) => {
       name: 'piratetok-live-rs 0.5.0',
       licence: '0BSD',
       command: [path.join(target, 'peers-piratetok-rs/debug/livetape-peers-piratetok')],
-      note: 'It uses no sign server, reconnects after 2, 4, 8 … s, up to five times, and does not retry a lookup.',
+      note: 'It uses no sign server, reconnects after 2, 4, 8 … s, up to five times, and does not retry a lookup. Of the six user agents that it draws from, four disagree with its parameters; here it uses another.',
       varies: [...again, slow],
     },
     {

@@ -109,7 +109,8 @@ pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Act
     if let Some(response) = mock.limit(at, request, address) {
         return (whole(response), None);
     }
-    let fault = mock.memory.lock().http_fault(at, asked.known.as_ref()).map(|fault| fault.kind);
+    let fault = mock.memory.lock().http_fault(at, asked.known.as_ref(), request);
+    let fault = fault.map(|fault| fault.kind);
     match fault {
         Some(fault) => (faulty(mock, request, asked, &fault), Some(fault)),
         None => (well(mock, request, asked, None), None),
@@ -236,7 +237,7 @@ fn faulty(mock: &MockState, request: &Request, asked: Parsed, fault: &FaultKind)
             let (wait, wall_ms) = (Duration::from_secs(*retry_after), mock.wall_ms());
             return whole(TooMany { message, label, headers, wait, max: 5, wall_ms }.response());
         }
-        K::Empty => return whole(Response::new(200, "application/protubuf", "")),
+        K::Empty => return whole(Response::empty()),
         K::Html => return whole(Response::html(HTML)),
         K::Captcha => return whole(Response::html(CAPTCHA)),
         K::Endless => {
@@ -292,6 +293,9 @@ fn fallback(mock: &MockState) -> Response {
 
 /// An HTTP answer in place of an upgrade (docs/protocol.md §3.8).
 fn refused(refusal: &Refusal) -> Response {
+    if refusal.message.is_empty() {
+        return Response { status: refusal.status, ..Response::empty() };
+    }
     Response { status: refusal.status, headers: vec![], body: bytes::Bytes::new(), wait: None }
         .with("Handshake-Status", refusal.handshake_status.to_string())
         .with("Handshake-Msg", &*refusal.message)

@@ -209,6 +209,9 @@ pub(super) fn gift_gallery(
     Response::json(200, &json!({ "code": 200, "message": "", "data": data }))
 }
 
+/// Parameters of signed URLs, in the order reported for 2026-09 (docs/protocol.md §1.6).
+const SIGNATURES: [&str; 4] = ["X-Dynosaur", "msToken", "X-Bogus", "X-Gnarly"];
+
 /// Signs the URL of a later request. Clients 1.x send GET and read the fields at the top level of the answer.
 pub(super) fn sign_url(mock: &MockState, request: &Request) -> Response {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
@@ -217,11 +220,12 @@ pub(super) fn sign_url(mock: &MockState, request: &Request) -> Response {
     };
     let mut random = mock.memory.lock().random();
     let mut token = || format!("{}{}", random.hex(16), random.hex(16));
-    let tokens = json!({ "X-Bogus": token(), "X-Gnarly": token(), "msToken": token() });
     let mut signed = url.to_owned();
-    for (name, value) in tokens.as_object().into_iter().flatten() {
-        let separator = if signed.contains('?') { '&' } else { '?' };
-        signed.push_str(&format!("{separator}{name}={}", value.as_str().unwrap_or_default()));
+    let mut tokens = json!({});
+    for name in SIGNATURES {
+        let (value, separator) = (token(), if signed.contains('?') { '&' } else { '?' });
+        signed.push_str(&format!("{separator}{name}={value}"));
+        tokens[name] = value.into();
     }
     let agent = body["userAgent"].as_str().unwrap_or(USER_AGENT);
     let answer = json!({

@@ -150,6 +150,9 @@ keys! {
         headers(headers: impl Into<BTreeMap<Header, Form>>),
         "Limit::new(5, 60).headers([(Header::RetryAfter, Form::Date)])",
         "[[limit]]\nmax = 5\nseconds = 60\nheaders = { retry-after = \"date\" }" => headers.into();
+    "Sets whether the response is 200 without a body instead of a 429.",
+        empty(empty: bool), "Limit::new(5, 60).empty(true)",
+        "[[limit]]\nmax = 5\nseconds = 60\nempty = true" => empty;
 }
 
 impl Scenario {
@@ -272,6 +275,6 @@ impl Limit {
     #[must_use]
     pub fn new(max: u32, seconds: u64) -> Self {
         let (at, message, headers) = (Self::places(), DEFAULT_MESSAGE.into(), Header::all());
-        Self { at, max, seconds, per: Per::default(), label: String::new(), message, headers }
+        Self { at, max, seconds, per: Per::default(), label: String::new(), message, headers, empty: false }
     }
 }

@@ -104,6 +104,9 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
             word(fault.at[0])
         ));
     }
+    if !starts_now && fault.only.is_some() {
+        return Err(format!("`only` does not apply to {name:?} at Socket, only to the answer of an upgrade"));
+    }
     use FaultKind as K;
     let rules = [
         (
@@ -198,6 +201,7 @@ pub(super) fn fits(kind: &FaultKind, at: Endpoint) -> bool {
 fn hides(before: &Fault, later: &Fault) -> bool {
     use FaultKind as K;
     let same_user = before.user.is_none() || before.user == later.user;
+    let same_user = same_user && (before.only.is_none() || before.only == later.only);
     let same_place = later.at.iter().all(|at| before.at.contains(at));
     let goes_on = before.at == [Endpoint::Socket]
         && matches!(

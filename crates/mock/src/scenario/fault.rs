@@ -28,6 +28,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// User name or room id that the fault is limited to.
     pub user: Option<String>,
+    /// Requests that the fault is limited to.
+    pub only: Option<Only>,
     /// How often it occurs.
     pub repeat: Repeat,
     /// When it occurs on a socket.
@@ -73,7 +75,7 @@ impl Fault {
     /// Creates a fault that occurs every time, and from the start.
     #[must_use]
     pub fn new(at: Endpoint, kind: FaultKind) -> Self {
-        Self { at: vec![at], kind, user: None, repeat: Repeat::Always, start: Start::Now }
+        Self { at: vec![at], kind, user: None, only: None, repeat: Repeat::Always, start: Start::Now }
     }
 
     /// Adds an endpoint. All endpoints of a fault count together.
@@ -94,6 +96,20 @@ impl Fault {
     pub fn user(mut self, user: &str) -> Self {
         self.user = Some(user.to_owned());
         self
+    }
+
+    /// Limits the fault to such requests.
+    ///
+    /// ```
+    /// use livetape_mock::{Endpoint, Fault, FaultKind, Only, Scenario};
+    ///
+    /// let fault = Fault::new(Endpoint::Sign, FaultKind::Empty).only(Only::AgentDiffers);
+    /// let toml = "[[fault]]\nat = \"sign\"\nkind = \"empty\"\nonly = \"agent_differs\"\n";
+    /// assert_eq!(Scenario::parse(toml).unwrap(), Scenario::default().fault(fault));
+    /// ```
+    #[must_use]
+    pub fn only(self, only: Only) -> Self {
+        Self { only: Some(only), ..self }
     }
 
     /// Limits the fault to this many times; later attempts succeed.
@@ -152,6 +168,21 @@ impl FaultKind {
         let name = serde_json::to_value(Name::of(self)).ok();
         name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
     }
+}
+
+/// What requests lack that TikTok is said to refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Only {
+    /// The user agent and the parameters `browser_platform`, `browser_version` and `os` name different systems.
+    AgentDiffers,
+    /// There is no user agent.
+    NoAgent,
+    /// There is no cookie `ttwid`.
+    NoCookie,
+    /// The address has a bracket that is not percent-encoded.
+    Unencoded,
 }
 
 /// Place of a fault: an HTTP endpoint or the WebSocket.

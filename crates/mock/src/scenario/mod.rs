@@ -10,7 +10,7 @@ mod table;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use fault::{Endpoint, Fault, FaultKind, FrameFault, Lost, Refusal, Repeat, Start};
+pub use fault::{Endpoint, Fault, FaultKind, FrameFault, Lost, Only, Refusal, Repeat, Start};
 use livetape_core::pace::Speed;
 pub use load::ScenarioError;
 pub use recorded::Recorded;
@@ -274,6 +274,9 @@ pub struct Limit {
     /// Headers that tell the client how long to wait; defaults to all that known clients read.
     #[serde(default = "Header::all")]
     pub headers: BTreeMap<Header, Form>,
+    /// Whether the response is 200 without a body instead of a 429.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty: bool,
 }
 
 impl Limit {
@@ -295,6 +298,8 @@ pub enum Per {
     Key,
     /// Each address.
     Address,
+    /// Each session, by the cookie `sessionid`. Requests without one are not counted.
+    Session,
     /// None: all requests count together.
     All,
 }

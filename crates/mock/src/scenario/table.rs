@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_MESSAGE, Endpoint, Fault, FaultKind as Kind, Form, FrameFault as Frame, Header, Lost, Refusal,
-    Repeat, Start,
+    DEFAULT_MESSAGE, Endpoint, Fault, FaultKind as Kind, Form, FrameFault as Frame, Header, Lost, Only,
+    Refusal, Repeat, Start,
 };
 
 /// Keys of a fault. Defaults are omitted.
@@ -17,6 +17,7 @@ pub(super) struct FaultTable {
     at: Vec<Endpoint>,
     kind: Name,
     user: Option<String>,
+    only: Option<Only>,
     times: Option<u32>,
     attempt: Option<u32>,
     after_ms: Option<u64>,
@@ -122,17 +123,18 @@ impl TryFrom<FaultTable> for Fault {
             _ => return Err("set only one of `after_ms`, `after_frames` and `after_events`".into()),
         };
         let (kind, at, user) = (table.take_kind()?, std::mem::take(&mut table.at), table.user.take());
+        let only = table.only.take();
         let left = toml::Table::try_from(&table).unwrap_or_default();
         match left.keys().find(|key| !["at", "kind"].contains(&key.as_str())) {
             Some(key) => Err(format!("`{key}` does not apply to {:?}", table.kind)),
-            None => Ok(Self { at, kind, user, repeat, start }),
+            None => Ok(Self { at, kind, user, only, repeat, start }),
         }
     }
 }
 
 impl From<Fault> for FaultTable {
-    fn from(Fault { at, kind, user, repeat, start }: Fault) -> Self {
-        let mut table = Self { at, kind: Name::of(&kind), user, ..Self::default() };
+    fn from(Fault { at, kind, user, only, repeat, start }: Fault) -> Self {
+        let mut table = Self { at, kind: Name::of(&kind), user, only, ..Self::default() };
         match repeat {
             Repeat::Always => {}
             Repeat::Times(times) => table.times = Some(times),

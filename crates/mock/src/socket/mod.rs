@@ -13,7 +13,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use frames::{Maker, Messages};
-use livetape_core::wire::{self, Push};
+use livetape_core::wire::{self, Push, RawField, RawFields, RawValue};
 use livetape_io::clock;
 use play::{Ended, Player, Progress};
 use tokio::{
@@ -29,15 +29,16 @@ use crate::{
     link::{ClientConnection, Wire},
     room::script::Resolved,
     scenario::{Fault, FaultKind},
-    state::journal::{By, Happened, bounded},
+    state::{
+        SESSION,
+        journal::{By, Happened, bounded},
+    },
 };
 
 /// How long a client may take to read the rest and answer the close frame. A reset would discard both.
 const CLOSE_MAX: Duration = Duration::from_secs(30);
 /// Maximum number of answers waiting to be written. Further ones are dropped.
 const REPLIES_MAX: usize = 64;
-/// Cookie of clients that are logged in.
-const SESSION: &str = "sessionid";
 /// The only known subprotocol (docs/protocol.md §3.2).
 const PROTOCOL: &str = "echo-protocol";
 
@@ -54,54 +55,64 @@ pub(super) async fn open<I: Wire>(
         let _ = io.flush().await;
         return;
     };
-    let replaced = connection.mock.replaced();
-    let (epoch, joined, mut faults) =
-        connection.mock.memory.lock().join(known, connection.mock.clock.now(), is_signed(request));
-    let is_anonymous = |fault: &Fault| matches!(&fault.kind, FaultKind::Lose(lost) if lost.anonymous);
-    faults.retain(|(_, fault)| !(is_anonymous(fault) && has_session(request)));
-    connection
-        .mock
-        .log(connection.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
     if io.write_all(&head).await.is_err() || io.flush().await.is_err() {
         return;
     }
-    let (input, output) = tokio::io::split(io);
+    let (input, mut output) = tokio::io::split(io);
     let mut messages = Messages::new(input, buffer);
-    let (sender, replies) = mpsc::channel(REPLIES_MAX);
+    let (sender, mut replies) = mpsc::channel(REPLIES_MAX);
     let (acks, acked) = watch::channel(Acks::default());
     let no_heartbeat = AtomicBool::new(false);
-    let maker = Maker::new(connection.random.clone(), request.param("compress") == Some("gzip"), &joined);
-    let mut player = Player {
-        output,
-        connection: &connection,
-        known,
-        epoch,
-        until: None,
-        progress: Progress { at: joined.frame, ..Progress::default() },
-        joined,
-        faults,
-        maker,
-        replies,
-        replaced,
-        acks: &acks,
-        acked,
-        no_heartbeat: &no_heartbeat,
+    let (mut known, mut has_moved) = (known.clone(), false);
+    let ended = loop {
+        let replaced = connection.mock.replaced();
+        let is_signed = is_signed(request) && !has_moved;
+        let (epoch, joined, mut faults) =
+            connection.mock.memory.lock().join(&known, connection.mock.clock.now(), is_signed);
+        let is_anonymous = |fault: &Fault| matches!(&fault.kind, FaultKind::Lose(lost) if lost.anonymous);
+        let has_session = request.cookie(SESSION).is_some();
+        faults.retain(|(_, fault)| !(is_anonymous(fault) && has_session));
+        connection
+            .mock
+            .log(connection.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
+        let maker = Maker::new(connection.random.clone(), request.param("compress") == Some("gzip"), &joined);
+        let mut player = Player {
+            output: &mut output,
+            connection: &connection,
+            known: &known,
+            epoch,
+            until: None,
+            progress: Progress { at: joined.frame, ..Progress::default() },
+            joined,
+            faults,
+            maker,
+            replies: &mut replies,
+            replaced,
+            acks: &acks,
+            acked: acked.clone(),
+            no_heartbeat: &no_heartbeat,
+        };
+        if has_moved && player.enter().await.is_err() {
+            break (Ended::Client(Goodbye::gone()), player.progress.frames);
+        }
+        let ended = select! {
+            biased;
+            goodbye = listen(&mut messages, &connection, &sender, &acks, &no_heartbeat) => Ended::Client(goodbye),
+            ended = player.play() => ended,
+        };
+        let frames = player.progress.frames;
+        let Ended::Moved(room_id) = ended else { break (ended, frames) };
+        (known, has_moved) = (connection.mock.by_id(room_id), true);
     };
-
-    let ended = select! {
-        biased;
-        goodbye = listen(&mut messages, &connection, &sender, &acks, &no_heartbeat) => Ended::Client(goodbye),
-        ended = player.play() => ended,
-    };
+    let (ended, frames) = ended;
     let (by, code, reason) = match &ended {
         Ended::Client(_) if connection.is_cut.load(Ordering::Relaxed) => (By::Mock, 1006, String::new()),
         Ended::Client(goodbye) => (By::Client, goodbye.code, goodbye.reason.clone()),
         Ended::Close(code, reason) => (By::Mock, *code, reason.clone()),
-        Ended::Break | Ended::Reset => (By::Mock, 1006, String::new()),
+        Ended::Break | Ended::Reset | Ended::Moved(_) => (By::Mock, 1006, String::new()),
     };
-    let closed = Happened::Closed { by, code, reason: bounded(&reason), frames: player.progress.frames };
+    let closed = Happened::Closed { by, code, reason: bounded(&reason), frames };
     connection.mock.log(connection.number, closed);
-    let mut output = player.output;
     match ended {
         Ended::Client(Goodbye { close: Some(close), .. }) => {
             let _ = output.write_all(&frames::frame(frames::CLOSE, &close)).await;
@@ -124,7 +135,7 @@ pub(super) async fn open<I: Wire>(
             let rest = async { while messages.next().await.is_some() {} };
             let _ = timeout_at(clock::now() + CLOSE_MAX, rest).await;
         }
-        Ended::Client(_) => {}
+        Ended::Client(_) | Ended::Moved(_) => {}
     }
 }
 
@@ -132,14 +143,6 @@ pub(super) async fn open<I: Wire>(
 /// (docs/protocol.md §3.1).
 fn is_signed(request: &Request) -> bool {
     ["cursor", "internal_ext", "imprp", "wrss"].iter().any(|name| request.param(name).is_some())
-}
-
-/// Whether the client is logged in.
-fn has_session(request: &Request) -> bool {
-    let cookies = request.header("cookie").unwrap_or_default().split(';');
-    cookies
-        .filter_map(|cookie| cookie.trim().split_once('='))
-        .any(|(name, value)| name == SESSION && !value.is_empty())
 }
 
 /// Returns the head of the 101 response.
@@ -161,8 +164,8 @@ fn upgraded(request: &Request) -> Option<Vec<u8>> {
 enum Reply {
     /// Echo a heartbeat.
     Heartbeat(Push),
-    /// Answer a client that entered.
-    Enter,
+    /// Answer a client that entered this room; 0 if it names none.
+    Enter(i64),
     /// Answer a ping.
     Pong(Bytes),
 }
@@ -224,7 +227,7 @@ fn hear(connection: &ClientConnection, acks: &watch::Sender<Acks>, bytes: &Bytes
         "hb" => (Happened::Heartbeat, Some(Reply::Heartbeat(push))),
         "im_enter_room" => {
             acks.send_modify(|acks| acks.hear(None, connection.mock.clock.now()));
-            (Happened::Enter, Some(Reply::Enter))
+            (Happened::Enter, Some(Reply::Enter(entered(&push.payload))))
         }
         "ack" => {
             acks.send_modify(|acks| acks.hear(Some(push.log_id), connection.mock.clock.now()));
@@ -234,6 +237,15 @@ fn hear(connection: &ClientConnection, acks: &watch::Sender<Acks>, bytes: &Bytes
     };
     connection.mock.log(connection.number, happened);
     reply
+}
+
+/// Returns the room that a client enters, the first field of the payload.
+fn entered(payload: &[u8]) -> i64 {
+    let room_id = |field: RawField<'_>| match field.value {
+        RawValue::Varint(room_id) if field.number == 1 => Some(room_id.cast_signed()),
+        _ => None,
+    };
+    RawFields::of(payload).find_map(room_id).unwrap_or_default()
 }
 
 /// How long to wait for the next ack of an acking client before closing.

@@ -45,6 +45,8 @@ pub(super) enum Ended {
     Break,
     /// The mock resets the connection.
     Reset,
+    /// The client entered another room, which the socket goes on with.
+    Moved(i64),
 }
 
 /// Reason for stopping before the end of the room.
@@ -54,6 +56,8 @@ pub(super) enum Stopped {
     Gone,
     /// The user is now offline.
     Offline,
+    /// The client entered another room.
+    Moved(i64),
 }
 
 impl From<io::Error> for Stopped {
@@ -65,7 +69,7 @@ impl From<io::Error> for Stopped {
 /// The sending half of a connection.
 #[derive(Debug)]
 pub(super) struct Player<'a, O> {
-    pub(super) output: O,
+    pub(super) output: &'a mut O,
     pub(super) connection: &'a ClientConnection,
     pub(super) known: &'a Resolved,
     pub(super) epoch: u64,
@@ -75,7 +79,7 @@ pub(super) struct Player<'a, O> {
     /// Remaining faults, with their indexes.
     pub(super) faults: Vec<(usize, Fault)>,
     pub(super) maker: Maker,
-    pub(super) replies: mpsc::Receiver<Reply>,
+    pub(super) replies: &'a mut mpsc::Receiver<Reply>,
     pub(super) replaced: watch::Receiver<()>,
     pub(super) acks: &'a watch::Sender<Acks>,
     pub(super) acked: watch::Receiver<Acks>,
@@ -110,6 +114,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         ended.unwrap_or_else(|stopped| match stopped {
             Stopped::Gone => Ended::Client(Goodbye::gone()),
             Stopped::Offline => Ended::Close(1000, String::new()),
+            Stopped::Moved(room_id) => Ended::Moved(room_id),
         })
     }
 
@@ -306,14 +311,17 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         Ok(false)
     }
 
-    async fn reply(&mut self, reply: Reply) -> io::Result<()> {
+    async fn reply(&mut self, reply: Reply) -> Result<(), Stopped> {
         let offset = self.offset();
         let (opcode, bytes) = match reply {
             Reply::Pong(payload) => (frames::PONG, payload),
             Reply::Heartbeat(push) => (frames::BINARY, self.maker.heartbeat(&push)),
+            Reply::Enter(room_id) if room_id != 0 && room_id != self.known.room_id => {
+                return Err(Stopped::Moved(room_id));
+            }
             // The recording contains the answer; it is sent at its own time.
-            Reply::Enter if self.joined.answers_enter() => return Ok(()),
-            Reply::Enter => {
+            Reply::Enter(_) if self.joined.answers_enter() => return Ok(()),
+            Reply::Enter(_) => {
                 let batch =
                     self.joined.initial_batch.take().map(|batch| self.progress.losses.thinned_batch(batch));
                 let entered = self.maker.entered(batch, offset);
@@ -321,7 +329,12 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
                 (frames::BINARY, entered)
             }
         };
-        self.write(opcode, &bytes).await
+        Ok(self.write(opcode, &bytes).await?)
+    }
+
+    /// Answers a client that entered this room from another one.
+    pub(super) async fn enter(&mut self) -> Result<(), Stopped> {
+        self.reply(Reply::Enter(self.known.room_id)).await
     }
 
     async fn write(&mut self, opcode: u8, payload: &Bytes) -> io::Result<()> {

@@ -14,7 +14,7 @@ use super::{
     journal::{Journal, Sent},
 };
 use crate::{
-    http::Response,
+    http::{Request, Response},
     random::Random,
     room::{
         Joined, RoomState,
@@ -106,12 +106,18 @@ impl Memory {
     }
 
     /// Returns the fault for a request to this endpoint, if one is due.
-    pub(crate) fn http_fault(&mut self, at: Endpoint, known: Option<&Resolved>) -> Option<Fault> {
+    pub(crate) fn http_fault(
+        &mut self,
+        at: Endpoint,
+        known: Option<&Resolved>,
+        request: &Request,
+    ) -> Option<Fault> {
         let mut found = None;
         for (fault, (seen, fired)) in self.script.scenario.faults.iter().zip(&mut self.faults) {
             // Of the faults at the socket, only these change the HTTP answer.
             let is_answer = (at == Endpoint::Socket) == fault.kind.is_answer();
-            if !fault.at.contains(&at) || !is_answer || !concerns(fault, known) {
+            let is_such = fault.only.is_none_or(|only| request.is(only));
+            if !fault.at.contains(&at) || !is_answer || !is_such || !concerns(fault, known) {
                 continue;
             }
             *seen = seen.saturating_add(1);
@@ -291,6 +297,8 @@ impl Windows {
         let length = Duration::from_secs(limit.seconds);
         let who = match limit.per {
             Per::Key if !key.is_empty() => format!("key {key}"),
+            Per::Session if key.is_empty() => return None,
+            Per::Session => format!("session {key}"),
             Per::Key | Per::Address => format!("address {address}"),
             Per::All => String::new(),
         };

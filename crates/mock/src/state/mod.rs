@@ -25,8 +25,11 @@ use crate::{
     http::{Request, Response},
     random::Random,
     room::script::{Recordings, Resolved, Script},
-    scenario::{Endpoint, Scenario, ScenarioError},
+    scenario::{Endpoint, Per, Scenario, ScenarioError},
 };
+
+/// Cookie of clients that are logged in.
+pub(crate) const SESSION: &str = "sessionid";
 
 /// Shared state. The lock is only held briefly, and never across an await.
 #[derive(Debug)]
@@ -130,14 +133,16 @@ impl MockState {
         self.happened.subscribe()
     }
 
-    /// Counts a request against the limits. Returns the 429 answer if one is exceeded.
+    /// Counts a request against the limits. Returns the answer if one is exceeded.
     pub(crate) fn limit(&self, at: Endpoint, request: &Request, address: &str) -> Option<Response> {
         let key = request.header("x-api-key").or_else(|| request.param("apiKey")).unwrap_or_default();
+        let session = request.cookie(SESSION).unwrap_or_default();
         let (now, wall_ms) = (self.clock.now(), self.wall_ms());
         let mut memory = self.memory.lock();
         let Memory { script, windows, .. } = &mut *memory;
         let mut longest = None;
         for (limit, windows) in script.scenario.limits.iter().zip(windows) {
+            let key = if limit.per == Per::Session { session } else { key };
             if limit.at.contains(&at)
                 && let Some(wait) = windows.hit(limit, key, address, now)
                 && longest.as_ref().is_none_or(|(longest, _)| wait > *longest)
@@ -146,6 +151,9 @@ impl MockState {
             }
         }
         let (wait, limit) = longest?;
+        if limit.empty {
+            return Some(Response::empty());
+        }
         let (message, label, headers, max) = (&limit.message, &limit.label, &limit.headers, limit.max);
         Some(TooMany { message, label, headers, wait, max, wall_ms }.response())
     }

@@ -134,7 +134,12 @@ async fn signed_urls_match_the_request_and_lead_back_to_the_mock() {
         let answer = post(&rig, target, &body).await;
         assert_eq!((&answer["code"], &answer["response"]["userAgent"]), (&200.into(), &"Test/1".into()));
         let tokens = answer["response"]["tokens"].as_object().unwrap();
-        assert!(tokens.contains_key("X-Bogus") && tokens.contains_key("msToken"), "{answer}");
+        assert!(
+            tokens.contains_key("X-Bogus")
+                && tokens.contains_key("X-Dynosaur")
+                && tokens.contains_key("msToken"),
+            "{answer}"
+        );
         let signed = answer["response"]["signedUrl"].as_str().unwrap();
         assert!(signed.starts_with(&format!("{url}&")), "{signed}");
         let gifts = rig.json(signed.strip_prefix("http://localhost:1").unwrap()).await;

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use futures_util::SinkExt as _;
 use livetape_core::wire::{self, Batch};
 use livetape_io::clock;
-use livetape_mock::ScenarioFile;
+use livetape_mock::{Happened, Scenario, ScenarioFile};
 use tokio::io::AsyncWriteExt as _;
-use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::support::{
     Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, read_for,
@@ -218,6 +219,82 @@ async fn handshakes_are_rejected() {
     assert_eq!(refused(&rig).await, expected(403, "403", "forbidden"));
 }
 
+const WINDOWS: &str = "user-agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64)";
+
+/// Requests an upgrade with these headers, and returns the status.
+async fn upgrade(rig: &Mock, query: &str, headers: &str) -> u16 {
+    let target = format!("GET {SOCKET}?room_id={ROOM}{query} HTTP/1.1");
+    let key = "upgrade: websocket\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+    let bytes = rig.bytes(&format!("{target}\r\n{key}\r\n{headers}"), "", Duration::from_secs(1)).await;
+    status(&String::from_utf8_lossy(&bytes))
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_refused_that_tiktok_is_said_to_refuse() {
+    for name in ["agent-differs.toml", "strict.toml"] {
+        let rig = Mock::fixture(name);
+        for (parameter, is_answered) in [
+            ("browser_platform=Win32", true),
+            ("browser_platform=MacIntel", false),
+            ("browser_version=5.0+%28X11%29", false),
+            ("os=windows&browser_version=5.0+%28Windows%29", true),
+            ("aid=1988", true),
+        ] {
+            for target in [LOOKUP, SIGN] {
+                let (head, body) = rig.get_with(&format!("{target}&{parameter}"), WINDOWS).await;
+                assert_eq!((status(&head), !body.is_empty()), (200, is_answered), "{name}: {parameter}");
+            }
+            let expected = if is_answered { 101 } else { 200 };
+            let headers = format!("{WINDOWS}\r\ncookie: ttwid=1");
+            assert_eq!(upgrade(&rig, &format!("&{parameter}"), &headers).await, expected, "{parameter}");
+        }
+    }
+    let late = Scenario::parse("[[fault]]\nat = \"socket\"\nkind = \"drop\"\nonly = \"no_agent\"\n");
+    assert!(late.unwrap_err().message.starts_with("`only` does not apply to Drop at Socket"));
+    let rig = Mock::fixture("strict.toml");
+    assert_eq!(upgrade(&rig, "", "cookie: ttwid=1").await, 200);
+    assert_eq!(upgrade(&rig, "", WINDOWS).await, 403);
+    let headers = format!("{WINDOWS}\r\ncookie: ttwid=1");
+    assert_eq!(upgrade(&rig, "&browser_version=5.0+(Windows)", &headers).await, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_connects_too_often_is_flagged_for_an_hour() {
+    let rig = Mock::fixture("flagged.toml");
+    for _ in 0..15 {
+        assert_eq!(upgrade(&rig, "", "cookie: a=b; sessionid=1").await, 101);
+    }
+    assert_eq!(upgrade(&rig, "", "cookie: sessionid=1").await, 200);
+    assert_eq!(upgrade(&rig, "", "cookie: sessionid=2").await, 101);
+    assert_eq!(upgrade(&rig, "", "cookie: ttwid=1").await, 101);
+    wait_ms(3_600_000).await;
+    assert_eq!(upgrade(&rig, "", "cookie: sessionid=1").await, 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accepted_socket_sends_nothing() {
+    let rig = Mock::fixture("silent.toml");
+    let mut socket = rig.dial().await;
+    socket.send("hb", b"").await;
+    assert_eq!(socket.next_within(60_000).await, Received::Silence);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_goes_on_with_the_room_that_its_client_enters() {
+    const OTHER: i64 = 7_300_000_000_000_000_002;
+    let rig = Mock::fixture("cross-room.toml");
+    let mut socket = rig.dial().await;
+    socket.0.send(Message::Binary(wire::client::enter_room(OTHER))).await.unwrap();
+    let (frames, end) = socket.all().await;
+    assert_eq!(end, Received::Close(1000, String::new()));
+    assert!(frames.ends_with(&demo()), "{} frames", frames.len());
+    let rooms = rig.mock.received().into_iter().filter_map(|entry| match entry.what {
+        Happened::Upgrade { room_id, .. } => Some(room_id),
+        _ => None,
+    });
+    assert_eq!(Vec::from_iter(rooms), [ROOM, OTHER]);
+}
+
 /// `after_frames` of the scenarios that drop.
 const DROPPED_AFTER: usize = 20;
 
@@ -373,11 +450,13 @@ async fn visit(rig: &Mock) -> Vec<u8> {
         "/@demo/live",
         "/api-live/user/room/?aid=1988&uniqueId=demo",
         "/api-live/user/room/?uniqueId=demo",
+        "/api-live/user/room/?aid=1988&uniqueId=demo&browser_platform=Win32",
         "/webcast/fetch?client=test&unique_id=demo",
         "/webcast/fetch?client=test&unique_id=demo",
     ];
     for target in targets {
-        let head = format!("GET {target} HTTP/1.1\r\nx-api-key: secret");
+        let head =
+            format!("GET {target} HTTP/1.1\r\nx-api-key: secret\r\nuser-agent: Mozilla/5.0 (X11; Linux)");
         all.extend(rig.bytes(&head, "", Duration::from_secs(60)).await);
     }
     for seconds in [30, 10, 500] {

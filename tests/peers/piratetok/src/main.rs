@@ -10,6 +10,9 @@ use piratetok_live_rs::{
 };
 use tokio::io::{AsyncReadExt as _, stdin};
 
+/// One of its own, from which it draws: without this, `agent-differs` and `strict` would depend on chance.
+const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let mut args = env::args().skip(1);
@@ -34,7 +37,7 @@ async fn watch(base: &str, user: &str) -> Result<(), TikTokLiveError> {
         webcast: format!("{base}/webcast/"),
         ws: Some(base.replacen("http", "ws", 1)),
     };
-    let mut stream = TikTokLive::builder(user).endpoints(endpoints).connect().await?;
+    let mut stream = TikTokLive::builder(user).endpoints(endpoints).user_agent(AGENT).connect().await?;
     loop {
         let kind = match stream.next_event().await? {
             Event::Connected { .. } => "connected",
