@@ -30,9 +30,9 @@ pub struct Chat {
 #[serde(rename_all = "camelCase")]
 pub struct StarCommentPush {
     /// The comment; `null` if none is displayed any longer.
-    pub current: Option<StarComment>,
+    pub current: Option<Box<StarComment>>,
     /// The comment that follows it; `null` if there is none.
-    pub next: Option<StarComment>,
+    pub next: Option<Box<StarComment>>,
 }
 
 /// Data of a `star_comment_notification` event. `user` acted on the comment.
@@ -44,7 +44,7 @@ pub struct StarCommentNotification {
     /// Id of the comment's message; 0 if unknown.
     pub message_id: Id,
     /// The comment; `null` if it is not included.
-    pub star_comment: Option<StarComment>,
+    pub star_comment: Option<Box<StarComment>>,
 }
 
 /// A paid comment.

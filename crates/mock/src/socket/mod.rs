@@ -241,9 +241,9 @@ fn hear(connection: &ClientConnection, acks: &watch::Sender<Acks>, bytes: &Bytes
 
 /// Returns the room that a client enters, the first field of the payload.
 fn entered(payload: &[u8]) -> i64 {
-    let room_id = |field: RawField<'_>| match field.value {
-        RawValue::Varint(room_id) if field.number == 1 => Some(room_id.cast_signed()),
-        _ => None,
+    let room_id = |field: RawField<'_>| {
+        let RawValue::Varint(room_id) = field.value else { return None };
+        (field.number == 1).then_some(room_id.cast_signed())
     };
     RawFields::of(payload).find_map(room_id).unwrap_or_default()
 }

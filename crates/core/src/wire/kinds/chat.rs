@@ -167,8 +167,8 @@ fn mentioned(users: Vec<webcast::Person>, ids: Vec<i64>) -> Vec<Person> {
     all
 }
 
-fn star_comment(comment: webcast::StarComment) -> event::StarComment {
-    event::StarComment {
+fn star_comment(comment: webcast::StarComment) -> Box<event::StarComment> {
+    Box::new(event::StarComment {
         star_comment_id: id(&comment.star_comment_id),
         user: comment.user.map(user),
         comment: comment.content.into(),
@@ -176,7 +176,7 @@ fn star_comment(comment: webcast::StarComment) -> event::StarComment {
         duration: comment.duration,
         started_at: time(comment.start_time_ms),
         option: comment.option,
-    }
+    })
 }
 
 fn emote(emote: webcast::Emote) -> event::Emote {
