@@ -10,7 +10,7 @@ use toml::{
 
 use super::{
     table::{KEYS, Key, SECTIONS, Settings},
-    value::{Form, Token},
+    value::{Form, Token, is_path},
 };
 
 /// Hint for values that look like a number or a date at first.
@@ -106,8 +106,11 @@ impl<'a> Cell<'a> {
                 }
                 Some(query.query().unwrap_or_default().to_owned())
             }
-            (Form::Path, DeValue::String(path)) if path.is_empty() => Some(String::new()),
-            (Form::Path, DeValue::String(path)) => folder.join(path.as_ref()).to_str().map(str::to_owned),
+            (Form::PathOrText, DeValue::String(text)) if !is_path(text) => Some(text.to_string()),
+            (Form::Path | Form::PathOrText, DeValue::String(path)) if path.is_empty() => Some(String::new()),
+            (Form::Path | Form::PathOrText, DeValue::String(path)) => {
+                folder.join(path.as_ref()).to_str().map(str::to_owned)
+            }
             _ => None,
         }
     }

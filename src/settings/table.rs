@@ -12,7 +12,8 @@ use livetape_engine::{
 };
 
 use super::value::{
-    Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, SignForm, Token, Value,
+    Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, Session, SignForm, Token,
+    Value,
 };
 
 /// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation
@@ -237,6 +238,10 @@ settings! {
         ///
         /// Prefer the variable: other users see command lines.
         session_cookie: Option<Secret> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
+        /// Use the cookies in this file (Netscape's format), for rooms that need a login
+        ///
+        /// Only its owner may read it. Or `name=value; name=value`. Replaces --session-cookie. They go to TikTok, their session id also to --sign-url if that is set. Cookies of other sites are ignored.
+        session: Option<Session> = None, "--session FILE", "LIVETAPE_SESSION";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
         /// Look up at most N users per minute, after ten at once [default: 30; no limit if the upstream is on loopback]

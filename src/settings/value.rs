@@ -37,6 +37,8 @@ pub enum Form {
     Table,
     /// A string. In a settings file, relative paths are resolved against the folder of the file.
     Path,
+    /// Cookies, or a path like [`Self::Path`].
+    PathOrText,
 }
 
 impl Form {
@@ -50,6 +52,7 @@ impl Form {
             Self::List => "a list of strings",
             Self::Table => "a table of strings",
             Self::Path => "a path, as a string",
+            Self::PathOrText => "cookies or a path, as a string",
         }
     }
 }
@@ -288,6 +291,34 @@ impl Value for Secret {
 
     fn show(&self) -> Option<String> {
         Some(quoted(&self.to_string()))
+    }
+}
+
+/// Cookies of a session, or the path of a file with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Session {
+    Cookies(Secret),
+    File(PathBuf),
+}
+
+/// Whether a text is a path rather than `name=value`.
+pub(super) fn is_path(text: &str) -> bool {
+    text.split(['/', '\\', ':']).next().is_some_and(|start| !start.contains('='))
+}
+
+impl Value for Session {
+    const FORM: Form = Form::PathOrText;
+    const SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(if is_path(text) { Self::File(text.into()) } else { Self::Cookies(text.to_owned().into()) })
+    }
+
+    fn show(&self) -> Option<String> {
+        match self {
+            Self::Cookies(cookies) => cookies.show(),
+            Self::File(path) => path.show(),
+        }
     }
 }
 

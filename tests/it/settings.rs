@@ -54,11 +54,14 @@ fn the_mock_has_its_own_environment_variables() {
 
 #[test]
 fn paths_are_relative_to_the_folder_of_the_file_but_recordings_may_be_names() {
-    let file = "[log]\nfile = \"x.log\"\n[mock]\nplay = \"raid\"\n[live]\nrecord = \"/tmp/x.bin\"\n";
+    let file = "[log]\nfile = \"x.log\"\n[mock]\nplay = \"raid\"\n[live]\nrecord = \"/tmp/x.bin\"\nsession = \"c.txt\"";
     let settings = resolve(file, &[("LIVETAPE_MOCK_SCENARIO", "s.toml")], &[]).unwrap().settings;
     assert_eq!(settings.log.file.as_deref(), Some(Path::new("etc/x.log")));
     assert_eq!(settings.mock.play.as_deref(), Some("raid"));
     assert_eq!(settings.mock.scenario.as_deref(), Some(Path::new("s.toml")));
+    assert_eq!(settings.live.session, Some(settings::Session::File("etc/c.txt".into())));
+    let text = resolve("[live]\nsession = \"sessionid=a/b\"", &[], &[]).unwrap().settings.live.session;
+    assert!(matches!(text, Some(settings::Session::Cookies(_))), "{text:?}");
     assert_eq!(settings.live.record.as_deref(), Some(Path::new("/tmp/x.bin")));
 }
 

@@ -15,6 +15,8 @@ use crate::{
 
 /// Minimum heartbeat interval, as in TikTok's web client.
 pub const HEARTBEAT_MIN: Duration = Duration::from_secs(10);
+/// Minimum interval that a handshake can ask for.
+pub const PING_MIN: Duration = Duration::from_secs(1);
 /// Maximum heartbeat interval, regardless of the server's setting: longer silence would count as a
 /// disconnect.
 pub const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
@@ -67,6 +69,10 @@ pub struct Session {
     opened: Option<Opened>,
     enter_due: bool,
     heartbeat_due: bool,
+    /// Number of heartbeats sent.
+    heartbeats: i64,
+    /// Whether the handshake set the interval, which batches then do not change.
+    is_interval_set: bool,
     acks: VecDeque<Bytes>,
     outcome: Option<Outcome>,
     unzipper: Unzipper,
@@ -90,6 +96,8 @@ impl Session {
             opened: None,
             enter_due: false,
             heartbeat_due: false,
+            heartbeats: 0,
+            is_interval_set: false,
             acks: VecDeque::new(),
             outcome: None,
             unzipper: Unzipper::default(),
@@ -106,6 +114,12 @@ impl Session {
             let next_heartbeat = now.saturating_add(self.heartbeat_every);
             self.opened = Some(Opened { at: now, next_heartbeat, last_frame: now });
         }
+    }
+
+    /// Sets the interval of heartbeats that the handshake asks for.
+    pub fn handle_ping_interval(&mut self, interval: Duration) {
+        self.heartbeat_every = interval.clamp(PING_MIN, HEARTBEAT_MAX);
+        self.is_interval_set = true;
     }
 
     /// Handles the sign server's batch, which requires no ack.
@@ -190,7 +204,8 @@ impl Session {
             return Some(client::enter_room(self.room_id));
         }
         if std::mem::take(&mut self.heartbeat_due) {
-            return Some(client::heartbeat(self.room_id));
+            self.heartbeats += 1;
+            return Some(client::heartbeat(self.room_id, self.heartbeats));
         }
         self.acks.pop_front()
     }
@@ -225,7 +240,9 @@ impl Session {
     }
 
     fn handle_batch(&mut self, batch: &Batch) {
-        if let Ok(interval_ms @ 1..) = u64::try_from(batch.info.heartbeat_ms) {
+        if let Ok(interval_ms @ 1..) = u64::try_from(batch.info.heartbeat_ms)
+            && !self.is_interval_set
+        {
             self.heartbeat_every = Duration::from_millis(interval_ms).clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
         }
         // History cannot end this connection.
@@ -395,12 +412,12 @@ mod tests {
         let mut session = Session::new(ROOM);
         assert_eq!((session.poll_transmit(), session.poll_timeout()), (None, None));
         session.handle_opened(at(0));
-        assert_eq!(sent(&mut session), [client::enter_room(ROOM), client::heartbeat(ROOM)]);
-        for beat in 1..20 {
+        assert_eq!(sent(&mut session), [client::enter_room(ROOM), client::heartbeat(ROOM, 1)]);
+        for (beat, number) in (1..20).zip(1..) {
             assert_eq!(session.poll_timeout(), Some(at(beat * 10)));
-            session.handle_frame(at(beat * 10), &client::heartbeat(ROOM));
+            session.handle_frame(at(beat * 10), &client::heartbeat(ROOM, number));
             session.handle_timeout(at(beat * 10));
-            assert_eq!(sent(&mut session), [client::heartbeat(ROOM)]);
+            assert_eq!(sent(&mut session), [client::heartbeat(ROOM, number + 1)]);
         }
     }
 
@@ -412,6 +429,18 @@ mod tests {
             session.handle_initial_batch(&wire::write_batch(&Batch { info, ..Default::default() }));
             session.handle_opened(at(0));
             assert_eq!(session.poll_timeout(), Some(at(seconds)), "{heartbeat_ms}");
+        }
+    }
+
+    #[test]
+    fn the_handshake_sets_the_interval_before_batches() {
+        for (wanted, seconds) in [(5, 5), (0, 1), (u64::MAX, 60)] {
+            let mut session = Session::new(ROOM);
+            session.handle_ping_interval(Duration::from_secs(wanted));
+            let info = BatchInfo { heartbeat_ms: 20_000, ..Default::default() };
+            session.handle_initial_batch(&wire::write_batch(&Batch { info, ..Default::default() }));
+            session.handle_opened(at(0));
+            assert_eq!(session.poll_timeout(), Some(at(seconds)), "{wanted}");
         }
     }
 
@@ -529,10 +558,11 @@ mod tests {
                     expected = acks.clone();
                 }
                 let frames = sent(&mut session);
-                let heartbeats = frames.iter().filter(|frame| **frame == client::heartbeat(ROOM)).count();
+                let is_heartbeat = |frame: &Bytes| wire::read_push(frame, &mut Vec::new()).payload_type == "hb";
+                let heartbeats = frames.iter().filter(|frame| is_heartbeat(frame)).count();
                 prop_assert!(heartbeats <= 1);
                 let enter = client::enter_room(ROOM);
-                acks.extend(frames.into_iter().filter(|f| *f != enter && *f != client::heartbeat(ROOM)));
+                acks.extend(frames.into_iter().filter(|f| *f != enter && !is_heartbeat(f)));
                 prop_assert_eq!(&acks, &expected);
                 // Once handled, a timeout is not requested again for the same time.
                 if let Some(due) = session.poll_timeout().filter(|due| *due <= now) {

@@ -49,7 +49,7 @@ impl Plan {
         let (staged, right) = self.whole_shows.run(prepare).await?;
         let settings = self.settings();
         let (bound, driver) = Bound::listen(&settings, &Lifecycle::default(), Some(&staged)).await?;
-        let options = ChannelOptions { on_end: |_| (), warn: |_| (), ..sources::options(&settings, "") };
+        let options = ChannelOptions { on_end: |_| (), warn: |_| (), ..sources::options(&settings, "")? };
         let show = tokio::spawn(bound.channel(driver, options)?.replay(staged.tape.clone()));
         let Addresses { feed, rest, tikfinity } = &bound.addresses;
         let mut env = vec![("LIVETAPE_URL", feed.clone()), ("LIVETAPE_HTTP", rest.clone())];

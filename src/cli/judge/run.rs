@@ -53,7 +53,7 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
         // The terminal belongs to the command, unless it could wait without end.
         on_end: if settings.replay.exit_when_done || args.until_idle.is_some() { |_| () } else { tell_end },
         warn: |problem| warn(format_args!("⚠️ The recording is incomplete: {problem}")),
-        ..sources::options(&settings, "")
+        ..sources::options(&settings, "")?
     };
     let over = CancellationToken::new();
     let (show, is_over) = (bound.channel(driver, options)?.replay(tape.clone()), over.clone().drop_guard());

@@ -152,7 +152,7 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
     Ok(tokens)
 }
 
-fn others_may_read(path: &Path) -> bool {
+pub(super) fn others_may_read(path: &Path) -> bool {
     #[cfg(unix)]
     return path.metadata().is_ok_and(|metadata| {
         std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & OTHERS_MAY_READ != 0

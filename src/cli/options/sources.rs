@@ -10,17 +10,20 @@ use livetape_engine::{
     channels::{ChannelOptions, Record},
     source::{self, Summary, live},
 };
-use livetape_io::clock::Waiting;
+use livetape_io::{
+    clock::{self, Waiting},
+    files,
+};
 
-use super::serving::backlog;
+use super::serving::{self, backlog};
 use crate::{
     cli::{args::random, process::display},
     settings::{self, Laps, Settings, SignForm},
 };
 
 /// Returns the options of the channel; `user` is empty if no room is connected at the start.
-pub(crate) fn options(settings: &Settings, user: &str) -> ChannelOptions {
-    ChannelOptions {
+pub(crate) fn options(settings: &Settings, user: &str) -> Result<ChannelOptions, Problem> {
+    Ok(ChannelOptions {
         record: settings.live.record.clone().map(Record::File),
         sync: settings.record.sync,
         allow_inject: settings.live.allow_inject,
@@ -31,8 +34,8 @@ pub(crate) fn options(settings: &Settings, user: &str) -> ChannelOptions {
         play: play(settings),
         on_end: tell,
         wait_clients: settings.server.wait_clients.unwrap_or_default(),
-        ..ChannelOptions::new(live_options(settings, user, settings.server.seed))
-    }
+        ..ChannelOptions::new(live_options(settings, user, settings.server.seed)?)
+    })
 }
 
 fn play(settings: &Settings) -> source::ReplayOptions {
@@ -63,10 +66,16 @@ fn tell(summary: &Summary) {
     }
 }
 
-pub(crate) fn live_options(settings: &Settings, user: &str, seed: Option<u64>) -> live::LiveOptions {
+/// # Errors
+/// If the session cannot be used.
+pub(crate) fn live_options(
+    settings: &Settings,
+    user: &str,
+    seed: Option<u64>,
+) -> Result<live::LiveOptions, Problem> {
     let Settings { live: settings, request, .. } = settings;
     let url = |address: &Option<settings::Address>| address.as_ref().map(|address| address.0.clone());
-    live::LiveOptions {
+    Ok(live::LiveOptions {
         upstream: url(&settings.upstream),
         sign_url: url(&settings.sign_url),
         sign_form: match settings.sign_form {
@@ -83,8 +92,33 @@ pub(crate) fn live_options(settings: &Settings, user: &str, seed: Option<u64>) -
         seed: seed.unwrap_or_else(random),
         // Checked with the other settings.
         requests: Arc::new(request.requests().unwrap_or_default()),
+        session: settings.session.as_ref().map(session).transpose()?,
         ..live::LiveOptions::new(user)
+    })
+}
+
+/// Reads the cookies of a session.
+fn session(session: &settings::Session) -> Result<live::Cookies, Problem> {
+    let path = match session {
+        settings::Session::Cookies(text) => return live::Cookies::parse(text.reveal(), clock::wall()),
+        settings::Session::File(path) => path,
+    };
+    let shown = path.display();
+    if serving::others_may_read(path) {
+        return Err(Problem::new(Code::BadConfig, format!("other users can read the session in {shown}"))
+            .hint(format!("run `chmod 600 {shown}`")));
     }
+    let text = files::read_text(path).map_err(|error| {
+        Problem::new(Code::BadConfig, format!("cannot read the session in {shown}: {error}"))
+            .hint("check the path; cookies are written as name=value")
+    })?;
+    let cookies = live::Cookies::parse(&text, clock::wall())?;
+    let live::Cookies { others, expired, .. } = cookies;
+    let count = cookies.count();
+    display::say(&format!(
+        "🍪 Session: {count} cookies of TikTok; ignored {others} of other sites, {expired} expired"
+    ));
+    Ok(cookies)
 }
 
 /// Returns the user to connect to, from the command line or the settings.
@@ -116,6 +150,7 @@ mod tests {
         match key.path().as_str() {
             "live.upstream" | "live.sign_url" | "live.proxy" => "http://127.0.0.1:3100",
             "live.sign_form" => "connect",
+            "live.session" => "sessionid=another",
             "live.max_attempts" | "live.lookups_per_minute" | "server.wait_clients" | "replay.loop" => "3",
             "live.wait_live"
             | "live.offline"
@@ -138,9 +173,10 @@ mod tests {
         let ChannelOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } = options;
         let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
         let urls = (&live.upstream, &live.sign_url, &live.proxy, live.lookups_per_minute);
+        let session = live.session.as_ref().map(|cookies| cookies.header(""));
         let is_changed = *live.requests != live::Requests::default();
         format!(
-            "{live:?} {urls:?} {secrets:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source} {is_changed}"
+            "{live:?} {urls:?} {secrets:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source} {is_changed} {session:?}"
         )
     }
 
@@ -156,14 +192,34 @@ mod tests {
             };
             settings::resolve(&Sources { file: None, env: &env, flags: &[] }).unwrap().settings
         };
-        let unset = shown(&options(&of_env("", ""), "ann"));
+        let unset = shown(&options(&of_env("", ""), "ann").unwrap());
         let is_of_sources = |key: &&Key| {
             matches!(key.section, "live" | "live.request" | "replay") || key.path() == "server.wait_clients"
         };
         for key in KEYS.iter().filter(is_of_sources) {
-            let set = shown(&options(&of_env(key.env, another(key)), "ann"));
+            let set = shown(&options(&of_env(key.env, another(key)), "ann").unwrap());
             assert_eq!(set == unset, OF_COMMANDS.contains(&key.path().as_str()), "{}", key.path());
         }
+    }
+
+    #[test]
+    fn a_session_is_read_from_a_file_of_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cookies.txt");
+        let read = || session(&settings::Session::File(path.clone()));
+        assert_eq!(read().unwrap_err().code, Code::BadConfig);
+        let text = ".tiktok.com\tTRUE\t/\tTRUE\t0\tsessionid\tplanted\n";
+        std::fs::write(&path, format!("{text}.bank.example\tTRUE\t/\tTRUE\t0\ta\tb\n")).unwrap();
+        #[cfg(unix)]
+        {
+            let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(&path, mode(0o640)).unwrap();
+            let problem = read().unwrap_err();
+            assert!(problem.hint.starts_with("run `chmod 600 "), "{problem:?}");
+            std::fs::set_permissions(&path, mode(0o600)).unwrap();
+        }
+        let cookies = read().unwrap();
+        assert_eq!((cookies.header("").as_str(), cookies.others), ("sessionid=planted", 1));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let user = sources::user(args.user.as_deref(), &settings.live)?;
     let options =
-        ChannelOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
+        ChannelOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user)? };
     let wait_clients = options.wait_clients;
     let name = user.clone();
     let greet = |Addresses { feed, rest, .. }: &Addresses| {
@@ -47,7 +47,7 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     settings.server.port = args.port_first.or(settings.server.port);
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     cluster::check(&settings)?;
-    let options = sources::options(&settings, "");
+    let options = sources::options(&settings, "")?;
     if settings.cluster.nats.is_some() {
         return cluster::serve(&settings, &args.lifecycle, options).await;
     }
@@ -63,7 +63,7 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
 pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    let mut options = sources::options(&settings, "");
+    let mut options = sources::options(&settings, "")?;
     let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
     let recording = named.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&options.play.recordings, recording)?;

@@ -54,7 +54,7 @@ async fn into_file<E: Future<Output = Ended>>(
         sync: settings.record.sync,
         record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
         record_only: true,
-        ..ChannelOptions::new(sources::live_options(settings, user, None))
+        ..ChannelOptions::new(sources::live_options(settings, user, None)?)
     };
     options.check_file()?;
     let transport = NetTransport::new(&options.live)?;

@@ -25,10 +25,10 @@ pub fn enter_room(room_id: i64) -> Bytes {
     frame("im_enter_room", 0, enter.encode_to_vec())
 }
 
-/// Creates a heartbeat frame.
+/// Creates a heartbeat frame. Clients count those of a connection from 1; some send 0.
 #[must_use]
-pub fn heartbeat(room_id: i64) -> Bytes {
-    let heartbeat = webcast::HeartBeat { room_id, send_packet_seq_id: 0 };
+pub fn heartbeat(room_id: i64, number: i64) -> Bytes {
+    let heartbeat = webcast::HeartBeat { room_id, send_packet_seq_id: number };
     frame("hb", 0, heartbeat.encode_to_vec())
 }
 
@@ -70,7 +70,7 @@ mod tests {
         let entered = "320270623a0d696d5f656e7465725f726f6f6d4219088180e8e2aaeab3a765\
                        200c2a0861756469656e63654a0130";
         check(&enter_room(ROOM), entered);
-        check(&heartbeat(ROOM), "320270623a026862420a088180e8e2aaeab3a765");
+        check(&heartbeat(ROOM, 0), "320270623a026862420a088180e8e2aaeab3a765");
         check(&ack(LOG, "fixture-ext"), "108180808080808010320270623a0361636b420b666978747572652d657874");
         check(&ack(LOG, ""), "108180808080808010320270623a0361636b42012d");
     }

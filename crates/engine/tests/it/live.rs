@@ -10,7 +10,7 @@ use livetape_core::{
     wire::{self, Batch, BatchInfo, Push, client, compose},
 };
 use livetape_engine::source::live::{
-    FRAME_BYTES_MAX, Group, Live, LiveOptions, Outcome, Pairs, Requests, SignForm, Url, check,
+    Cookies, FRAME_BYTES_MAX, Group, Live, LiveOptions, Outcome, Pairs, Requests, SignForm, Url, check,
 };
 use livetape_io::clock;
 
@@ -128,10 +128,10 @@ async fn frames_are_acknowledged_and_a_lost_connection_is_restored() {
             Seen::Request(..) => None,
         })
         .collect();
-    let (enter, hb) = (client::enter_room(ROOM), client::heartbeat(ROOM));
+    let (enter, hb) = (client::enter_room(ROOM), |number| client::heartbeat(ROOM, number));
     let acks = |n: u64| client::ack(n, &format!("ext-{n}"));
-    assert!(frames.starts_with(&[enter.clone(), hb.clone(), acks(1), hb.clone(), hb.clone()]), "{frames:?}");
-    assert!(frames.ends_with(&[enter, hb, acks(3)]), "{frames:?}");
+    assert!(frames.starts_with(&[enter.clone(), hb(1), acks(1), hb(2), hb(3)]), "{frames:?}");
+    assert!(frames.ends_with(&[enter, hb(1), acks(3)]), "{frames:?}");
 }
 
 /// Found by simulation: an ack that cannot be sent must not hide what arrived before the connection broke.
@@ -200,6 +200,9 @@ async fn the_sign_servers_batch_follows_the_opening() {
             "ROLE_SIGN",
             "open",
             "ROLE_INITIAL_BATCH",
+            // The handshake asks for heartbeats every 10 s, before the batch for one every 20 s.
+            "frame",
+            "frame",
             "frame",
             "frame",
             "frame",
@@ -262,6 +265,55 @@ async fn requests_contain_what_settings_changed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_cookies_of_a_session_reach_tiktok_and_only_a_sign_server_that_was_named() {
+    let text = "sessionid=planted-session; tt-target-idc=eu-ttp2; ttwid=planted-own; odin_tt=planted-odin";
+    let session = Some(Cookies::parse(text, Duration::ZERO).unwrap());
+    let direct = LiveOptions { session, ..options() };
+    let server = live(vec![Reply::Socket(vec![ended(1), Act::Hang])]);
+    let (mut items, outcome) = run(&server, direct.clone()).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    let seen = format!("{:?}", server.seen());
+    let all = "ttwid=planted-own; sessionid=planted-session; tt-target-idc=eu-ttp2; odin_tt=planted-odin";
+    assert!(seen.contains(&format!("cookie: {all}")), "{seen}");
+    // Its own cookie is as good as a new one.
+    assert!(!seen.contains("GET / "), "{seen}");
+    let refusal = status(401, &[], "planted-session planted-odin");
+    for (sign_url, has_session) in [(None, false), (Some(Url::parse("http://mock").unwrap()), true)] {
+        let server = Server::new([(API, vec![room(2)]), (FETCH, vec![refusal.clone()])]);
+        let key = Some("planted-key".parse().unwrap());
+        let (more, outcome) = run(&server, LiveOptions { sign_key: key, sign_url, ..direct.clone() }).await;
+        assert_failed(&outcome, Code::SignUnauthorized);
+        items.extend(more);
+        let seen: Vec<_> = server.seen().iter().map(|seen| format!("{seen:?}")).collect();
+        let signing: Vec<_> = seen.iter().filter(|seen| seen.contains(FETCH)).collect();
+        assert!(!signing.is_empty());
+        for request in signing {
+            let sent = request.contains("session_id=planted-session&tt_target_idc=eu-ttp2");
+            assert_eq!(sent, has_session, "{request}");
+            assert!(!request.contains("planted-odin") && !request.contains("cookie:"), "{request}");
+        }
+    }
+    assert!(!format!("{items:?} {direct:?}").contains("planted"), "{items:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn look_ups_follow_redirects_within_the_site() {
+    let to = |path: &str| status(302, &[("location", path)], "");
+    let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
+    let moved =
+        [(API, vec![to("/moved")]), ("/moved", vec![room(2)]), ("/", vec![cookie()]), (SOCKET, socket)];
+    let (_, outcome) = run(&Server::new(moved), options()).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    for path in ["https://evil.example/", API] {
+        let server = Server::new([(API, vec![to(path)]), (PAGE, vec![to(path)]), ("/", vec![cookie()])]);
+        let once = LiveOptions { attempts_max: 1, ..options() };
+        assert_failed(&run(&server, once).await.1, Code::Blocked);
+        let asked = server.seen().iter().filter(|seen| format!("{seen:?}").contains(API)).count();
+        assert!(asked <= 8, "{asked}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn silence_on_the_socket_counts_as_a_lost_connection() {
     let server = live(vec![Reply::Socket(vec![Act::Wait(5_000), Act::Send(msg(1, vec![])), Act::Hang])]);
     let (items, outcome) = run(&server, LiveOptions { attempts_max: 1, ..options() }).await;
@@ -316,10 +368,9 @@ async fn a_sleeping_reader_does_not_lose_the_connection() {
     }
     assert_eq!(live.outcome().await, Outcome::Ended("stream_ended"));
     assert_eq!(received, 2000);
-    let hb = client::heartbeat(ROOM);
-    let beats =
-        server.seen().iter().filter(|seen| matches!(seen, Seen::Frame(_, bytes) if *bytes == hb)).count();
-    assert!(beats >= 30, "{beats}");
+    let is_30th =
+        |seen: &Seen| matches!(seen, Seen::Frame(_, bytes) if *bytes == client::heartbeat(ROOM, 30));
+    assert_eq!(server.seen().iter().filter(|seen| is_30th(seen)).count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

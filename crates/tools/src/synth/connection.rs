@@ -120,7 +120,7 @@ impl RoomState {
             return;
         }
         self.heartbeat_ms += HEARTBEAT_EVERY_MS;
-        self.frame(now_ms, true, client::heartbeat(ROOM_ID));
+        self.frame(now_ms, true, client::heartbeat(ROOM_ID, 0));
         let answer = Push { payload_type: "hb".into(), ..Push::default() };
         self.frame(now_ms + DELAY_MS / 2, false, write_push(&answer));
     }

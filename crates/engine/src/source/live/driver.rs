@@ -26,7 +26,7 @@ use tungstenite::{
 use super::{
     LiveOptions, Outcome, SharedTransport, WAIT_LIVE_MIN,
     lookup::look_up,
-    sign::{self, Signed},
+    sign::{self, Signed, TTWID},
     transport::{Received, Socket, Unreached},
     upstream::{self, Failure, Turn, Upstream, within},
     url,
@@ -71,7 +71,8 @@ impl Driver {
         let retry = Retry::new(options.attempts_max, random.next_bits());
         let upstream = Upstream::new(&options, transport, wall_anchor);
         let was_connected = options.continues;
-        Self { options, upstream, retry, random, cookie: None, stop, out, was_connected }
+        let cookie = options.cookies().get(TTWID).map(|value| format!("{TTWID}={}", value.reveal()));
+        Self { options, upstream, retry, random, cookie, stop, out, was_connected }
     }
 
     pub(super) async fn run(mut self) -> Outcome {
@@ -140,8 +141,7 @@ impl Driver {
     /// Whether the user is no longer live.
     async fn is_over(&mut self) -> bool {
         let stop = self.stop.clone();
-        let (user, cookie) = (self.options.username().unwrap_or_default(), self.options.session_cookie());
-        let cookie = cookie.unwrap_or_default();
+        let (user, cookie) = (self.options.username().unwrap_or_default(), self.options.cookies().header(""));
         self.upstream.turn = Turn::AtOnce;
         tokio::select! { biased;
             () = stop.cancelled() => false,
@@ -211,21 +211,19 @@ impl Driver {
     /// Looks up the user and opens the socket.
     async fn connect(&mut self) -> Result<Link, Failure> {
         let user = self.options.username()?;
-        let session_cookie = self.options.session_cookie();
-        let cookie = session_cookie.as_deref().unwrap_or_default();
-        let room_id = look_up(&mut self.upstream, &user, cookie).await?.live()?;
+        let cookies = self.options.cookies();
+        let room_id = look_up(&mut self.upstream, &user, &cookies.header("")).await?.live()?;
         let target = self.find_target(room_id).await?;
-        let cookie = [Some(target.cookie.clone()), session_cookie]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join("; ");
+        let cookie = cookies.header(&target.cookie);
         let opened = upstream::open_socket(&mut self.upstream, target.url.clone(), &cookie).await?;
         self.note_open(user, &target, &opened.headers);
         let mut session = Session::new(target.room_id);
         if let Some(signed) = &target.signed {
             let body = self.note_initial_batch(signed);
             session.handle_initial_batch(&body);
+        }
+        if let Some(interval) = ping_interval(&opened.headers) {
+            session.handle_ping_interval(interval);
         }
         session.handle_opened(self.upstream.now());
         Ok(Link { socket: opened.socket, session, received: opened.received })
@@ -433,6 +431,14 @@ impl Driver {
         };
         self.upstream.note(What::ConnClose(close));
     }
+}
+
+/// Returns the interval of heartbeats that the server wants: `Handshake-Options: ping-interval=SECONDS`.
+fn ping_interval(headers: &HeaderMap) -> Option<Duration> {
+    let options = headers.get("handshake-options")?.to_str().ok()?;
+    let mut options = options.split([';', ',']).filter_map(|option| option.trim().split_once('='));
+    let (_, seconds) = options.find(|(name, _)| *name == "ping-interval")?;
+    Some(Duration::from_secs(seconds.parse().ok()?))
 }
 
 struct Link {

@@ -235,7 +235,7 @@ async fn look_up_twice(options: &LiveOptions, transport: SharedTransport) -> Res
     let user = options.username()?;
     let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
     let mut upstream = Upstream::new(options, transport, wall_anchor);
-    let cookie = options.session_cookie().unwrap_or_default();
+    let cookie = options.cookies().header("");
     let mut retry = Retry::new(options.attempts_max, options.seed);
     loop {
         let found = look_up(&mut upstream, &user, &cookie).await;

@@ -7,6 +7,7 @@
 //!    └──────────────── retry ◄────────────────────┘
 //! ```
 
+mod cookies;
 mod driver;
 mod lookup;
 mod request;
@@ -35,6 +36,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use url::is_loopback;
 
+pub use cookies::Cookies;
 pub use livetape_core::secret::Secret;
 pub use lookup::{Check, check};
 pub use request::{Broken, Group, Pairs, Requests};
@@ -197,6 +199,9 @@ pub struct LiveOptions {
     pub sign_form: SignForm,
     /// Value of the `sessionid` cookie of a logged-in user. Sent to TikTok, never to the sign server.
     pub session_cookie: Option<Secret>,
+    /// Cookies of a logged-in user, instead of [`Self::session_cookie`]. Sent to TikTok; their session's id
+    /// also to the sign server of [`Self::sign_url`], but never to a default one.
+    pub session: Option<Cookies>,
     /// Proxy for requests and sockets: `http://`, `socks5://` or `socks5h://`, optionally with user and
     /// password.
     pub proxy: Option<Url>,
@@ -269,6 +274,7 @@ impl LiveOptions {
             sign_key: None,
             sign_form: SignForm::default(),
             session_cookie: None,
+            session: None,
             proxy: None,
             offline: false,
             attempts_max: retry::ATTEMPTS,
@@ -301,9 +307,10 @@ impl LiveOptions {
         username::normalise(&self.user)
     }
 
-    /// Returns the session cookie in the form of a `Cookie` header.
-    fn session_cookie(&self) -> Option<String> {
-        Some(format!("sessionid={}", self.session_cookie.as_ref()?.reveal()))
+    /// Returns the cookies of the session; none without a session.
+    fn cookies(&self) -> Cookies {
+        let of_session_id = || self.session_cookie.as_ref().map(Cookies::of_session_id);
+        self.session.clone().or_else(of_session_id).unwrap_or_default()
     }
 
     /// Returns the maximum number of look-ups per minute; `None` for no limit.

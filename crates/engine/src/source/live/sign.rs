@@ -26,6 +26,8 @@ const STUB_TEXT: &[u8] = b"Connected through Euler Stream fallback proxy";
 const STUB_HOST: &str = "ws-fallback.eulerstream.com";
 /// Maximum number of requests for the cookie, because not every response sets it.
 const COOKIE_TRIES: u32 = 8;
+/// Name of the cookie without which TikTok accepts no socket.
+pub(super) const TTWID: &str = "ttwid";
 const COOKIE_EVERY: Duration = Duration::from_millis(750);
 
 /// Response of the sign server.
@@ -74,6 +76,13 @@ fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {
         SignForm::Connect => ("sign_connect", Group::SignConnect),
     };
     let url = url::with_query(&requests.url(origin, path, &values), requests.query(group, &values));
+    // Only the server that the user named may know the session.
+    let session = options.session.as_ref().filter(|_| options.sign_url.is_some());
+    let of_session = [("session_id", "sessionid"), ("tt_target_idc", "tt-target-idc")];
+    let of_session = of_session
+        .into_iter()
+        .filter_map(|(parameter, cookie)| Some((parameter, session?.get(cookie)?.reveal())));
+    let url = url::with_query(&url, of_session);
     let mut headers = vec![
         ("user-agent".into(), concat!("livetape/", env!("CARGO_PKG_VERSION")).to_owned()),
         ("accept".into(), "application/protobuf,application/json".to_owned()),
@@ -175,7 +184,8 @@ pub(super) async fn get_cookie(upstream: &mut Upstream) -> Result<String, Failur
 fn ttwid(answer: &HttpResponse) -> Option<String> {
     let cookies = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next()).map(str::trim);
-    pairs.find(|pair| pair.strip_prefix("ttwid=").is_some_and(|value| !value.is_empty())).map(str::to_owned)
+    let is_it = |(name, value): (&str, &str)| name == TTWID && !value.is_empty();
+    pairs.find(|pair| pair.split_once('=').is_some_and(is_it)).map(str::to_owned)
 }
 
 pub(super) fn direct_url(requests: &Requests, origin: &str, room_id: i64, random: &mut SplitMix) -> String {

@@ -35,6 +35,8 @@ pub(super) const NOT_FOUND: &str = "User not found or invalid";
 pub(super) const OFFLINE: &str = "User is not currently live";
 /// Value of `handshake-status` for a device that TikTok blocks.
 const DEVICE_BLOCKED: &str = "415";
+/// Maximum number of redirects of a request.
+const REDIRECTS_MAX: usize = 3;
 /// Maximum length of a header value and of a failure's detail, in characters.
 const TEXT_CHARS_MAX: usize = 500;
 /// Minimum length of a secret, in bytes. Shorter ones would match unrelated text.
@@ -69,7 +71,9 @@ pub(super) struct Upstream {
 
 impl Upstream {
     pub(super) fn new(options: &LiveOptions, transport: SharedTransport, wall_anchor: Duration) -> Self {
-        let mut redact = Redact::new(options.sign_key.iter().chain(&options.session_cookie));
+        let cookies = options.cookies();
+        let secret = cookies.iter().filter(|(name, _)| !is_harmless(Place::Pair, name.as_bytes()));
+        let mut redact = Redact::new(options.sign_key.iter().chain(secret.map(|(_, value)| value)));
         for (_, value) in options.upstream.iter().chain(&options.sign_url).flat_map(Url::query_pairs) {
             redact.hide(&value);
         }
@@ -121,9 +125,30 @@ impl Upstream {
         self.held.push(Item { offset: self.now(), conn: self.conn, flags: Flags(flags), what });
     }
 
+    /// Sends a GET request and records it, like [`Self::get_once`]. Look-ups follow redirects within the site.
+    pub(super) async fn get(
+        &mut self,
+        role: Role,
+        request: &Request,
+        with_body: bool,
+    ) -> Result<HttpResponse, Failure> {
+        let mut request = request.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            let answer = self.get_once(role, &request, with_body).await?;
+            let is_redirect = matches!(role, Role::Lookup | Role::RoomInfo)
+                && matches!(answer.status, 301 | 302 | 303 | 307 | 308);
+            let to = answer.header("location").filter(|_| is_redirect);
+            match to.and_then(|to| url::redirected(&request.url, to)) {
+                Some(url) => request.url = url,
+                None => return Ok(answer),
+            }
+        }
+        Err(Failure::new(Code::Blocked, format!("TikTok redirects more than {REDIRECTS_MAX} times")))
+    }
+
     /// Sends a GET request, decompresses the body and records the exchange, including the body if
     /// `with_body`.
-    pub(super) async fn get(
+    async fn get_once(
         &mut self,
         role: Role,
         request: &Request,

@@ -1,0 +1,197 @@
+//! The cookies of a logged-in session at TikTok, from a `Cookie` header or a cookie file as browsers' extensions and curl
+//! write it (Netscape's format). Those of other sites stay in the file.
+
+use std::{fmt, time::Duration};
+
+use livetape_core::{
+    error::{Code, Problem},
+    secret::Secret,
+};
+
+/// Sites whose cookies a browser sends with every request of ours.
+const SITES: [&str; 2] = ["tiktok.com", "www.tiktok.com"];
+/// Cookies of which a session has at least one.
+const OF_SESSIONS: [&str; 3] = ["sessionid", "sessionid_ss", "sid_tt"];
+/// Maximum number of cookies, and of bytes in a header with all of them.
+const COOKIES_MAX: usize = 128;
+const HEADER_BYTES_MAX: usize = 16 << 10;
+/// Start of a line with a cookie that scripts cannot read; other lines with a `#` are comments.
+const HTTP_ONLY: &str = "#HttpOnly_";
+
+/// Cookies, each name once. Formatted without their values.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Cookies {
+    pairs: Vec<(String, Secret)>,
+    /// Number of cookies of other sites, and of those that have expired; neither is kept.
+    pub others: usize,
+    pub expired: usize,
+}
+
+impl fmt::Debug for Cookies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.pairs.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Cookies {
+    /// Parses a `Cookie` header or the text of a cookie file. `wall` is the time since the Unix epoch.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`], without values, if it is neither or contains no session.
+    pub fn parse(text: &str, wall: Duration) -> Result<Self, Problem> {
+        let mut cookies = Self::default();
+        if text.contains('\t') {
+            for (line, number) in text.lines().zip(1..) {
+                cookies.take_line(line, wall).map_err(|why| bad(format!("line {number} {why}")))?;
+            }
+        } else {
+            for pair in text.trim().trim_end_matches(';').split(';') {
+                let pair = pair.trim().split_once('=');
+                cookies.add(pair).map_err(|why| bad(format!("a cookie {why}")))?;
+            }
+        }
+        if !cookies.pairs.iter().any(|(name, _)| OF_SESSIONS.contains(&name.as_str())) {
+            let (others, expired) = (cookies.others, cookies.expired);
+            let gone = format!("{others} of other sites, {expired} expired");
+            return Err(Problem::new(
+                Code::BadConfig,
+                format!("live.session is not logged in: no sessionid ({gone})"),
+            )
+            .hint("log in at www.tiktok.com, and copy or export the cookies again"));
+        }
+        Ok(cookies)
+    }
+
+    /// Returns cookies with only the session's id.
+    pub(super) fn of_session_id(value: &Secret) -> Self {
+        Self { pairs: vec![("sessionid".to_owned(), value.clone())], ..Self::default() }
+    }
+
+    fn take_line(&mut self, line: &str, wall: Duration) -> Result<(), &'static str> {
+        let line = line.strip_prefix(HTTP_ONLY).unwrap_or(line);
+        if line.trim().is_empty() || line.starts_with('#') {
+            return Ok(());
+        }
+        let fields: Vec<_> = line.split('\t').collect();
+        let [domain, _, _, _, expires, name, value] = fields[..] else {
+            return Err("does not have the seven fields of a cookie file");
+        };
+        let domain = domain.trim_start_matches('.').to_ascii_lowercase();
+        if !SITES.contains(&domain.as_str()) {
+            self.others += 1;
+            return Ok(());
+        }
+        // 0: until the browser is closed. Some programs write fractions.
+        let expires: f64 = expires.parse().map_err(|_| "has no time of expiry")?;
+        if expires > 0.0 && expires < wall.as_secs_f64() {
+            self.expired += 1;
+            return Ok(());
+        }
+        self.add(Some((name, value)))
+    }
+
+    fn add(&mut self, pair: Option<(&str, &str)>) -> Result<(), &'static str> {
+        let Some((name, value)) = pair else { return Err("has no value") };
+        let is_valid = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
+        if name.is_empty() || name.contains('=') || !is_valid(name) || !is_valid(value) {
+            return Err("has characters that no header may have");
+        }
+        self.pairs.retain(|(known, _)| known != name);
+        self.pairs.push((name.to_owned(), value.to_owned().into()));
+        let bytes: usize = self.pairs.iter().map(|(name, value)| name.len() + value.reveal().len() + 3).sum();
+        if self.pairs.len() > COOKIES_MAX || bytes > HEADER_BYTES_MAX {
+            return Err("is one too many: at most 128 with 16 KiB");
+        }
+        Ok(())
+    }
+
+    /// Returns the number of cookies.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.pairs.len()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Secret> {
+        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Returns a `Cookie` header: `first`, and the cookies whose names it does not have.
+    #[must_use]
+    pub fn header(&self, first: &str) -> String {
+        let has = |name: &str| first.split(';').any(|pair| pair.trim().split('=').next() == Some(name));
+        let own = self.iter().filter(|(name, _)| !has(name));
+        let own = own.map(|(name, value)| format!("{name}={}", value.reveal()));
+        let first = Some(first.to_owned()).filter(|first| !first.is_empty());
+        first.into_iter().chain(own).collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn bad(message: String) -> Problem {
+    Problem::new(Code::BadConfig, format!("live.session: {message}"))
+        .hint("use cookies as in name=value; name=value, or the path of a cookie file in Netscape's format")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1_795_168_800);
+
+    const FILE: &str = "# Netscape HTTP Cookie File\n\n\
+        #HttpOnly_.tiktok.com\tTRUE\t/\tTRUE\t1810720800\tsessionid\tplanted-1\n\
+        .tiktok.com\tTRUE\t/\tTRUE\t0\ttt-target-idc\teu-ttp2\n\
+        www.tiktok.com\tFALSE\t/\tTRUE\t1810720800.5\ttt_csrf_token\tplanted=2\n\
+        .tiktok.com\tTRUE\t/\tTRUE\t1\told\tplanted-3\n\
+        .nottiktok.com\tTRUE\t/\tTRUE\t0\tsessionid\tplanted-4\n\
+        #HttpOnly_bank.example\tFALSE\t/\tTRUE\t0\tsessionid\tplanted-5\n\
+        ads.tiktok.com\tFALSE\t/\tTRUE\t0\tsessionid\tplanted-6\r\n";
+
+    #[test]
+    fn only_cookies_of_tiktok_are_kept() {
+        let cookies = Cookies::parse(FILE, NOW).unwrap();
+        assert_eq!(cookies.header(""), "sessionid=planted-1; tt-target-idc=eu-ttp2; tt_csrf_token=planted=2");
+        assert_eq!((cookies.count(), cookies.others, cookies.expired), (3, 3, 1));
+        assert!(!format!("{cookies:?}").contains("planted"));
+        let merged = cookies.header("ttwid=1; sessionid=other");
+        assert_eq!(merged, "ttwid=1; sessionid=other; tt-target-idc=eu-ttp2; tt_csrf_token=planted=2");
+    }
+
+    #[test]
+    fn a_header_has_the_last_value_of_each_name() {
+        let cookies = Cookies::parse(" sid_tt=1; a=b==;sid_tt=2; ", NOW).unwrap();
+        assert_eq!(cookies.header(""), "a=b==; sid_tt=2");
+    }
+
+    #[test]
+    fn what_is_not_a_session_is_refused_without_its_values() {
+        let many: String = (0..=COOKIES_MAX).map(|n| format!("c{n}=1; ")).collect();
+        for (text, message) in [
+            ("", "a cookie has no value"),
+            ("planted", "a cookie has no value"),
+            ("sessionid=pla nted", "a cookie has characters"),
+            ("sessionid=planted\r\nx: y", "a cookie has characters"),
+            ("ttwid=planted", "not logged in: no sessionid (0 of other sites, 0 expired)"),
+            ("a.example\tTRUE\t/\tTRUE\t0\tsessionid\tplanted", "(1 of other sites, 0 expired)"),
+            (".tiktok.com\tTRUE\t/\tTRUE\t1\tsessionid\tplanted", "(0 of other sites, 1 expired)"),
+            ("\n.tiktok.com\tTRUE\tplanted", "line 2 does not have the seven fields"),
+            (".tiktok.com\tTRUE\t/\tTRUE\tsoon\tsessionid\tplanted", "line 1 has no time of expiry"),
+            (&many, "is one too many"),
+            (&format!("sessionid={}", "x".repeat(HEADER_BYTES_MAX)), "is one too many"),
+        ] {
+            let problem = Cookies::parse(text, NOW).unwrap_err();
+            assert_eq!(problem.code, Code::BadConfig);
+            assert!(problem.message.contains(message) && !problem.message.contains("planted"), "{problem}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_causes_a_panic(text in "(\\PC|[\t;=\n]|\\.tiktok\\.com\t){0,40}") {
+            let _ = Cookies::parse(&text, NOW);
+        }
+    }
+}
