@@ -8,7 +8,7 @@ use std::{ffi::OsStr, path::PathBuf, time::Duration};
 use livetape_core::{host::HostPort, pace::Speed, retry, secret::Secret};
 use livetape_engine::{
     recorder::{Rotate, SYNC_EVERY, Sync},
-    source::live::Pairs,
+    source::live::{Pairs, Way},
 };
 
 use super::value::{
@@ -224,6 +224,10 @@ settings! {
         ///
         /// E.g. http://127.0.0.1:3100 for `livetape mock`.
         upstream: Option<Address> = None, "--upstream URL", "LIVETAPE_UPSTREAM";
+        /// Enter rooms by these ways, in this order: direct, sign [repeat the flag]
+        ///
+        /// One that fails for good hands over to the next. `sign` sends the room's id to the sign server, by default that of Euler Stream, without a key. With the default and --sign-url or --sign-key: by that server, and directly if it is unavailable.
+        ways: Vec<Way> = vec![Way::Direct], "--way WAY", "LIVETAPE_WAYS";
         /// Connect through this sign server
         sign_url: Option<Address> = None, "--sign-url URL", "LIVETAPE_SIGN_URL";
         /// Choose the sign server's API: fetch or connect

@@ -20,7 +20,7 @@ use livetape_core::{
 };
 use livetape_engine::{
     recorder::{Rotate, Sync},
-    source::live::Pairs,
+    source::live::{Pairs, Way},
 };
 
 /// Type of a value in TOML.
@@ -211,6 +211,28 @@ pub(super) fn table<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Stri
     };
     let pairs: Vec<_> = pairs.map(pair).collect();
     if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
+}
+
+impl Value for Vec<Way> {
+    const FORM: Form = Form::List;
+
+    fn read(text: &str) -> Result<Self, String> {
+        let ways = Vec::<String>::read(text)?;
+        let names = || Way::ALL.iter().map(|way| way.name()).collect::<Vec<_>>().join(", ");
+        let way = |text: &String| {
+            let known = Way::ALL.iter().find(|way| way.name() == text).copied();
+            known.ok_or_else(|| format!("`{text}` is not one of {}", names()))
+        };
+        if ways.is_empty() {
+            Err(format!("name at least one of {}", names()))
+        } else {
+            ways.iter().map(way).collect()
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.iter().map(|way| way.name().to_owned()).collect::<Vec<_>>().show()
+    }
 }
 
 impl Value for Vec<HostPort> {

@@ -23,6 +23,9 @@ pub const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
 /// Time without any frame after which a connection counts as dead. Even a quiet room answers a heartbeat
 /// every ten seconds.
 pub const STALE_AFTER: Duration = Duration::from_secs(60);
+/// Time without a batch after which a new connection counts as failed. Rooms send one on entry; sockets that are
+/// accepted and then ignored send none.
+pub const SILENT_AFTER: Duration = Duration::from_secs(30);
 /// Method of the messages that announce the end of a room.
 const CONTROL: &str = "WebcastControlMessage";
 /// Maximum long-term rate, in decompressed bytes per second. A busy room sends a hundredth of this.
@@ -46,6 +49,8 @@ pub enum Outcome {
     Closed(u16, String),
     /// No frame arrived for [`STALE_AFTER`].
     Stale,
+    /// Since the socket was opened, nothing but replies to heartbeats arrived for [`SILENT_AFTER`].
+    Silent,
     /// The room sent more data than [`RATE_BYTES_MAX`] allows.
     Flood,
 }
@@ -84,6 +89,8 @@ struct Opened {
     at: Duration,
     next_heartbeat: Duration,
     last_frame: Duration,
+    /// Whether anything but replies to heartbeats arrived.
+    is_pushed: bool,
 }
 
 impl Session {
@@ -112,7 +119,7 @@ impl Session {
             self.enter_due = true;
             self.heartbeat_due = true;
             let next_heartbeat = now.saturating_add(self.heartbeat_every);
-            self.opened = Some(Opened { at: now, next_heartbeat, last_frame: now });
+            self.opened = Some(Opened { at: now, next_heartbeat, last_frame: now, is_pushed: false });
         }
     }
 
@@ -138,6 +145,9 @@ impl Session {
         }
         let push = wire::read_push(frame, &mut Vec::new());
         let mut bytes = frame.len();
+        if let Some(opened) = self.opened.as_mut().filter(|_| push.payload_type != "hb") {
+            opened.is_pushed = true;
+        }
         if push.payload_type == "close" {
             self.end(Outcome::Ended(Ending::ClosePush));
         } else if push.holds_batch() {
@@ -188,7 +198,8 @@ impl Session {
         let every = self.heartbeat_every;
         let Some(opened) = self.opened.as_mut().filter(|_| self.outcome.is_none()) else { return };
         if now >= opened.stale_at() {
-            return self.end(Outcome::Stale);
+            let is_silent = !opened.is_pushed;
+            return self.end(if is_silent { Outcome::Silent } else { Outcome::Stale });
         }
         if now >= opened.next_heartbeat {
             // Heartbeats missed during a sleep are skipped.
@@ -253,7 +264,7 @@ impl Session {
     }
 
     fn end(&mut self, outcome: Outcome) {
-        if matches!(outcome, Outcome::Closed(..) | Outcome::Stale | Outcome::Flood) {
+        if matches!(outcome, Outcome::Closed(..) | Outcome::Stale | Outcome::Silent | Outcome::Flood) {
             // The peer is gone and will not read it.
             (self.enter_due, self.heartbeat_due) = (false, false);
             self.acks.clear();
@@ -264,7 +275,11 @@ impl Session {
 
 impl Opened {
     fn stale_at(&self) -> Duration {
-        self.last_frame.saturating_add(STALE_AFTER)
+        if self.is_pushed {
+            self.last_frame.saturating_add(STALE_AFTER)
+        } else {
+            self.at.saturating_add(SILENT_AFTER)
+        }
     }
 }
 
@@ -413,6 +428,7 @@ mod tests {
         assert_eq!((session.poll_transmit(), session.poll_timeout()), (None, None));
         session.handle_opened(at(0));
         assert_eq!(sent(&mut session), [client::enter_room(ROOM), client::heartbeat(ROOM, 1)]);
+        session.handle_frame(at(1), &msg(1, &Batch::default()));
         for (beat, number) in (1..20).zip(1..) {
             assert_eq!(session.poll_timeout(), Some(at(beat * 10)));
             session.handle_frame(at(beat * 10), &client::heartbeat(ROOM, number));
@@ -428,6 +444,7 @@ mod tests {
             let info = BatchInfo { heartbeat_ms, ..Default::default() };
             session.handle_initial_batch(&wire::write_batch(&Batch { info, ..Default::default() }));
             session.handle_opened(at(0));
+            session.handle_frame(at(0), &msg(1, &Batch::default()));
             assert_eq!(session.poll_timeout(), Some(at(seconds)), "{heartbeat_ms}");
         }
     }
@@ -440,6 +457,7 @@ mod tests {
             let info = BatchInfo { heartbeat_ms: 20_000, ..Default::default() };
             session.handle_initial_batch(&wire::write_batch(&Batch { info, ..Default::default() }));
             session.handle_opened(at(0));
+            session.handle_frame(at(0), &msg(1, &Batch::default()));
             assert_eq!(session.poll_timeout(), Some(at(seconds)), "{wanted}");
         }
     }
@@ -553,7 +571,7 @@ mod tests {
                         prop_assert!(session.outcome().is_some());
                     }
                 }
-                let lost = matches!(session.outcome(), Some(Outcome::Closed(..) | Outcome::Stale));
+                let lost = matches!(session.outcome(), Some(Outcome::Closed(..) | Outcome::Stale | Outcome::Silent));
                 if !over && lost {
                     expected = acks.clone();
                 }

@@ -77,6 +77,7 @@ pub(crate) fn live_options(
     let url = |address: &Option<settings::Address>| address.as_ref().map(|address| address.0.clone());
     Ok(live::LiveOptions {
         upstream: url(&settings.upstream),
+        ways: settings.ways.clone(),
         sign_url: url(&settings.sign_url),
         sign_form: match settings.sign_form {
             SignForm::Fetch => live::SignForm::Fetch,
@@ -150,6 +151,7 @@ mod tests {
         match key.path().as_str() {
             "live.upstream" | "live.sign_url" | "live.proxy" => "http://127.0.0.1:3100",
             "live.sign_form" => "connect",
+            "live.ways" => "sign",
             "live.session" => "sessionid=another",
             "live.max_attempts" | "live.lookups_per_minute" | "server.wait_clients" | "replay.loop" => "3",
             "live.wait_live"
@@ -172,7 +174,7 @@ mod tests {
     fn shown(options: &ChannelOptions) -> String {
         let ChannelOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } = options;
         let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
-        let urls = (&live.upstream, &live.sign_url, &live.proxy, live.lookups_per_minute);
+        let urls = (&live.upstream, &live.sign_url, &live.proxy, live.lookups_per_minute, &live.ways);
         let session = live.session.as_ref().map(|cookies| cookies.header(""));
         let is_changed = *live.requests != live::Requests::default();
         format!(

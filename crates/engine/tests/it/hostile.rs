@@ -46,7 +46,7 @@ async fn no_request_takes_longer_than_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_without_frames_is_dead_after_a_minute() {
+async fn a_socket_without_frames_is_dead_after_half_a_minute_and_later_after_a_minute() {
     let part =
         |opcode, is_final| Act::Message(Message::Frame(Frame::message("x", OpCode::Data(opcode), is_final)));
     let fragment = || part(Data::Continue, false);
@@ -64,10 +64,12 @@ async fn a_socket_without_frames_is_dead_after_a_minute() {
         ("a message without an end", every_second(Some(part(Data::Binary, false)), &fragment)),
     ];
     for (name, acts) in cases {
-        let server = live(vec![Reply::Socket(acts)]);
-        let (items, outcome) = run(&server, LiveOptions { attempts_max: 1, ..options() }).await;
-        assert_failed(&outcome, Code::ConnectionLost);
-        assert_eq!(codes(&items), [(60_000, "connection_lost", false)], "{name}");
+        for (first, millis) in [(None, 30_000), (Some(Act::Send(msg(1, vec![]))), 60_000)] {
+            let server = live(vec![Reply::Socket(first.into_iter().chain(acts.clone()).collect())]);
+            let (items, outcome) = run(&server, LiveOptions { attempts_max: 1, ..options() }).await;
+            assert_failed(&outcome, Code::ConnectionLost);
+            assert_eq!(codes(&items), [(millis, "connection_lost", false)], "{name}");
+        }
     }
 }
 

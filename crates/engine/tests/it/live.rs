@@ -10,7 +10,7 @@ use livetape_core::{
     wire::{self, Batch, BatchInfo, Push, client, compose},
 };
 use livetape_engine::source::live::{
-    Cookies, FRAME_BYTES_MAX, Group, Live, LiveOptions, Outcome, Pairs, Requests, SignForm, Url, check,
+    Cookies, FRAME_BYTES_MAX, Group, Live, LiveOptions, Outcome, Pairs, Requests, SignForm, Url, Way, check,
 };
 use livetape_io::clock;
 
@@ -179,7 +179,7 @@ async fn the_sign_servers_batch_follows_the_opening() {
         [(SignForm::Fetch, FETCH), (SignForm::Connect, "/webcast/rooms/7300000000000000001/connect")]
     {
         let signed = Reply::Http(200, cookies.clone(), batch.clone());
-        let socket = Reply::Socket(vec![Act::Wait(30_000), ended(1), Act::Hang]);
+        let socket = Reply::Socket(vec![Act::Wait(29_000), ended(1), Act::Hang]);
         let server = Server::new([(API, vec![room(2)]), (path, vec![signed]), ("/signed", vec![socket])]);
         let options = LiveOptions { sign_key: Some("planted-key".parse().unwrap()), sign_form, ..options() };
         let (items, outcome) = run(&server, options).await;
@@ -201,7 +201,6 @@ async fn the_sign_servers_batch_follows_the_opening() {
             "open",
             "ROLE_INITIAL_BATCH",
             // The handshake asks for heartbeats every 10 s, before the batch for one every 20 s.
-            "frame",
             "frame",
             "frame",
             "frame",
@@ -297,6 +296,81 @@ async fn all_cookies_of_a_session_reach_tiktok_and_only_a_sign_server_that_was_n
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_way_that_fails_for_good_hands_over_to_the_next() {
+    let ways = |ways: &[Way]| LiveOptions { ways: ways.to_vec(), ..options() };
+    let refused = || status(403, &[], "");
+    let info = BatchInfo { cursor: "c".into(), push_server: "ws://mock/signed".into(), ..Default::default() };
+    let batch = wire::write_batch(&Batch { info, ..Default::default() });
+    let cookies = vec![("x-set-tt-cookie", "ttwid=1".to_owned())];
+    let good = || Reply::Socket(vec![ended(1), Act::Hang]);
+    let silent = || Reply::Socket(vec![Act::Hang]);
+    let server = |direct: Reply, sign: Reply, signed: Reply| {
+        Server::new([
+            (API, vec![room(2)]),
+            ("/", vec![cookie()]),
+            (SOCKET, vec![direct]),
+            (FETCH, vec![sign]),
+            ("/signed", vec![signed]),
+        ])
+    };
+    let (signs, denies) = (Reply::Http(200, cookies, batch), status(401, &[], ""));
+    let both = ways(&[Way::Direct, Way::Sign, Way::Direct]);
+    let other = ways(&[Way::Sign, Way::Direct]);
+    // Options, server, whether the room is reached, and the failures that are told.
+    for (options, server, is_reached, expected) in [
+        (&both, server(refused(), signs.clone(), good()), true, "direct handshake_refused 2"),
+        (&both, server(silent(), signs.clone(), good()), true, "direct connection_lost 1"),
+        (&both, server(good(), denies.clone(), good()), true, ""),
+        (
+            &both,
+            server(refused(), denies.clone(), good()),
+            false,
+            "direct handshake_refused 2, sign sign_unauthorized 1",
+        ),
+        (&other, server(good(), denies.clone(), good()), true, "sign sign_unauthorized 1"),
+        (&other, server(good(), signs.clone(), silent()), true, "sign connection_lost 1"),
+    ] {
+        let (items, outcome) = run(&server, options.clone()).await;
+        assert_eq!(outcome == Outcome::Ended("stream_ended"), is_reached, "{outcome:?}");
+        let mut told: Vec<(String, usize)> = Vec::new();
+        for item in &items {
+            let What::Status(status) = &item.what else { continue };
+            let way = status.detail.split(':').next().unwrap();
+            let line = format!("{way} {}", status.code);
+            match told.last_mut().filter(|(last, _)| *last == line) {
+                Some((_, times)) => *times += 1,
+                None => told.push((line, 1)),
+            }
+        }
+        let told: Vec<_> = told.iter().map(|(line, times)| format!("{line} {times}")).collect();
+        assert_eq!(told.join(", "), expected);
+    }
+    let server = Server::new([(API, vec![room(4)])]);
+    let (items, outcome) = run(&server, both).await;
+    assert_failed(&outcome, Code::UserOffline);
+    assert_eq!(codes(&items).len(), 1, "a user who is offline is so on every way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hint_names_the_other_way_and_the_third_party() {
+    let refused = |options: LiveOptions| async {
+        let server = live(vec![status(403, &[], "")]);
+        match run(&server, options).await.1 {
+            Outcome::Failed(problem) => problem.hint,
+            outcome => panic!("{outcome:?}"),
+        }
+    };
+    let hint = refused(LiveOptions { upstream: None, ..options() }).await;
+    assert!(hint.contains(r#"add `ways = ["direct", "sign"]` under [live]"#), "{hint}");
+    assert!(hint.contains("go to api.eulerstream.com, a third party"), "{hint}");
+    let both = vec![Way::Direct, Way::Sign];
+    let server =
+        Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, vec![status(403, &[], "")])]);
+    let (_, outcome) = run(&server, LiveOptions { ways: both, attempts_max: 1, ..options() }).await;
+    assert!(matches!(&outcome, Outcome::Failed(problem) if !problem.hint.contains("ways = ")), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn look_ups_follow_redirects_within_the_site() {
     let to = |path: &str| status(302, &[("location", path)], "");
     let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
@@ -319,12 +393,13 @@ async fn silence_on_the_socket_counts_as_a_lost_connection() {
     let (items, outcome) = run(&server, LiveOptions { attempts_max: 1, ..options() }).await;
     assert_failed(&outcome, Code::ConnectionLost);
     assert_eq!(codes(&items), [(65_000, "connection_lost", false)]);
+    // Also a socket that is accepted and then ignored, which a minute would not tell from a quiet room.
     let frozen = live(vec![Reply::Socket(vec![Act::Freeze])]);
     // A minute of silence does not count as healthy, so it does not refill the budget.
     let (items, _) = run(&frozen, LiveOptions { attempts_max: 3, ..options() }).await;
     assert_eq!(codes(&items).len(), 3);
     let (items, _) = run(&frozen, LiveOptions { attempts_max: 1, ..options() }).await;
-    assert_eq!(codes(&items), [(60_000, "connection_lost", false)]);
+    assert_eq!(codes(&items), [(30_000, "connection_lost", false)]);
 }
 
 #[tokio::test(start_paused = true)]

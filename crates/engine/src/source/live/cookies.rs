@@ -42,12 +42,12 @@ impl Cookies {
         let mut cookies = Self::default();
         if text.contains('\t') {
             for (line, number) in text.lines().zip(1..) {
-                cookies.take_line(line, wall).map_err(|why| bad(format!("line {number} {why}")))?;
+                cookies.take_line(line, wall).map_err(|why| bad(&format!("line {number} {why}")))?;
             }
         } else {
             for pair in text.trim().trim_end_matches(';').split(';') {
                 let pair = pair.trim().split_once('=');
-                cookies.add(pair).map_err(|why| bad(format!("a cookie {why}")))?;
+                cookies.add(pair).map_err(|why| bad(&format!("a cookie {why}")))?;
             }
         }
         if !cookies.pairs.iter().any(|(name, _)| OF_SESSIONS.contains(&name.as_str())) {
@@ -130,7 +130,7 @@ impl Cookies {
     }
 }
 
-fn bad(message: String) -> Problem {
+fn bad(message: &str) -> Problem {
     Problem::new(Code::BadConfig, format!("live.session: {message}"))
         .hint("use cookies as in name=value; name=value, or the path of a cookie file in Netscape's format")
 }

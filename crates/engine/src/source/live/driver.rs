@@ -1,12 +1,12 @@
 //! Connection attempts in a loop, until the room ends, retrying is pointless or the source is stopped: from a user name
 //! to an open socket, and the frames that it brings.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::{
-    error::{Code, close},
+    error::{Code, Problem, close},
     recording::{
         Flags, Frame, Item, Opcode, What,
         records::{ConnClose, ConnOpen, Status, conn_close::Who, http::Role},
@@ -24,7 +24,7 @@ use tungstenite::{
 };
 
 use super::{
-    LiveOptions, Outcome, SharedTransport, WAIT_LIVE_MIN,
+    LiveOptions, Outcome, SharedTransport, WAIT_LIVE_MIN, Way,
     lookup::look_up,
     sign::{self, Signed, TTWID},
     transport::{Received, Socket, Unreached},
@@ -44,6 +44,8 @@ pub(super) struct Driver {
     pub(super) options: LiveOptions,
     pub(super) upstream: Upstream,
     pub(super) retry: Retry,
+    /// Ways into the room that are left, the current one first; never empty.
+    ways: VecDeque<Way>,
     pub(super) random: SplitMix,
     /// TikTok's cookie, reused for reconnects.
     pub(super) cookie: Option<String>,
@@ -72,7 +74,8 @@ impl Driver {
         let upstream = Upstream::new(&options, transport, wall_anchor);
         let was_connected = options.continues;
         let cookie = options.cookies().get(TTWID).map(|value| format!("{TTWID}={}", value.reveal()));
-        Self { options, upstream, retry, random, cookie, stop, out, was_connected }
+        let ways = options.ways().into();
+        Self { options, upstream, retry, ways, random, cookie, stop, out, was_connected }
     }
 
     pub(super) async fn run(mut self) -> Outcome {
@@ -94,7 +97,7 @@ impl Driver {
             };
             let due = match self.record_failure(failed) {
                 Ok(due) => due,
-                Err(failure) => return Outcome::Failed(failure.into()),
+                Err(failure) => return Outcome::Failed(self.problem(failure)),
             };
             self.flush().await;
             tokio::select! { biased;
@@ -119,7 +122,9 @@ impl Driver {
             Err(failure) if failure.code == Code::UserOffline && self.was_connected => {
                 return Ok(Outcome::Ended(STREAM_ENDED));
             }
-            Err(failure) => return Err(Failed { failure, healthy: Duration::ZERO, close: None }),
+            Err(failure) => {
+                return Err(Failed { failure, healthy: Duration::ZERO, close: None });
+            }
         };
         self.was_connected = true;
         match self.talk(link).await {
@@ -133,6 +138,7 @@ impl Driver {
             }
             End::Lost(lost) => {
                 let Lost { close, failure, healthy } = *lost;
+                let failure = self.of_way(failure);
                 Err(Failed { failure, healthy, close: Some(close) })
             }
         }
@@ -152,11 +158,21 @@ impl Driver {
     /// Records the failure. Returns when the next attempt is due, or the failure if there is none.
     fn record_failure(&mut self, failed: Failed) -> Result<Duration, Failure> {
         let Failed { failure, healthy, close } = failed;
-        let failure = Failure { detail: self.upstream.redact.text(&failure.detail), ..failure };
+        let mut failure = Failure { detail: self.upstream.redact.text(&failure.detail), ..failure };
         let waits_for_live = self.options.wait_live.filter(|_| failure.code == Code::UserOffline);
         let verdict = match waits_for_live {
             Some(every) => Decision::Again(every.max(WAIT_LIVE_MIN)),
             None => self.retry.failed(failure.code, failure.wait, healthy),
+        };
+        // A socket that is accepted and then ignored is so again.
+        let is_over = failure.is_silent || matches!(verdict, Decision::Final(_));
+        let next = self.ways.get(1).filter(|_| failure.is_of_way && is_over).copied();
+        let verdict = match next {
+            Some(next) => {
+                failure.detail = format!("{}; trying {} next", failure.detail, next.name());
+                Decision::Again(Duration::ZERO)
+            }
+            None => verdict,
         };
         let after = match verdict {
             // Another source may have met a pause.
@@ -176,7 +192,10 @@ impl Driver {
             }
             return Err(failure);
         };
-        if waits_for_live.is_none() {
+        if next.is_some() {
+            self.ways.pop_front();
+            self.retry = Retry::new(self.options.attempts_max, self.random.next_bits());
+        } else if waits_for_live.is_none() {
             self.retry.start_next();
         }
         Ok(self.upstream.now() + after)
@@ -213,9 +232,10 @@ impl Driver {
         let user = self.options.username()?;
         let cookies = self.options.cookies();
         let room_id = look_up(&mut self.upstream, &user, &cookies.header("")).await?.live()?;
-        let target = self.find_target(room_id).await?;
+        let target = self.find_target(room_id).await.map_err(|failure| self.of_way(failure))?;
         let cookie = cookies.header(&target.cookie);
-        let opened = upstream::open_socket(&mut self.upstream, target.url.clone(), &cookie).await?;
+        let opened = upstream::open_socket(&mut self.upstream, target.url.clone(), &cookie).await;
+        let opened = opened.map_err(|failure| self.of_way(failure))?;
         self.note_open(user, &target, &opened.headers);
         let mut session = Session::new(target.room_id);
         if let Some(signed) = &target.signed {
@@ -229,16 +249,43 @@ impl Driver {
         Ok(Link { socket: opened.socket, session, received: opened.received })
     }
 
-    /// Uses the sign server if configured, otherwise connects directly. Falls back only if the sign server is
-    /// unavailable, not if it rejects the request.
+    /// Names the way that failed, if there is more than one.
+    fn of_way(&self, failure: Failure) -> Failure {
+        let detail = match (self.options.ways().len(), self.ways.front()) {
+            (2.., Some(way)) => format!("{}: {}", way.name(), failure.detail),
+            _ => failure.detail,
+        };
+        Failure { detail, is_of_way: true, ..failure }
+    }
+
+    /// Returns the final failure. If another way may succeed, the hint says how to allow it.
+    fn problem(&self, failure: Failure) -> Problem {
+        let is_rejected = failure.is_silent || matches!(failure.code, Code::Blocked | Code::HandshakeRefused);
+        let may_sign = failure.is_of_way && is_rejected && self.options.ways() == [Way::Direct];
+        let problem = Problem::from(failure);
+        if !may_sign {
+            return problem;
+        }
+        let host = url::host(&self.upstream.origins.sign);
+        let whose = if self.options.upstream.is_none() { ", a third party" } else { "" };
+        problem.hint(format!(
+            "let a sign server help: add `ways = [\"direct\", \"sign\"]` under [live] in livetape.toml; the room's id and \
+             the user agent then go to {host}{whose}"
+        ))
+    }
+
+    /// Falls back to a direct connection only if the sign server is unavailable, not if it rejects the request.
     async fn find_target(&mut self, room_id: i64) -> Result<SocketTarget, Failure> {
-        if self.options.uses_sign_server() {
+        if self.ways.front() == Some(&Way::Sign) {
+            let is_next = |way: Option<&Way>| way.is_none_or(|way| *way == Way::Direct);
             match sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await {
                 Ok(signed) => {
                     let (url, cookie) = (signed.socket_url.clone(), signed.cookie.clone());
                     return Ok(SocketTarget { url, cookie, room_id: signed.room_id, signed: Some(signed) });
                 }
-                Err(failure) if failure.may_fall_back => self.note_fallback(&failure),
+                Err(failure) if failure.may_fall_back && is_next(self.ways.get(1)) => {
+                    self.note_fallback(&failure);
+                }
                 Err(failure) => return Err(failure),
             }
         }
@@ -335,6 +382,7 @@ impl Driver {
                 End::Lost(Box::new(Lost::closed(code, reason, session.healthy_for())))
             }
             session::Outcome::Stale => End::Lost(Box::new(Lost::stale(session.healthy_for()))),
+            session::Outcome::Silent => End::Lost(Box::new(Lost::silent())),
             session::Outcome::Flood => End::Lost(Box::new(Lost::flood(session.healthy_for()))),
         }
     }
@@ -489,6 +537,13 @@ impl Lost {
             format!("the room is silent: {reason}"),
             healthy,
         )
+    }
+
+    fn silent() -> Self {
+        let reason = "nothing for 30 s after it was accepted";
+        let detail = format!("the room pushes {reason}");
+        let lost = Self::new(close::ABNORMAL, reason.to_owned(), Who::Us, detail, Duration::ZERO);
+        Self { failure: Failure { is_silent: true, ..lost.failure }, ..lost }
     }
 
     /// Not retried, because the upstream would send as much after reconnecting.

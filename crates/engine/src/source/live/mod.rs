@@ -192,8 +192,10 @@ pub struct LiveOptions {
     pub user: String,
     /// Server to use instead of TikTok for all requests, such as a mock: `http://127.0.0.1:PORT`.
     pub upstream: Option<Url>,
-    /// URL of the sign server. With a URL or a key, the sign server is asked first; with neither, only
-    /// TikTok.
+    /// Ways into the room, in this order: one that fails for good hands over to the next. With only
+    /// [`Way::Direct`], and the URL or key of a sign server, that is asked first.
+    pub ways: Vec<Way>,
+    /// URL of the sign server.
     pub sign_url: Option<Url>,
     pub sign_key: Option<Secret>,
     pub sign_form: SignForm,
@@ -254,6 +256,28 @@ impl Url {
     }
 }
 
+/// A way into a room whose user is known to be live. A browser's tab is another source, not a way: it needs no
+/// request of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A cookie of TikTok, and a socket without a signature.
+    Direct,
+    /// A sign server, which returns a signed socket.
+    Sign,
+}
+
+impl Way {
+    pub const ALL: &[Self] = &[Self::Direct, Self::Sign];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Sign => "sign",
+        }
+    }
+}
+
 /// Request format of a sign server. The response format is the same for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignForm {
@@ -270,6 +294,7 @@ impl LiveOptions {
         Self {
             user: user.into(),
             upstream: None,
+            ways: vec![Way::Direct],
             sign_url: None,
             sign_key: None,
             sign_form: SignForm::default(),
@@ -323,8 +348,20 @@ impl LiveOptions {
         self.lookups_per_minute.or((!is_local).then_some(LOOKUPS_PER_MINUTE))
     }
 
-    fn uses_sign_server(&self) -> bool {
-        self.sign_url.is_some() || self.sign_key.is_some()
+    /// Returns the ways, each once.
+    fn ways(&self) -> Vec<Way> {
+        let has_server = self.sign_url.is_some() || self.sign_key.is_some();
+        let mut ways: Vec<Way> = Vec::new();
+        for way in &self.ways {
+            if !ways.contains(way) {
+                ways.push(*way);
+            }
+        }
+        match ways[..] {
+            [] | [Way::Direct] if has_server => vec![Way::Sign],
+            [] => vec![Way::Direct],
+            _ => ways,
+        }
     }
 }
 

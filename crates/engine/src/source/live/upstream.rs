@@ -156,9 +156,9 @@ impl Upstream {
     ) -> Result<HttpResponse, Failure> {
         let lost = |why: &str| Failure::new(Code::ConnectionLost, why);
         let mut answer = match within(HTTP_TIMEOUT, self.transport.get(request)).await {
-            None => return Err(lost(&format!("no response from {} within 10 s", host(request)))),
+            None => return Err(lost(&format!("no response from {} within 10 s", url::host(&request.url)))),
             Some(Err(unreached)) => {
-                let (host, why) = (host(request), &unreached.why);
+                let (host, why) = (url::host(&request.url), &unreached.why);
                 let names_host = why.contains(&format!("`{host}`"));
                 let detail = if names_host { why.clone() } else { format!("{host}: {why}") };
                 return Err(Failure::new(unreached.code, detail));
@@ -212,11 +212,22 @@ pub(super) struct Failure {
     /// Whether connecting without the sign server may succeed: it is unavailable or broken, but did not
     /// reject the request.
     pub(super) may_fall_back: bool,
+    /// Whether another way into the room may succeed: looking the user up has.
+    pub(super) is_of_way: bool,
+    /// Whether the socket was accepted, and then ignored.
+    pub(super) is_silent: bool,
 }
 
 impl Failure {
     pub(super) fn new(code: Code, detail: impl fmt::Display) -> Self {
-        Self { code, detail: detail.to_string(), wait: None, may_fall_back: false }
+        Self {
+            code,
+            detail: detail.to_string(),
+            wait: None,
+            may_fall_back: false,
+            is_of_way: false,
+            is_silent: false,
+        }
     }
 
     /// Too many requests, with the wait time from the response headers. `wall` is the time since the Unix
@@ -374,11 +385,6 @@ impl Batches {
     pub(crate) fn close(&mut self) {
         self.receiver.close();
     }
-}
-
-fn host(request: &Request) -> String {
-    let shown = url::shown(&request.url);
-    shown.split('/').nth(2).unwrap_or_default().to_owned()
 }
 
 /// Returns the result of the future, or `None` after `limit`.

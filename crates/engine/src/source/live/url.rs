@@ -65,6 +65,11 @@ pub(super) fn redirected(from: &str, to: &str) -> Option<String> {
     is_allowed.then_some(to)
 }
 
+/// Returns the host and port of a URL, without user and password.
+pub(super) fn host(url: &str) -> String {
+    shown(url).split('/').nth(2).unwrap_or_default().to_owned()
+}
+
 /// Returns the scheme and the authority of a URL.
 fn server(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once("://")?;
