@@ -13,6 +13,7 @@ use livetape_core::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    dissect::short_name,
     payload::batch,
     text::{COLUMNS_MAX, clock, count, printable},
 };
@@ -194,8 +195,7 @@ fn frame_words(frame: &Frame, is_sent: bool) -> String {
     let Some(batch) = batch(&frame.bytes, &mut Vec::new()) else { return words };
     let mut methods: BTreeMap<&str, u64> = BTreeMap::new();
     for message in &batch.messages {
-        let name = message.method.strip_prefix("Webcast").unwrap_or(&message.method);
-        *methods.entry(name.strip_suffix("Message").unwrap_or(name)).or_default() += 1;
+        *methods.entry(short_name(&message.method)).or_default() += 1;
     }
     for (at, (method, number)) in methods.into_iter().enumerate() {
         let (lead, times) =

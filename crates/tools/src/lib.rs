@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod cat;
 pub mod diff;
+pub mod dissect;
 pub mod edit;
 pub mod export;
 pub mod glance;

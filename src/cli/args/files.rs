@@ -54,7 +54,12 @@ pub(in crate::cli) struct Verify {
 #[command(after_help = "Examples:
   livetape cat show.bin | less
   livetape cat show.bin --json | jq 'select(.type == \"connClose\")'
-  livetape cat show.bin --follow                 while it is being recorded")]
+  livetape cat show.bin --follow                 while it is being recorded
+  livetape cat show.bin --fields --type Gift --at 12m30s
+  livetape cat show.bin --fields --unknown | less
+
+--fields: a line has number, name, wire type and value. Fields without a name
+have ?, and what they hold is guessed.")]
 pub(in crate::cli) struct Cat {
     /// Recording to print: a file, a name under recordings/, `demo`, or - for stdin
     pub(in crate::cli) recording: PathBuf,
@@ -64,6 +69,18 @@ pub(in crate::cli) struct Cat {
     /// Wait for new records until the recording is sealed
     #[arg(long, short)]
     pub(in crate::cli) follow: bool,
+    /// Print the fields of each message, also those that the schema does not name
+    #[arg(long)]
+    pub(in crate::cli) fields: bool,
+    /// Print only messages of this method, e.g. Gift or WebcastGiftMessage
+    #[arg(long = "type", value_name = "METHOD", requires = "fields")]
+    pub(in crate::cli) method: Option<String>,
+    /// Print only the first frame with such messages, at this offset or later
+    #[arg(long, value_name = "OFFSET", value_parser = offset::parse, requires = "fields")]
+    pub(in crate::cli) at: Option<Duration>,
+    /// Print only fields that are not as in the schema
+    #[arg(long, requires = "fields")]
+    pub(in crate::cli) unknown: bool,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfTools>,
 }

@@ -10,11 +10,11 @@ use std::{
 use indicatif::ProgressBar;
 use livetape_core::{
     error::{Code, Problem, exit},
-    recording::{Reader, Record, What},
+    recording::{Reader, What},
 };
 use livetape_engine::source::{Events, OFFLINE, unreadable};
 use livetape_io::files;
-use livetape_tools::{cat, info, synth, verify};
+use livetape_tools::{cat, dissect::Selection, info, synth, verify};
 
 use crate::cli::{
     args,
@@ -70,13 +70,26 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         };
     let mut reader = Reader::open(input).map_err(|error| unreadable(&tape.name, &error))?;
     let (mut out, mut missing) = (BufWriter::new(io::stdout().lock()), 0);
+    let selection = Selection { method: args.method.clone(), only_unknown: args.unknown };
+    let mut is_empty = args.fields;
     loop {
         let record = reader.next().map_err(|error| unreadable(&tape.name, &error))?;
         let found = reader.report().missing;
         let lost = found - std::mem::replace(&mut missing, found);
         let is_end = matches!(&record, Some(record) if matches!(record.item.what, What::End(_)));
-        let is_over = record.is_none() || (args.follow && is_end);
-        let mut written = print_record(&mut out, args.json, lost, record.as_ref());
+        let mut is_over = record.is_none() || (args.follow && is_end);
+        let lines = record.as_ref().map(|record| match (args.fields, args.json) {
+            (false, false) => cat::text(record) + "\n",
+            (false, true) => cat::json(record).to_string() + "\n",
+            (true, _) if args.at.is_some_and(|at| record.item.offset < at) => String::new(),
+            (true, false) => selection.text(record),
+            (true, true) => selection.json(record).iter().map(|line| line.to_string() + "\n").collect(),
+        });
+        let lines = lines.unwrap_or_default();
+        is_empty &= lines.is_empty();
+        is_over |= args.at.is_some() && !is_empty;
+        let mut written =
+            print_lost(&mut out, args.json, lost).and_then(|()| out.write_all(lines.as_bytes()));
         if args.follow || is_over {
             written = written.and_then(|()| out.flush());
         }
@@ -84,23 +97,25 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit::DONE),
             result => result.map_err(|error| cannot_write(&error))?,
         }
+        if args.at.is_some() && !is_empty {
+            // The rest was not read.
+            return Ok(exit::DONE);
+        }
         if is_over {
             break;
         }
     }
+    if is_empty {
+        warn("⚠️ no such message here; `livetape cat` without --fields lists methods");
+    }
     Ok(report_loss(&tape.name, reader.report().loss()))
 }
 
-fn print_record(out: &mut impl Write, json: bool, lost: u64, record: Option<&Record>) -> io::Result<()> {
+fn print_lost(out: &mut impl Write, json: bool, lost: u64) -> io::Result<()> {
     match lost {
-        0 => {}
-        lost if json => writeln!(out, "{}", cat::missing_json(lost))?,
-        lost => writeln!(out, "⚠️ {lost} missing here")?,
-    }
-    match record {
-        None => Ok(()),
-        Some(record) if json => writeln!(out, "{}", cat::json(record)),
-        Some(record) => writeln!(out, "{}", cat::text(record)),
+        0 => Ok(()),
+        lost if json => writeln!(out, "{}", cat::missing_json(lost)),
+        lost => writeln!(out, "⚠️ {lost} missing here"),
     }
 }
 

@@ -62,6 +62,27 @@ fn a_recording_is_followed_until_it_is_sealed() {
     assert!(seen.len() > so_far.lines().count());
 }
 
+#[test]
+fn fields_of_a_message_are_printed() {
+    let first = run(&["cat", "demo", "--fields", "--type", "gift", "--at", "30s"]);
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let shown = stdout(&first);
+    assert!(
+        shown.starts_with("00:00:34.493 1 WebcastGiftMessage, 3,501 bytes\n  1 common: len Common"),
+        "{shown}"
+    );
+    assert!(shown.contains("\n    6 ?: varint 1\n"), "{shown}");
+    let json = stdout(&run(&["cat", "demo", "--fields", "--json", "--unknown", "--type", "Chat"]));
+    let line: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&line["method"], &line["fields"][0]["name"]),
+        (&"WebcastChatMessage".into(), &"common".into())
+    );
+    let none = run(&["cat", "demo", "--fields", "--type", "Chatt"]);
+    assert_eq!((none.status.code(), stdout(&none).as_str()), (Some(0), ""));
+    assert!(stderr(&none).contains("no such message here"), "{}", stderr(&none));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn names_of_files_need_not_be_unicode() {

@@ -10,8 +10,9 @@ use super::{
     class::Class,
     json::{self, NESTED_MAX, Values},
     made_up,
-    walk::{Leaves, Place, as_text},
+    walk::{Leaves, Place},
 };
+use crate::payload::as_text;
 
 /// Inspects leaves without changing them.
 pub(super) struct Checker<'a> {

@@ -10,8 +10,9 @@ use super::{
     class::Class,
     json,
     rewriter::{Collector, Rewriter},
-    walk::{Context, Leaves, Place, as_text, message, unpacked},
+    walk::{Context, Leaves, Place, message, unpacked},
 };
+use crate::payload::as_text;
 
 /// Parameters to keep: room, app and app version.
 const PARAMETERS: [(&str, Class); 10] = [

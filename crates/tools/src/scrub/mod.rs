@@ -41,8 +41,9 @@ use livetape_core::{
 };
 use passes::Identities;
 use rewriter::{Collector, Rewriter};
-use walk::{Context, Leaves as _, Place, as_text, message};
+use walk::{Context, Leaves as _, Place, message};
 
+use crate::payload::as_text;
 use class::Class;
 
 /// Name of the method, stored in the header. It changes whenever the same key would produce other

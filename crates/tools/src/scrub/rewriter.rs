@@ -7,8 +7,9 @@ use super::{
     key::{Choices, Key},
     made_up::{self, ID_MIN, SEC_UID_START},
     passes::{Identities, Name},
-    walk::{Leaves, Place, as_text, is_fields, is_tenth, numbers},
+    walk::{Leaves, Place, is_tenth},
 };
+use crate::payload::{as_text, is_fields, numbers};
 
 /// Minimum number of digits in a text that count as an id or a phone number.
 const LONG_DIGITS: usize = 7;

@@ -4,12 +4,11 @@ use bytes::Bytes;
 use livetape_core::wire::{
     Field, Kind, RawField, RawFields, RawValue, Schema, unzip, write_bytes, write_number, zip,
 };
-use prost::encoding::{WireType, decode_varint, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::class::{self, Class};
+use crate::payload::{DEPTH_MAX, as_text, has_control, is_fields, numbers};
 
-/// Maximum nesting of messages. Deeper ones are treated as bytes. Protobuf's own parsers stop at 100.
-const DEPTH_MAX: usize = 64;
 /// Maximum length of an encoded number, in bytes.
 const VARINT_BYTES_MAX: usize = 10;
 /// Replacement for malformed bytes, which no parser accepts as a field.
@@ -288,33 +287,8 @@ fn packed(value: &[u8], place: &Place, leaves: &mut impl Leaves) -> Option<Vec<u
     Some(out)
 }
 
-/// Returns the numbers of a packed list; `None` if it is none.
-pub(super) fn numbers(value: &[u8]) -> Option<Vec<u64>> {
-    let (mut rest, mut numbers) = (value, Vec::new());
-    while !rest.is_empty() {
-        numbers.push(decode_varint(&mut rest).ok()?);
-    }
-    Some(numbers)
-}
-
 /// Whether the byte at this index of a packed list is the tenth of its number, and so holds its highest bit.
 pub(super) fn is_tenth(list: &[u8], at: usize) -> bool {
     at.checked_sub(VARINT_BYTES_MAX - 1)
         .is_some_and(|start| list[start..at].iter().all(|byte| byte & 0x80 != 0))
-}
-
-/// Whether `value` consists entirely of fields. Their contents are not checked.
-pub(super) fn is_fields(value: &[u8]) -> bool {
-    RawFields::of(value).are_whole()
-}
-
-fn has_control(value: &[u8]) -> bool {
-    value.iter().any(u8::is_ascii_control)
-}
-
-/// Returns the bytes as text if a person could read it.
-pub(super) fn as_text(value: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(value).ok()?;
-    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
-    text.chars().all(is_plain).then_some(text)
 }
