@@ -15,7 +15,7 @@ pub(crate) fn write(set: &FileDescriptorSet) -> String {
         let package = format!(".{}", file.package());
         file.message_type.iter().for_each(|message| list(&package, message, &mut messages));
     }
-    let mut text = String::from("use super::fields::{Kind::*, Schema, field, schema};\n\n");
+    let mut text = String::from("use super::fields::{Kind::*, Schema, field, list, schema};\n\n");
     text.push_str("#[rustfmt::skip]\npub(super) const SCHEMAS: &[Schema] = &[\n");
     for (path, message) in &messages {
         let name = path.rsplit_once("webcast.").map_or(path.as_str(), |(_, name)| name);
@@ -34,7 +34,9 @@ pub(crate) fn write(set: &FileDescriptorSet) -> String {
                 _ => "Number".to_owned(),
             };
             let (number, name) = (field.number(), field.name());
-            write!(text, "field({number}, {name:?}, {kind}), ").expect("a string takes all");
+            let is_list = field.label() == Label::Repeated && field.r#type() != Type::Message;
+            let function = if is_list { "list" } else { "field" };
+            write!(text, "{function}({number}, {name:?}, {kind}), ").expect("a string takes all");
         }
         text = text.trim_end_matches(", ").to_owned() + "]),\n";
     }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod cat;
 pub mod diff;
 pub mod dissect;
+pub mod drift;
 pub mod edit;
 pub mod export;
 pub mod glance;

@@ -96,15 +96,26 @@ Compare two builds on one recording:
   livetape-old events show.bin > old.jsonl; livetape events show.bin > new.jsonl
   livetape diff --events old.jsonl new.jsonl
 
+Find what changed in TikTok's messages since a recording, or since livetape's
+schema, which needs none but finds only new methods and changed types:
+  livetape diff old.bin new.bin --fields --markdown
+  livetape diff schema new.bin --fields
+
 Exit codes: 0 equal, 1 different, 3 records are missing or unreadable")]
 pub(in crate::cli) struct Diff {
-    /// First recording: a file, a name under recordings/ or `demo`
+    /// First recording: a file, a name under recordings/, `demo` or, with --fields, `schema`
     pub(in crate::cli) before: PathBuf,
     /// Second recording
     pub(in crate::cli) after: PathBuf,
     /// Compare two files that `livetape events` wrote
     #[arg(long)]
     pub(in crate::cli) events: bool,
+    /// Compare methods and fields: new, gone, retyped, repeated, always empty or constant
+    #[arg(long, conflicts_with = "events")]
+    pub(in crate::cli) fields: bool,
+    /// Print a report for an issue
+    #[arg(long, requires = "fields", conflicts_with = "json")]
+    pub(in crate::cli) markdown: bool,
     /// Print each difference as a line of JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,

@@ -18,6 +18,8 @@ pub(in crate::cli) struct Live {
     #[command(flatten)]
     pub(in crate::cli) lifecycle: Lifecycle,
     #[command(flatten)]
+    pub(in crate::cli) drift: Drift,
+    #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfLive>,
 }
 
@@ -54,7 +56,17 @@ pub(in crate::cli) struct RecordRoom {
     #[command(flatten)]
     pub(in crate::cli) browser: Browser,
     #[command(flatten)]
+    pub(in crate::cli) drift: Drift,
+    #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfRecord>,
+}
+
+/// What to compare the messages of a room with.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Drift {
+    /// Warn if messages differ from this recording, or from `schema`, as `diff --fields` does
+    #[arg(long, value_name = "BASELINE", help_heading = "Live room", hide_short_help = true)]
+    pub(in crate::cli) drift: Option<PathBuf>,
 }
 
 /// Browser tab to record instead of a room.

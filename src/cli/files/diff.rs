@@ -1,5 +1,5 @@
 //! `livetape diff`: compares the events of two recordings, or the output of `livetape events` from two
-//! builds.
+//! builds; or what their messages consist of.
 
 use std::{
     cell::Cell,
@@ -13,18 +13,18 @@ use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     error::{Code, Problem, exit},
     event::finish_json,
-    recording::Loss,
+    recording::{Loss, Reader},
     terminal::printable,
 };
-use livetape_engine::source::{STDIN, Step, Tape};
+use livetape_engine::source::{STDIN, Step, Tape, unreadable};
 use livetape_io::files;
-use livetape_tools::diff;
-use serde_json::Value;
+use livetape_tools::{diff, drift};
+use serde_json::{Value, json};
 
 use crate::cli::{
     args,
     options::config::tape,
-    process::output::{cannot_write, file_problem, report_loss},
+    process::output::{cannot_write, file_problem, report_loss, say},
 };
 
 /// Maximum length of a line of events, in bytes.
@@ -34,7 +34,13 @@ const DIFFERENT: u8 = 1;
 
 type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
 
+/// Baseline of [`fields`] that needs no recording.
+pub(crate) const SCHEMA: &str = "schema";
+
 pub(crate) fn diff(args: &args::Diff) -> Result<u8, Problem> {
+    if args.fields {
+        return fields(args);
+    }
     let losses = [&args.before, &args.after].map(|name| (name, Rc::<Cell<Loss>>::default()));
     let open = |(name, loss): &(&PathBuf, Rc<Cell<Loss>>)| {
         if args.events {
@@ -59,8 +65,7 @@ pub(crate) fn diff(args: &args::Diff) -> Result<u8, Problem> {
         Err(problem) if problem.message == CLOSED => return Ok(DIFFERENT),
         told => told?,
     };
-    let last =
-        if args.json { serde_json::json!({"counts": counts}).to_string() + "\n" } else { counts.to_string() };
+    let last = if args.json { json!({"counts": counts}).to_string() + "\n" } else { counts.to_string() };
     let code = if counts.is_same() { exit::DONE } else { DIFFERENT };
     match out.write_all(last.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
@@ -69,6 +74,52 @@ pub(crate) fn diff(args: &args::Diff) -> Result<u8, Problem> {
     // A loss outweighs the result: parts of the recordings were not compared.
     let lost = losses.iter().map(|(name, loss)| report_loss(&name.to_string_lossy(), loss.get())).max();
     Ok(lost.filter(|lost| *lost != exit::DONE).unwrap_or(code))
+}
+
+/// Compares what the messages consist of.
+fn fields(args: &args::Diff) -> Result<u8, Problem> {
+    let (baseline, old_loss) = baseline(&args.before, |name| tape(&args.flags, name))?;
+    let tape = tape(&args.flags, &args.after)?;
+    let (new, new_loss) = profile(&tape)?;
+    let comparison = drift::compare(&baseline, &new);
+    let names = [printable(&args.before.to_string_lossy()), printable(&args.after.to_string_lossy())];
+    if args.json {
+        let lines = comparison.findings.iter().map(|finding| json!(finding).to_string() + "\n");
+        let counts = json!({"changes": comparison.findings.len() as u64 + comparison.more, "messages": new.messages,
+            "unnamed": comparison.unnamed, "skipped": new.skipped});
+        say(lines.collect::<String>() + &json!({ "counts": counts }).to_string() + "\n")?;
+    } else {
+        let names = names.each_ref().map(String::as_str);
+        say(drift::Report { names, comparison: &comparison, new: &new, markdown: args.markdown })?;
+    }
+    let lost = report_loss(&names[0], old_loss).max(report_loss(&names[1], new_loss));
+    let code = if comparison.findings.is_empty() { exit::DONE } else { DIFFERENT };
+    Ok(if lost == exit::DONE { code } else { lost })
+}
+
+/// Reads what messages are compared with, and what is missing in it.
+pub(crate) fn baseline(
+    name: &Path,
+    find: impl FnOnce(&Path) -> Result<Tape, Problem>,
+) -> Result<(drift::Baseline, Loss), Problem> {
+    if name == Path::new(SCHEMA) {
+        return Ok((drift::Baseline::Schema, Loss::default()));
+    }
+    let (old, loss) = profile(&find(name)?)?;
+    Ok((drift::Baseline::Capture(old), loss))
+}
+
+fn profile(tape: &Tape) -> Result<(drift::Profile, Loss), Problem> {
+    let mut reader = Reader::open(tape.open()?).map_err(|error| unreadable(&tape.name, &error))?;
+    let mut profile = drift::Profile::default();
+    while let Some(record) = reader.next().map_err(|error| unreadable(&tape.name, &error))? {
+        profile.take(&record.item, record.rec_no.into());
+    }
+    if profile.messages == 0 {
+        let message = format!("{} has no messages of TikTok", printable(&tape.name));
+        return Err(Problem::new(Code::BadRecording, message).hint("compare recordings of TikTok LIVE rooms"));
+    }
+    Ok((profile, reader.report().loss()))
 }
 
 /// Adds a hint if a recording was named instead of a file of its events.

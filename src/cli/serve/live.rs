@@ -11,7 +11,7 @@ use livetape_engine::{
 };
 use livetape_server::staged::Staged;
 
-use super::{cluster, stage};
+use super::{cluster, drift, stage};
 use crate::{
     cli::{
         args,
@@ -25,8 +25,11 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let user = sources::user(args.user.as_deref(), &settings.live)?;
-    let options =
-        ChannelOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user)? };
+    let options = ChannelOptions {
+        ends_with_source: !settings.live.stay,
+        watch: drift::start(args.drift.drift.as_deref(), &settings.server.folder())?,
+        ..sources::options(&settings, &user)?
+    };
     let wait_clients = options.wait_clients;
     let name = user.clone();
     let greet = |Addresses { feed, rest, .. }: &Addresses| {

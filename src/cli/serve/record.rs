@@ -17,7 +17,7 @@ use livetape_feed::{
     hub::{CloseReason, Hub, Limits},
 };
 
-use super::stage::conclude;
+use super::{drift, stage::conclude};
 use crate::{
     cli::{
         args,
@@ -36,12 +36,13 @@ pub(crate) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     }
     let user = sources::user(args.user.as_deref(), &settings.live)?;
     let lines = [format!("🔴 Recording @{user}")];
-    into_file(&settings, &user, &lines, |channel| channel.live(user.clone())).await
+    into_file(&settings, &args, &user, &lines, |channel| channel.live(user.clone())).await
 }
 
 /// Prints `lines`, then records and displays the source that `start` runs on a channel.
 async fn into_file<E: Future<Output = Ended>>(
     settings: &Settings,
+    args: &args::RecordRoom,
     user: &str,
     lines: &[String],
     start: impl FnOnce(Channel) -> E,
@@ -54,6 +55,7 @@ async fn into_file<E: Future<Output = Ended>>(
         sync: settings.record.sync,
         record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
         record_only: true,
+        watch: drift::start(args.drift.drift.as_deref(), &settings.server.folder())?,
         ..ChannelOptions::new(sources::live_options(settings, user, None)?)
     };
     options.check_file()?;
@@ -93,7 +95,8 @@ async fn record_tab(args: &args::RecordRoom, settings: &Settings, address: &str)
         format!("🔴 Recording the tab {}", shown_page(page)),
         "💡 Reload the page now to record its connections from their start".to_owned(),
     ];
-    into_file(settings, &user, &lines, |channel| async { channel.show_connected(&user, live).await }).await
+    into_file(settings, args, &user, &lines, |channel| async { channel.show_connected(&user, live).await })
+        .await
 }
 
 fn list(pages: &[Page]) {

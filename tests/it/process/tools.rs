@@ -83,6 +83,27 @@ fn fields_of_a_message_are_printed() {
     assert!(stderr(&none).contains("no such message here"), "{}", stderr(&none));
 }
 
+#[test]
+fn changes_of_messages_are_reported() {
+    let same = run(&["diff", "demo", "demo", "--fields"]);
+    assert_eq!((same.status.code(), stderr(&same).as_str()), (Some(0), ""));
+    assert!(stdout(&same).starts_with("✅ no changes in 932 messages of 64 methods\n"), "{}", stdout(&same));
+    let since = run(&["diff", "recordings/short.bin", "demo", "--fields", "--markdown"]);
+    assert_eq!(since.status.code(), Some(1), "{}", stderr(&since));
+    let row = "| low | gone | `WebcastLikeMessage` | `common.11` | `in none of 63 messages` |\n";
+    assert!(stdout(&since).contains(row), "{}", stdout(&since));
+    let schema = run(&["diff", "schema", "demo", "--fields", "--json"]);
+    assert_eq!(schema.status.code(), Some(0), "{}", stderr(&schema));
+    let counts: Value = serde_json::from_str(&stdout(&schema)).unwrap();
+    assert_eq!(counts["counts"]["changes"], 0);
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.bin");
+    assert_eq!(run(&["cut", "demo", "--to", "1ms", "-o", text(&empty)]).status.code(), Some(0));
+    let none = run(&["diff", "schema", text(&empty), "--fields"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(stderr(&none).contains("has no messages of TikTok"), "{}", stderr(&none));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn names_of_files_need_not_be_unicode() {

@@ -21,6 +21,8 @@ pub struct Field {
     pub name: &'static str,
     /// Type of the field.
     pub kind: Kind,
+    /// Whether it can occur several times.
+    pub repeated: bool,
 }
 
 /// Type of a field.
@@ -45,7 +47,12 @@ pub(super) const fn schema(name: &'static str, fields: &'static [Field]) -> Sche
 
 /// Part of a row, for a field.
 pub(super) const fn field(number: u32, name: &'static str, kind: Kind) -> Field {
-    Field { number, name, kind }
+    Field { number, name, kind, repeated: matches!(kind, Kind::Messages(_)) }
+}
+
+/// Part of a row, for a list of numbers, texts or bytes.
+pub(super) const fn list(number: u32, name: &'static str, kind: Kind) -> Field {
+    Field { number, name, kind, repeated: true }
 }
 
 impl Kind {

@@ -31,7 +31,12 @@ mod show;
 mod terms;
 mod tokens;
 
-use std::{path::PathBuf, pin::Pin, time::Duration};
+use std::{
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, atomic::AtomicU64, mpsc::SyncSender},
+    time::Duration,
+};
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
@@ -158,6 +163,9 @@ impl Channel {
         let (transport, limit) = (transport.into(), driver.limit().clone());
         limit.set_budget(options.live.lookup_budget());
         options.live.limit = limit;
+        if let Some(watch) = &options.watch {
+            driver.update_upstream(|upstream| upstream.drift = Some(Arc::clone(&watch.findings)));
+        }
         driver.set_tester(tester(transport.clone(), options.live.clone()));
         let shutdown = control.shutdown().clone();
         let requests = driver.take_channel_requests();
@@ -384,6 +392,8 @@ pub struct ChannelOptions {
     pub allow_inject: bool,
     /// Called when the recorder fails.
     pub warn: fn(&Problem),
+    /// Gets a copy of each item of a live room.
+    pub watch: Option<Watch>,
     /// Backlog limits of each additional channel.
     pub backlog: Limits,
     /// How to play the first recording; later ones are played with [`source::ReplayOptions::for_another`].
@@ -408,6 +418,7 @@ impl ChannelOptions {
             record_only: false,
             allow_inject: false,
             warn: |_| (),
+            watch: None,
             backlog: Limits::default(),
             play: source::ReplayOptions::default(),
             on_end: |_| (),
@@ -425,6 +436,15 @@ impl ChannelOptions {
             Some(Record::Folder(_)) | None => Ok(()),
         }
     }
+}
+
+/// What compares the items of live rooms with a baseline.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// Takes items. Those that do not fit are left out.
+    pub items: SyncSender<Item>,
+    /// Number of differences so far.
+    pub findings: Arc<AtomicU64>,
 }
 
 /// Destination of recordings.

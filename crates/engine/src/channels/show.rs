@@ -133,6 +133,10 @@ impl Channel {
                     if backlog.drops(&item) {
                         continue;
                     }
+                    if let Some(watch) = &self.options.watch {
+                        // A room is not slowed down by what only compares it.
+                        drop(watch.items.try_send(item.clone()));
+                    }
                     was_connected |= matches!(item.what, What::ConnOpen(_) | What::Frame(_));
                     pipeline.handle(&item, Pacing::Free).await;
                     pipeline.report(&self.driver);

@@ -180,6 +180,8 @@ pub struct Upstream {
     pub recorder_lost: u64,
     pub recorder_failures: u64,
     pub webhook: Option<Arc<WebhookCounts>>,
+    /// Number of differences from the baseline of `--drift`.
+    pub drift: Option<Arc<AtomicU64>>,
 }
 
 impl Upstream {

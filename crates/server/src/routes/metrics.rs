@@ -57,7 +57,7 @@ pub(crate) async fn count(State(app): State<App>, request: Request, next: Next) 
 /// `GET /metrics`: all counts, in Prometheus' text format.
 #[cfg(feature = "metrics")]
 pub(crate) mod export {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, sync::atomic::Ordering};
 
     use axum::{
         extract::State,
@@ -179,6 +179,11 @@ pub(crate) mod export {
         );
         let (name, help) = ("livetape_recorder_failures_total", "Recordings that failed.");
         sheet.counter(name, help, None, told.recorder_failures);
+        if let Some(drift) = &told.drift {
+            let (name, help) =
+                ("livetape_drift_total", "Differences of messages from the baseline of --drift.");
+            sheet.counter(name, help, None, drift.load(Ordering::Relaxed));
+        }
         for (outcome, count) in told.webhook.iter().flat_map(|counts| counts.by_outcome()) {
             let help = "Events for the webhook, by outcome.";
             sheet.counter("livetape_webhook_events_total", help, Some(("outcome", outcome)), count);

@@ -2,6 +2,7 @@
 
 mod captures;
 mod demo;
+mod drift;
 mod edit;
 mod export;
 mod fixtures;
