@@ -30,20 +30,40 @@ const MESSAGES_MAX: u64 = 20_000;
 /// Number of findings to print. Others are only counted.
 const LINES_MAX: usize = 100;
 
+/// Maximum time to wait for the last comparison, after the room has ended.
+const LAST_MAX: Duration = Duration::from_secs(2);
+
+/// Becomes closed after the last comparison.
+pub(super) struct Last(Option<Receiver<()>>);
+
+impl Last {
+    /// Waits for the last comparison.
+    pub(super) fn wait(self) {
+        if let Some(closed) = self.0 {
+            // It is closed without a message.
+            let _ = closed.recv_timeout(LAST_MAX);
+        }
+    }
+}
+
 /// Starts to compare, in a thread of its own, and warns of each finding once. Returns where items go.
-pub(super) fn start(name: Option<&Path>, folder: &Path) -> Result<Option<Watch>, Problem> {
-    let Some(name) = name else { return Ok(None) };
+pub(super) fn start(name: Option<&Path>, folder: &Path) -> Result<(Option<Watch>, Last), Problem> {
+    let Some(name) = name else { return Ok((None, Last(None))) };
     let (baseline, _) = baseline(name, |name| Tape::find_in(folder, name))?;
     let (items, received) = sync_channel(ITEMS_MAX);
     let findings = Arc::<AtomicU64>::default();
     let mut watcher =
         Watcher { baseline, new: Profile::default(), known: HashSet::new(), findings: Arc::clone(&findings) };
-    let run = move || watcher.run(&received);
+    let (running, closed) = sync_channel(0);
+    let run = move || {
+        watcher.run(&received);
+        drop(running);
+    };
     thread::Builder::new()
         .name("drift".into())
         .spawn(run)
         .map_err(|error| Problem::new(Code::Io, format!("cannot start a thread: {error}")))?;
-    Ok(Some(Watch { items, findings }))
+    Ok((Some(Watch { items, findings }), Last(Some(closed))))
 }
 
 struct Watcher {

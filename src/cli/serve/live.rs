@@ -25,9 +25,10 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let user = sources::user(args.user.as_deref(), &settings.live)?;
+    let (watch, last) = drift::start(args.drift.drift.as_deref(), &settings.server.folder())?;
     let options = ChannelOptions {
         ends_with_source: !settings.live.stay,
-        watch: drift::start(args.drift.drift.as_deref(), &settings.server.folder())?,
+        watch,
         ..sources::options(&settings, &user)?
     };
     let wait_clients = options.wait_clients;
@@ -42,7 +43,10 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
         }
     };
     let live = |channel: Channel| async { Ok(channel.live(user).await) };
-    stage::serve(&settings, &args.lifecycle, display::Style::Live, options, None, live, greet).await
+    let served =
+        stage::serve(&settings, &args.lifecycle, display::Style::Live, options, None, live, greet).await;
+    last.wait();
+    served
 }
 
 pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {

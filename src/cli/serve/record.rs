@@ -48,6 +48,7 @@ async fn into_file<E: Future<Output = Ended>>(
     start: impl FnOnce(Channel) -> E,
 ) -> Result<u8, Problem> {
     let folder = || Record::Folder(settings.server.folder());
+    let (watch, last) = drift::start(args.drift.drift.as_deref(), &settings.server.folder())?;
     let options = ChannelOptions {
         ends_with_source: true,
         record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
@@ -55,7 +56,7 @@ async fn into_file<E: Future<Output = Ended>>(
         sync: settings.record.sync,
         record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
         record_only: true,
-        watch: drift::start(args.drift.drift.as_deref(), &settings.server.folder())?,
+        watch,
         ..ChannelOptions::new(sources::live_options(settings, user, None)?)
     };
     options.check_file()?;
@@ -73,6 +74,7 @@ async fn into_file<E: Future<Output = Ended>>(
     if let Some(shown) = shown {
         drop(shown.await);
     }
+    last.wait();
     conclude(&ended, exit::DONE)
 }
 

@@ -39,6 +39,24 @@ async fn a_room_is_connected_after_a_rate_limit_and_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_of_messages_are_reported_while_a_room_runs() {
+    let fault = "[[fault]]\nat = \"socket\"\nkind = \"unknown_method\"\nafter_frames = 20\ntimes = 1";
+    let mock = over_tcp(&format!("speed = \"max\"\nend = \"control\"\n{fault}")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.bin");
+    let args = ["record", "demo", "--upstream", &mock.url(), "-o", text(&file), "--drift", "schema"];
+    let recorded = output(livetape(&args)).await;
+    assert_eq!(recorded.status.code(), Some(0), "{}", stderr(&recorded));
+    let warned = stderr(&recorded);
+    let lines = Vec::from_iter(warned.lines().filter(|line| line.starts_with("⚠️ drift: ")));
+    assert!(matches!(&lines[..], [line] if line.starts_with("⚠️ drift: medium new ")), "{warned}");
+    let missing =
+        output(livetape(&["record", "demo", "--upstream", &mock.url(), "--drift", "nowhere"])).await;
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(stderr(&missing).contains("nowhere not found"), "{}", stderr(&missing));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn record_leaves_no_file_if_the_user_is_offline() {
     let mock = over_tcp("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
     let folder = tempfile::tempdir().unwrap();

@@ -179,11 +179,9 @@ pub(crate) mod export {
         );
         let (name, help) = ("livetape_recorder_failures_total", "Recordings that failed.");
         sheet.counter(name, help, None, told.recorder_failures);
-        if let Some(drift) = &told.drift {
-            let (name, help) =
-                ("livetape_drift_total", "Differences of messages from the baseline of --drift.");
-            sheet.counter(name, help, None, drift.load(Ordering::Relaxed));
-        }
+        let drift = told.drift.map_or(0, |findings| findings.load(Ordering::Relaxed));
+        let (name, help) = ("livetape_drift_total", "Differences of messages from the baseline of --drift.");
+        sheet.counter(name, help, None, drift);
         for (outcome, count) in told.webhook.iter().flat_map(|counts| counts.by_outcome()) {
             let help = "Events for the webhook, by outcome.";
             sheet.counter("livetape_webhook_events_total", help, Some(("outcome", outcome)), count);

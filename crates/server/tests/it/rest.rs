@@ -481,6 +481,7 @@ async fn activity_is_counted() {
         upstream.failures.insert(Code::RateLimited, 2);
         upstream.recorder_lost = 6;
         upstream.webhook = Some(webhook);
+        upstream.drift = Some(Arc::new(5.into()));
     });
     let mut socket = rig.ws("").await;
     let events = chats(5);
@@ -504,6 +505,7 @@ async fn activity_is_counted() {
         ("livetape_recorder_lost_total", 6.0),
         ("livetape_recorder_waiting_items", 0.0),
         ("livetape_recorder_failures_total", 0.0),
+        ("livetape_drift_total", 5.0),
         ("livetape_webhook_events_total{outcome=\"delivered\"}", 7.0),
         ("livetape_webhook_events_total{outcome=\"failed\"}", 2.0),
         ("livetape_webhook_events_total{outcome=\"skipped\"}", 0.0),

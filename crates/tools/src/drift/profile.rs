@@ -1,7 +1,7 @@
 //! What the messages of a capture consist of, in bounded memory.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, btree_map::Entry},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     time::Duration,
 };
@@ -164,17 +164,18 @@ impl Shape {
             numbers.entry(node.raw.number).or_default().push(node);
         }
         for (number, nodes) in numbers {
-            if !self.fields.contains_key(&number) {
-                if walk.fields == FIELDS_MAX {
+            let stats = match self.fields.entry(number) {
+                Entry::Vacant(_) if walk.fields == FIELDS_MAX => {
                     walk.skipped += 1;
                     continue;
                 }
-                walk.fields += 1;
-                self.fields.insert(number, Stats { first: walk.place, ..Stats::default() });
-            }
-            if let Some(stats) = self.fields.get_mut(&number) {
-                stats.take(self.messages, &nodes, walk);
-            }
+                Entry::Vacant(place) => {
+                    walk.fields += 1;
+                    place.insert(Stats { first: walk.place, ..Stats::default() })
+                }
+                Entry::Occupied(stats) => stats.into_mut(),
+            };
+            stats.take(self.messages, &nodes, walk);
         }
     }
 }

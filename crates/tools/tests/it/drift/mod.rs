@@ -275,7 +275,8 @@ fn changes_of_types_and_methods_need_no_capture() {
     let chat = "WebcastChatMessage";
     assert_eq!(found(chat, b"\x18\x05"), [(Is::Retyped, "content".into())]);
     assert_eq!(found(chat, b"\x1a\x01a\x1a\x01b"), [(Is::Repeated, "content".into())]);
-    assert_eq!(found("WebcastNewMessage", b""), [(Is::New, String::new())]);
+    assert_eq!(found("WebcastNewMessage", b"\x08\x01"), [(Is::New, String::new())]);
+    assert_eq!(found("WebcastKaraokeReqMessage", b"\x08\x01"), [], "the app has this method");
     assert_eq!(found(chat, b"\x1a\x01a\xf8\x3f\x01"), []);
     assert_eq!(of_schema(chat, b"\x1a\x01a\xf8\x3f\x01").unnamed, 1);
 }
