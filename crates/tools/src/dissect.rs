@@ -137,6 +137,11 @@ impl Node<'_> {
         }
     }
 
+    /// Whether this is a user.
+    pub(crate) fn is_person(&self) -> bool {
+        self.field.and_then(|field| field.kind.schema()).is_some_and(|schema| schema.name == "User")
+    }
+
     /// Whether this field, or one in it, is not in the schema.
     fn has_unknown(&self) -> bool {
         !self.is_known() || matches!(&self.value, Value::Fields(tree) if tree.has_unknown())

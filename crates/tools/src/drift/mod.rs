@@ -2,8 +2,8 @@
 //! repeated, or suddenly always empty or constant.
 //!
 //! Rooms differ, so a finding needs evidence: if captures of one kind of room were dealt into OLD and NEW at
-//! random, the difference would have to be less likely than [`CHANCE_MAX`]. Equal contents in short succession,
-//! such as a user who writes again, are one observation, uninterrupted runs count less, and values only have to
+//! random, the difference would have to be less likely than [`CHANCE_MAX`]. A user who writes again
+//! with the same profile is one observation, uninterrupted runs count less, and values only have to
 //! vary within a room.
 
 mod compare;

@@ -68,7 +68,7 @@ pub(super) struct Method {
 /// The fields of the messages in one place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shape {
-    /// Number of messages, without those that equal a recent one.
+    /// Number of messages. Equal ones in short succession are one, also of users in a message.
     pub(super) messages: u64,
     contents: HashSet<u64>,
     pub(super) fields: BTreeMap<u32, Stats>,
@@ -127,7 +127,7 @@ impl Profile {
         let tree = Tree::of(&message.method, &message.payload);
         let room = common(&message.payload).room_id;
         let mut walk = Walk { place, room, fields: self.fields, skipped: 0 };
-        method.shape.take(&tree, &message.payload, &mut walk);
+        method.shape.take_new(&tree, &message.payload, &mut walk);
         self.fields = walk.fields;
         self.skipped += walk.skipped;
     }
@@ -151,13 +151,17 @@ struct Walk {
 }
 
 impl Shape {
-    fn take(&mut self, tree: &Tree<'_>, bytes: &[u8], walk: &mut Walk) {
+    /// Takes a message unless it equals a recent one.
+    fn take_new(&mut self, tree: &Tree<'_>, bytes: &[u8], walk: &mut Walk) {
         if self.contents.len() == CONTENTS_MAX {
             self.contents.clear();
         }
-        if !self.contents.insert(hash(bytes)) {
-            return;
+        if self.contents.insert(hash(bytes)) {
+            self.take(tree, walk);
         }
+    }
+
+    fn take(&mut self, tree: &Tree<'_>, walk: &mut Walk) {
         self.messages += 1;
         let mut numbers = BTreeMap::<u32, Vec<&Node<'_>>>::new();
         for node in &tree.nodes {
@@ -205,7 +209,8 @@ impl Stats {
                 self.messages += u64::from(may_be_fields);
             }
             match &node.value {
-                Value::Fields(tree) => self.shape.take(tree, node.raw.whole, walk),
+                Value::Fields(tree) if node.is_person() => self.shape.take_new(tree, node.raw.whole, walk),
+                Value::Fields(tree) => self.shape.take(tree, walk),
                 _ => self.step(node.raw.whole, walk.room),
             }
         }

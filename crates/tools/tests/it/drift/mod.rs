@@ -126,6 +126,19 @@ fn profile<'a>(messages: impl IntoIterator<Item = &'a Message>) -> Profile {
     profile
 }
 
+/// Gives all messages the room of the first.
+fn in_one_room(messages: &mut [Message]) {
+    let (mut planter, path) = (Planter::default(), ["1", "3"]);
+    let by =
+        Planted { method: String::new(), path: path.join("."), change: "constant".into(), to: String::new() };
+    // In a few methods, the first field is something else.
+    let has_common =
+        |it: &&mut Message| RawFields::of(&it.payload).all(|raw| raw.number != 1 || raw.bytes().is_some());
+    for message in messages.iter_mut().filter(has_common) {
+        message.payload = planter.plant(&message.payload, None, &path, &by).into();
+    }
+}
+
 fn planted() -> Vec<Planted> {
     let lines = include_str!("planted.jsonl").lines();
     lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
@@ -150,6 +163,7 @@ fn planted_changes_are_found() {
     let mut recorded = Vec::from_iter(messages().into_iter().map(|(message, ..)| message));
     // As if they came from one room: in the file, a method comes from some rooms only.
     recorded.sort_by_key(|message| crc32fast::hash(&message.payload));
+    in_one_room(&mut recorded);
     let old = Baseline::Capture(profile(&recorded));
     let (mut missed, all) = (Vec::new(), planted());
     for by in &all {
