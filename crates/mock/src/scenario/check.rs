@@ -105,7 +105,7 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
         ));
     }
     if !starts_now && fault.only.is_some() {
-        return Err(format!("`only` does not apply to {name:?} at Socket, only to the answer of an upgrade"));
+        return Err(format!("`only` does not apply to \"{name}\", which begins after the upgrade"));
     }
     use FaultKind as K;
     let rules = [
