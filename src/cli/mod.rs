@@ -20,7 +20,7 @@ use process::{
     display,
     output::{self, complain},
 };
-use serve::{cluster, live, mock, record};
+use serve::{doctor, live, mock, record};
 use tokio::runtime::Builder;
 
 /// Returns every command and flag.
@@ -67,7 +67,7 @@ pub fn main() -> u8 {
         Command::AsScenario(args) => export::as_scenario(&args),
         Command::Synth(args) => look::synth(&args),
         Command::Config(args) => setup::config(&args),
-        Command::Doctor(args) => run(cluster::doctor(args)),
+        Command::Doctor(args) => run(doctor::doctor(args)),
         Command::Token(args) => setup::token(&args),
         Command::Completions(args) => setup::completions(&args),
         Command::Man(args) => setup::man(&args),

@@ -224,9 +224,9 @@ settings! {
         ///
         /// E.g. http://127.0.0.1:3100 for `livetape mock`.
         upstream: Option<Address> = None, "--upstream URL", "LIVETAPE_UPSTREAM";
-        /// Enter rooms by these ways, in this order: direct, sign [repeat the flag]
+        /// Enter rooms by these ways, in order: direct, sign [repeat the flag]
         ///
-        /// One that fails for good hands over to the next. `sign` sends the room's id to the sign server, by default that of Euler Stream, without a key. With the default and --sign-url or --sign-key: by that server, and directly if it is unavailable.
+        /// One that fails for good hands over to the next. `sign` tells a sign server the room's id. With the default, --sign-url or --sign-key comes first.
         ways: Vec<Way> = vec![Way::Direct], "--way WAY", "LIVETAPE_WAYS";
         /// Connect through this sign server
         sign_url: Option<Address> = None, "--sign-url URL", "LIVETAPE_SIGN_URL";
@@ -244,7 +244,7 @@ settings! {
         session_cookie: Option<Secret> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
         /// Use the cookies in this file (Netscape's format), for rooms that need a login
         ///
-        /// Only its owner may read it. Or `name=value; name=value`. Replaces --session-cookie. They go to TikTok, their session id also to --sign-url if that is set. Cookies of other sites are ignored.
+        /// Only its owner may read it. Or `name=value; name=value`. Replaces --session-cookie. The session's id also goes to --sign-url.
         session: Option<Session> = None, "--session FILE", "LIVETAPE_SESSION";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
@@ -268,9 +268,7 @@ settings! {
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
 
-    /// Requests to TikTok and sign servers, for the day on which TikTok wants others.
-    ///
-    /// Values replace defaults of the same name, or are added; an empty one removes the default.
+    /// Requests to TikTok and sign servers. Values replace or add to the [defaults](../livetape.example.toml); empty ones remove them.
     request: Request {
         /// Send this user agent, with which the parameters that repeat it agree
         user_agent: Option<String> = None, "", "LIVETAPE_REQUEST_USER_AGENT";

@@ -1,6 +1,7 @@
 //! Tests of the program or of several crates at once, in one binary with a module per area. All others are in the crate
 //! that they test.
 
+mod doctor;
 mod documents;
 mod edges;
 mod hostile;

@@ -106,7 +106,13 @@ scopes! {
     /// `ca`.
     OfCa, common ["mock.ca_dir"]; key => key.path() == "mock.ca_dir", reads Self::holds(key);
     /// `doctor`.
-    OfDoctor, common ["cluster.nats", "cluster.name", "cluster.creds", "cluster.ca"]; key => key.section == "cluster", reads Self::holds(key);
+    OfDoctor, common [
+        "live.upstream", "live.ways", "live.sign_url", "live.session", "live.proxy",
+        "cluster.nats", "cluster.name", "cluster.creds", "cluster.ca",
+    ]; key => match key.section {
+        "live" => !matches!(key.name(), "user" | "record" | "stay" | "allow_inject" | "wait_live" | "max_attempts"),
+        section => matches!(section, "live.request" | "cluster"),
+    }, reads Self::holds(key);
     /// `watch`.
     OfWatch, common ["watch.ca", "server.token_file"]; key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token", texts [
         ("server.token_file", "Send the first bearer token in this file\n\n[env: LIVETAPE_TOKEN_FILE]"),

@@ -111,7 +111,7 @@ pub(super) enum Command {
     Synth(Synth),
     /// Check or show the settings
     Config(Config),
-    /// Check whether NATS works for a cluster
+    /// Check which ways lead into a room, or NATS for a cluster
     Doctor(Doctor),
     /// Generate a bearer token
     Token(Token),
@@ -159,12 +159,20 @@ pub(super) fn random() -> u64 {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Creates the cluster's stream if it is missing. Does not join the cluster.
-Exits with 1 if a check fails.
+#[command(after_help = "With USER: looks the user up, and connects by each way once. Exits with 0 if a
+way works. Without: creates the cluster's stream if it is missing, but does not
+join the cluster. Exits with 1 if a check fails.
 
-Example:
+Examples:
+  livetape doctor clumsyboy_45
+  livetape doctor clumsyboy_45 --way direct --way sign --json
   livetape doctor --nats nats://10.0.0.5:4222 --cluster show")]
 pub(super) struct Doctor {
+    /// Name or URL of a user who is live
+    pub(super) user: Option<String>,
+    /// Print JSON
+    #[arg(long, requires = "user")]
+    pub(super) json: bool,
     #[command(flatten)]
     pub(super) flags: Flags<OfDoctor>,
 }

@@ -277,13 +277,15 @@ impl Driver {
     /// Falls back to a direct connection only if the sign server is unavailable, not if it rejects the request.
     async fn find_target(&mut self, room_id: i64) -> Result<SocketTarget, Failure> {
         if self.ways.front() == Some(&Way::Sign) {
-            let is_next = |way: Option<&Way>| way.is_none_or(|way| *way == Way::Direct);
+            // Without `ways`, a direct connection follows.
+            let is_default = !self.options.ways.contains(&Way::Sign);
+            let falls_back = self.ways.get(1).map_or(is_default, |way| *way == Way::Direct);
             match sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await {
                 Ok(signed) => {
                     let (url, cookie) = (signed.socket_url.clone(), signed.cookie.clone());
                     return Ok(SocketTarget { url, cookie, room_id: signed.room_id, signed: Some(signed) });
                 }
-                Err(failure) if failure.may_fall_back && is_next(self.ways.get(1)) => {
+                Err(failure) if failure.may_fall_back && falls_back => {
                     self.note_fallback(&failure);
                 }
                 Err(failure) => return Err(failure),

@@ -49,7 +49,7 @@ impl FoundRoom {
     }
 
     /// Returns the room id; `None` if the user has never been live.
-    fn known_id(self) -> Option<i64> {
+    pub(super) fn known_id(self) -> Option<i64> {
         Some(self.room_id).filter(|room_id| *room_id != 0)
     }
 
@@ -108,16 +108,31 @@ async fn check_age(upstream: &mut Upstream, room_id: i64, cookie: &str) -> Resul
 }
 
 async fn find(upstream: &mut Upstream, user: &str, cookie: &str) -> Result<FoundRoom, Failure> {
-    let first = match ask(upstream, api_live(upstream, user), cookie, read_api_live).await {
+    let first = match ask_api(upstream, user, cookie).await {
         Err(failure) if matches!(failure.code, Code::Blocked | Code::ConnectionLost) => failure,
         decided => return decided,
     };
-    let page = upstream.requests.url(&upstream.origins.www, "page", &[("{user}", user)]);
-    match ask(upstream, page, cookie, read_page).await {
+    match ask_page(upstream, user, cookie).await {
         // The fallback also failed, so report the first failure.
         Err(second) if matches!(second.code, Code::Blocked | Code::ConnectionLost) => Err(first),
         decided => decided,
     }
+}
+
+/// Looks up a user by the API only.
+pub(super) async fn ask_api(upstream: &mut Upstream, user: &str, cookie: &str) -> Result<FoundRoom, Failure> {
+    let url = api_live(upstream, user);
+    ask(upstream, url, cookie, read_api_live).await
+}
+
+/// Looks up a user on the page only.
+pub(super) async fn ask_page(
+    upstream: &mut Upstream,
+    user: &str,
+    cookie: &str,
+) -> Result<FoundRoom, Failure> {
+    let page = upstream.requests.url(&upstream.origins.www, "page", &[("{user}", user)]);
+    ask(upstream, page, cookie, read_page).await
 }
 
 async fn ask(

@@ -1,0 +1,139 @@
+//! `livetape doctor USER` against the mock in every scenario, in memory.
+
+use std::{fs, time::Duration};
+
+use livetape_engine::source::live::{Diagnosis, LiveOptions, MemoryTransport, Url, Verdict, Way, diagnose};
+use livetape_mock::{MockTikTok, ScenarioFile};
+
+use crate::support::demo::with_demo;
+
+const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scenarios");
+
+async fn examine(scenario: &str, options: &LiveOptions) -> Diagnosis {
+    let path = format!("{SCENARIOS}/{scenario}.toml");
+    let mock = MockTikTok::in_memory(with_demo(ScenarioFile::read(path.as_ref()).unwrap())).unwrap();
+    let connector = mock.connector().unwrap();
+    let transport = MemoryTransport::new(move || {
+        let connector = connector.clone();
+        async move { connector.connect().await }
+    });
+    diagnose(options, transport).await.unwrap()
+}
+
+fn options() -> LiveOptions {
+    LiveOptions {
+        upstream: Some(Url::parse("http://127.0.0.1:3100").unwrap()),
+        ways: vec![Way::Direct, Way::Sign],
+        wall_anchor: Some(Duration::from_secs(1_767_225_600)),
+        ..LiveOptions::new("demo")
+    }
+}
+
+/// Returns the steps that fail with their codes, or `ok`.
+fn verdict(found: &Diagnosis) -> String {
+    let failed = found.steps.iter().filter(|step| step.verdict == Verdict::Fails);
+    let failed: Vec<_> = failed
+        .map(|step| {
+            let way = step.way.map(|way| format!("{way} ")).unwrap_or_default();
+            format!("{way}{} {}", step.step, step.code.unwrap())
+        })
+        .collect();
+    if failed.is_empty() { "ok".to_owned() } else { failed.join(", ") }
+}
+
+/// Scenarios with failures on the way into a room; all others are `ok`.
+const FAILURES: &[(&str, &str)] = &[
+    ("age-restricted", "direct look-up age_restricted, sign look-up age_restricted"),
+    ("captcha", "page blocked, API blocked"),
+    ("captcha-once", "page blocked"),
+    ("goes-live", "page user_offline, API user_offline"),
+    ("handshake-400", "direct handshake handshake_refused, sign handshake handshake_refused"),
+    ("handshake-403", "direct handshake handshake_refused, sign handshake handshake_refused"),
+    ("handshake-blocked", "direct handshake blocked, sign handshake blocked"),
+    ("handshake-blocked-once", "direct handshake blocked"),
+    ("handshake-illegal-key", "direct handshake handshake_refused, sign handshake handshake_refused"),
+    ("hang", "direct handshake connection_lost"),
+    ("lookup-cut", "API connection_lost"),
+    ("lookup-endless", "API blocked"),
+    ("lookup-html", "API blocked"),
+    ("lookup-stall", "API connection_lost"),
+    ("not-found", "page user_not_found, API user_not_found"),
+    ("not-found-once", "page user_not_found"),
+    ("offline", "page user_offline, API user_offline"),
+    ("rate-limit-window", "sign look-up rate_limited"),
+    ("rate-limited-epoch", "API rate_limited"),
+    ("rate-limited-forever", "API rate_limited, direct look-up rate_limited, sign look-up rate_limited"),
+    ("rate-limited-http-date", "API rate_limited"),
+    ("rate-limited-remaining", "API rate_limited"),
+    ("rate-limited-twice", "API rate_limited, direct look-up rate_limited"),
+    ("rate-limited-untold", "API rate_limited, direct look-up rate_limited"),
+    ("sign-401", "sign sign sign_unauthorized"),
+    ("sign-402", "sign sign sign_unauthorized"),
+    ("sign-403", "sign sign sign_unauthorized"),
+    ("sign-500-once", "sign sign sign_failed"),
+    ("sign-500-then-429", "sign sign sign_failed"),
+    ("sign-503-twice", "sign sign sign_failed"),
+    ("sign-bad-protobuf", "sign sign sign_empty"),
+    ("sign-empty", "sign sign sign_empty"),
+    ("sign-endless", "sign sign sign_empty"),
+    ("sign-html", "sign sign sign_empty"),
+    ("sign-missing-cookie", "sign sign sign_empty"),
+    ("sign-missing-cursor", "sign sign sign_empty"),
+    ("sign-reset", "sign sign sign_failed"),
+    ("sign-stall", "sign sign sign_failed"),
+    ("sign-stub", "sign sign sign_empty"),
+    ("sign-stub-400", "sign sign sign_empty"),
+    ("stream-ended", "sign look-up user_offline"),
+];
+
+#[tokio::test(start_paused = true)]
+async fn each_scenario_has_its_verdict() {
+    let files = fs::read_dir(SCENARIOS).unwrap().map(|file| file.unwrap().path());
+    let mut names: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|it| it == "toml"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert!(FAILURES.iter().all(|(name, _)| names.iter().any(|known| known == name)));
+    let mut wrong = Vec::new();
+    for name in names {
+        let found = examine(&name, &options()).await;
+        let expected = FAILURES.iter().find(|(known, _)| *known == name).map_or("ok", |(_, verdict)| verdict);
+        let verdict = verdict(&found);
+        if verdict != expected {
+            wrong.push(format!("(\"{name}\", \"{verdict}\"),"));
+        }
+        let works = found.next[0].starts_with("run `livetape live demo");
+        assert_eq!(works, !found.works.is_empty(), "{name}: {found:?}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_diagnosis_has_every_step_and_no_secret() {
+    let key = Some("planted-key".to_owned().into());
+    let session = Some("planted-session".to_owned().into());
+    let found =
+        examine("sign-401", &LiveOptions { sign_key: key, session_cookie: session, ..options() }).await;
+    let steps: Vec<_> = found.steps.iter().map(|step| (step.way.unwrap_or(""), step.step)).collect();
+    let direct = ["cookie", "handshake", "first frame", "first chat"].map(|step| ("direct", step));
+    let expected = [&[("", "page"), ("", "API")], &direct[..], &[("sign", "sign")]].concat();
+    assert_eq!(steps, expected);
+    assert_eq!(found.works, ["direct"]);
+    assert!(found.steps[..4].iter().all(|step| step.status.is_some()), "{found:?}");
+    let json = serde_json::to_string(&found).unwrap();
+    assert!(!json.contains("planted") && !json.contains("ttwid"), "{json}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_server_is_only_asked_if_it_is_a_way() {
+    let found = examine("handshake-403", &LiveOptions { ways: vec![Way::Direct], ..options() }).await;
+    let last = found.steps.last().unwrap();
+    assert_eq!((last.way, last.verdict), (Some("sign"), Verdict::Skipped));
+    assert!(
+        found.next[0].starts_with("run `livetape doctor demo --way direct --way sign`"),
+        "{:?}",
+        found.next
+    );
+    assert!(found.works.is_empty());
+}
