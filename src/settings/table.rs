@@ -268,7 +268,7 @@ settings! {
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
 
-    /// Requests to TikTok and sign servers. Values replace or add to the [defaults](../livetape.example.toml); empty ones remove them.
+    /// Requests to TikTok and sign servers. Values replace or add to the defaults in livetape.example.toml; empty ones remove them.
     request: Request {
         /// Send this user agent, with which the parameters that repeat it agree
         user_agent: Option<String> = None, "", "LIVETAPE_REQUEST_USER_AGENT";

@@ -219,11 +219,13 @@ impl Trial {
                 let step = Step::new(Some(self.way), "handshake", Verdict::Works);
                 self.push(Step { status: Some(open.handshake_status), ..step }, item.offset);
             }
-            What::Frame(frame) if !item.flags.is_sent() && !self.has("first frame") => {
-                if wire::read_push(&frame.bytes, &mut Vec::new()).holds_batch() {
-                    let step = Step::new(Some(self.way), "first frame", Verdict::Works);
-                    self.push(Step { bytes: Some(frame.bytes.len()), ..step }, item.offset);
-                }
+            What::Frame(frame)
+                if !item.flags.is_sent()
+                    && !self.has("first frame")
+                    && wire::read_push(&frame.bytes, &mut Vec::new()).holds_batch() =>
+            {
+                let step = Step::new(Some(self.way), "first frame", Verdict::Works);
+                self.push(Step { bytes: Some(frame.bytes.len()), ..step }, item.offset);
             }
             What::Status(status) => self.failed(item, status),
             _ => {}
