@@ -81,6 +81,7 @@ fn sample(key: &Key) -> String {
         "live.sign_key" | "live.session_cookie" | "webhook.secret" => "\"a-secret\"",
         "webhook.url" => "\"http://127.0.0.1:8080/events\"",
         "live.session" => "\"cookies.txt\"",
+        "live.cdp" => "9222",
         "live.proxy" => "\"socks5://127.0.0.1:1080\"",
         "live.record" | "record.output" => "\"show.bin\"",
         "record.rotate" => "\"100MB\"",

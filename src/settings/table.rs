@@ -8,7 +8,10 @@ use std::{ffi::OsStr, path::PathBuf, time::Duration};
 use livetape_core::{host::HostPort, pace::Speed, retry, secret::Secret};
 use livetape_engine::{
     recorder::{Rotate, SYNC_EVERY, Sync},
-    source::live::{Pairs, Way},
+    source::{
+        browser::Address as Cdp,
+        live::{Pairs, Way},
+    },
 };
 
 use super::value::{
@@ -228,6 +231,10 @@ settings! {
         ///
         /// One that fails for good hands over to the next. `sign` tells a sign server the room's id. With the default, --sign-url or --sign-key comes first.
         ways: Vec<Way> = vec![Way::Direct], "--way WAY", "LIVETAPE_WAYS";
+        /// Follow a tab of Chrome through its debugging port
+        ///
+        /// Start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER first. Servers other than `live` follow it at POST /connect.
+        cdp: Option<Cdp> = None, "--cdp ADDR", "LIVETAPE_CDP";
         /// Connect through this sign server
         sign_url: Option<Address> = None, "--sign-url URL", "LIVETAPE_SIGN_URL";
         /// Choose the sign server's API: fetch or connect

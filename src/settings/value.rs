@@ -11,6 +11,7 @@ use std::{
 };
 
 use livetape_core::{
+    error::Problem,
     host::HostPort,
     offset,
     pace::Speed,
@@ -20,7 +21,10 @@ use livetape_core::{
 };
 use livetape_engine::{
     recorder::{Rotate, Sync},
-    source::live::{Pairs, Way},
+    source::{
+        browser::Address as Cdp,
+        live::{Pairs, Way},
+    },
 };
 
 /// Type of a value in TOML.
@@ -400,6 +404,20 @@ impl Value for Address {
 
     fn show(&self) -> Option<String> {
         Some(quoted(&self.masked()))
+    }
+}
+
+impl Value for Cdp {
+    const FORM: Form = Form::NumberOrText;
+    // Someone may take a URL with a password for an address.
+    const SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|Problem { message, hint, .. }| format!("{message}: {hint}"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
     }
 }
 

@@ -6,7 +6,7 @@ import path from 'node:path'
 
 import { withMock } from '../peers/mock.mjs'
 import { check, finish } from '../support/checks.mjs'
-import { recordTab } from './browser.mjs'
+import { followTab, recordTab } from './browser.mjs'
 import { recordFlows, recordHosts } from './mitmproxy.mjs'
 import { recordHar } from './playwright.mjs'
 import { SOCKET_PATH, assertSame, info, livetape as run, roomOf, until } from './shared.mjs'
@@ -17,15 +17,18 @@ const tools = { livetape, mitmdump, chromium, folder }
 const SHOW = 'gifts'
 const played = path.join(import.meta.dirname, `../../recordings/${SHOW}.bin`)
 
-/** Runs `act` with the URLs that a page needs to join the room. With `ca`, sockets go to TikTok's host, through the proxy `mock`. */
-function inRoom(act, ca) {
-  return withMock(livetape, { scenario: 'stays-open', play: `recordings/${SHOW}.bin`, ca }, async (base, said) => {
+/**
+ * Runs `act` with the URLs that a page needs to join the room. With `ca`, sockets go to TikTok's host, through the proxy `mock`. `show` is a
+ * recording and the number of its frames.
+ */
+function inRoom(act, ca, show = { played, frames }) {
+  return withMock(livetape, { scenario: 'stays-open', play: show.played, ca }, async (base, said) => {
     const proxy = () => said().match(/Proxy for .* on (http:\S+)/)
     if (ca) await until('the address of the proxy', proxy)
     const mock = ca && proxy()[1]
     const sockets = ca ? 'wss://webcast-ws.tiktok.com' : base.replace('http', 'ws')
     const socketUrl = `${sockets}${SOCKET_PATH}?room_id=${await roomOf(base, 'demo')}&compress=gzip&msToken=planted`
-    return act({ base, ca, mock, socketUrl, played, frames })
+    return act({ base, ca, mock, socketUrl, ...show })
   })
 }
 
@@ -49,9 +52,17 @@ async function checkImport(name, capture, args = []) {
 }
 
 await mkdir(folder, { recursive: true })
-// The mock does not play recorded heartbeats.
-const [, batches] = (await run(livetape, ['verify', played])).stdout.match(/batches ([\d,]+)/)
-const frames = Number(batches.replaceAll(',', ''))
+
+/** Returns the number of frames that the mock plays: without recorded heartbeats. */
+async function framesOf(recording) {
+  const [, batches] = (await run(livetape, ['verify', recording])).stdout.match(/batches ([\d,]+)/)
+  return Number(batches.replaceAll(',', ''))
+}
+
+const frames = await framesOf(played)
+// The end of a LIVE ends `live`.
+const endless = path.join(folder, 'endless.bin')
+await run(livetape, ['cut', played, '--to', '2m30s', '-o', endless, '--force'])
 
 for (const [content, ending] of [['embed', '.har'], ['attach', '.har'], ['attach', '.zip']]) {
   const name = `Playwright's HAR, ${content}${ending}`
@@ -81,4 +92,5 @@ for (const [inWorker, leave] of [[false, 'ctrl-c'], [true, 'ctrl-c'], [false, 'b
     return inRoom((room) => recordTab(tools, { ...room, inWorker, leave }))
   })
 }
+await check('live --cdp, a page that is reloaded and crashes, and a browser that is started again', async () => inRoom((room) => followTab(tools, room), undefined, { played: endless, frames: await framesOf(endless) }))
 finish('all checks passed')

@@ -33,8 +33,12 @@ export async function livetape(program, args) {
 /** Returns the events of a recording without anything that depends on the time and place of the capture. */
 export async function events(program, recording) {
   const { stdout } = await livetape(program, ['events', recording])
-  const all = stdout.trim().split('\n').map((line) => JSON.parse(line))
-  return all.filter(({ type }) => !STATES.has(type)).map(({ ts, seq, stream, username, ...event }) => {
+  return comparable(stdout.trim().split('\n').map((line) => JSON.parse(line)))
+}
+
+/** Returns these events without anything that depends on the time and place of the capture, and on whether they are replayed. */
+export function comparable(all) {
+  return all.filter(({ type }) => !STATES.has(type)).map(({ ts, seq, stream, username, replay, ...event }) => {
     // Events without a timestamp have the time of the capture.
     const own = (value) => (value === ts ? null : value)
     const data = { ...event.data, timestamp: own(event.data.timestamp) }

@@ -71,4 +71,10 @@ export const titles: Record<string, string> = {
   command_not_found: 'Command not found',
   command_not_executable: 'Command cannot be executed',
   unread_clients: 'Clients did not read to the end',
+  browser_unreachable: 'No browser',
+  not_a_browser: 'Not a browser',
+  tab_not_found: 'No tab shows the LIVE',
+  tab_ambiguous: 'Several tabs show the LIVE',
+  tab_lost: 'Tab lost',
+  tab_silent: 'The tab receives nothing',
 } satisfies Record<Code | 'server_away' | '', string>

@@ -238,6 +238,18 @@ codes! {
     UnreadClients = "unread_clients", 503, 4101, 3, "read until the close frame (1000); to keep the server running at the end, do not set `exit_when_done`", terminal "let the clients read until the close frame (1000), or omit --exit-when-done to keep the server running";
     /// The connection to the room was closed, reset or silent.
     ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream server is running and reachable", terminal "check that the upstream server is running and reachable: --upstream, --proxy, --ca, the network";
+    /// No browser responds at the debugging port.
+    BrowserUnreachable = "browser_unreachable", 502, 1011, 1, "start Chrome with a fixed debugging port and a profile of its own", title "No browser", terminal "start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER; with port 0, TikTok does not enter rooms";
+    /// What listens at the debugging port is not a browser.
+    NotABrowser = "not_a_browser", 502, 1011, 1, "use the debugging port of Chrome", title "Not a browser", terminal "use the port of --remote-debugging-port that Chrome was started with";
+    /// No tab of the browser shows the LIVE.
+    TabNotFound = "tab_not_found", 404, 1011, 1, "open the LIVE in the browser with the debugging port", title "No tab shows the LIVE", terminal "open https://www.tiktok.com/@USER/live in that browser; to wait without limit, add --wait-live";
+    /// Several tabs of the browser show the LIVE.
+    TabAmbiguous = "tab_ambiguous", 409, 1011, 1, "close the other tabs, or choose one by its number", title "Several tabs show the LIVE", terminal "close the other tabs, or choose one with --tab N";
+    /// The tab was closed, has crashed, or shows something else; or its browser has ended.
+    TabLost = "tab_lost", 502, 1011, 1, "open the LIVE in the browser again", title "Tab lost";
+    /// The tab opens no connection to a LIVE.
+    TabSilent = "tab_silent", 502, 1011, 1, "check in the tab that the LIVE plays and that you are logged in, then reload it", title "The tab receives nothing";
     /// The host name of the upstream, the sign server or the proxy could not be resolved.
     DnsFailed = "dns_failed", 502, 1011, 1, "check the network's DNS, and the addresses of the upstream, sign server and proxy", title "Name not resolved", terminal "check the network's DNS, and the spelling of --upstream, --sign-url and --proxy";
     /// The setting `offline` rejects addresses other than loopback.

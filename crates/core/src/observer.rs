@@ -84,6 +84,23 @@ impl Observer {
         Self { user: user.to_owned(), hosts, ..Self::default() }
     }
 
+    /// Changes the user of connections that are opened from now on.
+    pub fn set_user(&mut self, user: &str) {
+        user.clone_into(&mut self.user);
+    }
+
+    /// Returns the number of open connections.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Returns the number of the last opened connection; 0 before the first.
+    #[must_use]
+    pub fn last_conn(&self) -> u32 {
+        self.conn
+    }
+
     /// Returns the items since the last call.
     pub fn take_items(&mut self) -> Vec<Item> {
         std::mem::take(&mut self.items)

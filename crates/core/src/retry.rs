@@ -36,6 +36,8 @@ pub fn retries(code: Code) -> Retries {
         Code::RateLimited | Code::SignFailed | Code::SignEmpty | Code::ConnectionLost | Code::DnsFailed => {
             Retries::Budget
         }
+        // What a person may do at any time.
+        Code::BrowserUnreachable | Code::TabNotFound | Code::TabLost | Code::TabSilent => Retries::Budget,
         Code::Blocked => Retries::Times(2),
         Code::UserNotFound | Code::HandshakeRefused => Retries::Times(1),
         _ => Retries::Never,

@@ -152,6 +152,9 @@ fn sources() -> Vec<Route> {
         .writes::<status::Overview>(),
         Route::get("/test/{user}", status::test, "Checks whether this user is live and can be connected.")
             .writes::<Check>(),
+        Route::post("/connect", status::follow, "Follows a tab of Chrome.")
+            .reads::<status::Follow>()
+            .writes::<Status>(),
         Route::post("/connect/{user}", status::connect, "Connects to this user's room.").writes::<Status>(),
         Route::delete("/connect/{user}", status::disconnect, "Disconnects from this user's room.")
             .writes::<Status>(),

@@ -70,7 +70,7 @@ scopes! {
     ]; key => OfReplay::holds(key) || key.section == "cluster", reads is_of_servers(key);
     /// `live`: like [`OfReplay`], but `--wait-clients` delays the connection instead of the first frame.
     OfLive, common [
-        "live.upstream", "live.sign_url", "live.max_attempts", "live.wait_live", "server.wait_clients", "live.stay",
+        "live.upstream", "live.cdp", "live.sign_url", "live.max_attempts", "live.wait_live", "server.wait_clients", "live.stay",
         "live.record", "server.listen", "server.port", "server.quiet",
     ]; key => is_served(key), reads is_of_servers(key), texts [
         ("server.wait_clients", "Connect to the room once N subscribers are connected\n\n[default: 0] [env: LIVETAPE_WAIT_CLIENTS]"),
@@ -89,7 +89,7 @@ scopes! {
     ];
     /// `record`, which has no server.
     OfRecord, common [
-        "record.output", "record.rotate", "record.max_size", "live.upstream", "live.sign_url",
+        "record.output", "record.rotate", "record.max_size", "live.upstream", "live.cdp", "live.sign_url",
         "live.wait_live", "server.quiet",
     ]; key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),

@@ -9,12 +9,15 @@ use super::{Flags, OfLive, OfRecord, OfServe};
   livetape live clumsyboy_45
   livetape live clumsyboy_45 --record show.bin
   livetape live clumsyboy_45 --wait-clients 1 --stay  clients see every failure
+  livetape live ann --cdp 9222                        follow a tab of Chrome
   livetape live ann --upstream http://127.0.0.1:3100  use `livetape mock`")]
 pub(in crate::cli) struct Live {
     /// User to connect to: the name in the profile's address
     ///
     /// With or without @. [env: LIVETAPE_USER]
     pub(in crate::cli) user: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) tab: Tab,
     #[command(flatten)]
     pub(in crate::cli) lifecycle: Lifecycle,
     #[command(flatten)]
@@ -54,7 +57,7 @@ pub(in crate::cli) struct RecordRoom {
     /// With or without @. [env: LIVETAPE_USER]
     pub(in crate::cli) user: Option<String>,
     #[command(flatten)]
-    pub(in crate::cli) browser: Browser,
+    pub(in crate::cli) tab: Tab,
     #[command(flatten)]
     pub(in crate::cli) drift: Drift,
     #[command(flatten)]
@@ -69,23 +72,12 @@ pub(in crate::cli) struct Drift {
     pub(in crate::cli) drift: Option<PathBuf>,
 }
 
-/// Browser tab to record instead of a room.
+/// Tab of the browser instead of a room.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Browser {
-    /// Record a tab of Chrome through its debugging port
-    ///
-    /// Start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER first. [env: LIVETAPE_CDP]
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "LIVETAPE_CDP",
-        hide_env = true,
-        help_heading = "Instead of a room"
-    )]
-    pub(in crate::cli) cdp: Option<String>,
-    /// Choose a tab by its number [default: the one with TikTok]
-    #[arg(long, value_name = "N", requires = "cdp", help_heading = "Instead of a room")]
-    pub(in crate::cli) tab: Option<usize>,
+pub(in crate::cli) struct Tab {
+    /// With --cdp: choose a tab by its number [default: by USER]
+    #[arg(id = "tab", long = "tab", value_name = "N", help_heading = "Live room", hide_short_help = true)]
+    pub(in crate::cli) number: Option<usize>,
 }
 
 #[derive(Debug, Default, clap::Args)]

@@ -8,7 +8,11 @@ use livetape_core::{
 };
 use livetape_engine::{
     channels::{ChannelOptions, Record},
-    source::{self, Summary, live},
+    source::{
+        self, Summary,
+        browser::{Browser, TabOptions},
+        live,
+    },
 };
 use livetape_io::{
     clock::{self, Waiting},
@@ -34,6 +38,7 @@ pub(crate) fn options(settings: &Settings, user: &str) -> Result<ChannelOptions,
         play: play(settings),
         on_end: tell,
         wait_clients: settings.server.wait_clients.unwrap_or_default(),
+        browser: settings.live.cdp.map(Browser::from),
         ..ChannelOptions::new(live_options(settings, user, settings.server.seed)?)
     })
 }
@@ -122,6 +127,23 @@ fn session(session: &settings::Session) -> Result<live::Cookies, Problem> {
     Ok(cookies)
 }
 
+/// Returns the tab to follow, if the settings name a browser. `number` is from the command line.
+pub(crate) fn tab(
+    user: Option<&str>,
+    number: Option<usize>,
+    settings: &settings::Live,
+) -> Result<Option<TabOptions>, Problem> {
+    let Some(browser) = settings.cdp.map(Browser::from) else {
+        return match number {
+            None => Ok(None),
+            Some(_) => Err(Problem::new(Code::BadRequest, "--tab needs a browser")
+                .hint("name the debugging port of Chrome: --cdp 9222")),
+        };
+    };
+    let user = user.or(settings.user.as_deref()).map(livetape_core::username::normalise).transpose()?;
+    Ok(Some(TabOptions { browser, user, number }))
+}
+
 /// Returns the user to connect to, from the command line or the settings.
 pub(crate) fn user(given: Option<&str>, settings: &settings::Live) -> Result<String, Problem> {
     let user = given.or(settings.user.as_deref()).ok_or_else(|| {
@@ -153,6 +175,7 @@ mod tests {
             "live.sign_form" => "connect",
             "live.ways" => "sign",
             "live.session" => "sessionid=another",
+            "live.cdp" => "9222",
             "live.max_attempts" | "live.lookups_per_minute" | "server.wait_clients" | "replay.loop" => "3",
             "live.wait_live"
             | "live.offline"
@@ -172,13 +195,15 @@ mod tests {
 
     /// Returns every option of a source as text.
     fn shown(options: &ChannelOptions) -> String {
-        let ChannelOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } = options;
+        let ChannelOptions {
+            live, record, allow_inject, play, wait_clients, ends_with_source, browser, ..
+        } = options;
         let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
         let urls = (&live.upstream, &live.sign_url, &live.proxy, live.lookups_per_minute, &live.ways);
         let session = live.session.as_ref().map(|cookies| cookies.header(""));
         let is_changed = *live.requests != live::Requests::default();
         format!(
-            "{live:?} {urls:?} {secrets:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source} {is_changed} {session:?}"
+            "{live:?} {urls:?} {secrets:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source} {is_changed} {session:?} {browser:?}"
         )
     }
 

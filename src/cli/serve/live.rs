@@ -24,7 +24,11 @@ use crate::{
 pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    let user = sources::user(args.user.as_deref(), &settings.live)?;
+    let tab = sources::tab(args.user.as_deref(), args.tab.number, &settings.live)?;
+    let user = match &tab {
+        Some(tab) => tab.user().to_owned(),
+        None => sources::user(args.user.as_deref(), &settings.live)?,
+    };
     let (watch, last) = drift::start(args.drift.drift.as_deref(), &settings.server.folder())?;
     let options = ChannelOptions {
         ends_with_source: !settings.live.stay,
@@ -32,17 +36,30 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
         ..sources::options(&settings, &user)?
     };
     let wait_clients = options.wait_clients;
-    let name = user.clone();
+    let name = tab.as_ref().map_or(Some(&user), |tab| tab.user.as_ref()).cloned();
+    let browser = settings.live.cdp;
     let greet = |Addresses { feed, rest, .. }: &Addresses| {
-        display::say(&format!("Starting TikTok Live CLI for user: {name}"));
+        if let Some(name) = name {
+            display::say(&format!("Starting TikTok Live CLI for user: {name}"));
+        }
         display::say(&format!("🌐 Serving on {feed} and {rest}/"));
         if wait_clients > 0 {
-            display::say(&display::waiting(wait_clients));
-        } else {
-            display::say("Connecting to TikTok Live...");
+            return display::say(&display::waiting(wait_clients));
+        }
+        match browser {
+            None => display::say("Connecting to TikTok Live..."),
+            Some(browser) => {
+                display::say(&format!("Following a tab of the browser at {browser}..."));
+                display::say("💡 Reload its page to receive connections from their start");
+            }
         }
     };
-    let live = |channel: Channel| async { Ok(channel.live(user).await) };
+    let live = |channel: Channel| async {
+        Ok(match tab {
+            Some(tab) => channel.tab(tab).await,
+            None => channel.live(user).await,
+        })
+    };
     let served =
         stage::serve(&settings, &args.lifecycle, display::Style::Live, options, None, live, greet).await;
     last.wait();

@@ -2,13 +2,12 @@
 
 use livetape_core::{
     error::{Problem, exit},
-    terminal::printable,
     username::normalise,
 };
 use livetape_engine::{
     channels::{Channel, ChannelOptions, Ended, Record},
     source::{
-        browser::{Page, attach, choose, pages},
+        browser::{Page, TabOptions, UNKNOWN_USER, attach, choose},
         live::NetTransport,
     },
 };
@@ -31,8 +30,8 @@ use crate::{
 pub(crate) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    if let Some(address) = &args.browser.cdp {
-        return record_tab(&args, &settings, address).await;
+    if let Some(tab) = sources::tab(args.user.as_deref(), args.tab.number, &settings.live)? {
+        return record_tab(&args, &settings, tab).await;
     }
     let user = sources::user(args.user.as_deref(), &settings.live)?;
     let lines = [format!("🔴 Recording @{user}")];
@@ -80,21 +79,19 @@ async fn into_file<E: Future<Output = Ended>>(
 
 /// Maximum number of tabs in the list to choose from.
 const PAGES_MAX: usize = 20;
-/// User of the recording if neither the command line nor the page names one.
-const UNKNOWN_USER: &str = "browser";
 
 /// Records a tab of a browser.
-async fn record_tab(args: &args::RecordRoom, settings: &Settings, address: &str) -> Result<u8, Problem> {
-    let address = address.parse()?;
-    let pages = pages(&address).await?;
-    let page = choose(&pages, args.browser.tab).inspect_err(|_| list(&pages))?;
+async fn record_tab(args: &args::RecordRoom, settings: &Settings, tab: TabOptions) -> Result<u8, Problem> {
+    let TabOptions { browser, number, .. } = tab;
+    let pages = browser.pages().await?;
+    let page = choose(&pages, number).inspect_err(|_| list(&pages))?;
     let user = match &args.user {
         None => page.user().unwrap_or(UNKNOWN_USER).to_owned(),
         Some(user) => normalise(user)?,
     };
-    let live = attach(&address, page, &user).await?;
+    let live = attach(&browser, page, &user).await?;
     let lines = [
-        format!("🔴 Recording the tab {}", shown_page(page)),
+        format!("🔴 Recording the tab {}", page.shown()),
         "💡 Reload the page now to record its connections from their start".to_owned(),
     ];
     into_file(settings, args, &user, &lines, |channel| async { channel.show_connected(&user, live).await })
@@ -103,12 +100,6 @@ async fn record_tab(args: &args::RecordRoom, settings: &Settings, address: &str)
 
 fn list(pages: &[Page]) {
     for (number, page) in (1..).zip(pages).take(PAGES_MAX) {
-        warn(format_args!("  {number}: {}", shown_page(page)));
+        warn(format_args!("  {number}: {}", page.shown()));
     }
-}
-
-/// Returns the title and address of a page, without its query, which may be secret.
-fn shown_page(page: &Page) -> String {
-    let address = page.url.split(['?', '#']).next().unwrap_or_default();
-    printable(&format!("{} ({address})", page.title))
 }

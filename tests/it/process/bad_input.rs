@@ -2,6 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
+use tokio::net::TcpSocket;
+
 use crate::support::process::{livetape, run, stderr, stdout, text};
 
 /// Asserts that a command prints only an error with `message`, and that the exit code is `code`.
@@ -41,6 +43,8 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["scrub", "demo", "-o", "-"], 2, "- is not the name of a file, and this file cannot be written"),
         (&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address"),
         (&["record", "--cdp", "127.0.0.1:9"], 1, "no browser responded at 127.0.0.1:9"),
+        (&["live", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address"),
+        (&["live", "ann", "--tab", "1"], 2, "--tab needs a browser"),
         (&["trigger", "chat", "--url", "9"], 1, "cannot connect to http://127.0.0.1:9"),
         (&["trigger", "gfit"], 2, "did you mean `gift`?"),
         (&["trigger", "gift", "--gift", "Rsoe"], 2, "unknown gift `Rsoe`\n💡 did you mean `Rose`?"),
@@ -88,6 +92,18 @@ fn a_recording_without_a_readable_record_is_a_failure_everywhere() {
     check(&["events", file], 1, "nothing in");
     check(&["replay", file, "--port", "0"], 1, "nothing in");
     check(&["run", file, "--clients", "0", "--", "true"], 1, "nothing in");
+}
+
+#[test]
+fn live_says_how_to_start_chrome() {
+    let reserved = TcpSocket::new_v4().unwrap();
+    reserved.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let browser = reserved.local_addr().unwrap().to_string();
+    let output = run(&["live", "--cdp", &browser, "--port", "0", "--max-attempts", "1"]);
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("no browser responded at {browser}")), "{said}");
+    assert!(said.contains("start Chrome with --remote-debugging-port=9222"), "{said}");
 }
 
 #[test]

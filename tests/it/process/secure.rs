@@ -149,6 +149,7 @@ fn errors_about_addresses_omit_their_secrets() {
     ] {
         check(&["watch", url]);
         check(&["record", "--cdp", url]);
+        check(&["live", "--cdp", url]);
         check(&[&room[..], &[url]].concat());
         for flag in ["--proxy", "--sign-url"] {
             check(&[&room[..], &["http://127.0.0.1:1", flag, url]].concat());

@@ -191,7 +191,7 @@ export interface Overview {
   observers: number
   /** Id of the current room. */
   roomId: string | null
-  /** `live`, `replay` or `null`. */
+  /** `live`, `tab`, `replay` or `null`. */
   source: string | null
   /** What the source is doing. */
   state: SourceState
@@ -270,7 +270,7 @@ export interface Status {
   nextRetryMs: number | null
   /** Id of the current room. */
   roomId: string | null
-  /** `live`, `replay` or `null`. */
+  /** `live`, `tab`, `replay` or `null`. */
   source: string | null
   /** What the source is doing. */
   state: SourceState
@@ -343,7 +343,7 @@ export interface ClusterState {
 }
 
 /** Stable code of the failure. */
-export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'other_generation' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'too_few_requests' | 'command_not_found' | 'command_not_executable' | 'unread_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'handler_failed' | 'cluster_version' | 'cluster_message' | 'cluster_unreachable' | 'unconfirmed' | 'shutting_down'
+export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'other_generation' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'too_few_requests' | 'command_not_found' | 'command_not_executable' | 'unread_clients' | 'connection_lost' | 'browser_unreachable' | 'not_a_browser' | 'tab_not_found' | 'tab_ambiguous' | 'tab_lost' | 'tab_silent' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'handler_failed' | 'cluster_version' | 'cluster_message' | 'cluster_unreachable' | 'unconfirmed' | 'shutting_down'
 
 /** A connection of the recording. */
 export interface ConnectionInfo {

@@ -342,7 +342,7 @@ impl fmt::Debug for Replier {
 pub(super) type Replied = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 impl Command {
-    /// Splits an order for another process. A room of this process's mock cannot be there.
+    /// Splits an order for another process. A mock of this process or a browser beside it cannot be there.
     pub(super) fn of(order: Order) -> Option<(Self, Replier)> {
         Some(match order {
             Order::Replay(order, answer) => (Self::Replay(order), Replier::of(answer, Reply::replay)),
@@ -354,6 +354,11 @@ impl Command {
                 let problem =
                     Problem::new(Code::BadRequest, "the nodes of a cluster cannot share a mock's room");
                 answer.refuse(problem.hint("run `livetape mock`, and start every node with --upstream URL"));
+                return None;
+            }
+            Order::ConnectTab(_, answer) => {
+                let problem = Problem::new(Code::BadRequest, "the nodes of a cluster cannot share a tab");
+                answer.refuse(problem.hint("follow it with a server outside of the cluster"));
                 return None;
             }
         })

@@ -5,19 +5,23 @@ use std::{pin::Pin, time::Duration};
 
 use livetape_core::{
     error::{Cause, Code, Problem},
+    recording::records::Header,
     username::normalise,
 };
-use livetape_feed::control::{Answer, ChannelGuard, MockRoom, QUEUE_MAX, Refusal, Status};
+use livetape_feed::control::{Answer, ChannelGuard, MockRoom, QUEUE_MAX, Refusal, Status, TabRoom};
 use livetape_io::clock;
 use tokio::time::timeout_at;
 use tokio_util::sync::DropGuard;
 use tracing::warn;
 
-use super::{Channel, Leaving, State, why};
+use super::{Channel, Leaving, State, room_running, why};
 use crate::{
     log_target::{CLIENTS, TOKENS},
-    room::{Attachment, Permit, Room, check_known},
-    source::live::{self, Check, Live, LiveOptions},
+    room::{Attachment, Permit, Room, Slot, check_known},
+    source::{
+        browser::{self, TabOptions},
+        live::{self, Check, Live, LiveOptions},
+    },
 };
 
 /// Interval at which the main channel checks that the channel of its user's tokens is open, and that channel
@@ -40,7 +44,9 @@ pub(super) enum Origin {
     TikTok(Permit),
     /// A mock in this process, with its own rate limit and without the credentials for TikTok.
     Mock(Box<LiveOptions>),
-    /// A source that is already connected, such as a browser tab.
+    /// A tab of a browser. Contains what was obtained so far.
+    Tab(Box<TabOptions>, Permit),
+    /// A source that is already connected, such as a tab to record.
     Connected(Box<Live>),
     /// A room that another channel opens now.
     Guest(Box<Attachment>),
@@ -54,6 +60,31 @@ impl Wanted {
     pub(super) fn of(user: String, origin: Origin, answer: Option<Answer<Status>>) -> Self {
         Self { user, origin, answer, continues: false }
     }
+
+    pub(super) fn tab(tab: TabOptions, answer: Option<Answer<Status>>) -> Self {
+        Self::of(tab.user().to_owned(), Origin::Tab(Box::new(tab), Permit::default()), answer)
+    }
+
+    pub(super) fn with_slot(mut self, slot: Option<Slot>) -> Self {
+        if let Origin::TikTok(permit) | Origin::Tab(_, permit) = &mut self.origin {
+            permit.slot = slot;
+        }
+        self
+    }
+
+    /// Returns the source in the status.
+    pub(super) fn source(&self) -> &'static str {
+        if let Origin::Tab(..) = self.origin { TAB } else { LIVE }
+    }
+}
+
+/// Sources in the status.
+const LIVE: &str = "live";
+const TAB: &str = "tab";
+
+/// Returns the source in the status of a room with this header.
+pub(super) fn source_of(header: &Header) -> &'static str {
+    if header.source == browser::SOURCE { TAB } else { LIVE }
 }
 
 impl From<Wanted> for State {
@@ -66,7 +97,7 @@ impl From<Wanted> for State {
 enum FoundRoom {
     /// Another channel has it. If that is the channel of a token, the guard keeps it open.
     Guest(Attachment, Option<ChannelGuard>),
-    Connected(Live),
+    Connected(Live, Permit),
     Permitted(Box<LiveOptions>, Permit),
 }
 
@@ -115,7 +146,7 @@ impl Channel {
         // Start the recorder before any request: if recording is impossible, do not connect.
         let header = match &found {
             FoundRoom::Guest(room, _) => room.header().clone(),
-            FoundRoom::Connected(live) => live.header().clone(),
+            FoundRoom::Connected(live, _) => live.header().clone(),
             FoundRoom::Permitted(options, _) => live::header(options),
         };
         let recorder = if is_mock { Ok(None) } else { self.start_recorder(&user, header) };
@@ -149,7 +180,8 @@ impl Channel {
     ) -> Result<FoundRoom, Refusal> {
         let (mut permit, options, is_mock) = match origin {
             Origin::Guest(room) => return Ok(FoundRoom::Guest(*room, None)),
-            Origin::Connected(live) => return Ok(FoundRoom::Connected(*live)),
+            Origin::Connected(live) => return Ok(FoundRoom::Connected(*live, Permit::default())),
+            Origin::Tab(tab, permit) => return self.follow(*tab, permit).await,
             Origin::Mock(options) => (Permit::default(), *options, true),
             Origin::TikTok(mut permit) => {
                 if permit.reserved.is_none() {
@@ -188,6 +220,20 @@ impl Channel {
         let options =
             LiveOptions { user: user.to_owned(), wall_anchor, continues, turn: permit.turn, ..options };
         Ok(FoundRoom::Permitted(Box::new(options), permit))
+    }
+
+    /// Follows a tab. Tokens of its user share it.
+    async fn follow(&self, tab: TabOptions, mut permit: Permit) -> Result<FoundRoom, Refusal> {
+        if let Some(user) = &tab.user {
+            permit.reserved = self.rooms.reserve(user);
+            if permit.reserved.is_none() {
+                return Err(room_running(user).hint("wait until the clients of its tokens have left").into());
+            }
+        }
+        if permit.slot.is_none() {
+            permit.slot = Some(self.rooms.slots.take(false).await?);
+        }
+        Ok(FoundRoom::Connected(browser::follow(tab, &self.options.live), permit))
     }
 
     /// Attaches to the room of `user` if another channel of this process has it, or else reserves it, so that
@@ -233,7 +279,7 @@ impl Channel {
         let _task = tokens.filter(|_| are_shared).map(|tokens| tokens.keep_open(user, CHANNEL_CHECKED));
         let mut room = match found {
             FoundRoom::Guest(room, _guard) => return (room, Kept { _guard, _task }),
-            FoundRoom::Connected(live) => Room::new(live, Permit::default(), self.options.live.limit.clone()),
+            FoundRoom::Connected(live, permit) => Room::new(live, permit, self.options.live.limit.clone()),
             FoundRoom::Permitted(options, permit) => {
                 let limit = options.limit.clone();
                 Room::new(Live::start(*options, self.transport.clone()), permit, limit)
@@ -281,6 +327,16 @@ impl Channel {
             seed: live.seed,
             ..LiveOptions::default()
         })))
+    }
+
+    /// Returns a tab of the browser that this server knows.
+    pub(super) fn tab_options(&self, tab: TabRoom) -> Result<TabOptions, Problem> {
+        let TabRoom { user, number } = tab;
+        let Some(browser) = self.options.browser.clone() else {
+            return Err(Problem::new(Code::BadRequest, "this server knows no browser")
+                .hint("set `live.cdp` to the debugging port of Chrome and restart the server"));
+        };
+        Ok(TabOptions { browser, user: user.as_deref().map(normalise).transpose()?, number })
     }
 
     /// Starts to look up `user`, one look-up at a time. If a token already has that room open, it replaces

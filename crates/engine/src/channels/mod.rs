@@ -3,7 +3,7 @@
 //! until its only client leaves.
 //!
 //! ```text
-//!             connect USER, or a mock's room                load NAME
+//!          connect USER, a tab or a mock's room             load NAME
 //!       ┌───────────────────────────────── Idle ─────────────────────────────┐
 //!       ▼                                  ▲ ▲ ▲                             ▼
 //!  ┌─► Room ── DELETE USER, or it ends ────┘ │ └── DELETE USER or NAME ──── Tape ◄─┐
@@ -58,7 +58,9 @@ use crate::{
     pipeline::{Pacing, Pipeline},
     room::{Permit, Rooms},
     source::{
-        self, Loaded, Replay, Summary, Tape, live as room_source,
+        self, Loaded, Replay, Summary, Tape,
+        browser::{Browser, TabOptions},
+        live as room_source,
         live::{self, Live, Outcome, SharedTransport},
         load,
     },
@@ -102,8 +104,8 @@ impl Leaving {
 /// State of a channel: what it is attached to.
 enum State {
     Idle,
-    /// Nothing, until it has enough subscribers. Then it connects to this user.
-    Held(String),
+    /// Nothing, until it has enough subscribers. Then it shows this room.
+    Held(Box<Wanted>),
     /// A room, or the attempt to find or open it.
     Room(Box<Wanted>),
     Tape(Played),
@@ -197,9 +199,18 @@ impl Channel {
     }
 
     /// Connects to `user` once enough subscribers have joined, and serves.
-    pub async fn live(mut self, user: String) -> Ended {
+    pub async fn live(self, user: String) -> Ended {
+        self.open(Wanted::user(user, None)).await
+    }
+
+    /// Follows a tab of a browser once enough subscribers have joined, and serves.
+    pub async fn tab(self, tab: TabOptions) -> Ended {
+        self.open(Wanted::tab(tab, None)).await
+    }
+
+    async fn open(mut self, wanted: Wanted) -> Ended {
         let is_held = self.options.wait_clients > 0;
-        self.run(if is_held { State::Held(user) } else { Wanted::user(user, None).into() }).await
+        self.run(if is_held { State::Held(Box::new(wanted)) } else { wanted.into() }).await
     }
 
     /// Shows a source that is already connected to `user`.
@@ -239,7 +250,7 @@ impl Channel {
                     self.intend(None);
                     self.idle().await
                 }
-                State::Held(user) => self.hold(user).await,
+                State::Held(wanted) => self.hold(*wanted).await,
                 State::Room(wanted) => self.connect(*wanted).await,
                 State::Tape(played) => match self.play(played).await {
                     Ok(next) => next,
@@ -296,6 +307,13 @@ impl Channel {
                     }
                     Err(problem) => answer.refuse(problem),
                 },
+                Some(Order::ConnectTab(tab, answer)) => match self.tab_options(tab) {
+                    Ok(tab) => {
+                        opening.into_iter().for_each(Opening::give_up);
+                        return Wanted::tab(tab, Some(answer)).into();
+                    }
+                    Err(problem) => answer.refuse(problem),
+                },
                 Some(order) => self.take_other_order(order).await,
             }
         }
@@ -303,14 +321,14 @@ impl Channel {
 
     /// Waits for subscribers before connecting `user`, so that they see the attempt. An order to connect does
     /// not wait. Tokens are served in the meantime, but not with the slot of this room.
-    async fn hold(&mut self, user: String) -> State {
-        let permit = Permit { slot: self.rooms.slots.take(false).await.ok(), ..Permit::default() };
+    async fn hold(&mut self, wanted: Wanted) -> State {
+        let slot = self.rooms.slots.take(false).await.ok();
         self.start_channels();
         self.driver.update_status(|status| {
             *status = Status {
                 state: SourceState::Connecting,
-                source: Some("live"),
-                username: Some(user.clone()),
+                source: Some(wanted.source()),
+                username: Some(wanted.user.clone()),
                 ..Status::default()
             };
         });
@@ -319,7 +337,7 @@ impl Channel {
                 () = self.shutdown.cancelled() => return State::Over,
                 order = self.driver.next_order() => order,
                 () = self.hub.wait_for_subscribers(self.options.wait_clients) => {
-                    return Wanted::of(user, Origin::TikTok(permit), None).into();
+                    return wanted.with_slot(slot).into();
                 }
             };
             match order {
@@ -327,16 +345,18 @@ impl Channel {
                 Some(Order::Connect(user, answer)) => {
                     // The order may be refused, or be for another user.
                     self.driver.forget_user();
-                    return Wanted::of(user, Origin::TikTok(permit), Some(answer)).into();
+                    return Wanted::user(user, Some(answer)).with_slot(slot).into();
                 }
                 Some(Order::Disconnect(name, answer)) if self.driver.status().is_of(&name) => {
                     self.forget_user(answer);
                     return State::Idle;
                 }
                 Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
-                    answer.refuse(room_running(&user));
+                    answer.refuse(room_running(&wanted.user));
                 }
-                Some(Order::ConnectMock(_, answer)) => answer.refuse(room_running(&user)),
+                Some(Order::ConnectMock(_, answer) | Order::ConnectTab(_, answer)) => {
+                    answer.refuse(room_running(&wanted.user));
+                }
                 Some(order) => self.take_other_order(order).await,
             }
         }
@@ -402,6 +422,8 @@ pub struct ChannelOptions {
     pub on_end: fn(&Summary),
     /// Number of subscribers to wait for before [`Channel::live`] connects.
     pub wait_clients: usize,
+    /// Browser whose tabs may be followed.
+    pub browser: Option<Browser>,
 }
 
 impl ChannelOptions {
@@ -423,6 +445,7 @@ impl ChannelOptions {
             play: source::ReplayOptions::default(),
             on_end: |_| (),
             wait_clients: 0,
+            browser: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! A channel that shows a room or a recording: passes its items to the recorder and the pipeline, and reports the
 //! status, until the source ends or is left.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use livetape_core::{
     decoder::{self, Decoder},
@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 use super::{
     Channel, Leaving, Record, State,
-    connect::{Candidate, Origin, Shown, Wanted, looked_up},
+    connect::{Candidate, Origin, Shown, Wanted, looked_up, source_of},
     room_running, why,
 };
 use crate::{
@@ -75,7 +75,8 @@ impl Channel {
         let is_shared = !is_mock && self.is_shared_with_token(user);
         self.begin_room(user, is_shared, *continues, &mut pipeline).await;
         let (is_opener, is_of_token) = (room.is_opener(), self.role.is_token());
-        let mut status = RoomStatus::new(&self.driver, user, answer, is_opener, is_of_token);
+        let source = source_of(room.header());
+        let mut status = RoomStatus::new(&self.driver, user, source, answer, (is_opener, is_of_token));
         let failed = recorder.as_ref().map(Recorder::watch);
         let over = self.pump(shown, &mut pipeline, &mut status, failed).await;
         self.leave(over, pipeline, status, recorder).await
@@ -108,7 +109,7 @@ impl Channel {
                         continue;
                     }
                     let has_slot = room.is_opener();
-                    leaving = self.take_order(order, &user, (is_mock, has_slot), status, &mut candidate);
+                    leaving = self.take_order(order, (is_mock, has_slot), status, &mut candidate);
                 }
                 found = looked_up(&mut candidate), if leaving.is_none() => {
                     leaving = self.take_found(candidate.take(), found);
@@ -171,24 +172,26 @@ impl Channel {
     fn take_order(
         &self,
         order: Order,
-        user: &str,
         (is_mock, has_slot): (bool, bool),
         room: &mut RoomStatus,
         candidate: &mut Option<Candidate>,
     ) -> Option<Leaving> {
+        let user = room.user.clone();
         match order {
-            Order::Connect(_, answer) if is_mock => answer.refuse(room_running(user)),
+            Order::Connect(_, answer) if is_mock => answer.refuse(room_running(&user)),
             Order::Connect(other, answer) => match normalise(&other) {
                 Err(problem) => answer.refuse(problem),
-                Ok(other) if other.eq_ignore_ascii_case(user) => room.join(&self.driver, answer),
+                Ok(other) if other.eq_ignore_ascii_case(&user) => room.join(&self.driver, answer),
                 Ok(other) => return self.look_up(other, answer, has_slot, candidate),
             },
             Order::Disconnect(other, answer) if self.driver.status().is_of(&other) => {
                 return Some(Leaving::Deleted(answer));
             }
             Order::Disconnect(other, answer) => answer.refuse(not_current(&other)),
-            order @ (Order::ConnectMock(..) | Order::Replay(ReplayOrder::Load(_), _)) => {
-                order.refuse(room_running(user));
+            order @ (Order::ConnectMock(..)
+            | Order::ConnectTab(..)
+            | Order::Replay(ReplayOrder::Load(_), _)) => {
+                order.refuse(room_running(&user));
             }
             order @ (Order::Replay(..) | Order::Test(..) | Order::Inject(..)) => {
                 order.refuse(nothing_replayed());
@@ -442,6 +445,8 @@ struct RoomStatus {
     /// Whether failures are counted here: a room counts once, for the channel that opened it.
     is_opener: bool,
     was_connected: bool,
+    /// Numbers of the open connections, of which a tab may have several.
+    open: BTreeSet<u32>,
     /// Orders to connect that wait for the first attempt to succeed or fail.
     waiting: Vec<Answer<Status>>,
     /// Why the last attempt failed.
@@ -452,18 +457,19 @@ impl RoomStatus {
     fn new(
         driver: &Driver,
         user: &str,
+        source: &'static str,
         answer: Option<Answer<Status>>,
-        is_opener: bool,
-        is_of_token: bool,
+        (is_opener, is_of_token): (bool, bool),
     ) -> Self {
         let (user, waiting) = (user.to_owned(), answer.into_iter().collect());
-        let room = Self { user, is_of_token, is_opener, was_connected: false, waiting, refusal: None };
+        let (was_connected, open) = (false, BTreeSet::new());
+        let room = Self { user, is_of_token, is_opener, was_connected, open, waiting, refusal: None };
         log!(room, info, "🔴 Connecting to TikTok Live: @{}", room.user);
         driver.update_status(|status| {
             let counts = std::mem::take(&mut status.counts);
             *status = Status {
                 state: SourceState::Connecting,
-                source: Some("live"),
+                source: Some(source),
                 username: Some(room.user.clone()),
                 counts,
                 ..Status::default()
@@ -484,9 +490,15 @@ impl RoomStatus {
     /// Updates the status from an item.
     fn note(&mut self, driver: &Driver, item: &Item) {
         match &item.what {
-            What::ConnOpen(open) => self.note_open(driver, open),
+            What::ConnOpen(open) => {
+                self.open.insert(item.conn);
+                self.note_open(driver, open);
+            }
             What::Status(status) => self.note_status(driver, status),
-            What::ConnClose(close) => self.note_close(driver, close),
+            What::ConnClose(close) => {
+                self.open.remove(&item.conn);
+                self.note_close(driver, close);
+            }
             _ => {}
         }
     }
@@ -517,6 +529,10 @@ impl RoomStatus {
 
     fn note_open(&mut self, driver: &Driver, open: &records::ConnOpen) {
         self.refusal = None;
+        // The address of a tab may name another user.
+        if !open.unique_id.is_empty() && !open.unique_id.eq_ignore_ascii_case(&self.user) {
+            open.unique_id.clone_into(&mut self.user);
+        }
         log!(
             self,
             info,
@@ -530,6 +546,7 @@ impl RoomStatus {
         }
         driver.update_status(|status| {
             status.state = SourceState::Connected;
+            status.username = Some(self.user.clone());
             status.room_id = Some(open.room_id.to_string());
             status.attempt = open.attempt;
             status.next_retry_ms = None;
@@ -542,6 +559,9 @@ impl RoomStatus {
     fn note_close(&self, driver: &Driver, close: &records::ConnClose) {
         let (code, will_retry) = (close.code, close.will_retry);
         log!(self, info, code, will_retry, "❌ Connection to @{} closed", self.user);
+        if !self.open.is_empty() {
+            return;
+        }
         driver.update_status(|status| match will_retry {
             true => status.state = SourceState::Retrying,
             false => status.end(),

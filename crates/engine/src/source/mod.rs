@@ -1,6 +1,5 @@
 //! Sources of items: live rooms, browser tabs and recordings.
 
-#[cfg(feature = "live")]
 pub mod browser;
 pub mod live;
 mod replay;

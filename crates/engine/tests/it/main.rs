@@ -1,5 +1,6 @@
 //! Live rooms against scripted servers, and the recorder: sources below channels and the server.
 
+mod browser;
 mod hostile;
 mod live;
 mod live_http;

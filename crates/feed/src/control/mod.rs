@@ -40,7 +40,9 @@ pub use nodes::{
     Asked, Claim, Claims, Figure, Joined, Joining, NodeState, Nodes, NodesStatus, Term, Wanted, What,
     followed_user, live_user,
 };
-pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, Unit, not_current};
+pub use orders::{
+    Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, TabRoom, Unit, not_current,
+};
 pub use state::{
     Lateness, Mode, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Upstream, WebhookCounts,
 };
@@ -218,6 +220,14 @@ impl Control {
     /// attempt failed, and whether it is retried.
     pub async fn connect_mock(&self, room: MockRoom) -> Result<Status, Refusal> {
         give(&self.orders, |answer| Order::ConnectMock(room, answer)).await
+    }
+
+    /// Follows a tab of the browser that this server knows. Returns once the first attempt has succeeded or failed.
+    ///
+    /// # Errors
+    /// See [`Control::connect_mock`].
+    pub async fn connect_tab(&self, tab: TabRoom) -> Result<Status, Refusal> {
+        give(&self.orders, |answer| Order::ConnectTab(tab, answer)).await
     }
 
     /// # Errors

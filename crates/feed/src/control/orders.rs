@@ -22,6 +22,8 @@ pub enum Order {
     Connect(String, Answer<Status>),
     /// Connect to a room of a mock, if nothing else is connected or playing.
     ConnectMock(MockRoom, Answer<Status>),
+    /// Follow a tab of the browser that this server knows, if nothing else is connected or playing.
+    ConnectTab(TabRoom, Answer<Status>),
     Disconnect(String, Answer<Status>),
     Inject(InjectRequest, Answer<Injected>),
     /// Test whether this user can be connected to, without connecting.
@@ -33,9 +35,10 @@ impl Order {
         let refusal = refusal.into();
         match self {
             Self::Replay(_, answer) => answer.refuse(refusal),
-            Self::Connect(_, answer) | Self::Disconnect(_, answer) | Self::ConnectMock(_, answer) => {
-                answer.refuse(refusal);
-            }
+            Self::Connect(_, answer)
+            | Self::Disconnect(_, answer)
+            | Self::ConnectMock(_, answer)
+            | Self::ConnectTab(_, answer) => answer.refuse(refusal),
             Self::Inject(_, answer) => answer.refuse(refusal),
             Self::Test(_, answer) => answer.refuse(refusal),
         }
@@ -48,6 +51,15 @@ pub struct MockRoom {
     pub user: String,
     /// URL of the mock.
     pub url: String,
+}
+
+/// A tab of a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TabRoom {
+    /// User whose LIVE it shows; `None` for any.
+    pub user: Option<String>,
+    /// Number in the browser's list, from 1, whatever it shows.
+    pub number: Option<usize>,
 }
 
 /// Sender for the answer to an order. The answer is dropped if nobody waits for it.

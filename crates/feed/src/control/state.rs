@@ -80,7 +80,7 @@ pub struct Status {
     pub mode: Mode,
     /// What the source is doing.
     pub state: SourceState,
-    /// `live`, `replay` or `null`.
+    /// `live`, `tab`, `replay` or `null`.
     #[serde(deserialize_with = "source_name")]
     pub source: Option<SourceName>,
     /// Current user. A room that has ended or failed has none.
@@ -232,5 +232,5 @@ pub(super) struct Tally(pub(super) Arc<Mutex<Upstream>>);
 
 fn source_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'static str>, D::Error> {
     let name = Option::<String>::deserialize(deserializer)?;
-    Ok(name.and_then(|name| ["live", "replay"].into_iter().find(|known| *known == name)))
+    Ok(name.and_then(|name| ["live", "tab", "replay"].into_iter().find(|known| *known == name)))
 }

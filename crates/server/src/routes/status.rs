@@ -17,15 +17,15 @@ use livetape_core::{
     inject::parse,
 };
 use livetape_feed::{
-    control::{Check, Injected, LookupState, Mode, NodesStatus, Status, not_current, shutting_down},
+    control::{Check, Injected, LookupState, Mode, NodesStatus, Status, TabRoom, not_current, shutting_down},
     hub::Hub,
 };
 use livetape_io::clock;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{select, time::sleep_until};
 
-use super::{App, parse_body, path_params, query};
+use super::{App, given, parse_body, path_params, query};
 use crate::{
     access::bearer::ReadOnly,
     state::{API_VERSION, Refusal},
@@ -162,6 +162,41 @@ type User = Result<Path<String>, PathRejection>;
 /// Responds once the first attempt has succeeded or failed.
 pub(crate) async fn connect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
     Ok(Json(app.shared.control.connect(path_params(user)?).await?))
+}
+
+/// Body of `POST /connect`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Follow {
+    /// Kind of source: `tab`.
+    #[serde(rename = "source")]
+    _source: Followed,
+    /// User whose LIVE the tab shows; without it, the only tab that shows a LIVE.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "String")]
+    user: Option<String>,
+    /// Number of the tab in the browser's list, from 1, whatever it shows.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u32", range(max = u32::MAX))]
+    tab: Option<u32>,
+}
+
+/// What can be followed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Followed {
+    /// A tab of the browser with the debugging port `live.cdp`.
+    Tab,
+}
+
+/// Responds once the first attempt has succeeded or failed.
+pub(crate) async fn follow(
+    State(app): State<App>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Status>, Refusal> {
+    let Follow { user, tab, .. } = parse_body(body)?;
+    let number = tab.map(|tab| usize::try_from(tab).unwrap_or(usize::MAX));
+    Ok(Json(app.shared.control.connect_tab(TabRoom { user, number }).await?))
 }
 
 pub(crate) async fn disconnect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {

@@ -1,11 +1,15 @@
 //! All transitions of the main channel between idle, a room and a recording, and look-ups at the upstream.
 //! `channels/mod.rs` of the engine has the diagram.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, io::ErrorKind, time::Duration};
 
 use livetape_core::error::{Code, Problem};
-use livetape_engine::{channels::ChannelOptions, source::live::LiveOptions};
+use livetape_engine::{
+    channels::ChannelOptions,
+    source::{browser::Browser, live::LiveOptions},
+};
 use livetape_feed::control::{Mode, ReplayOrder, ReplayPhase, ReplayState, SourceState, Sources, Token};
+use tokio::io::DuplexStream;
 
 use crate::support::{As, ROOMS, Rig, Setup, json, read, short, told, wait};
 
@@ -221,6 +225,38 @@ async fn lookups(rig: &Rig) -> [u64; 5] {
     let status = rig.http("GET", "/status", "").await.json();
     ["available", "waiting", "made", "refused", "remembered"]
         .map(|key| status["lookups"][key].as_u64().unwrap_or_else(|| panic!("{key}: {status}")))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_is_followed_until_it_is_disconnected() {
+    let follow = r#"{"source":"tab","user":"@ann"}"#;
+    let rig = Setup::channels(ROOMS).start(As::Serve);
+    let answer = rig.http("POST", "/connect", follow).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"));
+    assert!(answer.body.contains("live.cdp"), "{}", answer.body);
+    rig.end().await;
+
+    let refused = || async { Err::<DuplexStream, _>(ErrorKind::ConnectionRefused.into()) };
+    let browser = Some(Browser::new("127.0.0.1:9222", refused));
+    let setup = Setup::channels(ROOMS).options(|options| ChannelOptions { browser, ..options });
+    let rig = setup.start(As::Serve);
+    let answer = rig.http("POST", "/connect", follow).await;
+    assert_eq!((answer.status, answer.code().as_str()), (502, "browser_unreachable"));
+    assert_eq!(answer.header("retry-after"), Some("30"));
+    assert!(answer.body.contains(r#""retrying":true"#), "{}", answer.body);
+    let status = rig.control.status();
+    assert_eq!((status.source, status.state, status.mode), (Some("tab"), SourceState::Retrying, Mode::Live));
+    assert_eq!(status.username.as_deref(), Some("ann"));
+    // The tab has the only slot, and nothing replaces it but a room.
+    assert_eq!(rig.http("POST", "/connect", follow).await.code(), "room_running");
+    assert_eq!(load(&rig, "short").await.unwrap_err().code, Code::RoomRunning);
+    assert_eq!(rig.control.connect("ben".into()).await.unwrap().source, Some("live"));
+    rig.control.disconnect("ben".into()).await.unwrap();
+    assert_eq!(rig.http("POST", "/connect", follow).await.status, 502);
+    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().mode, Mode::Idle);
+    load(&rig, "short").await.unwrap();
+    assert_eq!(rig.http("POST", "/connect", follow).await.code(), "replay_running");
+    rig.end().await;
 }
 
 /// Such requests could use up the budget of the tokens.

@@ -248,6 +248,7 @@ async fn a_body_is_required_if_an_empty_one_is_rejected() {
     let expected = [
         "patch /recordings/{name}",
         "post /broadcast",
+        "post /connect",
         "post /connections/{id}/messages",
         "post /inject",
         "post /mock",
@@ -412,6 +413,7 @@ fn bodies() -> Vec<(&'static str, &'static str, Value)> {
         ("POST", "/connections/{id}/close", json!({ "abort": false })),
         ("POST", "/connections/close", json!({ "reason": "bye" })),
         ("POST", "/connections/{id}/messages", json!({ "message": 1 })),
+        ("POST", "/connect", json!({ "source": "tab", "user": "ann", "tab": 1 })),
         ("POST", "/mock", json!({ "scenario": "none" })),
         ("POST", "/replay/load", json!({ "recording": "none" })),
         ("POST", "/replay/loop", json!({ "laps": 3, "from": 1, "to": "1h" })),
@@ -597,6 +599,7 @@ async fn room_responses_match_their_schemas() {
         (404, "DELETE", "/connect/ben", "/connect/{user}", ""),
         (200, "DELETE", "/connect/ann", "/connect/{user}", ""),
         (409, "POST", "/connect/offline", "/connect/{user}", ""),
+        (400, "POST", "/connect", "/connect", r#"{"source":"tab"}"#),
     ];
     for (status, method, path, route, body) in requests {
         let answer = ask(&rooms, method, path, body).await;

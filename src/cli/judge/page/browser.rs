@@ -8,7 +8,7 @@ use std::{
 };
 
 use livetape_core::error::{Code, Problem};
-use livetape_engine::source::browser::{Address, Connection, choose, pages};
+use livetape_engine::source::browser::{self, Address, Connection, choose};
 use livetape_io::clock;
 use tokio::{
     process::{Child, Command},
@@ -147,10 +147,11 @@ impl Browser {
             }
             sleep_until(clock::now() + LOOK).await;
         };
+        let debugged = browser::Browser::from(address);
         loop {
-            let pages = pages(&address).await?;
+            let pages = debugged.pages().await?;
             if !pages.is_empty() {
-                return Connection::open(&address, choose(&pages, None)?).await;
+                return Connection::open(&debugged, choose(&pages, None)?).await;
             }
             sleep_until(clock::now() + LOOK).await;
         }

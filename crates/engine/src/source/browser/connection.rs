@@ -5,14 +5,12 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::error::Problem;
 use livetape_io::clock;
-use tokio::{
-    net::TcpStream,
-    time::{timeout, timeout_at},
-};
+use tokio::time::{timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::{Message, protocol::WebSocketConfig};
 
-use super::{ATTACH_TIMEOUT, Address, Page, lost};
+use super::{ATTACH_TIMEOUT, Browser, Page, lost};
+use crate::source::live::{Stream, Unreached};
 
 /// Maximum length of a message from the browser, in bytes: the largest frame in base64, with headroom for the
 /// page's other traffic.
@@ -20,20 +18,20 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection to a tab. Messages are JSON of the Chrome DevTools Protocol.
-pub struct Connection(WebSocketStream<TcpStream>);
+pub struct Connection(WebSocketStream<Box<dyn Stream>>);
 
 impl Connection {
     /// # Errors
-    /// [`Code::ConnectionLost`](livetape_core::error::Code::ConnectionLost) if the browser does not respond.
-    pub async fn open(address: &Address, page: &Page) -> Result<Self, Problem> {
-        let url = format!("ws://{address}{}", page.path);
+    /// [`Code::TabLost`](livetape_core::error::Code::TabLost) if the browser does not respond.
+    pub async fn open(browser: &Browser, page: &Page) -> Result<Self, Problem> {
+        let url = format!("ws://{}{}", browser.name, page.path);
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
         let opening = async {
-            let stream = TcpStream::connect(address.0).await.map_err(|error| lost(&error.to_string()))?;
+            let stream = (browser.connect)().await.map_err(|error| lost(&Unreached::of(&error).why))?;
             let opened = tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await;
-            opened.map(|(socket, _)| Self(socket)).map_err(|error| lost(&error.to_string()))
+            opened.map(|(socket, _)| Self(socket)).map_err(|error| lost(&Unreached::of(&error).why))
         };
         let opened = timeout_at(clock::now() + ATTACH_TIMEOUT, opening).await;
         opened.unwrap_or_else(|_| Err(lost("the browser did not respond within 10 s")))

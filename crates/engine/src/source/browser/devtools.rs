@@ -8,10 +8,11 @@ use std::{collections::BTreeMap, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape_core::{
+    error::close,
     observer::{Observer, Socket},
-    recognise::role_of,
+    recognise::{role_of, user_in},
     recording::{
-        Item, Opcode,
+        Item, Opcode, What,
         records::{ConnClose, Http, HttpHeader, conn_close::Who},
     },
 };
@@ -23,12 +24,28 @@ use super::connection::command;
 const EXCHANGES_MAX: usize = 256;
 /// Id of the command that enables network events.
 const ENABLE: u64 = 1;
-/// Maximum number of sockets to track. Beyond it, the first are forgotten.
+/// Maximum number of sockets to track. Beyond it, the first count as closed.
 const SOCKETS_MAX: usize = 1000;
+
+/// What happened to the tab itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Crashed,
+    /// It shows something else than the LIVE of the user.
+    Left,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Tab {
     observer: Observer,
+    /// The only user whose connections are taken; `None` to follow the tab.
+    only: Option<String>,
+    /// Whether it shows a LIVE that is wanted.
+    is_wanted: bool,
+    has_crashed: bool,
+    change: Option<Change>,
+    /// Id of its main frame.
+    frame: String,
     commands: Vec<String>,
     last_command: u64,
     sockets: BTreeMap<Key, Socket>,
@@ -64,20 +81,81 @@ impl Clock {
 }
 
 impl Tab {
-    /// Creates a tab that watches `user`. [`Tab::take_commands`] returns the first commands to send.
+    /// Creates a tab whose connections are those of `user`. With `only`, those are left out that it opens while it
+    /// shows something else.
     #[must_use]
-    pub(super) fn new(user: &str) -> Self {
-        let mut tab = Self { observer: Observer::new(user), ..Self::default() };
-        tab.enable(None);
-        tab
+    pub(super) fn new(user: &str, only: Option<&str>) -> Self {
+        Self {
+            observer: Observer::new(user),
+            only: only.map(str::to_owned),
+            is_wanted: true,
+            ..Self::default()
+        }
+    }
+
+    /// Begins with a tab of this address, whose main frame has this id. [`Tab::take_commands`] returns the first commands
+    /// to send.
+    pub(super) fn attach(&mut self, url: &str, frame: &str) {
+        frame.clone_into(&mut self.frame);
+        self.clock.first = None;
+        (self.is_enabled, self.is_closed, self.has_crashed) = (false, false, false);
+        self.exchanges.clear();
+        self.asked.clear();
+        self.last_command = 0;
+        self.commands.clear();
+        self.enable(None);
+        self.send(None, "Inspector.enable", "{}");
+        self.send(None, "Page.enable", "{}");
+        self.shows(url);
+    }
+
+    /// Takes note of the address that the tab shows.
+    fn shows(&mut self, url: &str) {
+        let user = user_in(url);
+        match (&self.only, user) {
+            (Some(only), user) => self.is_wanted = user.is_some_and(|user| user.eq_ignore_ascii_case(only)),
+            (None, Some(user)) => self.observer.set_user(user),
+            (None, None) => {}
+        }
+    }
+
+    /// Whether it shows something else than the LIVE that is wanted, or nothing because it has crashed.
+    pub(super) fn change(&self) -> Option<Change> {
+        match (self.has_crashed, self.is_wanted) {
+            (true, _) => Some(Change::Crashed),
+            (false, false) => Some(Change::Left),
+            (false, true) => None,
+        }
+    }
+
+    /// Returns what has changed since the last call.
+    pub(super) fn take_change(&mut self) -> Option<Change> {
+        self.change.take()
+    }
+
+    /// Returns the number of open connections to LIVEs.
+    pub(super) fn open_count(&self) -> usize {
+        self.observer.open_count()
+    }
+
+    /// Returns the number of the last connection; 0 before the first.
+    pub(super) fn last_conn(&self) -> u32 {
+        self.observer.last_conn()
     }
 
     pub(super) fn take_commands(&mut self) -> Vec<String> {
         std::mem::take(&mut self.commands)
     }
 
-    pub(super) fn take_items(&mut self) -> Vec<Item> {
-        self.observer.take_items()
+    /// Returns the items since the last call. `will_retry`: whether connections may follow those that were closed.
+    pub(super) fn take_items(&mut self, will_retry: bool) -> Vec<Item> {
+        let mut items = self.observer.take_items();
+        for item in &mut items {
+            if let What::ConnClose(close) = &mut item.what {
+                close.will_retry = will_retry;
+            }
+        }
+        items
     }
 
     /// Whether the tab has started to send events.
@@ -92,10 +170,9 @@ impl Tab {
         self.is_closed
     }
 
-    /// Returns the number of browser messages that violate the protocol.
-    #[must_use]
-    pub(super) fn unreadable(&self) -> u64 {
-        self.unreadable
+    /// Returns the number of browser messages that violate the protocol since the last call.
+    pub(super) fn take_unreadable(&mut self) -> u64 {
+        std::mem::take(&mut self.unreadable)
     }
 
     pub(super) fn handle(&mut self, text: &str, now: Duration) {
@@ -111,21 +188,56 @@ impl Tab {
         let key = Key { session: session.unwrap_or_default(), request: params.request_id.clone() };
         match method.as_str() {
             "Target.attachedToTarget" => self.enable(Some(&params.session_id)),
+            "Target.detachedFromTarget" => {
+                self.lose_if(now, &broken("the worker has ended"), |key| key.session == params.session_id);
+            }
             "Inspector.detached" => self.is_closed |= params.reason == "target_closed",
-            "Network.responseReceived" => self.responded(key, params),
+            "Inspector.targetCrashed" => self.crashed(now),
+            "Inspector.targetReloadedAfterCrash" => self.has_crashed = false,
+            "Page.frameNavigated" if params.frame.parent_id.is_none() => {
+                self.has_crashed = false;
+                // What the last document and its workers had open is gone, whether the browser reports it or not.
+                self.lose(now, &broken("the page was left"));
+                self.navigated(&params.frame.url, now);
+            }
+            "Page.navigatedWithinDocument" if params.frame_id == self.frame => {
+                self.navigated(&params.url, now);
+            }
+            "Network.responseReceived" if self.is_wanted => self.responded(key, params),
             "Network.loadingFinished" => self.finished(&key),
             "Network.loadingFailed" => drop(self.exchanges.remove(&key)),
             _ => self.socket_event(&method, key, params, now),
         }
     }
 
-    /// Handles the loss of the browser by closing all open sockets.
-    pub(super) fn lose(&mut self, now: Duration) {
-        let open: Vec<Key> = self.sockets.keys().cloned().collect();
-        for key in open {
-            self.close(&key, None, now);
+    /// Closes all open sockets.
+    pub(super) fn lose(&mut self, now: Duration, close: &ConnClose) {
+        self.lose_if(now, close, |_| true);
+    }
+
+    fn lose_if(&mut self, now: Duration, close: &ConnClose, is_lost: impl Fn(&Key) -> bool) {
+        let offset = self.clock.offset(None, now);
+        for (_, mut socket) in self.sockets.extract_if(.., |key, _| is_lost(key)) {
+            self.observer.close(offset, &mut socket, close.clone());
         }
-        self.finish(now);
+    }
+
+    fn crashed(&mut self, now: Duration) {
+        // A crashed tab answers no commands.
+        self.is_enabled = true;
+        self.has_crashed = true;
+        self.change = Some(Change::Crashed);
+        self.lose(now, &broken("the tab has crashed"));
+    }
+
+    /// Takes note of another address in the tab.
+    fn navigated(&mut self, url: &str, now: Duration) {
+        let was_wanted = self.is_wanted;
+        self.shows(url);
+        if was_wanted && !self.is_wanted {
+            self.change = Some(Change::Left);
+            self.lose(now, &broken("the tab has left the LIVE"));
+        }
     }
 
     pub(super) fn finish(&mut self, now: Duration) {
@@ -188,11 +300,9 @@ impl Tab {
 
     fn socket_event(&mut self, method: &str, key: Key, params: Params, now: Duration) {
         match method {
-            "Network.webSocketCreated" => {
+            "Network.webSocketCreated" if self.is_wanted => {
                 self.sockets.insert(key, Socket::new(params.url));
-                if self.sockets.len() > SOCKETS_MAX {
-                    self.sockets.pop_first();
-                }
+                self.forget_first(now);
             }
             "Network.webSocketHandshakeResponseReceived" => self.opened(&key, params, now),
             "Network.webSocketFrameReceived" => self.frame(key, params, false, now),
@@ -203,7 +313,7 @@ impl Tab {
                     self.observer.trouble(offset, socket, params.error_message);
                 }
             }
-            "Network.webSocketClosed" => self.close(&key, Some(params.timestamp), now),
+            "Network.webSocketClosed" => self.close(&key, params.timestamp, now),
             _ => {}
         }
     }
@@ -229,19 +339,43 @@ impl Tab {
             },
         };
         let offset = self.clock.offset(params.timestamp, now);
+        if !self.is_wanted && !self.sockets.contains_key(&key) {
+            return;
+        }
         // A socket opened before watching started has no known URL, so its frames identify it.
         let socket = self.sockets.entry(key).or_default();
         self.observer.frame(offset, socket, is_sent, opcode, bytes);
+        self.forget_first(now);
     }
 
-    /// Handles the loss of a socket, or its end after a close frame.
-    fn close(&mut self, key: &Key, timestamp: Option<Option<f64>>, now: Duration) {
-        let offset = self.clock.offset(timestamp.flatten(), now);
-        let (code, who) = if timestamp.is_some() { (1005, Who::Unknown) } else { (1006, Who::Network) };
+    /// Closes the first socket if there are too many.
+    fn forget_first(&mut self, now: Duration) {
+        if self.sockets.len() > SOCKETS_MAX
+            && let Some((_, mut socket)) = self.sockets.pop_first()
+        {
+            let offset = self.clock.offset(None, now);
+            self.observer.close(offset, &mut socket, broken("too many sockets"));
+        }
+    }
+
+    /// Handles the end of a socket.
+    fn close(&mut self, key: &Key, timestamp: Option<f64>, now: Duration) {
+        let offset = self.clock.offset(timestamp, now);
         if let Some(mut socket) = self.sockets.remove(key) {
-            let close = ConnClose { code, who: who.into(), ..ConnClose::default() };
+            let close =
+                ConnClose { code: close::NO_CODE.into(), who: Who::Unknown.into(), ..ConnClose::default() };
             self.observer.close(offset, &mut socket, close);
         }
+    }
+}
+
+/// Returns how a socket ends that the browser does not report, for this reason.
+pub(super) fn broken(reason: &str) -> ConnClose {
+    ConnClose {
+        code: close::ABNORMAL.into(),
+        reason: reason.to_owned(),
+        who: Who::Network.into(),
+        will_retry: false,
     }
 }
 
@@ -269,6 +403,8 @@ struct Incoming {
 struct Params {
     request_id: String,
     session_id: String,
+    frame_id: String,
+    frame: Frame,
     url: String,
     reason: String,
     error_message: String,
@@ -276,7 +412,15 @@ struct Params {
     response: Response,
 }
 
-/// An HTTP response or a frame.
+/// A frame of a page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Frame {
+    parent_id: Option<String>,
+    url: String,
+}
+
+/// An HTTP response or a frame of a socket.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Response {
@@ -299,6 +443,12 @@ struct CommandResult {
 mod tests {
     use super::*;
 
+    fn attached() -> Tab {
+        let mut tab = Tab::new("ann", None);
+        tab.attach("", "main");
+        tab
+    }
+
     /// Reports an event about a request with this number.
     fn report(tab: &mut Tab, event: &str, request: usize) {
         let response = r#"{"url":"https://webcast.tiktok.com/webcast/room/info/?room_id=7","status":200}"#;
@@ -310,15 +460,15 @@ mod tests {
 
     /// Whether the first of so many sockets is still tracked.
     fn tracks_sockets(sockets: usize) -> bool {
-        let mut tab = Tab::new("ann");
+        let mut tab = attached();
         (1..=sockets).for_each(|request| report(&mut tab, "webSocketCreated", request));
         report(&mut tab, "webSocketHandshakeResponseReceived", 1);
-        !tab.take_items().is_empty()
+        !tab.take_items(true).is_empty()
     }
 
     /// Whether the body of the first of so many responses is requested.
     fn holds_responses(responses: usize) -> bool {
-        let mut tab = Tab::new("ann");
+        let mut tab = attached();
         (1..=responses).for_each(|request| report(&mut tab, "responseReceived", request));
         tab.take_commands();
         report(&mut tab, "loadingFinished", 1);
@@ -327,14 +477,14 @@ mod tests {
 
     /// Whether the first of so many requested bodies is expected.
     fn expects_bodies(bodies: usize) -> bool {
-        let mut tab = Tab::new("ann");
+        let mut tab = attached();
         let first = tab.take_commands().len() + 1;
         for request in 1..=bodies {
             report(&mut tab, "responseReceived", request);
             report(&mut tab, "loadingFinished", request);
         }
         tab.handle(&format!(r#"{{"id":{first},"result":{{"body":"x"}}}}"#), Duration::ZERO);
-        !tab.take_items().is_empty()
+        !tab.take_items(true).is_empty()
     }
 
     #[test]

@@ -6,132 +6,64 @@
 
 mod connection;
 mod devtools;
+mod watch;
 
 use std::{
-    fmt,
+    fmt, io,
     net::{Ipv4Addr, SocketAddr},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use livetape_core::{
     error::{Code, Problem},
     recognise::user_in,
     recording::{
-        Flags, Item, USER_TAG, What,
+        USER_TAG,
         records::{
-            Header, Status,
+            Header,
             header::{Privacy, Timing},
         },
     },
     redact::redact_text,
+    terminal::printable,
 };
 use livetape_io::clock;
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::{net::TcpStream, sync::oneshot};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
-use super::live::{Batches, Live, LiveOptions, NetTransport, Outcome, Request, Transport};
+use super::live::{Batches, Live, LiveOptions, MemoryTransport, Outcome, Request, Stream, Transport};
 pub use connection::{Connection, command};
-use devtools::Tab;
+use watch::Watch;
 
 /// Maximum time for the browser to respond.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
-/// Reason in the `disconnected` event when the tab was closed.
-const TAB_CLOSED: &str = "tab_closed";
 const PAGES_MAX: usize = 1000;
+/// Maximum number of tabs that an error names.
+const NUMBERS_MAX: usize = 9;
+/// [`Header::source`] of what a tab receives.
+pub const SOURCE: &str = "cdp";
+/// User of a tab until its address names one.
+pub const UNKNOWN_USER: &str = "browser";
 
-/// A tab and the connection to it.
-struct Watch {
-    connection: Connection,
-    tab: Tab,
-    epoch: tokio::time::Instant,
+/// A tab to follow.
+#[derive(Clone, Debug)]
+pub struct TabOptions {
+    pub browser: Browser,
+    /// User whose LIVE the tab shows; `None` for any.
+    pub user: Option<String>,
+    /// Number of the tab in the browser's list, from 1, whatever it shows.
+    pub number: Option<usize>,
 }
 
-impl Watch {
-    fn now(&self) -> Duration {
-        clock::now().duration_since(self.epoch)
-    }
-
-    /// Sends pending commands. Returns `false` if the browser is gone.
-    async fn send(&mut self) -> bool {
-        for command in self.tab.take_commands() {
-            if !self.connection.send(command).await {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Processes the next message. Returns `false` if the browser is gone.
-    async fn receive(&mut self) -> bool {
-        let Some(text) = self.connection.receive().await else { return false };
-        let now = self.now();
-        self.tab.handle(&text, now);
-        self.send().await
-    }
-
-    async fn until_enabled(&mut self) -> bool {
-        let mut is_connected = self.send().await;
-        while is_connected && !self.tab.is_enabled() {
-            is_connected = self.receive().await;
-        }
-        is_connected
-    }
-
-    async fn run(mut self, out: mpsc::Sender<Vec<Item>>, stop: CancellationToken) -> Outcome {
-        loop {
-            let items = self.tab.take_items();
-            if !items.is_empty() && out.send(items).await.is_err() {
-                stop.cancel();
-            }
-            let is_connected = tokio::select! { biased;
-                () = stop.cancelled() => {
-                    self.connection.close().await;
-                    let now = self.now();
-                    self.tab.finish(now);
-                    self.report_unreadable();
-                    // The receiver may be gone too.
-                    let _ = out.send(self.tab.take_items()).await;
-                    return Outcome::Stopped;
-                }
-                is_connected = self.receive() => is_connected,
-            };
-            if !is_connected {
-                return self.end(&out).await;
-            }
-        }
-    }
-
-    fn report_unreadable(&self) {
-        let messages = self.tab.unreadable();
-        if messages > 0 {
-            warn!(messages, "⚠️ Messages of the browser could not be read");
-        }
-    }
-
-    /// Reports that the browser is gone.
-    async fn end(mut self, out: &mpsc::Sender<Vec<Item>>) -> Outcome {
-        let now = self.now();
-        self.tab.lose(now);
-        self.report_unreadable();
-        let mut items = self.tab.take_items();
-        let outcome = if self.tab.is_closed() {
-            Outcome::Ended(TAB_CLOSED)
-        } else {
-            let problem = Problem::new(Code::ConnectionLost, "the browser is gone");
-            let status = Status {
-                code: problem.code.name().into(),
-                detail: problem.message.clone(),
-                ..Status::default()
-            };
-            items.push(Item { offset: now, conn: 0, flags: Flags::default(), what: What::Status(status) });
-            Outcome::Failed(problem)
-        };
-        // If the source was stopped in the meantime, nobody receives these.
-        let _ = out.send(items).await;
-        outcome
+impl TabOptions {
+    /// Returns the user for headers and the status.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.user.as_deref().unwrap_or(UNKNOWN_USER)
     }
 }
 
@@ -169,6 +101,28 @@ impl fmt::Display for Address {
     }
 }
 
+/// A browser with a debugging port. Clones share it.
+#[derive(Clone)]
+pub struct Browser {
+    /// Address, as in URLs.
+    name: String,
+    connect: Arc<dyn Fn() -> Connecting + Send + Sync>,
+}
+
+type Connecting = BoxFuture<'static, io::Result<Box<dyn Stream>>>;
+
+impl From<Address> for Browser {
+    fn from(address: Address) -> Self {
+        Self::new(&address.to_string(), move || TcpStream::connect(address.0))
+    }
+}
+
+impl fmt::Debug for Browser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Browser({})", self.name)
+    }
+}
+
 /// A browser tab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -183,6 +137,18 @@ impl Page {
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         user_in(&self.url)
+    }
+
+    /// Returns the id of its main frame.
+    fn id(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Returns its title and address, without the query, which may be secret.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let address = self.url.split(['?', '#']).next().unwrap_or_default();
+        printable(&format!("{} ({address})", self.title))
     }
 
     fn is_tiktok(&self) -> bool {
@@ -202,56 +168,93 @@ struct Target {
     web_socket_debugger_url: String,
 }
 
-/// Attaches to a tab that shows the LIVE of `user`. No traffic is missed once this returns.
+/// Follows a tab: finds it, and starts again when it is gone, as often as the options of live rooms allow.
+#[must_use]
+pub fn follow(tab: TabOptions, options: &LiveOptions) -> Live {
+    run(tab, options, Watch::follow)
+}
+
+/// Attaches to a tab that shows the LIVE of `user`, and watches it until it is gone. No traffic is missed once this
+/// returns.
 ///
 /// # Errors
-/// [`Code::ConnectionLost`] if the browser does not respond.
-pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, Problem> {
-    let wall_anchor = clock::wall();
-    let connection = Connection::open(address, page).await?;
-    let mut watch = Watch { connection, tab: Tab::new(user), epoch: clock::now() };
-    let enabled = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, watch.until_enabled()).await;
-    match enabled {
-        Ok(true) => {}
-        Ok(false) => return Err(lost("the tab was closed")),
-        Err(_) => return Err(lost("the tab did not respond within 10 s")),
-    }
+/// [`Code::TabLost`] if the browser does not respond.
+pub async fn attach(browser: &Browser, page: &Page, user: &str) -> Result<Live, Problem> {
+    // What it shows does not matter.
+    let tab = TabOptions { browser: browser.clone(), user: Some(user.to_owned()), number: Some(1) };
+    let (sender, attached) = oneshot::channel();
+    let page = page.clone();
+    let live = run(tab, &LiveOptions::default(), |watch| watch.once(page, sender));
+    attached.await.unwrap_or_else(|_| Err(lost("its task has failed")))?;
+    Ok(live)
+}
+
+fn run<F: Future<Output = Outcome> + Send + 'static>(
+    tab: TabOptions,
+    options: &LiveOptions,
+    start: impl FnOnce(Watch) -> F,
+) -> Live {
+    let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
+    let header = header(tab.user(), wall_anchor);
     let (sender, batches) = Batches::channel();
     let stop = CancellationToken::new();
-    let task = tokio::spawn(watch.run(sender, stop.clone()));
-    let header = Header {
-        source: "cdp".to_owned(),
+    let task = tokio::spawn(start(Watch::new(tab, options, sender, stop.clone())));
+    Live::over(header, batches, task, stop)
+}
+
+fn header(user: &str, wall_anchor: Duration) -> Header {
+    Header {
+        source: SOURCE.to_owned(),
         wall_anchor_ns: i64::try_from(wall_anchor.as_nanos()).ok(),
         timing: Timing::Original.into(),
         privacy: Privacy::Private.into(),
         tags: [(USER_TAG.to_owned(), user.to_owned())].into(),
         ..Header::default()
-    };
-    Ok(Live::over(header, batches, task, stop))
+    }
 }
 
 fn lost(why: &str) -> Problem {
-    Problem::new(Code::ConnectionLost, format!("cannot attach to the tab: {why}"))
+    Problem::new(Code::TabLost, format!("cannot attach to the tab: {why}"))
         .hint("check that the tab is open and that no other program is attached to the browser")
 }
 
-/// # Errors
-/// [`Code::ConnectionLost`] if no browser responds at `address`.
-pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
-    let none = |why: &str| {
-        Problem::new(Code::ConnectionLost, format!("no browser responded at {address}: {why}"))
-            .hint("start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER")
-    };
-    let transport = NetTransport::new(&LiveOptions::new(""))?;
-    let request = Request { url: format!("http://{address}/json/list"), headers: Vec::new() };
-    let asking = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, transport.get(&request));
-    let answer = asking
-        .await
-        .map_err(|_| none("it took longer than 10 s"))?
-        .map_err(|unreached| none(&unreached.why))?;
-    let targets: Vec<Target> =
-        serde_json::from_slice(&answer.body).map_err(|_| none("it is not a browser"))?;
-    Ok(targets.into_iter().filter_map(page).take(PAGES_MAX).collect())
+impl Browser {
+    /// Creates a browser with this address, whose connections come from a function.
+    pub fn new<F, S>(name: &str, connect: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = io::Result<S>> + Send + 'static,
+        S: Stream + 'static,
+    {
+        let connect = move || -> Connecting {
+            let connecting = connect();
+            Box::pin(async { Ok(Box::new(connecting.await?) as Box<dyn Stream>) })
+        };
+        Self { name: name.to_owned(), connect: Arc::new(connect) }
+    }
+
+    /// # Errors
+    /// [`Code::BrowserUnreachable`] if nothing responds, [`Code::NotABrowser`] if that is not a browser.
+    pub async fn pages(&self) -> Result<Vec<Page>, Problem> {
+        let name = &self.name;
+        let unreachable = |why: &str| {
+            Problem::new(Code::BrowserUnreachable, format!("no browser responded at {name}: {why}"))
+        };
+        let other = || Problem::new(Code::NotABrowser, format!("what listens at {name} is not a browser"));
+        let connect = Arc::clone(&self.connect);
+        let transport = MemoryTransport::new(move || connect());
+        let request = Request { url: format!("http://{name}/json/list"), headers: Vec::new() };
+        let asking = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, transport.get(&request));
+        match asking.await {
+            Err(_) => Err(unreachable("it took longer than 10 s")),
+            // Whether something else listens there.
+            Ok(Err(_)) if (self.connect)().await.is_ok() => Err(other()),
+            Ok(Err(unreached)) => Err(unreachable(&unreached.why)),
+            Ok(Ok(answer)) => {
+                let targets: Vec<Target> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
+                Ok(targets.into_iter().filter_map(page).take(PAGES_MAX).collect())
+            }
+        }
+    }
 }
 
 fn page(target: Target) -> Option<Page> {
@@ -261,26 +264,66 @@ fn page(target: Target) -> Option<Page> {
     (r#type == "page").then_some(Page { title, url, path })
 }
 
+/// Finds the tab to follow. `before` is the path of the last one.
+///
+/// # Errors
+/// [`Code::TabNotFound`] and [`Code::TabAmbiguous`].
+fn find<'a>(pages: &'a [Page], tab: &TabOptions, before: Option<&str>) -> Result<&'a Page, Problem> {
+    let missing = |message: String| Problem::new(Code::TabNotFound, message);
+    let is_same = |page: &Page| before == Some(page.path.as_str());
+    if let Some(number) = tab.number {
+        return pages.iter().find(|page| is_same(page)).map_or_else(|| numbered(pages, number), Ok);
+    }
+    let is_of = |page: &Page| match (&tab.user, page.user()) {
+        (Some(wanted), Some(user)) => user.eq_ignore_ascii_case(wanted),
+        (None, user) => user.is_some(),
+        (Some(_), None) => false,
+    };
+    let what = tab.user.as_ref().map_or_else(|| "a LIVE".to_owned(), |user| format!("the LIVE of @{user}"));
+    let found: Vec<_> = (1..).zip(pages).filter(|(_, page)| is_of(page)).collect();
+    if let Some((_, page)) = found.iter().find(|(_, page)| is_same(page)) {
+        return Ok(page);
+    }
+    match found[..] {
+        [(_, page)] => Ok(page),
+        [] => Err(missing(format!("no tab shows {what}"))),
+        _ => {
+            let numbers = found.iter().take(NUMBERS_MAX).map(|(number, _)| number.to_string());
+            let numbers = numbers.collect::<Vec<_>>().join(", ");
+            let message = format!("{} tabs show {what}: {numbers}", found.len());
+            Err(Problem::new(Code::TabAmbiguous, message))
+        }
+    }
+}
+
+/// Returns the tab with this number, from 1.
+fn numbered(pages: &[Page], number: usize) -> Result<&Page, Problem> {
+    number.checked_sub(1).and_then(|at| pages.get(at)).ok_or_else(|| {
+        let message = format!("unknown tab {number}: the browser has {}", pages.len());
+        Problem::new(Code::TabNotFound, message).hint("list the tabs with `livetape record --cdp PORT`")
+    })
+}
+
 /// Selects a tab: the one with this number (from 1), else the only TikTok tab, else the only tab.
 ///
 /// # Errors
-/// [`Code::BadRequest`] if the choice is ambiguous or no such tab exists.
+/// [`Code::TabAmbiguous`] and [`Code::TabNotFound`].
 pub fn choose(pages: &[Page], number: Option<usize>) -> Result<&Page, Problem> {
     if let Some(number) = number {
-        let found = number.checked_sub(1).and_then(|at| pages.get(at));
-        return found.ok_or_else(|| {
-            Problem::new(Code::BadRequest, format!("unknown tab {number}: the browser has {}", pages.len()))
-        });
+        return numbered(pages, number);
     }
     let tiktok: Vec<&Page> = pages.iter().filter(|page| page.is_tiktok()).collect();
     match (&tiktok[..], pages) {
         ([page], _) => Ok(page),
         ([], [page]) => Ok(page),
-        (_, []) => Err(Problem::new(Code::BadRequest, "the browser has no tab").hint("open a tab")),
+        (_, []) => Err(Problem::new(Code::TabNotFound, "the browser has no tab").hint("open a tab")),
         (found, _) => {
             let which = if found.is_empty() { "none shows TikTok" } else { "several show TikTok" };
-            Err(Problem::new(Code::BadRequest, format!("the browser has {} tabs, and {which}", pages.len()))
-                .hint("choose one with --tab N"))
+            Err(Problem::new(
+                Code::TabAmbiguous,
+                format!("the browser has {} tabs, and {which}", pages.len()),
+            )
+            .hint("choose one with --tab N"))
         }
     }
 }

@@ -53,7 +53,7 @@ impl Replay<'_> {
                 let problem = not_current(user);
                 order.refuse(problem);
             }
-            Order::Connect(..) | Order::ConnectMock(..) | Order::Test(..) => {
+            Order::Connect(..) | Order::ConnectMock(..) | Order::ConnectTab(..) | Order::Test(..) => {
                 let problem =
                     Problem::new(Code::ReplayRunning, format!("`{}` is being replayed", self.tape.name));
                 order.refuse(

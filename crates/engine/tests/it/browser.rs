@@ -1,0 +1,342 @@
+//! A tab of a browser as a source, against a double of Chrome's DevTools in memory, under a paused clock.
+
+use std::{
+    io::ErrorKind,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures_util::{SinkExt as _, StreamExt as _};
+use livetape_core::{
+    error::Code,
+    recording::{Item, What},
+    wire::compose,
+};
+use livetape_engine::source::{
+    browser::{Browser, TabOptions, follow},
+    live::{Live, LiveOptions, Outcome},
+};
+use livetape_io::net::{
+    Listener as _,
+    memory::{self, MemoryListener},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
+    sync::mpsc,
+};
+use tokio_tungstenite::WebSocketStream;
+use tungstenite::{Message, handshake::derive_accept_key, protocol::Role};
+
+use crate::live::msg;
+
+/// Capacity of each connection, in bytes.
+const PIPE_BYTES: usize = 64 << 10;
+const ANN: &str = "https://www.tiktok.com/@ann/live";
+const BEN: &str = "https://www.tiktok.com/@ben/live";
+
+/// A browser with the tabs that a test opens.
+struct Chrome {
+    /// Answer to the request for its tabs.
+    list: Arc<Mutex<String>>,
+    is_running: Arc<AtomicBool>,
+    attached: mpsc::UnboundedReceiver<WebSocketStream<DuplexStream>>,
+    browser: Browser,
+}
+
+impl Chrome {
+    fn start() -> Self {
+        let (listener, connector) = memory::listener(PIPE_BYTES);
+        let (list, is_running) = (Arc::new(Mutex::new(String::new())), Arc::new(AtomicBool::new(true)));
+        let (sender, attached) = mpsc::unbounded_channel();
+        tokio::spawn(serve(listener, Arc::clone(&list), sender));
+        let runs = Arc::clone(&is_running);
+        let browser = Browser::new("127.0.0.1:9222", move || {
+            let (connector, runs) = (connector.clone(), runs.load(Ordering::Relaxed));
+            async move { if runs { connector.connect().await } else { Err(ErrorKind::ConnectionRefused.into()) } }
+        });
+        let chrome = Self { list, is_running, attached, browser };
+        chrome.shows(&[]);
+        chrome
+    }
+
+    /// Sets the addresses of its tabs, whose ids are their numbers.
+    fn shows(&self, urls: &[&str]) {
+        let tab = |(number, url): (usize, &&str)| {
+            let socket = format!("ws://localhost/devtools/page/{number}");
+            json!({ "type": "page", "title": "LIVE", "url": url, "webSocketDebuggerUrl": socket })
+        };
+        let tabs: Vec<Value> = urls.iter().enumerate().map(tab).collect();
+        *self.list.lock().unwrap() = json!(tabs).to_string();
+    }
+
+    fn runs(&self, runs: bool) {
+        self.is_running.store(runs, Ordering::Relaxed);
+    }
+
+    fn follow(&self, user: Option<&str>, options: &LiveOptions) -> Live {
+        let user = user.map(str::to_owned);
+        follow(TabOptions { browser: self.browser.clone(), user, number: None }, options)
+    }
+
+    /// Waits until the source has attached to a tab.
+    async fn attached(&mut self) -> Tab {
+        let mut tab = Tab(self.attached.recv().await.unwrap());
+        while !matches!(tab.0.next().await, Some(Ok(Message::Text(text))) if text.contains("Network.enable"))
+        {
+        }
+        tab.say(json!({ "id": 1, "result": {} })).await;
+        tab
+    }
+}
+
+async fn serve(
+    mut listener: MemoryListener,
+    list: Arc<Mutex<String>>,
+    attached: mpsc::UnboundedSender<WebSocketStream<DuplexStream>>,
+) {
+    loop {
+        let (mut stream, _) = listener.accept().await;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        if head.starts_with("GET /json/list ") {
+            let body = list.lock().unwrap().clone();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            continue;
+        }
+        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+        let accept = derive_accept_key(key.as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n\r\n"
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        let socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+        attached.send(socket).unwrap();
+    }
+}
+
+/// The browser's end of an attachment.
+struct Tab(WebSocketStream<DuplexStream>);
+
+impl Tab {
+    async fn say(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    async fn event(&mut self, method: &str, params: Value) {
+        self.say(json!({ "method": method, "params": params })).await;
+    }
+
+    /// Opens a socket of the page.
+    async fn open(&mut self, request: &str) {
+        let url = "wss://webcast-ws.tiktok.com/webcast/im/?room_id=7";
+        self.event("Network.webSocketCreated", json!({ "requestId": request, "url": url })).await;
+        let params = json!({ "requestId": request, "response": { "status": 101, "headers": {} } });
+        self.event("Network.webSocketHandshakeResponseReceived", params).await;
+    }
+
+    async fn receive(&mut self, request: &str, frame: &[u8]) {
+        let response = json!({ "opcode": 2, "payloadData": STANDARD.encode(frame) });
+        self.event("Network.webSocketFrameReceived", json!({ "requestId": request, "response": response }))
+            .await;
+    }
+
+    async fn navigate(&mut self, url: &str) {
+        self.event("Page.frameNavigated", json!({ "frame": { "url": url } })).await;
+    }
+}
+
+/// Returns what happened, in short.
+fn outline(item: &Item) -> String {
+    let secs = item.offset.as_secs();
+    match &item.what {
+        What::ConnOpen(open) => format!("{secs} s: {} opened for {}", item.conn, open.unique_id),
+        What::ConnClose(close) => {
+            format!("{secs} s: {} closed: {} {}", item.conn, close.reason, close.will_retry)
+        }
+        What::Frame(_) => format!("{secs} s: {} frame", item.conn),
+        What::Status(status) => {
+            format!("{secs} s: {} {} {}", status.code, status.attempt, status.retrying)
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// Expects these items next.
+async fn expect(live: &mut Live, lines: &[&str]) {
+    for line in lines {
+        assert_eq!(outline(&live.next().await.unwrap()), *line);
+    }
+}
+
+/// Expects these items, and then the end.
+async fn expect_end(mut live: Live, lines: &[&str]) -> Outcome {
+    expect(&mut live, lines).await;
+    assert_eq!(live.next().await, None);
+    live.outcome().await
+}
+
+fn chat() -> Vec<u8> {
+    msg(1, vec![]).to_vec()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_is_followed_when_it_is_reloaded_crashes_and_comes_back() {
+    let mut chrome = Chrome::start();
+    chrome.runs(false);
+    let options = LiveOptions { attempts_max: 9, ..LiveOptions::new("") };
+    let mut live = chrome.follow(Some("Ann"), &options);
+    expect(&mut live, &["0 s: browser_unreachable 1 true"]).await;
+    chrome.runs(true);
+    expect(&mut live, &["30 s: tab_not_found 2 true"]).await;
+    chrome.shows(&[BEN, ANN]);
+    let mut tab = chrome.attached().await;
+    tab.open("a").await;
+    tab.receive("a", &chat()).await;
+    expect(&mut live, &["31 s: 1 opened for Ann", "31 s: 1 frame"]).await;
+
+    tab.navigate(ANN).await;
+    tab.open("b").await;
+    expect(&mut live, &["31 s: 1 closed: the page was left true", "31 s: 2 opened for Ann"]).await;
+
+    tab.event("Inspector.targetCrashed", json!({})).await;
+    expect(&mut live, &["31 s: 2 closed: the tab has crashed true", "31 s: tab_lost 3 true"]).await;
+    expect(&mut live, &["61 s: tab_lost 4 true"]).await;
+    tab.navigate(ANN).await;
+    tab.open("c").await;
+    expect(&mut live, &["61 s: 3 opened for Ann"]).await;
+
+    // Connections of another LIVE are not this user's.
+    tab.event("Page.navigatedWithinDocument", json!({ "frameId": "1", "url": BEN })).await;
+    tab.open("d").await;
+    tab.receive("d", &chat()).await;
+    expect(&mut live, &["61 s: 3 closed: the tab has left the LIVE true", "61 s: tab_lost 5 true"]).await;
+    tab.event("Page.navigatedWithinDocument", json!({ "frameId": "1", "url": ANN })).await;
+    tab.open("e").await;
+    expect(&mut live, &["61 s: 4 opened for Ann"]).await;
+
+    chrome.runs(false);
+    drop(tab);
+    expect(&mut live, &["61 s: 4 closed: the browser is gone true", "61 s: tab_lost 6 true"]).await;
+    chrome.runs(true);
+    let mut tab = chrome.attached().await;
+    tab.open("a").await;
+    expect(&mut live, &["62 s: 5 opened for Ann"]).await;
+    live.stop();
+    assert_eq!(expect_end(live, &[]).await, Outcome::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_without_connections_is_reported_until_the_attempts_are_used_up() {
+    let mut chrome = Chrome::start();
+    chrome.shows(&[ANN]);
+    let options = LiveOptions { attempts_max: 2, ..LiveOptions::new("") };
+    let live = chrome.follow(None, &options);
+    let _tab = chrome.attached().await;
+    let lines = ["30 s: tab_silent 1 true", "60 s: tab_silent 2 false"];
+    let Outcome::Failed(problem) = expect_end(live, &lines).await else { panic!() };
+    assert_eq!(problem.message, "the tab has opened no connection to a LIVE for 30 s");
+
+    let waits = LiveOptions { wait_live: Some(Duration::ZERO), ..options };
+    let mut live = chrome.follow(None, &waits);
+    let _tab = chrome.attached().await;
+    for secs in [30, 60, 90, 120] {
+        expect(&mut live, &[&format!("{secs} s: tab_silent 1 true")]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_connection_resets_the_attempts() {
+    let mut chrome = Chrome::start();
+    chrome.shows(&[ANN]);
+    let options = LiveOptions { attempts_max: 2, ..LiveOptions::new("") };
+    let mut live = chrome.follow(Some("ann"), &options);
+    for at in [0, 61] {
+        let mut tab = chrome.attached().await;
+        tab.open("a").await;
+        expect(&mut live, &[&format!("{at} s: {} opened for ann", 1 + at / 61)]).await;
+        tokio::time::advance(Duration::from_secs(60)).await;
+        tab.receive("a", &chat()).await;
+        drop(tab);
+        let (conn, end) = (1 + at / 61, at + 60);
+        let lines = [
+            format!("{end} s: {conn} frame"),
+            format!("{end} s: {conn} closed: the browser is gone true"),
+            format!("{end} s: tab_lost 1 true"),
+        ];
+        expect(&mut live, &lines.each_ref().map(String::as_str)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_room_ends_the_source() {
+    let mut chrome = Chrome::start();
+    chrome.shows(&[ANN]);
+    let live = chrome.follow(Some("ann"), &LiveOptions::new(""));
+    let mut tab = chrome.attached().await;
+    tab.open("a").await;
+    tab.receive("a", &msg(1, vec![compose::control(compose::Stamp::default(), 3)])).await;
+    let lines = ["0 s: 1 opened for ann", "0 s: 1 frame", "0 s: 1 closed: stream_ended false"];
+    assert_eq!(expect_end(live, &lines).await, Outcome::Ended("stream_ended"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_user_the_tab_may_show_another_room() {
+    let mut chrome = Chrome::start();
+    chrome.shows(&[ANN, "https://www.tiktok.com/@cid"]);
+    let mut live = chrome.follow(None, &LiveOptions::new(""));
+    let mut tab = chrome.attached().await;
+    tab.open("a").await;
+    tab.navigate(BEN).await;
+    tab.open("b").await;
+    let lines = ["0 s: 1 opened for ann", "0 s: 1 closed: the page was left true", "0 s: 2 opened for ben"];
+    expect(&mut live, &lines).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_tab_takes_over_from_one_that_shows_something_else() {
+    let mut chrome = Chrome::start();
+    chrome.shows(&[ANN]);
+    let mut live = chrome.follow(Some("ann"), &LiveOptions::new(""));
+    let mut first = chrome.attached().await;
+    first.navigate(BEN).await;
+    chrome.shows(&[BEN, ANN]);
+    let mut second = chrome.attached().await;
+    second.open("a").await;
+    expect(&mut live, &["0 s: tab_lost 1 true", "30 s: 1 opened for ann"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_person_can_correct_is_not_retried() {
+    let chrome = Chrome::start();
+    let options = LiveOptions::new("");
+    let other = "what listens at 127.0.0.1:9222 is not a browser";
+    for (list, code, message) in [
+        (None, Code::TabAmbiguous, "2 tabs show the LIVE of @ann: 1, 3"),
+        (Some("<html>"), Code::NotABrowser, other),
+        (Some(r#"{"error":"not here"}"#), Code::NotABrowser, other),
+    ] {
+        chrome.shows(&[ANN, BEN, "https://www.tiktok.com/@ANN/live?x"]);
+        list.into_iter().for_each(|list| list.clone_into(&mut chrome.list.lock().unwrap()));
+        let live = chrome.follow(Some("ann"), &options);
+        let Outcome::Failed(problem) = expect_end(live, &[&format!("0 s: {code} 1 false")]).await else {
+            panic!()
+        };
+        assert_eq!((problem.code, &*problem.message), (code, message));
+    }
+    // Something that does not speak HTTP.
+    let other = Browser::new("127.0.0.1:22", || async {
+        let (mut server, client) = tokio::io::duplex(PIPE_BYTES);
+        server.write_all(b"SSH-2.0-x\r\n").await?;
+        Ok(client)
+    });
+    assert_eq!(other.pages().await.unwrap_err().code, Code::NotABrowser);
+}
