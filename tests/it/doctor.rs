@@ -67,6 +67,7 @@ const FAILURES: &[(&str, &str)] = &[
     ("rate-limited-remaining", "API rate_limited"),
     ("rate-limited-twice", "API rate_limited, direct look-up rate_limited"),
     ("rate-limited-untold", "API rate_limited, direct look-up rate_limited"),
+    ("silent", "direct first frame connection_lost"),
     ("sign-401", "sign sign sign_unauthorized"),
     ("sign-402", "sign sign sign_unauthorized"),
     ("sign-403", "sign sign sign_unauthorized"),
