@@ -79,6 +79,10 @@ pub(crate) fn diff(args: &args::Diff) -> Result<u8, Problem> {
 /// Compares what the messages consist of.
 fn fields(args: &args::Diff) -> Result<u8, Problem> {
     let (baseline, old_loss) = baseline(&args.before, |name| tape(&args.flags, name))?;
+    if args.after == Path::new(SCHEMA) && !args.after.exists() {
+        return Err(Problem::new(Code::BadRequest, "`schema` can only be OLD")
+            .hint("use `livetape diff schema NEW --fields`"));
+    }
     let tape = tape(&args.flags, &args.after)?;
     let (new, new_loss) = profile(&tape)?;
     let comparison = drift::compare(&baseline, &new);
@@ -86,14 +90,19 @@ fn fields(args: &args::Diff) -> Result<u8, Problem> {
     if args.json {
         let lines = comparison.findings.iter().map(|finding| json!(finding).to_string() + "\n");
         let counts = json!({"changes": comparison.findings.len() as u64 + comparison.more, "messages": new.messages,
-            "unnamed": comparison.unnamed, "skipped": new.skipped});
+            "unnamed": comparison.unnamed, "skipped": new.skipped, "malformed": new.malformed});
         say(lines.collect::<String>() + &json!({ "counts": counts }).to_string() + "\n")?;
     } else {
         let names = names.each_ref().map(String::as_str);
         say(drift::Report { names, comparison: &comparison, new: &new, markdown: args.markdown })?;
     }
     let lost = report_loss(&names[0], old_loss).max(report_loss(&names[1], new_loss));
-    let code = if comparison.findings.is_empty() { exit::DONE } else { DIFFERENT };
+    let is_whole = new.skipped + new.malformed == 0;
+    let code = match () {
+        () if !is_whole => exit::LOST,
+        () if comparison.findings.is_empty() => exit::DONE,
+        () => DIFFERENT,
+    };
     Ok(if lost == exit::DONE { code } else { lost })
 }
 

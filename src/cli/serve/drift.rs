@@ -19,7 +19,10 @@ use livetape_core::{
 use livetape_engine::{channels::Watch, source::Tape};
 use livetape_tools::drift::{Baseline, Finding, Profile, compare};
 
-use crate::cli::{files::diff::baseline, process::output::warn};
+use crate::cli::{
+    files::diff::baseline,
+    process::output::{report_loss, warn},
+};
 
 /// Number of items that wait to be compared. Further ones are left out.
 const ITEMS_MAX: usize = 4096;
@@ -49,7 +52,9 @@ impl Last {
 /// Starts to compare, in a thread of its own, and warns of each finding once. Returns where items go.
 pub(super) fn start(name: Option<&Path>, folder: &Path) -> Result<(Option<Watch>, Last), Problem> {
     let Some(name) = name else { return Ok((None, Last(None))) };
-    let (baseline, _) = baseline(name, |name| Tape::find_in(folder, name))?;
+    let (baseline, loss) = baseline(name, |name| Tape::find_in(folder, name))?;
+    // What is missing there is no failure of the room.
+    report_loss(&name.to_string_lossy(), loss);
     let (items, received) = sync_channel(ITEMS_MAX);
     let findings = Arc::<AtomicU64>::default();
     let mut watcher =

@@ -54,6 +54,8 @@ pub struct Profile {
     pub fields: usize,
     /// Number of messages, or fields of one, that exceeded a limit and were not looked at.
     pub skipped: u64,
+    /// Number of messages that are malformed, and were not looked at.
+    pub malformed: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -125,6 +127,10 @@ impl Profile {
             method.blocks.add(block);
         }
         let tree = Tree::of(&message.method, &message.payload);
+        if !tree.rest.is_empty() {
+            self.malformed += 1;
+            return;
+        }
         let room = common(&message.payload).room_id;
         let mut walk = Walk { place, room, fields: self.fields, skipped: 0 };
         method.shape.take_new(&tree, &message.payload, &mut walk);

@@ -22,7 +22,14 @@ impl Display for Finding {
     /// Writes two lines of at most 80 columns.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let path = if self.path.is_empty() { "(method)" } else { &self.path };
-        let head = format!("{:<6} {:<8} {} {path}", self.severity.name(), self.is.name(), self.method);
+        let head = format!("{:<6} {:<8} {} ", self.severity.name(), self.is.name(), self.method);
+        // The end of a path tells fields apart.
+        let left = COLUMNS_MAX.saturating_sub(head.len()).max(1);
+        let path = match path.char_indices().rev().nth(left - 1) {
+            Some((at, _)) if at > 0 => format!("…{}", path[at..].chars().skip(1).collect::<String>()),
+            _ => path.to_owned(),
+        };
+        let head = head + &path;
         writeln!(f, "{}", printable(&head, COLUMNS_MAX))?;
         write!(f, "                {}", printable(&self.details(), COLUMNS_MAX - 16))
     }
@@ -81,6 +88,9 @@ impl Display for Report<'_> {
         if self.new.skipped > 0 {
             writeln!(f, "⚠️ {} beyond a limit not compared", count(self.new.skipped, "message or field"))?;
         }
+        if self.new.malformed > 0 {
+            writeln!(f, "⚠️ {} malformed and not compared", count(self.new.malformed, "message"))?;
+        }
         Ok(())
     }
 }
@@ -99,4 +109,33 @@ impl Report<'_> {
 fn cell(text: &str) -> String {
     let text = printable(text, COLUMNS_MAX * 2);
     if text.is_empty() { text } else { format!("`{}`", text.replace('`', "'").replace('|', "\\|")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Severity;
+    use super::*;
+
+    #[test]
+    fn a_long_path_keeps_its_end_and_the_line_its_width() {
+        for length in [1, 40, 52, 53, 54, 200] {
+            let path = "a".repeat(length) + ".end";
+            let method = "WebcastChatMessage".to_owned();
+            let finding = Finding {
+                severity: Severity::High,
+                is: Is::Gone,
+                method,
+                path: path.clone(),
+                was: String::new(),
+                now: String::new(),
+                count: 0,
+                of: 9,
+                first: None,
+            };
+            let shown = finding.to_string();
+            let line = shown.lines().next().unwrap();
+            assert!(line.ends_with(".end") && line.chars().count() <= COLUMNS_MAX, "{line}");
+            assert_eq!(line.contains(&path), !line.contains('…'), "{line}");
+        }
+    }
 }

@@ -308,3 +308,15 @@ fn deep_and_damaged_payloads_are_compared() {
         let _ = compare(&Baseline::Schema, &profile([&message]));
     }
 }
+
+#[test]
+fn malformed_messages_are_counted_and_not_compared() {
+    let mut profile = Profile::default();
+    let message = Message {
+        method: "WebcastChatMessage".into(),
+        payload: Bytes::from_static(b"\x0a\x7f"),
+        ..Message::default()
+    };
+    profile.take_message(&message, Place::default());
+    assert_eq!((profile.messages, profile.malformed), (1, 1));
+}
