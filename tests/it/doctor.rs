@@ -132,7 +132,7 @@ async fn a_sign_server_is_only_asked_if_it_is_a_way() {
     let last = found.steps.last().unwrap();
     assert_eq!((last.way, last.verdict), (Some("sign"), Verdict::Skipped));
     assert!(
-        found.next[0].starts_with("run `livetape doctor demo --way direct --way sign`"),
+        found.next[0].starts_with("run `livetape doctor demo --way direct --way sign --upstream http://"),
         "{:?}",
         found.next
     );

@@ -284,9 +284,14 @@ impl Trial {
 /// Returns advice, the most promising first.
 fn next(options: &LiveOptions, found: &Diagnosis) -> Vec<String> {
     let user = &found.user;
+    // The advised command asks the same servers. An address with a secret is left to the reader.
+    let servers = [("--upstream", &options.upstream), ("--sign-url", &options.sign_url)];
+    let servers = servers.into_iter().filter_map(|(flag, url)| Some((flag, url.as_ref()?.as_str())));
+    let servers = servers.filter(|(_, url)| !url.contains(['?', '@', '#']));
+    let servers: String = servers.map(|(flag, url)| format!(" {flag} {url}")).collect();
     if let Some(way) = found.works.first() {
         let flag = if *way == Way::Sign.name() { " --way sign" } else { "" };
-        return vec![format!("run `livetape live {user}{flag}`")];
+        return vec![format!("run `livetape live {user}{flag}{servers}`")];
     }
     let mut next = Vec::new();
     let failed = || found.steps.iter().filter(|step| step.verdict == Verdict::Fails);
@@ -294,7 +299,7 @@ fn next(options: &LiveOptions, found: &Diagnosis) -> Vec<String> {
     if has_room && !options.ways.contains(&Way::Sign) && failed().any(|step| step.way.is_some()) {
         let host = url::host(&super::Origins::new(options).sign);
         next.push(format!(
-            "run `livetape doctor {user} --way direct --way sign`: the room's id then goes to {host}"
+            "run `livetape doctor {user} --way direct --way sign{servers}`: the room's id then goes to {host}"
         ));
     }
     if has_room && options.cookies().count() == 0 {
