@@ -49,7 +49,7 @@ pub enum Value<'a> {
     /// A message or group.
     Fields(Tree<'a>),
     Bytes(&'a [u8]),
-    /// A message nested more than [`DEPTH_MAX`] levels deep.
+    /// A message nested more than `DEPTH_MAX` levels deep.
     Deep(&'a [u8]),
 }
 

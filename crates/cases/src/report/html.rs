@@ -132,7 +132,7 @@ pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 5] = [
 /// Returns what happens in a case of a suite, and what is right then; `None` for one of another version.
 pub type About<'a> = &'a dyn Fn(&str, &str) -> Option<[&'static str; 2]>;
 
-/// Formats results, each in the form of [`json`](super::json), as a page.
+/// Formats results, each in the form of [`json`](super::json()), as a page.
 ///
 /// # Errors
 /// If a value does not have this form.
