@@ -6,7 +6,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     thread,
     time::Duration,
@@ -36,16 +36,26 @@ const LINES_MAX: usize = 100;
 /// Maximum time to wait for the last comparison, after the room has ended.
 const LAST_MAX: Duration = Duration::from_secs(2);
 
-/// Becomes closed after the last comparison.
-pub(super) struct Last(Option<Receiver<()>>);
+/// What becomes closed after the last comparison, and the number of items that were left out.
+pub(super) struct Last(Option<(Receiver<()>, Arc<AtomicU64>)>);
 
 impl Last {
-    /// Waits for the last comparison.
+    /// Waits for the last comparison, and says what was not compared.
     pub(super) fn wait(self) {
-        if let Some(closed) = self.0 {
-            // It is closed without a message.
-            let _ = closed.recv_timeout(LAST_MAX);
+        self.not_compared().iter().for_each(warn);
+    }
+
+    fn not_compared(self) -> Vec<String> {
+        let (mut lines, Some((closed, left_out))) = (Vec::new(), self.0) else { return Vec::new() };
+        // It is closed without a message.
+        if closed.recv_timeout(LAST_MAX) == Err(RecvTimeoutError::Timeout) {
+            lines.push(format!("⚠️ drift: the last comparison took more than {} s", LAST_MAX.as_secs()));
         }
+        let left_out = left_out.load(Ordering::Relaxed);
+        if left_out > 0 {
+            lines.push(format!("⚠️ drift: {left_out} items came too fast and were not compared"));
+        }
+        lines
     }
 }
 
@@ -56,7 +66,7 @@ pub(super) fn start(name: Option<&Path>, folder: &Path) -> Result<(Option<Watch>
     // What is missing there is no failure of the room.
     report_loss(&name.to_string_lossy(), loss);
     let (items, received) = sync_channel(ITEMS_MAX);
-    let findings = Arc::<AtomicU64>::default();
+    let [findings, left_out] = [(); 2].map(|()| Arc::<AtomicU64>::default());
     let mut watcher =
         Watcher { baseline, new: Profile::default(), known: HashSet::new(), findings: Arc::clone(&findings) };
     let (running, closed) = sync_channel(0);
@@ -68,7 +78,8 @@ pub(super) fn start(name: Option<&Path>, folder: &Path) -> Result<(Option<Watch>
         .name("drift".into())
         .spawn(run)
         .map_err(|error| Problem::new(Code::Io, format!("cannot start a thread: {error}")))?;
-    Ok((Some(Watch { items, findings }), Last(Some(closed))))
+    let last = Last(Some((closed, Arc::clone(&left_out))));
+    Ok((Some(Watch { items, left_out, findings }), last))
 }
 
 struct Watcher {
@@ -123,6 +134,13 @@ mod tests {
     use livetape_tools::drift::Place;
 
     use super::*;
+
+    #[test]
+    fn what_was_left_out_is_said() {
+        let last = |left_out| Last(Some((sync_channel(0).1, Arc::new(AtomicU64::new(left_out)))));
+        assert!(last(0).not_compared().is_empty());
+        assert_eq!(last(3).not_compared(), ["⚠️ drift: 3 items came too fast and were not compared"]);
+    }
 
     #[test]
     fn each_finding_is_reported_once_and_their_number_is_bounded() {

@@ -464,8 +464,9 @@ impl ChannelOptions {
 /// What compares the items of live rooms with a baseline.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    /// Takes items. Those that do not fit are left out.
+    /// Takes items. Those that do not fit are left out, and counted.
     pub items: SyncSender<Item>,
+    pub left_out: Arc<AtomicU64>,
     /// Number of differences so far.
     pub findings: Arc<AtomicU64>,
 }

@@ -1,7 +1,12 @@
 //! A channel that shows a room or a recording: passes its items to the recorder and the pipeline, and reports the
 //! status, until the source ends or is left.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use livetape_core::{
     decoder::{self, Decoder},
@@ -134,9 +139,11 @@ impl Channel {
                     if backlog.drops(&item) {
                         continue;
                     }
-                    if let Some(watch) = &self.options.watch {
-                        // A room is not slowed down by what only compares it.
-                        drop(watch.items.try_send(item.clone()));
+                    // A room is not slowed down by what only compares it.
+                    if let Some(watch) = &self.options.watch
+                        && watch.items.try_send(item.clone()).is_err()
+                    {
+                        watch.left_out.fetch_add(1, Ordering::Relaxed);
                     }
                     was_connected |= matches!(item.what, What::ConnOpen(_) | What::Frame(_));
                     pipeline.handle(&item, Pacing::Free).await;
