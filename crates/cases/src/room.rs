@@ -11,6 +11,7 @@ use crate::{
         AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, BACK_MAX, RATE_OVER, RECENT_MAX,
         REFUSED_FOR,
     },
+    slack::watched,
 };
 
 /// How much earlier than it was told a client may send a request: timers are not exact.
@@ -95,8 +96,8 @@ pub struct Conduct {
     /// Whether a request for a WebSocket was answered late, and since when there are two.
     was_late: bool,
     two: Option<Duration>,
-    /// When the room was over, and the number of attempts to open a WebSocket before.
-    ended: Option<(Duration, usize)>,
+    /// When the room was over, and the number of attempts to open a WebSocket and the slack before.
+    ended: Option<(Duration, usize, Duration)>,
     attempts: usize,
     /// Number of requests, and of those before the room was over.
     requested: usize,
@@ -209,10 +210,10 @@ impl Conduct {
         }
         let times = self.requests.entry(path.to_owned()).or_default();
         times.push(at);
-        let recent = times.iter().filter(|time| **time + REFUSED_FOR > at).count();
+        let over = watched(REFUSED_FOR, self.slack);
+        let recent = times.iter().filter(|time| **time + over > at).count();
         if recent > ATTEMPTS_A_MINUTE_MAX && self.hammered.insert(path.to_owned()) {
-            let over = REFUSED_FOR.as_secs();
-            let (most, path) = (ATTEMPTS_A_MINUTE_MAX, named(path));
+            let (over, most, path) = (over.as_secs(), ATTEMPTS_A_MINUTE_MAX, named(path));
             self.complain(
                 Some(Habit::Hammers),
                 &format!("requested {path} {recent} times within {over} s, at most {most} are right"),
@@ -281,13 +282,14 @@ impl Conduct {
         if !is_over || self.open > 0 {
             return false;
         }
-        let (ended, before) = *self.ended.get_or_insert((now, self.attempts));
-        course != Course::Ends || self.is_over_enough(ended, self.attempts - before, now)
+        let (ended, before, slack) = *self.ended.get_or_insert((now, self.attempts, self.slack));
+        let watched = watched(AFTER_END, self.slack.saturating_sub(slack));
+        course != Course::Ends || self.is_over_enough(now - ended, self.attempts - before, watched)
     }
 
     /// Whether a room that never opens was watched for long enough. Judges the rate of requests then.
     fn is_refused_enough(&mut self, first: Duration, now: Duration) -> bool {
-        if now < first + REFUSED_FOR && self.complaints.is_empty() {
+        if now < first + watched(REFUSED_FOR, self.slack) && self.complaints.is_empty() {
             return false;
         }
         // What is told to wait is judged by that.
@@ -308,16 +310,16 @@ impl Conduct {
     }
 
     /// Whether a room was watched for long enough after its end.
-    fn is_over_enough(&mut self, ended: Duration, again: usize, now: Duration) -> bool {
+    fn is_over_enough(&mut self, over: Duration, again: usize, watched: Duration) -> bool {
         if again > ATTEMPTS_AFTER_END_MAX {
-            let took = (now - ended).as_secs_f64();
+            let took = over.as_secs_f64();
             self.complain(
                 None,
                 &format!("tried to open a WebSocket {again} times within {took:.1} s after the LIVE ended"),
             );
             return true;
         }
-        now > ended + AFTER_END
+        over > watched
     }
 }
 
@@ -461,6 +463,12 @@ mod tests {
         assert!(!starved.is_done(ms(50_000), Course::Partial, false));
         assert!(starved.is_done(ms(50_001), Course::Partial, false));
         assert!(starved.left_undone.is_some());
+        let refused_for = |slack| {
+            let mut client = Conduct { slack, ..Conduct::default() };
+            client.see(ms(0), refused(None));
+            (0..60).find(|seconds| client.is_done(ms(seconds * 1_000), Course::Never, false))
+        };
+        assert_eq!([ms(0), ms(7_000), ms(50_000)].map(refused_for), [Some(20), Some(27), Some(40)]);
     }
 
     #[test]

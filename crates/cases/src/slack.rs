@@ -29,6 +29,13 @@ impl Slack {
         Duration::from_millis(self.0.load(Ordering::Relaxed)).min(SLACK_MAX)
     }
 
+    /// Returns for how long clients are watched that have `time` to show a mistake, if the slack was `before` when that
+    /// time began. At most twice as long: clients that are right must not reach limits of the documents meanwhile.
+    #[must_use]
+    pub fn watched(&self, time: Duration, before: Duration) -> Duration {
+        watched(time, self.total().saturating_sub(before))
+    }
+
     /// Returns what is said of a failure on a busy machine: a command may have time limits of its own.
     #[must_use]
     pub fn note(&self) -> Option<String> {
@@ -36,6 +43,11 @@ impl Slack {
         let note = || format!("this machine was busy: COMMAND waited {} s for a processor", waited.as_secs());
         (waited >= BUSY).then(note)
     }
+}
+
+/// Returns for how long a client is watched that has `time` to show a mistake, of which it waited `slack`.
+pub(crate) fn watched(time: Duration, slack: Duration) -> Duration {
+    time + slack.min(time)
 }
 
 #[cfg(test)]
@@ -49,7 +61,12 @@ mod tests {
             slack.clone().add(Duration::from_millis(1_500));
         }
         assert_eq!((slack.total(), slack.note()), (Duration::from_millis(4_500), None));
+        assert_eq!(
+            slack.watched(Duration::from_secs(15), Duration::from_secs(3)),
+            Duration::from_millis(16_500)
+        );
         slack.add(SLACK_MAX);
+        assert_eq!(slack.watched(Duration::from_secs(15), Duration::ZERO), Duration::from_secs(30));
         assert_eq!(slack.total(), SLACK_MAX);
         assert_eq!(slack.note().unwrap(), "this machine was busy: COMMAND waited 600 s for a processor");
     }

@@ -160,7 +160,8 @@ impl Staged {
                 return true;
             }
             if self.case.script.always.is_some() {
-                if now > attempts[0].at + REFUSED_FOR || attempts.len() > ATTEMPTS_A_MINUTE_MAX {
+                let watched = self.slack.watched(REFUSED_FOR, Duration::ZERO);
+                if now > attempts[0].at + watched || attempts.len() > ATTEMPTS_A_MINUTE_MAX {
                     self.judge_rate(&attempts.iter().map(|attempt| attempt.at).collect::<Vec<_>>());
                     return false;
                 }
@@ -180,11 +181,9 @@ impl Staged {
         let since = clock::now() - RATE_OVER;
         let recent = attempts.iter().filter(|at| **at > since).count();
         let (count, took) = (attempts.len(), clock::now().duration_since(attempts[0]).as_secs_f64());
-        let (within, over) = (REFUSED_FOR.as_secs(), RATE_OVER.as_secs());
+        let over = RATE_OVER.as_secs();
         let rate = if count > ATTEMPTS_A_MINUTE_MAX {
-            format!(
-                "{count} times in {took:.0} s; within {within} s, at most {ATTEMPTS_A_MINUTE_MAX} are right"
-            )
+            format!("{count} times in {took:.0} s; within 60 s, at most {ATTEMPTS_A_MINUTE_MAX} are right")
         } else if recent > RECENT_MAX {
             format!("{recent} times in the last {over} s, at most {RECENT_MAX} are right")
         } else {
@@ -215,6 +214,14 @@ impl Staged {
         };
         // The show itself waits for the slowest client, and judges it.
         let _ = timeout(CONFIRM_MAX, confirmed).await;
+    }
+
+    /// Waits for a time in which clients may show a mistake.
+    async fn watched(&self, time: Duration) {
+        let (began, slack) = (clock::now(), self.slack.total());
+        while clock::now() < began + self.slack.watched(time, slack) {
+            sleep_until((clock::now() + LOOK).min(began + self.slack.watched(time, slack))).await;
+        }
     }
 
     /// Returns why clients of this case usually try too often.
@@ -254,7 +261,7 @@ impl Staged {
                 "closed with 1011 and its position forgotten".to_owned()
             }
             How::Silence(time) => {
-                sleep_until(clock::now() + time).await;
+                self.watched(time).await;
                 format!("silent for {} s", time.as_secs())
             }
             How::Deaf => "sent nothing more, not even pings,".to_owned(),
@@ -336,8 +343,8 @@ impl Staged {
     async fn end(&self, hub: &Hub) {
         let before = self.door.attempts().len();
         let over = CloseReason { code: close::NORMAL, reason: "recording_ended".into() };
-        let ended = clock::now();
-        while clock::now() < ended + AFTER_END {
+        let (ended, slack) = (clock::now(), self.slack.total());
+        while clock::now() < ended + self.slack.watched(AFTER_END, slack) {
             // Again for those who come back.
             hub.dismiss(&over);
             let attempts = self.door.attempts();
