@@ -213,10 +213,10 @@ impl Conduct {
         let over = watched(REFUSED_FOR, self.slack);
         let recent = times.iter().filter(|time| **time + over > at).count();
         if recent > ATTEMPTS_A_MINUTE_MAX && self.hammered.insert(path.to_owned()) {
-            let (over, most, path) = (over.as_secs(), ATTEMPTS_A_MINUTE_MAX, named(path));
+            let (most, path) = (ATTEMPTS_A_MINUTE_MAX, named(path));
             self.complain(
                 Some(Habit::Hammers),
-                &format!("requested {path} {recent} times within {over} s, at most {most} are right"),
+                &format!("requested {path} {recent} times within a minute, at most {most} are right"),
             );
         }
     }
@@ -489,7 +489,10 @@ mod tests {
         assert_eq!(fast, ["requested /live (the user's page) 9 times in the last 10 s, at most 6 are right"]);
         let (took, storm) = judged(10, &|| ok("/live"));
         assert!(took < 1_000, "{took}");
-        assert_eq!(storm, ["requested /live (the user's page) 31 times within 20 s, at most 30 are right"]);
+        assert_eq!(
+            storm,
+            ["requested /live (the user's page) 31 times within a minute, at most 30 are right"]
+        );
         assert_eq!(judged(1_000, &|| refused(Some(1))).1, Vec::<String>::new());
         // Who gives up is right.
         let mut once = after([(0, ok("/live"))]);

@@ -183,7 +183,9 @@ impl Staged {
         let (count, took) = (attempts.len(), clock::now().duration_since(attempts[0]).as_secs_f64());
         let over = RATE_OVER.as_secs();
         let rate = if count > ATTEMPTS_A_MINUTE_MAX {
-            format!("{count} times in {took:.0} s; within 60 s, at most {ATTEMPTS_A_MINUTE_MAX} are right")
+            format!(
+                "{count} times in {took:.0} s; within a minute, at most {ATTEMPTS_A_MINUTE_MAX} are right"
+            )
         } else if recent > RECENT_MAX {
             format!("{recent} times in the last {over} s, at most {RECENT_MAX} are right")
         } else {
