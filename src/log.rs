@@ -1,5 +1,7 @@
 //! Log of the server, as text or JSON, on stderr or in a rotated file.
 //!
+//! With JSON on stderr, all lines of the process are JSON: those of the display and errors, too, see [`line`].
+//!
 //! Logging never blocks: lines go through a bounded queue to a thread. Lines that do not fit in the queue, or
 //! that cannot be written, are counted.
 
@@ -9,16 +11,20 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use livetape_core::{
     error::{Code, Problem},
+    event::Millis,
     recording::MAGIC,
 };
 use livetape_engine::log_target::{CLIENTS, TOKENS};
-use livetape_io::files::{append, open_regular};
+use livetape_io::{
+    clock,
+    files::{append, open_regular},
+};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
@@ -40,6 +46,72 @@ const WAITING_LINES_MAX: usize = 4_096;
 const FILE_BYTES_MAX: u64 = 10 << 20;
 const OLDER_FILES_MAX: usize = 5;
 
+/// Whether every line of the process is JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+/// Flags and the variable that decide it before the settings are read.
+const FORMAT_FLAG: &str = "--log-format";
+const FORMAT_VARIABLE: &str = "LIVETAPE_LOG_FORMAT";
+const JSON_NAME: &str = "json";
+const FILE_FLAG: &str = "--log-file";
+const FILE_VARIABLE: &str = "LIVETAPE_LOG_FILE";
+/// Commands with a log.
+const LOGGING: [&str; 6] = ["live", "mock", "record", "replay", "run", "serve"];
+
+/// Finds out whether lines must be JSON before the command line is parsed, so that errors in it are, too. Reports panics as
+/// JSON then.
+pub fn prepare(args: impl Iterator<Item = String>) {
+    let args: Vec<_> = args.skip(1).take_while(|arg| arg != "--").collect();
+    let given = format!("{FORMAT_FLAG}={JSON_NAME}");
+    let is_given = args.contains(&given) || args.windows(2).any(|pair| pair == [FORMAT_FLAG, JSON_NAME]);
+    let is_set = || std::env::var(FORMAT_VARIABLE).is_ok_and(|value| value == JSON_NAME);
+    let logs = args
+        .iter()
+        .find(|arg| !arg.starts_with('-'))
+        .is_some_and(|command| LOGGING.contains(&command.as_str()));
+    let has_file =
+        args.iter().any(|arg| arg.starts_with(FILE_FLAG)) || std::env::var_os(FILE_VARIABLE).is_some();
+    if logs && !has_file && (is_given || is_set()) {
+        speak_json();
+    }
+}
+
+fn speak_json() {
+    if !JSON.swap(true, Ordering::Relaxed) {
+        std::panic::set_hook(Box::new(|panic| {
+            drop(writeln!(io::stderr(), "{}", line(&now(), &format!("❌ {panic}"), &[])));
+        }));
+    }
+}
+
+#[must_use]
+pub fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+fn now() -> String {
+    Millis::from(clock::wall()).to_string()
+}
+
+/// Returns a line of the display or an error as JSON, with the keys of the log.
+#[must_use]
+pub fn line(timestamp: &str, message: &str, more: &[(&str, &str)]) -> String {
+    let level = match message.chars().next() {
+        Some('❌') => "ERROR",
+        Some('⚠') => "WARN",
+        _ => "INFO",
+    };
+    let fields = [("timestamp", timestamp), ("level", level), ("message", message)];
+    let fields: serde_json::Map<_, _> =
+        fields.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
+    escaped(&serde_json::Value::Object(fields).to_string()).trim_end().to_owned()
+}
+
+/// Prints to stderr, ignoring failures, which cannot be reported.
+pub fn warn(text: &str, more: &[(&str, &str)]) {
+    let text = if is_json() { line(&now(), text, more) } else { text.to_owned() };
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
 /// Waits on drop, for about a second at most, until the last lines are written.
 #[derive(Debug)]
 pub struct Guard {
@@ -52,8 +124,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         drop(self.worker.take());
         if self.has_file && lost() > 0 {
-            // A failure to print to stderr cannot be reported.
-            drop(writeln!(io::stderr(), "⚠️ The log is incomplete: {} lines lost", lost()));
+            warn(&format!("⚠️ The log is incomplete: {} lines lost", lost()), &[]);
         }
     }
 }
@@ -64,6 +135,9 @@ impl Drop for Guard {
 /// # Errors
 /// `io`, if the file cannot be written.
 pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
+    if settings.file.is_none() && settings.format == LogFormat::Json {
+        speak_json();
+    }
     let out: Box<dyn Write + Send> = match &settings.file {
         None => Box::new(io::stderr()),
         Some(path) => Box::new(Rotating::open(path, FILE_BYTES_MAX, OLDER_FILES_MAX).map_err(|error| {

@@ -23,6 +23,8 @@ use process::{
 use serve::{doctor, live, mock, record};
 use tokio::runtime::Builder;
 
+use crate::log;
+
 /// Returns every command and flag.
 #[must_use]
 pub fn command() -> clap::Command {
@@ -33,6 +35,7 @@ pub fn command() -> clap::Command {
 #[must_use]
 pub fn main() -> u8 {
     output::fail_writes_beyond();
+    log::prepare(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()));
     let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
     let args = match args {
         Ok(args) => args,

@@ -10,6 +10,7 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
+use anstream::adapter::strip_str;
 use anstyle::AnsiColor;
 use bytes::Bytes;
 use livetape_core::{
@@ -28,6 +29,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::output::cannot_write;
+use crate::log;
 
 const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
 
@@ -89,6 +91,9 @@ fn event_line(lines: &mut Lines, event: &Value) -> Option<String> {
 }
 
 fn line_at(time: &str, text: &str) -> String {
+    if log::is_json() {
+        return log::line(time, strip_str(text).to_string().trim_end(), &[]) + "\n";
+    }
     format!("{TIME}[{time}]{TIME:#} {text}\n")
 }
 

@@ -23,6 +23,7 @@ use terminal_size::{Width, terminal_size_of};
 use super::signals;
 
 pub(crate) use super::stderr::warn;
+use crate::log;
 
 /// Reason for an incomplete file.
 pub(crate) enum Failure {
@@ -141,11 +142,14 @@ pub(crate) fn write_draft<T>(
 
 /// Prints a failure and its hint, and returns the exit code.
 pub(crate) fn complain(problem: &Problem) -> u8 {
-    let message = printable(&problem.message);
+    let (message, hint) = (printable(&problem.message), problem.code.terminal_hint(&problem.hint));
     // At once, so that no line of the log comes between them.
-    match problem.code.terminal_hint(&problem.hint) {
+    match printable(hint).as_str() {
+        hint if log::is_json() => {
+            log::warn(&format!("❌ {message}"), &[("code", problem.code.name()), ("hint", hint)]);
+        }
         "" => warn(format_args!("❌ {message}")),
-        hint => warn(format_args!("❌ {message}\n💡 {}", printable(hint))),
+        hint => warn(format_args!("❌ {message}\n💡 {hint}")),
     }
     problem.code.exit_code()
 }

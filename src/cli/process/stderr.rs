@@ -1,11 +1,10 @@
 //! Lines on stderr.
 
-use std::{
-    fmt,
-    io::{self, Write as _},
-};
+use std::fmt;
 
-/// Prints to stderr, ignoring failures, which cannot be reported.
+use crate::log;
+
+/// Prints to stderr, as JSON if the log is.
 pub(crate) fn warn(text: impl fmt::Display) {
-    drop(writeln!(io::stderr(), "{text}"));
+    log::warn(&text.to_string(), &[]);
 }

@@ -103,10 +103,14 @@ fn greet(mock: &MockTikTok, playing: &str, scenario: Option<&Path>, fronts: Opti
     let (playing, scenario) = (printable(playing), printable(&scenario));
     let fronts = fronts.map(Fronts::lines).unwrap_or_default();
     let clients = clients(&url, &printable(&user));
-    // If stdout is closed, the mock ends, as every server does.
-    drop(display::print(&[format!(
+    let text = format!(
         "🎭 Mock TikTok on {url} plays {playing}{scenario}\n{fronts}{clients}\n📺 Press Ctrl+C to stop\n"
-    )]));
+    );
+    if log::is_json() {
+        return display::say(&text);
+    }
+    // If stdout is closed, the mock ends, as every server does.
+    drop(display::print(&[text]));
 }
 
 /// Template with the placeholders `<url>`, `<port>` and `<user>`.

@@ -111,6 +111,41 @@ async fn failures_of_the_rooms_of_tokens_are_logged_by_default() {
     assert!(!told.contains(SECRET), "{told}");
 }
 
+/// Log collectors parse every line of a container, whatever wrote it.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_is_json_if_the_log_is() {
+    let json =
+        |text: &str| text.lines().map(|line| serde_json::from_str(line).expect(line)).collect::<Vec<Value>>();
+    let server =
+        start(&["replay", "demo", "--speed", "max", "--log-format", "json", "--log-level", "info"], &[]);
+    visit(&server, "?since=0", None, DEMO_LAST).await;
+    server.signal("INT");
+    let (status, shown, log) = tokio::task::block_in_place(|| server.wait_for_output());
+    assert_eq!(status.code(), Some(0), "{log}");
+    let shown = json(&shown);
+    for wanted in ["📼 Replaying", "📺 Press", "✅ Connected to"] {
+        let line = shown.iter().find(|line| line["message"].as_str().unwrap().starts_with(wanted));
+        assert_eq!(line.expect(wanted)["level"], "INFO");
+    }
+    assert!(
+        json(&log).iter().all(|line| line["timestamp"].is_string() && line["level"].is_string()),
+        "{log}"
+    );
+    // Errors before the log starts, in the command line and in the settings.
+    for args in [
+        &["serve", "--log-format", "json", "--nowhere"][..],
+        &["serve", "--log-format=json", "--config", "/nowhere"],
+    ] {
+        let output = run(args);
+        let [problem] = &json(&stderr(&output))[..] else { panic!("{output:?}") };
+        assert_eq!((output.status.code(), &problem["level"]), (Some(2), &Value::from("ERROR")), "{problem}");
+        assert!(problem["code"].is_string() && !problem["hint"].as_str().unwrap().is_empty(), "{problem}");
+    }
+    let output = run(&["info", "/nowhere", "--log-format=json"]);
+    assert!(stderr(&output).starts_with('❌'), "only commands with a log have the flag: {output:?}");
+}
+
 /// Uses every setting with a secret, correctly and incorrectly; the log has all levels, but no secret.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]

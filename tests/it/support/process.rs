@@ -161,6 +161,14 @@ impl Running {
         (self.child.wait().unwrap(), std::mem::take(&mut self.log))
     }
 
+    /// Waits for the exit; returns the status and all lines of stdout and stderr.
+    pub(crate) fn wait_for_output(mut self) -> (ExitStatus, String, String) {
+        let mut lines = std::mem::take(&mut self.greeting);
+        lines.extend(self.lines.by_ref().map(Result::unwrap));
+        let (status, log) = self.wait_for_log();
+        (status, lines.join("\n"), log)
+    }
+
     /// Waits until the log has a text. A signal can end the server before it has seen what a client did last.
     pub(crate) fn wait_until_logged(&mut self, text: &str) {
         while !self.log.contains(text) {
