@@ -63,6 +63,10 @@ pub struct ReplayState {
 /// Lateness of a replay's frames since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lateness {
+    /// Number of frames.
+    pub frames: u64,
+    /// Sum of all frames.
+    pub sum: Duration,
     pub median: Duration,
     pub p99: Duration,
     pub max: Duration,

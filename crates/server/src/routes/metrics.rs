@@ -57,18 +57,20 @@ pub(crate) async fn count(State(app): State<App>, request: Request, next: Next) 
 /// `GET /metrics`: all counts, in Prometheus' text format.
 #[cfg(feature = "metrics")]
 pub(crate) mod export {
-    use std::{collections::BTreeMap, sync::atomic::Ordering};
+    use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
     use axum::{
         extract::State,
         http::header,
         response::{IntoResponse as _, Response},
     };
-    use livetape_feed::control::{Figure, SourceState};
+    use livetape_feed::control::{Figure, Lateness, SourceState};
     use livetape_io::clock;
     use prometheus::{
         TextEncoder,
-        proto::{Counter, Gauge as GaugeValue, LabelPair, Metric, MetricFamily, MetricType},
+        proto::{
+            Counter, Gauge as GaugeValue, LabelPair, Metric, MetricFamily, MetricType, Quantile, Summary,
+        },
     };
 
     use super::{App, Counts};
@@ -141,11 +143,7 @@ pub(crate) mod export {
             f64::from(status.attempt),
         );
         let lateness = app.shared.control.lateness();
-        for (quantile, late) in [("0.5", lateness.median), ("0.99", lateness.p99), ("1", lateness.max)] {
-            let (name, help) =
-                ("livetape_replay_lateness_seconds", "Lateness of replayed frames, in seconds.");
-            sheet.gauge(name, help, Some(("quantile", quantile)), late.as_secs_f64());
-        }
+        sheet.lateness(&lateness);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
@@ -327,6 +325,23 @@ pub(crate) mod export {
             let mut gauge = GaugeValue::default();
             gauge.set_value(value);
             self.metric(name, help, MetricType::GAUGE, labels).set_gauge(gauge);
+        }
+
+        fn lateness(&mut self, lateness: &Lateness) {
+            let mut summary = Summary::default();
+            summary.set_sample_count(lateness.frames);
+            summary.set_sample_sum(lateness.sum.as_secs_f64());
+            let quantiles = [(0.5, lateness.median), (0.99, lateness.p99), (1.0, lateness.max)];
+            let quantile = |(of, late): (f64, Duration)| {
+                let mut quantile = Quantile::default();
+                quantile.set_quantile(of);
+                quantile.set_value(late.as_secs_f64());
+                quantile
+            };
+            summary.set_quantile(quantiles.map(quantile).into());
+            let (name, help) =
+                ("livetape_replay_lateness_seconds", "Lateness of replayed frames, in seconds.");
+            self.metric(name, help, MetricType::SUMMARY, &[]).set_summary(summary);
         }
 
         fn metric(

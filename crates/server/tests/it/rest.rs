@@ -1,7 +1,7 @@
 //! REST: all kinds of responses, rooms with scripted answers, `/connections` and `/metrics`.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
@@ -461,7 +461,37 @@ async fn scrape(rig: &Rig) -> String {
     let answer = rig.http("GET", "/metrics", "").await;
     let content_type = Some("text/plain; version=0.0.4; charset=utf-8");
     assert_eq!((answer.status, answer.header("content-type")), (200, content_type));
+    lint(&answer.body);
     answer.body
+}
+
+/// Checks the rules of `promtool check metrics` that these metrics could break.
+#[track_caller]
+fn lint(text: &str) {
+    let mut kinds = BTreeMap::new();
+    for line in text.lines() {
+        let words: Vec<_> = line.splitn(4, ' ').collect();
+        match words[..] {
+            ["#", "HELP", _, help] => assert!(!help.is_empty(), "{line}"),
+            ["#", "TYPE", name, kind] => {
+                assert!(kinds.insert(name, kind).is_none(), "{line}: twice");
+                assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+                let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+                assert!(name.bytes().all(is_plain) && !name.contains(kind), "{line}");
+                for word in
+                    ["_ms", "_us", "_milliseconds", "_kib", "_mib", "_minutes", "_count", "_sum", "_bucket"]
+                {
+                    assert!(!name.ends_with(word), "{line}");
+                }
+            }
+            _ => {
+                let name = line.split(['{', ' ']).next().unwrap();
+                let of = name.strip_suffix("_sum").or(name.strip_suffix("_count")).unwrap_or(name);
+                let kind = kinds.get(of).unwrap_or_else(|| panic!("{line}: without a type"));
+                assert!(*kind == "summary" || !line.contains("{quantile="), "{line}");
+            }
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -501,6 +501,11 @@ impl Lateness {
         self.all.len()
     }
 
+    #[must_use]
+    pub fn sum_ms(&self) -> f64 {
+        self.all.mean() * self.all.len() as f64 / 1e3
+    }
+
     /// `share` is between 0 and 1.
     #[must_use]
     pub fn quantile_ms(&self, share: f64) -> f64 {

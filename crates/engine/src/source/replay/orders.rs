@@ -300,6 +300,8 @@ impl Replay<'_> {
         self.lateness_due = now + LATENESS_EVERY;
         let late = |ms: f64| Duration::from_secs_f64(ms / 1e3);
         self.driver.set_lateness(control::Lateness {
+            frames: self.lateness.frames(),
+            sum: late(self.lateness.sum_ms()),
             median: late(self.lateness.quantile_ms(0.5)),
             p99: late(self.lateness.quantile_ms(0.99)),
             max: late(self.lateness.max_ms()),
