@@ -173,6 +173,8 @@ settings! {
         ///
         /// All machines need the same value.
         lease: Duration = secs(5), "", "LIVETAPE_CLUSTER_LEASE";
+        /// Wait this long for NATS at the start before exiting
+        wait: Duration = secs(60), "", "LIVETAPE_CLUSTER_WAIT";
         /// Store each message on this many NATS servers [1 to 5]
         replicas: usize = 1, "", "LIVETAPE_CLUSTER_REPLICAS";
     }

@@ -5,9 +5,9 @@ use tempfile::TempDir;
 
 use crate::support::{LEASE, Nats, Node, Process, assert_same, contents, demo, livetape, node, numbers};
 
-/// Starts a node that cannot join. Returns its exit code and output.
+/// Starts a node that cannot join, and does not wait. Returns its exit code and output.
 fn refused(nats: &str) -> (Option<i32>, String) {
-    Process::start(&mut node(nats, LEASE)).wait()
+    Process::start(node(nats, LEASE).env("LIVETAPE_CLUSTER_WAIT", "0s")).wait()
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{CLUSTER, LEASE, Nats, Node, Process, node, own_ip};
+use crate::support::{CLUSTER, LEASE, Nats, Node, Process, node, own_ip, polled};
 
 /// User and password of nodes. No node may print it.
 pub(crate) const USER: &str = "planted-node";
@@ -90,6 +90,29 @@ fn a_permission_that_is_found_missing_late_is_named_too() {
     let (exit, output) = node.process.wait();
     assert_eq!(exit, Some(1), "{output}");
     assert!(output.contains("does not allow this user to publish on `livetape.test.node."), "{output}");
+}
+
+#[test]
+fn a_revoked_password_names_itself() {
+    let allowed = documented_permissions(CLUSTER);
+    let nats = Nats::configured(&["--jetstream"], &users(&allowed));
+    let node = Node::start(&nats);
+    let feed = node.feed("0");
+    std::fs::write(
+        nats.config(),
+        users(&allowed).replace(&format!("\"password\":\"{USER}\""), "\"password\":\"another\""),
+    )
+    .unwrap();
+    nats.signal("HUP");
+    let told = node.process.until("NATS rejects the user of this node");
+    assert!(told.contains("hint=") && !told.contains("planted"), "{told}");
+    polled(|| node.status()["cluster"]["refused"].as_str()?.contains("rejects the user").then_some(()));
+    feed.until(|event| event["data"]["message"].as_str().is_some_and(|it| it.contains("rejects the user")));
+    // It connects again without a restart.
+    std::fs::write(nats.config(), users(&allowed)).unwrap();
+    nats.signal("HUP");
+    polled(|| node.status()["cluster"]["refused"].is_null().then_some(()));
+    polled(|| node.is_owner().then_some(()));
 }
 
 #[test]

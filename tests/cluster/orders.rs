@@ -1,8 +1,11 @@
 //! Orders while NATS cannot be reached: refused, and then not executed later.
 
-use std::sync::{
-    Arc, RwLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::{Value, json};
@@ -101,4 +104,40 @@ fn an_order_is_answered_after_its_effects_are_stored() {
     // It has no events yet, but the next owner could not know what to play.
     let (status, answer) = owner.request("POST", "/replay/load", &json!({ "recording": "demo" }));
     assert_eq!((status, &answer["error"]["code"]), (504, &json!("unconfirmed")), "{answer}");
+}
+
+#[test]
+fn a_captured_order_is_not_executed_again() {
+    let nats = Nats::start();
+    let mut nodes = vec![Node::start(&nats), Node::start(&nats)];
+    let owner = take_owner(&mut nodes);
+    let mut socket = nats.stranger();
+    let subject = format!("livetape.test.order.{}", owner.name);
+    socket.write_all(format!("SUB {subject} 1\r\nPING\r\n").as_bytes()).unwrap();
+    let mut lines = BufReader::new(socket.try_clone().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "PONG"));
+    assert_eq!(inject(&nodes[0], "once"), done());
+    assert!(lines.any(|line| line.starts_with("MSG ")));
+    let captured = lines.next().unwrap();
+    assert!(captured.contains("once"), "{captured}");
+    let length = captured.len();
+    // While the node that sent it lives, and after its end.
+    for node in [Some(&nodes[0]), None] {
+        if node.is_none() {
+            nodes[0].process.signal("KILL");
+        }
+        let replay = format!("SUB _INBOX.test 2\r\nPUB {subject} _INBOX.test {length}\r\n{captured}\r\n");
+        socket.write_all(replay.as_bytes()).unwrap();
+        // Whatever the owner asks the sender of the copy, the answer is yes.
+        let answer = loop {
+            let line = lines.next().unwrap();
+            let Some(message) = line.strip_prefix("MSG _INBOX.test 2 ") else { continue };
+            let (asked_on, payload) = (message.split_once(' '), lines.next().unwrap());
+            let Some((asked_on, _)) = asked_on else { break payload };
+            socket.write_all(format!("PUB {asked_on} 3\r\nyes\r\n").as_bytes()).unwrap();
+        };
+        assert_eq!(serde_json::from_str::<Value>(&answer).unwrap()["reply"], Value::Null, "{answer}");
+    }
+    assert_eq!(inject(&owner, "after"), done());
+    assert_eq!(comments(&owner, "after"), ["once", "after"]);
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{
     schema::Schema,
-    support::{CLUSTER, LEASE, Nats, Node, assert_same, contents, demo, livetape, numbers, polled},
+    support::{
+        CLUSTER, LEASE, Nats, Node, Process, assert_same, contents, demo, livetape, node, numbers, polled,
+    },
     upstream::{Show, is_chat},
 };
 
@@ -82,6 +84,27 @@ fn the_log_shows_outages_and_owners_by_default() {
     ] {
         assert!(after.contains(told), "no {told:?} in {output}");
     }
+}
+
+#[test]
+fn a_node_waits_for_nats_at_its_start() {
+    let mut nats = Nats::start();
+    nats.kill();
+    let waiting = Process::start(&mut node(&nats.url(), LEASE));
+    let told = waiting.until("Waiting for NATS, up to 60s");
+    assert!(told.contains("nothing answers there") && told.contains("hint="), "{told}");
+    let mut stopped = Process::start(&mut node(&nats.url(), LEASE));
+    stopped.until("Waiting for NATS");
+    stopped.signal("TERM");
+    assert_eq!(stopped.wait().0, Some(143));
+    stopped = Process::start(node(&nats.url(), LEASE).env("LIVETAPE_CLUSTER_WAIT", "1500ms"));
+    let (exit, output) = stopped.wait();
+    assert!(
+        exit == Some(1) && output.contains("cannot connect to NATS") && output.contains('💡'),
+        "{output}"
+    );
+    nats.restart();
+    waiting.until("Serving on ws://");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub async fn diagnose(options: &Options) -> Vec<Finding> {
         }));
     }
     let Some(link) = first else { return findings };
-    let store = Store::new(link.client.clone(), options);
+    let store = Store::new(&link, options);
     let allowed = check(&link, &options.cluster).await;
     let time = answer_time(&link, options.lease).await;
     // The client may report it late.

@@ -15,6 +15,7 @@ mod store;
 
 use std::{
     pin::{Pin, pin},
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,14 +26,16 @@ use livetape_feed::{
     control::{Asked, Claims, Control, Driver, Term},
     hub::Hub,
 };
+use livetape_io::clock;
 use options::Link;
 pub use options::{Login, Options};
-use store::Store;
+use store::{SILENT, Store};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
     time::timeout,
 };
+use tracing::warn;
 
 use crate::{counts::Totals, ownership::margin};
 
@@ -65,11 +68,21 @@ impl Cluster {
     /// `cluster_unreachable` if NATS or JetStream cannot be used, `bad_config` or `cluster_message` if the
     /// cluster is not as this node expects.
     pub async fn connect(options: Options) -> Result<Self, Problem> {
-        let link = options.connect().await?;
+        let ends = clock::now() + options.wait;
+        let link = options.connect_in_time().await?;
         doctor::message_size(&link)?;
         doctor::check(&link, &options.cluster).await?;
-        let store = Store::new(link.client.clone(), &options);
-        let ensured = store.ensure().await;
+        let store = Store::new(&link, &options);
+        let mut ensured = store.ensure().await;
+        // NATS servers that have just started may have no leader yet.
+        while let Err(problem) = &ensured
+            && problem.message == SILENT
+            && clock::now() < ends
+        {
+            let (code, hint, wait) = (problem.code.name(), &problem.hint, options.wait);
+            warn!(code, why = %problem, hint, "⏳ Waiting for JetStream, up to {wait:?}");
+            ensured = store.ensure().await;
+        }
         // The reason why JetStream does not answer, if NATS gave it after the check.
         doctor::first_denied(&link.denied)?;
         ensured?;
@@ -107,6 +120,7 @@ impl Cluster {
             refusals: store.refusals(),
             to_source,
             hub: hub.clone(),
+            unconfirmed: Arc::default(),
             patience: options.lease * 2 + orders::PATIENCE_MIN,
         };
         router.serve().await?;

@@ -2,13 +2,14 @@
 
 use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
-use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerError};
+use async_nats::{Client, ClientError, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerError};
 use livetape_core::{
     error::{Code, Problem},
     secret::Secret,
 };
+use livetape_io::clock;
 use nkeys::KeyPair;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep_until};
 use tracing::{debug, info, warn};
 
 /// Maximum time for a connection to NATS.
@@ -16,8 +17,13 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Maximum interval between pings to NATS. Two without an answer mean that it is gone.
 const PING_INTERVAL_MAX: Duration = Duration::from_secs(5);
 const RECONNECT_DELAY: Duration = Duration::from_millis(100);
+/// Interval between attempts to connect at the start.
+const START_INTERVAL: Duration = Duration::from_secs(1);
 
 const TLS_HINT: &str = "check the certificate of NATS and --nats-ca, or use nats:// if it has no TLS";
+pub(super) const REJECTED: &str =
+    "NATS rejects the user of this node: it was removed, or its password changed";
+pub(super) const REJECTED_HINT: &str = "check --nats-creds, or the user and password in --nats";
 /// Maximum number of denials that are kept.
 const DENIED_MAX: usize = 32;
 
@@ -35,6 +41,8 @@ pub struct Options {
     pub node: String,
     /// Lifetime of an ownership without renewal.
     pub lease: Duration,
+    /// Maximum time to wait for NATS at the start.
+    pub wait: Duration,
     /// Number of NATS servers that store each message.
     pub replicas: usize,
 }
@@ -59,6 +67,8 @@ pub(super) type Denied = watch::Receiver<Vec<String>>;
 pub(super) struct Link {
     pub(super) client: Client,
     pub(super) is_connected: watch::Receiver<bool>,
+    /// Whether NATS rejects this user, although it has accepted it before.
+    pub(super) is_rejected: watch::Receiver<bool>,
     pub(super) denied: Denied,
 }
 
@@ -71,18 +81,43 @@ impl Options {
         self.login.identify(ConnectOptions::new()).map(drop)
     }
 
+    /// Connects, and waits for NATS if nothing answers yet. A user that it rejects, and the like, is not waited for.
+    pub(super) async fn connect_in_time(&self) -> Result<Link, Problem> {
+        let ends = clock::now() + self.wait;
+        let mut told = None;
+        loop {
+            let problem = match self.try_connect().await {
+                Ok(link) => return Ok(link),
+                Err((kind, problem)) if may_start(kind) && clock::now() < ends => problem,
+                Err((_, problem)) => return Err(problem),
+            };
+            if told.as_ref() != Some(&problem.message) {
+                let (code, hint, wait) = (problem.code.name(), &problem.hint, self.wait);
+                warn!(code, why = %problem, hint, "⏳ Waiting for NATS, up to {wait:?}");
+                told = Some(problem.message);
+            }
+            sleep_until(ends.min(clock::now() + START_INTERVAL)).await;
+        }
+    }
+
     pub(super) async fn connect(&self) -> Result<Link, Problem> {
+        self.try_connect().await.map_err(|(_, problem)| problem)
+    }
+
+    async fn try_connect(&self) -> Result<Link, (ConnectErrorKind, Problem)> {
+        let identified = self.login.identify(ConnectOptions::new());
         let (connected, is_connected) = watch::channel(true);
+        let (rejecting, is_rejected) = watch::channel(false);
         let (denying, denied) = watch::channel(Vec::new());
-        let options = self
-            .login
-            .identify(ConnectOptions::new())?
+        let options = identified
+            .map_err(|problem| (ConnectErrorKind::Authentication, problem))?
             .name(format!("livetape {}", self.node))
             .connection_timeout(CONNECT_TIME)
             .ping_interval((self.lease / 2).min(PING_INTERVAL_MAX))
             .reconnect_delay_callback(|attempts| if attempts < 2 { Duration::ZERO } else { RECONNECT_DELAY })
             .event_callback(move |event| {
                 note(&connected, &event);
+                note_rejected(&rejecting, &event);
                 if let Event::ServerError(ServerError::Other(text)) = &event {
                     note_denied(&denying, text);
                 }
@@ -93,15 +128,16 @@ impl Options {
             Some(ca) => options.add_root_certificates(ca.clone()).require_tls(true),
             None => options,
         };
-        let client = options.connect(&self.urls).await.map_err(|error| self.problem(&error))?;
-        Ok(Link { client, is_connected, denied })
+        let client =
+            options.connect(&self.urls).await.map_err(|error| (kind_of(&error), self.problem(&error)))?;
+        Ok(Link { client, is_connected, is_rejected, denied })
     }
 
     fn problem(&self, error: &ConnectError) -> Problem {
         let mut details = String::new();
         let (why, hint) = match kind_of(error) {
             ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
-                ("it rejects this user", "check --nats-creds, or the user and password in --nats")
+                ("it rejects this user", REJECTED_HINT)
             }
             ConnectErrorKind::Tls => {
                 details = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
@@ -163,6 +199,12 @@ pub(super) fn same_lease(cluster: &str, found: Duration, own: Duration) -> Resul
     Err(Problem::new(Code::BadConfig, message).hint(hint))
 }
 
+/// Whether NATS may only not have started yet.
+fn may_start(kind: ConnectErrorKind) -> bool {
+    use ConnectErrorKind::{Dns, Io, MaxReconnects, TimedOut};
+    matches!(kind, Dns | Io | MaxReconnects | TimedOut)
+}
+
 /// The library reports a failed TLS handshake as invalid data.
 fn kind_of(error: &ConnectError) -> ConnectErrorKind {
     let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
@@ -187,6 +229,23 @@ fn note(connected: &watch::Sender<bool>, event: &Event) {
         Event::Closed => drop(connected.send_replace(false)),
         // Several a second while NATS is away. Texts of the server name users and subjects, but no secrets.
         other => debug!(event = %other, "🔗 NATS"),
+    }
+}
+
+fn note_rejected(rejecting: &watch::Sender<bool>, event: &Event) {
+    let is_rejected = match event {
+        Event::Connected => false,
+        Event::ClientError(ClientError::Other(text)) => {
+            [ConnectErrorKind::AuthorizationViolation, ConnectErrorKind::Authentication]
+                .iter()
+                .any(|kind| text.contains(&kind.to_string()))
+        }
+        _ => return,
+    };
+    // Again with each attempt to connect.
+    let is_news = rejecting.send_if_modified(|known| std::mem::replace(known, is_rejected) != is_rejected);
+    if is_news && is_rejected {
+        warn!(code = Code::ClusterUnreachable.name(), hint = REJECTED_HINT, "❌ {REJECTED}");
     }
 }
 

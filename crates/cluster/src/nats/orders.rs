@@ -6,10 +6,13 @@
 //!           ── yes ────►           from here on, this node does not know whether it is executed
 //!           ◄── answer ──
 //! ```
+//!
+//! The owner asks on the subject of the node that the order names, and each node confirms the number of an order once, and
+//! only while it waits: the copy of an order, whoever publishes it and when, is not executed.
 
-use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, pin::Pin, sync::Arc, time::Duration};
 
-use async_nats::{Client, Message, Request, StatusCode};
+use async_nats::{Client, Message, Request, StatusCode, Subject};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use livetape_core::{
@@ -21,6 +24,7 @@ use livetape_feed::{
     hub::Hub,
 };
 use livetape_io::clock;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
@@ -55,8 +59,25 @@ pub(super) struct Owner {
 #[derive(Deserialize, Serialize)]
 struct OrderMessage {
     version: u8,
+    /// The node that waits for the answer.
+    node: String,
+    /// Number of the order: random, so that nobody can guess it.
+    nonce: u64,
     command: Command,
 }
+
+/// Asks a node whether it still waits for the answer to an order.
+#[derive(Deserialize, Serialize)]
+struct Question {
+    version: u8,
+    confirm: u64,
+}
+
+/// What a node answers if it waits for the order, and confirms it for the first time.
+const YES: &[u8] = b"yes";
+
+/// Orders of this process that wait for an owner to take them, by their number. At most [`ORDERS_MAX`].
+type Unconfirmed = Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>>;
 
 #[derive(Deserialize, Serialize)]
 struct Answered {
@@ -77,6 +98,7 @@ pub(super) struct Router {
     pub(super) refusals: watch::Receiver<Refusals>,
     pub(super) to_source: mpsc::Sender<Order>,
     pub(super) hub: Hub,
+    pub(super) unconfirmed: Unconfirmed,
     /// Maximum time to wait for an owner.
     pub(super) patience: Duration,
 }
@@ -106,9 +128,12 @@ impl Router {
             let router = router.clone();
             async move {
                 let Some(inbox) = message.reply else { return };
+                if let Ok(Question { version: VERSION, confirm }) = serde_json::from_slice(&message.payload) {
+                    return router.confirm(confirm, inbox).await;
+                }
                 let reply = match serde_json::from_slice(&message.payload) {
-                    Ok(OrderMessage { version: VERSION, command }) => {
-                        router.execute_for(&inbox, command).await
+                    Ok(OrderMessage { version: VERSION, node, nonce, command }) => {
+                        router.execute_for(&node, nonce, command).await
                     }
                     _ => Some(refused(Problem::new(
                         Code::ClusterVersion,
@@ -193,13 +218,29 @@ impl Router {
 
     /// Executes an order of another node, unless nobody waits for its answer any more. Returns `None` if it
     /// was not executed.
-    async fn execute_for(&self, inbox: &str, command: Command) -> Option<Reply> {
-        if !self.owner.borrow().is_here {
+    async fn execute_for(&self, node: &str, nonce: u64, command: Command) -> Option<Reply> {
+        // Otherwise it would ask on any subject.
+        let is_name =
+            !node.is_empty() && node.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !self.owner.borrow().is_here || !is_name {
             return None;
         }
-        let question = Request::new().timeout(Some(CONFIRM_TIME));
-        self.client.send_request(inbox.to_owned(), question).await.ok()?;
+        let question = serde_json::to_vec(&Question { version: VERSION, confirm: nonce }).ok()?;
+        let question = Request::new().timeout(Some(CONFIRM_TIME)).payload(question.into());
+        let answer = self.client.send_request(format!("{}.{node}", self.subject), question).await.ok()?;
+        if answer.payload != YES {
+            return None;
+        }
         self.execute_here(command).await
+    }
+
+    /// Answers an owner that is about to execute an order of this process.
+    async fn confirm(&self, nonce: u64, inbox: Subject) {
+        let waiting = self.unconfirmed.lock().remove(&nonce);
+        let is_waiting = waiting.is_some_and(|waiting| waiting.send(()).is_ok());
+        let answer = if is_waiting { Bytes::from_static(YES) } else { Bytes::new() };
+        // Without it, the owner does not execute the order.
+        drop(self.client.publish(inbox, answer).await);
     }
 
     /// Asks another node. Returns `None` if it does not execute the order.
@@ -231,7 +272,7 @@ impl Router {
         clock::now() + ORDER_TIME + self.patience
     }
 
-    /// Sends the order, confirms it when the owner asks, and returns the answer. The order can only be
+    /// Sends the order, which is confirmed when the owner asks, and returns the answer. The order can only be
     /// executed after it was confirmed, which is no longer possible when this function ends.
     async fn converse(
         &self,
@@ -240,21 +281,40 @@ impl Router {
         mut ends: Instant,
         is_confirmed: &mut bool,
     ) -> Option<Message> {
-        let asked = serde_json::to_vec(&OrderMessage { version: VERSION, command: command.clone() }).ok()?;
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce).ok()?;
+        let nonce = u64::from_ne_bytes(nonce);
+        let order =
+            OrderMessage { version: VERSION, node: self.node.clone(), nonce, command: command.clone() };
+        let asked = serde_json::to_vec(&order).ok()?;
         let inbox = self.client.new_inbox();
         let mut messages = self.client.subscribe(inbox.clone()).await.ok()?;
+        let (confirming, mut confirmed) = oneshot::channel();
+        self.unconfirmed.lock().insert(nonce, confirming);
+        let _waiting = Waiting { unconfirmed: &self.unconfirmed, nonce };
         let subject = format!("{}.{node}", self.subject);
         self.client.publish_with_reply(subject, inbox, asked.into()).await.ok()?;
         loop {
-            let message = timeout_at(ends, messages.next()).await.ok()??;
-            let Some(question) = message.reply else { return Some(message) };
-            // At most once, also if the order arrived twice.
-            if std::mem::replace(is_confirmed, true) {
-                continue;
+            tokio::select! { biased;
+                Ok(()) = &mut confirmed, if !*is_confirmed => {
+                    *is_confirmed = true;
+                    ends = self.order_ends();
+                }
+                message = timeout_at(ends, messages.next()) => return message.ok()?,
             }
-            ends = self.order_ends();
-            self.client.publish(question, Bytes::new()).await.ok()?;
         }
+    }
+}
+
+/// Forgets an order that nobody waits for any more, so that it cannot be confirmed.
+struct Waiting<'a> {
+    unconfirmed: &'a Unconfirmed,
+    nonce: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.unconfirmed.lock().remove(&self.nonce);
     }
 }
 

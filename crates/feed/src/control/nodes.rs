@@ -34,8 +34,8 @@ pub struct Nodes {
     pub owner: Option<String>,
     /// Whether this node can reach NATS.
     pub reachable: bool,
-    /// Why JetStream refuses the messages of a node, in its words, or that it does not answer; `null` if it
-    /// takes them.
+    /// Why JetStream refuses the messages of a node, in its words, that it does not answer, or that NATS rejects
+    /// this node; `null` if neither.
     pub refused: Option<String>,
     /// All nodes, by name.
     pub nodes: Vec<NodeState>,

@@ -18,7 +18,8 @@ const SEED_START: &str = "SU";
 /// Returns how to join the cluster of the settings, if there is one. Files and keys are checked; NATS is not
 /// asked.
 pub(super) fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
-    let settings::Cluster { nats: Some(urls), name, ca, lease, replicas, .. } = &settings.cluster else {
+    let settings::Cluster { nats: Some(urls), name, ca, lease, wait, replicas, .. } = &settings.cluster
+    else {
         return Ok(None);
     };
     if settings.server.max_live > SLOTS_MAX {
@@ -38,6 +39,7 @@ pub(super) fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
         cluster: name.clone(),
         node: format!("{:016x}", args::random()),
         lease: *lease,
+        wait: *wait,
         replicas: *replicas,
     };
     options.check()?;

@@ -10,7 +10,11 @@ use super::{
     options::options as options_of,
 };
 use crate::{
-    cli::{args, options::serving::Addresses, process::display},
+    cli::{
+        args,
+        options::serving::Addresses,
+        process::{display, signals::Signals},
+    },
     settings::Settings,
 };
 
@@ -21,16 +25,24 @@ pub(crate) async fn serve(
     mut options: ChannelOptions,
 ) -> Result<u8, Problem> {
     let joining = options_of(settings)?.ok_or_else(|| Problem::new(Code::BadRequest, "--nats is missing"))?;
-    let cluster = Cluster::connect(joining).await?;
-    let node = cluster.node().to_owned();
-    options.live.close_timeout = options.live.close_timeout.min(cluster.close_timeout());
-    // Streams of the cluster have the name of a node and a number: those of this process must differ.
-    let hub = |limits| Hub::relayed(String::new(), format!("{node}-here"), limits);
-    let (bound, mut driver) = Bound::listen_with(settings, lifecycle, None, hub).await?;
-    let membership = cluster.join(bound.hub.clone(), bound.control.clone(), &mut driver).await?;
-    let channel = bound.channel(driver, options)?;
-    let supervising = tokio::spawn(channel.serve_terms(membership.terms));
-    membership.ready.await?;
+    let mut signals = Signals::new();
+    let joined = async {
+        let cluster = Cluster::connect(joining).await?;
+        let node = cluster.node().to_owned();
+        options.live.close_timeout = options.live.close_timeout.min(cluster.close_timeout());
+        // Streams of the cluster have the name of a node and a number: those of this process must differ.
+        let hub = |limits| Hub::relayed(String::new(), format!("{node}-here"), limits);
+        let (bound, mut driver) = Bound::listen_with(settings, lifecycle, None, hub).await?;
+        let membership = cluster.join(bound.hub.clone(), bound.control.clone(), &mut driver).await?;
+        let supervising = tokio::spawn(bound.channel(driver, options)?.serve_terms(membership.terms));
+        membership.ready.await?;
+        Ok::<_, Problem>((node, bound, supervising, membership.left))
+    };
+    // NATS may be waited for. As the first process of a container, this one ignores signals without a handler.
+    let (node, bound, supervising, left) = tokio::select! { biased;
+        signal = signals.next() => return Ok(signal.exit_code()),
+        joined = joined => joined?,
+    };
     let stage =
         bound.open(settings, display::Style::Plain, lifecycle, |Addresses { feed, rest, .. }| {
             display::say(&format!("🌐 Serving on {feed} and {rest}/"));
@@ -40,7 +52,7 @@ pub(crate) async fn serve(
     let ended = supervising.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let missed = stage.close().await;
     // A panicked task leaves the lease to expire.
-    let lost = membership.left.await.unwrap_or(Ok(0))?;
+    let lost = left.await.unwrap_or(Ok(0))?;
     if lost == 0 {
         return conclude(&ended, missed);
     }

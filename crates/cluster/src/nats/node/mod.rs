@@ -27,6 +27,7 @@ use tracing::{info, warn};
 
 use super::{
     Options,
+    options::{REJECTED, REJECTED_HINT},
     orders::Owner,
     report::{LogView, Losses, Nodes, Report},
     store::{MAIN, REFUSED_HINT, Refusals, SILENT, SILENT_HINT, Store},
@@ -419,6 +420,9 @@ impl Node {
 
     /// Returns a message and a hint.
     fn find_trouble(&self) -> Option<(String, &'static str)> {
+        if self.store.is_rejected() {
+            return Some((REJECTED.to_owned(), REJECTED_HINT));
+        }
         if !*self.is_connected.borrow() {
             let message = "this node cannot reach NATS; the feed continues when it can".to_owned();
             return Some((message, Code::ClusterUnreachable.hint()));
@@ -515,12 +519,15 @@ impl Node {
         let owner = self.told.owners.borrow().clone();
         let (reachable, nodes) = (*self.is_connected.borrow(), self.nodes.current(self.reporting.period()));
         let users = self.told.totals.sum();
+        let rejected = self.store.is_rejected().then(|| REJECTED.to_owned());
         self.control.set_nodes(control::Nodes {
             name: self.options.cluster.clone(),
             node: self.options.node.clone(),
             owner: owner.node,
             reachable,
-            refused: self.refused().map(|why| why.to_string()).or_else(|| self.silence()),
+            refused: rejected
+                .or_else(|| self.refused().map(|why| why.to_string()))
+                .or_else(|| self.silence()),
             figures: counts::figures(reachable, nodes.len(), &self.counts, &users),
             nodes,
         });

@@ -26,7 +26,7 @@ use tokio::{
 };
 use tracing::info;
 
-use super::Options;
+use super::{Options, options::Link};
 use crate::ownership::LeaseReply;
 
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
@@ -63,10 +63,12 @@ pub(super) struct Store {
     replicas: usize,
     answer_time: Duration,
     refusals: watch::Sender<Refusals>,
+    is_rejected: watch::Receiver<bool>,
 }
 
 impl Store {
-    pub(super) fn new(client: Client, options: &Options) -> Self {
+    pub(super) fn new(link: &Link, options: &Options) -> Self {
+        let client = link.client.clone();
         let answer_time = (options.lease / 4).clamp(ANSWER_TIME_MIN, ANSWER_TIME_MAX);
         let context =
             ContextBuilder::new().timeout(ANSWER_TIME_MAX).ack_timeout(answer_time).build(client.clone());
@@ -79,7 +81,13 @@ impl Store {
             replicas: options.replicas,
             answer_time,
             refusals: watch::Sender::default(),
+            is_rejected: link.is_rejected.clone(),
         }
+    }
+
+    /// Whether NATS rejects the user of this node.
+    pub(super) fn is_rejected(&self) -> bool {
+        *self.is_rejected.borrow()
     }
 
     pub(super) fn of_channel(&self, channel: &str) -> Self {
