@@ -137,10 +137,12 @@ fn both_continue_when_nats_returns() {
 fn a_room_that_the_main_channel_has_left_needs_no_slot() {
     let show = show("1");
     let node = show.node_with(LEASE);
+    let feed = node.feed("0");
     // The slot may be on its way back, but it is not kept for the channel of the room.
     let connect = |user: &str| {
         let connected = || node.request("POST", &format!("/connect/{user}"), &Value::Null).0 == 200;
         assert!((0..TRIES).any(|_| connected()), "{user}");
+        feed.until(is_opened);
     };
     for _ in 0..5 {
         connect("ann");
@@ -177,7 +179,9 @@ fn the_slot_of_a_room_that_moves_is_waited_for() {
     let node = show.node_with(LEASE);
     // A node that has left the room of its tokens, but has not released the slot.
     show.nats.publish("$KV.livetape-test.place.0", b"{}");
+    let feed = node.feed("0");
     node.post("/connect/ben", &Value::Null);
+    feed.until(is_chat);
     assert_eq!(show.connections(), (1, 1));
 }
 
