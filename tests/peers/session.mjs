@@ -14,7 +14,7 @@ const MAPPED = new Set([
 ])
 const COMPARED = new Set(['WebcastChatMessage', 'WebcastGiftMessage', 'WebcastLikeMessage', 'WebcastMemberMessage'])
 
-/** Extracts batches from the output of `livetape cat --json`, with the contents of their acks and the methods of their messages. */
+/** Extracts batches from the output of `livetape cat --json`, with the contents of their acks and their messages. */
 export function readBatches(records) {
   const received = records.filter(({ type, payloadType, sent }) => type === 'frame' && payloadType === 'msg' && !sent)
   return received
@@ -24,7 +24,7 @@ export function readBatches(records) {
       const batch = ProtoMessageFetchResult.decode(isZipped ? gunzipSync(payload) : payload)
       const { needsAck, internalExt, messages, isFirst } = batch
       // The first batch comes with the sign answer, which needs no ack.
-      return { logId, needsAck: needsAck && !isFirst, internalExt, methods: messages.map(({ type }) => type) }
+      return { logId, needsAck: needsAck && !isFirst, internalExt, methods: messages.map(({ type }) => type), messages }
     })
 }
 

@@ -8,7 +8,7 @@ const END = 7
 
 const INTRODUCTION = `# Other people's clients against the mock
 
-What the newest version of each published client does, unmodified, in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. \`cargo xtask codegen peers\` writes this page. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
+What the newest version of each published client does, unmodified, in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. \`cargo xtask codegen peers\` writes this page. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock; [fields.md](fields.md) compares what they read from messages.
 
 ## Score
 
