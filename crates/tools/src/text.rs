@@ -35,6 +35,13 @@ pub(super) fn size(bytes: u64) -> String {
 
 /// Shortens `text` to `columns`, without characters that control the terminal.
 pub(super) fn printable(text: &str, columns: usize) -> String {
+    // Measuring text takes longer than everything else that is done with a line, and most of it is ASCII.
+    if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return match text.get(..columns.saturating_sub(1)) {
+            Some(start) if text.len() > columns => format!("{start}…"),
+            _ => text.to_owned(),
+        };
+    }
     let clean = String::from_iter(text.chars().map(|c| if is_harmless(c) { c } else { '\u{fffd}' }));
     if clean.width() <= columns {
         return clean;
@@ -84,6 +91,7 @@ mod tests {
         assert_eq!(printable("a\x1b[2Jb\u{202e}c", 80), "a\u{fffd}[2Jb\u{fffd}c");
         assert_eq!(printable("日本語です", 7), "日本語…");
         assert_eq!(printable("host_078", 8), "host_078");
+        assert_eq!(["host_0789", "host_078é"].map(|text| printable(text, 8)), ["host_07…"; 2]);
     }
 
     #[test]
