@@ -112,12 +112,33 @@ fn messages_of_others_are_skipped_with_a_code() {
     assert!(logs[1] == logs[0] && logs[2] == logs[0]);
 }
 
+/// A rolling upgrade, or a step back: the one before is read, if there is one, all others are refused with a hint.
 #[test]
-fn messages_of_another_version_are_rejected_with_a_code() {
+fn messages_of_another_version_are_rejected_with_a_code_and_a_hint() {
     let nats = Nats::start();
     let node = Node::start(&nats);
-    nats.publish("livetape.test.feed.main", b"LTlg\xff");
-    node.process.until(r#"code="cluster_version""#);
+    let feed = node.feed("0");
+    let chat =
+        |comment: &str| node.post("/inject", &json!({ "type": "chat", "user": "ann", "comment": comment }));
+    chat("before");
+    let stored = nats.last_stored("livetape-test_main", "livetape.test.feed.main");
+    for version in [0, 2, 255] {
+        // In all else, it is a record of this owner.
+        let record = [b"LTlg", &[version][..], &stored[5..]].concat();
+        nats.publish("livetape.test.feed.main", &record);
+        let told = node.process.until(r#"code="cluster_version""#);
+        assert!(
+            told.contains(&format!("has format {version}")) && told.contains("update livetape"),
+            "{told}"
+        );
+        let order =
+            json!({ "version": version, "node": "other", "nonce": 1, "command": { "disconnect": "ann" } });
+        let answer = nats.request(&format!("livetape.test.order.{}", node.name), &order.to_string());
+        assert!(answer.contains("cluster_version") && answer.contains("update livetape"), "{answer}");
+    }
+    chat("after");
+    let log = feed.until(|event| event["data"]["comment"] == "after");
+    assert_eq!(numbers(&log).len(), 2);
 }
 
 #[test]

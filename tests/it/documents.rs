@@ -227,3 +227,22 @@ fn the_document_has_the_cases() {
     assert_eq!(document.matches(HEAD).count(), 4);
     assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it the_document_has");
 }
+
+/// `promtool` tests the rules at night, but does not know which metrics there are.
+#[test]
+fn alerts_read_metrics_that_exist_and_each_has_a_test() {
+    let [rules, tests] = ["deploy/alerts.yml", "deploy/alerts_test.yml"]
+        .map(|name| fs::read_to_string(root().join(name)).unwrap());
+    let sources: String = ["crates/server/src/routes/metrics.rs", "crates/cluster/src/counts.rs"]
+        .map(|name| fs::read_to_string(root().join(name)).unwrap())
+        .concat();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words: BTreeSet<&str> =
+        rules.split(|c| !is_word(c)).filter(|word| word.starts_with("livetape_")).collect();
+    let unknown: Vec<_> = words.iter().filter(|name| !sources.contains(&format!("\"{name}\""))).collect();
+    assert!(words.len() > 10 && unknown.is_empty(), "not in /metrics: {unknown:?}");
+    let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let untested: Vec<_> =
+        alerts.iter().filter(|name| !tests.contains(&format!("alertname: {name}\n"))).collect();
+    assert!(alerts.len() > 10 && untested.is_empty(), "without an example: {untested:?}");
+}

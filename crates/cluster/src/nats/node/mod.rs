@@ -307,10 +307,11 @@ impl Node {
             }
             Delivery::Fault(fault) => {
                 let code = match &fault {
-                    Fault::Refused(refused) => refused.code().name(),
-                    _ => Code::ClusterMessage.name(),
+                    Fault::Refused(refused) => refused.code(),
+                    _ => Code::ClusterMessage,
                 };
-                warn!(code, why = %fault, "❌ Skipped a message of the cluster");
+                let (code, hint) = (code.name(), code.hint());
+                warn!(code, why = %fault, hint, "❌ Skipped a message of the cluster");
             }
         }
     }
