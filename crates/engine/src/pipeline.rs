@@ -4,13 +4,14 @@ use std::{collections::VecDeque, time::Duration};
 
 use livetape_core::{
     decoder::Decoder,
+    error::Problem,
     event::{Data, Event},
     inject::{InjectRequest, Injected, Injector},
     recording::{Flags, Item, Snapshot, What, records::ConnClose},
 };
 use livetape_feed::{
-    control::Driver,
-    hub::{Delivery, Hub},
+    control::{Driver, shutting_down},
+    hub::Hub,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -94,24 +95,31 @@ impl Pipeline {
     }
 
     /// Publishes the events of an injected frame at `offset`. Returns the frame, too.
+    ///
+    /// # Errors
+    /// `shutting_down`: readers do not get them any more, or not all.
     pub async fn inject(
         &mut self,
         injector: &mut Injector,
         request: &InjectRequest,
         offset: Duration,
         pacing: Pacing,
-    ) -> (Injected, Item) {
+    ) -> Result<(Injected, Item), Problem> {
         let target = self.decoder.target(offset);
         let (item, ids) = injector.make(request, &self.hub.stream(), target);
         self.decode(&item);
         let events: Vec<Event> = self.decoder.take_events().collect();
         let delivery = tokio::select! { biased;
-            () = self.shutdown.cancelled() => Delivery::default(),
+            () = self.shutdown.cancelled() => return Err(shutting_down()),
             delivery = self.hub.publish_injected(&events, pacing == Pacing::Slowest) => delivery,
         };
+        // A hub that is closed, or no longer owned by this process, takes none.
+        if delivery.seqs.len() < events.iter().filter(|event| event.injected).count() {
+            return Err(shutting_down());
+        }
         let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
         let delivered = delivery.clients();
-        (Injected { offset_ms, ids, seqs: delivery.seqs, delivered }, item)
+        Ok((Injected { offset_ms, ids, seqs: delivery.seqs, delivered }, item))
     }
 
     /// Publishes events that are due at `offset`: finals of gift streaks that TikTok did not send.
@@ -234,5 +242,31 @@ pub(crate) fn is_ordinary(event: &Event) -> bool {
         Data::Unknown(_) => false,
         Data::Gift(gift) => !gift.inferred,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use livetape_core::{decoder::DecoderOptions, error::Code};
+    use livetape_feed::hub::{CloseReason, Limits};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_injection_that_no_reader_gets_is_refused() {
+        let request: InjectRequest = serde_json::from_str(r#"{"type":"chat","user":"eve","comment":"hi"}"#).unwrap();
+        let (shutdown, hub) = (CancellationToken::new(), Hub::new("s".into(), Limits::default()));
+        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
+        let mut pipeline = Pipeline::new(decoder, hub.clone(), shutdown.clone());
+        let mut injector = Injector::default();
+        let mut inject = async || {
+            let injected = pipeline.inject(&mut injector, &request, Duration::ZERO, Pacing::Free).await;
+            injected.map(|(injected, _)| injected.seqs).map_err(|problem| problem.code)
+        };
+        assert_eq!(inject().await, Ok(vec![1]));
+        hub.close(CloseReason { code: 1000, reason: "over".into() });
+        assert_eq!(inject().await, Err(Code::ShuttingDown));
+        shutdown.cancel();
+        assert_eq!(inject().await, Err(Code::ShuttingDown));
     }
 }

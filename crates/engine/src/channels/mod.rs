@@ -381,10 +381,9 @@ impl Channel {
         let what = What::Header(Header { wall_anchor_ns, ..Header::default() });
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
-        let (injected, _) =
-            pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;
+        let injected = pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;
         pipeline.report(&self.driver);
-        answer.accept(injected);
+        answer.send(injected.map(|(injected, _)| injected).map_err(Refusal::from));
     }
 
     fn forget_user(&self, answer: Answer<Status>) {

@@ -625,10 +625,18 @@ async fn inject_live(
         answer.refuse(problem);
         return None;
     }
-    let (injected, item) = pipeline.inject(driver.injector(), &request, offset, Pacing::Free).await;
+    let injected = pipeline.inject(driver.injector(), &request, offset, Pacing::Free).await;
     pipeline.report(driver);
-    answer.accept(injected);
-    Some(item)
+    match injected {
+        Ok((injected, item)) => {
+            answer.accept(injected);
+            Some(item)
+        }
+        Err(problem) => {
+            answer.refuse(problem);
+            None
+        }
+    }
 }
 
 /// Waits until the recorder fails; forever, if it does not.

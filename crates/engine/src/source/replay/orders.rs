@@ -38,7 +38,7 @@ impl Replay<'_> {
             Order::Inject(request, answer) => {
                 let injected = self.inject(&request).await;
                 self.report();
-                answer.accept(injected);
+                answer.send(injected.map_err(Refusal::from));
             }
             Order::Disconnect(name, answer) if self.is_called(&name) => {
                 self.pipeline.finish(self.idle.position().0, Some("deleted"), self.pacing()).await;
@@ -70,12 +70,12 @@ impl Replay<'_> {
     }
 
     /// Injects events at the current offset, playing or paused, but before the next due item.
-    async fn inject(&mut self, request: &InjectRequest) -> Injected {
+    async fn inject(&mut self, request: &InjectRequest) -> Result<Injected, Problem> {
         let next = self.next_due().await.map_or(Duration::MAX, |due| due.offset());
         let shown = self.clock.shown(self.now());
         let here = self.idle.offset_at(shown, next).min(next).max(self.idle.position().0);
         let pacing = self.pacing();
-        self.pipeline.inject(self.driver.injector(), request, here, pacing).await.0
+        Ok(self.pipeline.inject(self.driver.injector(), request, here, pacing).await?.0)
     }
 
     async fn obey(&mut self, order: ReplayOrder) -> Result<(), Problem> {
