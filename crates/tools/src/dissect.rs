@@ -281,27 +281,44 @@ impl Tree<'_> {
     }
 }
 
+/// Returns the messages of a record.
+fn messages(record: &Record) -> Vec<Message> {
+    let What::Frame(frame) = &record.item.what else { return Vec::new() };
+    batch(&frame.bytes, &mut Vec::new()).map(|batch| batch.messages).unwrap_or_default()
+}
+
+/// Returns the methods of a record's messages.
+pub fn methods(record: &Record) -> impl Iterator<Item = String> {
+    messages(record).into_iter().map(|message| message.method.to_string())
+}
+
 /// The messages to dissect.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Only messages of this method: its full name, or the short one that [`super::cat::text`] shows.
     pub method: Option<String>,
+    /// Only messages with this id.
+    pub msg_id: Option<i64>,
     /// Only fields that are not as in the schema, and messages that have some.
     pub only_unknown: bool,
 }
 
 impl Selection {
     fn messages(&self, record: &Record) -> Vec<Message> {
-        let What::Frame(frame) = &record.item.what else { return Vec::new() };
-        let mut messages = batch(&frame.bytes, &mut Vec::new()).map(|it| it.messages).unwrap_or_default();
-        let is_wanted = |method: &str| {
-            let is_named = |name: &String| {
-                name.eq_ignore_ascii_case(method) || name.eq_ignore_ascii_case(short_name(method))
-            };
-            self.method.as_ref().is_none_or(is_named)
-        };
-        messages.retain(|message| is_wanted(&message.method));
+        let mut messages = messages(record);
+        messages.retain(|message| {
+            self.has_method(&message.method) && self.msg_id.is_none_or(|id| id == message.msg_id)
+        });
         messages
+    }
+
+    /// Whether messages of this method are selected.
+    #[must_use]
+    pub fn has_method(&self, method: &str) -> bool {
+        let is_named = |name: &String| {
+            name.eq_ignore_ascii_case(method) || name.eq_ignore_ascii_case(short_name(method))
+        };
+        self.method.as_ref().is_none_or(is_named)
     }
 
     fn shows(&self, tree: &Tree<'_>) -> bool {
@@ -339,7 +356,8 @@ impl Selection {
             let mut line = json!({
                 "type": "message", "record": record.rec_no,
                 "offsetMs": record.item.offset.as_nanos() as f64 / 1e6, "conn": record.item.conn,
-                "method": message.method, "history": message.is_history, "bytes": message.payload.len(),
+                "method": message.method, "id": message.msg_id.to_string(), "history": message.is_history,
+                "bytes": message.payload.len(),
             });
             if message.payload.len() > MESSAGE_BYTES_MAX {
                 line["tooLong"] = true.into();
@@ -357,7 +375,8 @@ impl Selection {
 }
 
 /// Returns a method without the words that most of them have in common: `Chat`.
-pub(crate) fn short_name(method: &str) -> &str {
+#[must_use]
+pub fn short_name(method: &str) -> &str {
     let name = method.strip_prefix("Webcast").unwrap_or(method);
     name.strip_suffix("Message").unwrap_or(name)
 }

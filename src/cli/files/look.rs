@@ -1,6 +1,7 @@
 //! `events`, `cat`, `info` and `verify` show what is in a recording; `synth` makes one.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufWriter, Read, Write},
     path::Path,
@@ -10,11 +11,18 @@ use std::{
 use indicatif::ProgressBar;
 use livetape_core::{
     error::{Code, Problem, exit},
-    recording::{Reader, What},
+    nearest, offset,
+    recording::{Reader, Record, What},
+    terminal::printable,
+    thousands::thousands,
 };
 use livetape_engine::source::{Events, OFFLINE, unreadable};
 use livetape_io::files;
-use livetape_tools::{cat, dissect::Selection, info, synth, verify};
+use livetape_tools::{
+    cat,
+    dissect::{self, Selection},
+    info, synth, verify,
+};
 
 use crate::cli::{
     args,
@@ -61,6 +69,9 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
     let tape = tape_or_stdin(&args.flags, &args.recording)?;
+    if let Some(at) = args.at.filter(|_| !args.follow) {
+        tape.check_within(at)?;
+    }
     let input: Box<dyn Read> =
         match tape.path().filter(|_| args.follow) {
             Some(path) => Box::new(Follow(files::open_regular(path).map_err(|error| {
@@ -70,8 +81,10 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         };
     let mut reader = Reader::open(input).map_err(|error| unreadable(&tape.name, &error))?;
     let (mut out, mut missing) = (BufWriter::new(io::stdout().lock()), 0);
-    let selection = Selection { method: args.method.clone(), only_unknown: args.unknown };
+    let selection =
+        Selection { method: args.method.clone(), only_unknown: args.unknown, ..Selection::default() };
     let mut is_empty = args.fields;
+    let mut passed = Passed::default();
     loop {
         let record = reader.next().map_err(|error| unreadable(&tape.name, &error))?;
         let found = reader.report().missing;
@@ -87,6 +100,9 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         });
         let lines = lines.unwrap_or_default();
         is_empty &= lines.is_empty();
+        if is_empty && let Some(record) = &record {
+            passed.take(record, args, &selection);
+        }
         is_over |= args.at.is_some() && !is_empty;
         let mut written =
             print_lost(&mut out, args.json, lost).and_then(|()| out.write_all(lines.as_bytes()));
@@ -105,10 +121,60 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
             break;
         }
     }
-    if is_empty {
-        warn("⚠️ no such message here; `livetape cat` without --fields lists methods");
+    let lost = report_loss(&tape.name, reader.report().loss());
+    if is_empty { passed.explain(args, &tape.name).map(|()| lost) } else { Ok(lost) }
+}
+
+/// Maximum number of methods to suggest names from. TikTok has a few hundred.
+const METHODS_MAX: usize = 2_000;
+
+/// What was read while nothing was printed.
+#[derive(Default)]
+struct Passed {
+    methods: BTreeSet<String>,
+    /// Number of messages of the method asked for, at the offset asked for or later.
+    messages: u64,
+}
+
+impl Passed {
+    fn take(&mut self, record: &Record, args: &args::Cat, selection: &Selection) {
+        for method in dissect::methods(record) {
+            let is_late = args.at.is_none_or(|at| record.item.offset >= at);
+            self.messages += u64::from(is_late && selection.has_method(&method));
+            if self.methods.len() < METHODS_MAX {
+                self.methods.insert(method);
+            }
+        }
     }
-    Ok(report_loss(&tape.name, reader.report().loss()))
+
+    /// Says why nothing was printed.
+    fn explain(&self, args: &args::Cat, recording: &str) -> Result<(), Problem> {
+        let recording = printable(recording);
+        let selection = Selection { method: args.method.clone(), ..Selection::default() };
+        let message = match (&args.method, args.at) {
+            // Only `--unknown` leaves out messages.
+            _ if self.messages > 0 => {
+                let messages = thousands(self.messages);
+                warn(format_args!("✅ every field is as in the schema; messages: {messages}"));
+                return Ok(());
+            }
+            (Some(method), _) if !self.methods.iter().any(|it| selection.has_method(it)) => {
+                let names = Vec::from_iter(self.methods.iter().map(|method| dissect::short_name(method)));
+                let method = printable(method);
+                let message = format!("{recording} has no messages of the method `{method}`");
+                let problem = Problem::new(Code::BadRequest, message);
+                return Err(if names.is_empty() {
+                    problem
+                } else {
+                    problem.hint(nearest::hint(&method, &names))
+                });
+            }
+            (_, Some(at)) => format!("{recording} has no such message at {} or later", offset::shown(at)),
+            _ => format!("{recording} has no messages of TikTok"),
+        };
+        let hint = format!("run `livetape cat {recording}` to see which messages are where");
+        Err(Problem::new(Code::BadRequest, message).hint(hint))
+    }
 }
 
 fn print_lost(out: &mut impl Write, json: bool, lost: u64) -> io::Result<()> {

@@ -78,9 +78,24 @@ fn fields_of_a_message_are_printed() {
         (&line["method"], &line["fields"][0]["name"]),
         (&"WebcastChatMessage".into(), &"common".into())
     );
-    let none = run(&["cat", "demo", "--fields", "--type", "Chatt"]);
-    assert_eq!((none.status.code(), stdout(&none).as_str()), (Some(0), ""));
-    assert!(stderr(&none).contains("no such message here"), "{}", stderr(&none));
+}
+
+#[test]
+fn why_no_fields_are_printed_is_explained() {
+    for (args, code, words) in [
+        (
+            &["--type", "Chatt"][..],
+            2,
+            "❌ demo has no messages of the method `Chatt`\n💡 did you mean `Chat`?\n",
+        ),
+        (&["--type", "Chat", "--at", "9h"], 2, "❌ 9h is beyond the end of the recording, 6m42.438s\n"),
+        (&["--type", "Gift", "--at", "6m42s"], 2, "❌ demo has no such message at 6m42s or later\n"),
+        (&["--type", "Poll", "--unknown"], 0, "✅ every field is as in the schema; messages: "),
+    ] {
+        let output = run(&[&["cat", "demo", "--fields"], args].concat());
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(code), ""), "{args:?}");
+        assert!(stderr(&output).starts_with(words), "{args:?}: {}", stderr(&output));
+    }
 }
 
 #[test]
