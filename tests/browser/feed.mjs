@@ -8,6 +8,34 @@ import { event, scripted } from './scripted.mjs'
 
 const number = async (locator) => Number(/[\d,]+/.exec(await locator.innerText())[0].replaceAll(',', ''))
 
+/** The fields of the message behind an event, beside its JSON. */
+async function fields(visit, pictures) {
+  const details = visit.page.locator('.details')
+  const { id, type } = JSON.parse(await details.locator('pre').innerText())
+  await details.getByRole('button', { name: 'Fields' }).click()
+  await details.locator('.fields h4').first().waitFor()
+  assert.match((await details.locator('.fields h4').allInnerTexts()).join(), /^Webcast\w+$/, `one message of the ${type}`)
+  const rows = await details.locator('.fields li').allInnerTexts()
+  assert.ok(rows.includes(`2 msg_id varint ${id.split('~')[0]}`), rows.slice(0, 9).join('\n'))
+  assert.ok(await details.locator('.fields .odd', { hasText: 'not in the schema' }).count() > 0, 'fields without a name')
+  await visit.axe()
+  await visit.picture(pictures, 'fields')
+  await visit.page.emulateMedia({ colorScheme: 'dark' })
+  await visit.page.setViewportSize({ width: 390, height: 844 })
+  await details.scrollIntoViewIfNeeded()
+  await visit.axe()
+  await visit.picture(pictures, 'fields-narrow')
+  await visit.page.emulateMedia({ colorScheme: 'light' })
+  await visit.page.setViewportSize({ width: 1440, height: 900 })
+  // What no message of TikTok led to has none.
+  await visit.page.locator('article[data-at="0"]').click()
+  await details.getByText('livetape made this event').waitFor()
+  await visit.page.locator('article[data-at="1"]').click()
+  await details.locator('.fields li').first().waitFor()
+  await details.getByRole('button', { name: 'JSON', exact: true }).click()
+  await details.locator('pre', { hasText: id }).waitFor()
+}
+
 export async function feed({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '100', '--wait-clients', '1'], async ({ url }) => {
     const visit = await Visit.open(browser, url)
@@ -102,6 +130,7 @@ export async function feed({ browser, livetape, pictures }) {
     await page.locator('.details pre', { hasText: '"type"' }).waitFor()
     await visit.axe()
     await visit.picture(pictures, 'feed')
+    await fields(visit, pictures)
     await page.locator('.details select').selectOption('vitest')
     await page.locator('.details').getByRole('button', { name: 'Copy as test' }).click()
     await page.getByText('Copied the test').waitFor()

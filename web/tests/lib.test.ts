@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { rowsOf } from '../src/lib/fields.ts'
 import { bytes, clockTime, compact, countdown, duration, offsetTime, quantile, rate } from '../src/lib/format.ts'
 import { hue, initials } from '../src/lib/person.ts'
 import { Ring } from '../src/lib/ring.ts'
@@ -134,4 +135,22 @@ describe('pictures', () => {
     expect(line([], 5, 100, 32)).toEqual({ stroke: '', fill: '' })
     expect(line([0, 0], 5, 100, 32).stroke).not.toMatch(/NaN|Infinity/)
   })
+})
+
+describe('trees of fields', () => {
+  test('a row for each field, those of a message below it', () => {
+    const inner = [{ number: 2, name: 'id', wire: 'varint', value: '7' }, { number: 9, unknown: true, wire: 'len', bytes: btoa('\u0000'.repeat(20)) }]
+    const rows = rowsOf([{ number: 1, name: 'common', wire: 'len', fields: inner }, { number: 3, name: 'text', mismatch: true, wire: 'len', numbers: ['1', '2'] }, { malformed: '' }])
+    expect(rows.map(({ depth, number, name, value, note }) => [depth, number, name, value, note])).toEqual([
+      [0, 1, 'common', '2 fields', ''],
+      [1, 2, 'id', '7', ''],
+      [1, 9, '', `20 bytes: ${'00'.repeat(16)}…`, 'not in the schema'],
+      [0, 3, 'text', '1, 2', 'not of the type in the schema'],
+      [0, 0, '', 'empty', 'malformed'],
+    ])
+  })
+  test('texts are quoted, and nothing in them is invisible', () => {
+    expect(rowsOf([{ number: 1, wire: 'len', text: 'a\u202e"' }])[0]?.value).toBe('"a\\u202e\\""')
+  })
+  test.each([[undefined], ['x'], [[null, 3]]])('what is no tree has no rows: %j', (tree) => expect(rowsOf(tree)).toEqual([]))
 })

@@ -55,6 +55,8 @@ const FORCE: Param =
     Param::new("force", "1 to replace an existing recording of this name, with status 200", FLAG);
 const IMPORT: Param =
     Param::new("import", "1 to import a capture: a HAR, flows of mitmproxy, JSON lines, …", FLAG);
+const AT: Param = Param::new("at", "offset of the frame, such as 1m30s", Values::Pattern(r"^[0-9.:hms]+$"));
+const MESSAGE: Param = Param::new("id", "only the message of the event with this id", Values::Pattern("."));
 const ROOM: Param = Param::new("room", "only list connections in this room", Values::Pattern("."));
 
 pub(super) fn table() -> Vec<Route> {
@@ -210,6 +212,13 @@ fn recordings() -> Vec<Route> {
             .reads::<recordings::Rename>()
             .writes::<recordings::ListedRecording>(),
         Route::delete(path, recordings::delete, "Deletes a recording.").writes::<recordings::Deleted>(),
+        Route::get(
+            "/recordings/{name}/fields",
+            recordings::fields,
+            "The messages at an offset, as trees of their fields.",
+        )
+        .takes(&[AT, MESSAGE])
+        .writes::<recordings::DissectedMessages>(),
         Route::get("/recordings/{name}/file", recordings::download, "Downloads a recording.")
             .writes_other(FILE),
         Route::post(

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { effect, useSignal } from '@preact/signals'
-import { type Event, readEvent } from '../feed/event.ts'
+import { type Event, readEvent, text as textOf } from '../feed/event.ts'
 import { giftOf } from '../feed/summary.ts'
 import { offsetOf } from '../lib/moment.ts'
 import { escaped } from '../lib/plain.ts'
@@ -14,6 +14,7 @@ import { readOnly, replay } from '../state/server.ts'
 import { cursor, seek, seekEvent, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { CopyTest } from './copytest.tsx'
+import { FieldsOf } from './fields.tsx'
 import { Gift } from './gift.tsx'
 import { Icon } from './icons.tsx'
 
@@ -26,6 +27,9 @@ effect(() => {
   if (at !== undefined && wasAt !== undefined && at !== wasAt && opened.peek() !== undefined) opened.value = at
   wasAt = at
 })
+
+/** Whether the fields of the message are shown instead of the JSON. */
+const showsFields = signal(false)
 
 /** Maximum number of characters shown; copying always copies everything. */
 const SHOWN_CHARS_MAX = 200_000
@@ -44,6 +48,7 @@ function partUpTo({ type, data, ts, replay: isReplayed }: Event): Part | undefin
 export function Details() {
   const shown = useSignal('')
   const gift = useSignal<string | undefined>(undefined)
+  const source = useSignal<{ event: Event; id: string } | undefined>(undefined)
   const isRepeated = useSignal(false)
   const part = useSignal<Part | undefined>(undefined)
   const goTo = useRef<() => void>(() => undefined)
@@ -68,6 +73,7 @@ export function Details() {
         else if (from) void seek(from.toMs - 1)
       }
       const events = count === 0 ? [] : lines.map((line) => JSON.parse(line) as { id?: unknown })
+      source.value = last && { event: last, id: textOf(events.at(-1)?.id) }
       isRepeated.value = events.some(({ id }) => REPEATED.test(String(id)))
       shown.value = count === 0 ? say.gone : events.map((line) => escaped(JSON.stringify(line, null, 2))).join('\n')
     })
@@ -112,8 +118,18 @@ export function Details() {
         </button>
       </div>
       {isRepeated.value && <p class="quiet">{say.whyId}</p>}
-      {part.value && <p><CopyTest part={part.value} /></p>}
-      <pre tabIndex={0}>{shown.value.slice(0, SHOWN_CHARS_MAX)}</pre>
+      {source.value && (
+        <div class="details-tools">
+          <div role="group" aria-label={say.show}>
+            <button type="button" class="chip" aria-pressed={!showsFields.value} onClick={() => (showsFields.value = false)}>{say.json}</button>{' '}
+            <button type="button" class="chip" aria-pressed={showsFields.value} title={say.fieldsHint} onClick={() => (showsFields.value = true)}>{say.fields}</button>
+          </div>
+          {part.value && <CopyTest part={part.value} />}
+        </div>
+      )}
+      {source.value && showsFields.value
+        ? <FieldsOf {...source.value} />
+        : <pre tabIndex={0}>{shown.value.slice(0, SHOWN_CHARS_MAX)}</pre>}
     </aside>
   )
 }

@@ -60,6 +60,12 @@ export interface ConnectionView {
   rooms: Array<string>
 }
 
+/** Response of `GET /recordings/{name}/fields`. */
+export interface DissectedMessages {
+  /** The messages in order, as `livetape cat --fields --json` prints them. */
+  messages: Array<Record<string, unknown>>
+}
+
 /** Response of `GET /health`. */
 export interface Health {
   /** Version of the feed and the REST API; incompatible changes increase it. */

@@ -310,6 +310,7 @@ async fn responses_match_their_schemas() {
         ("GET", "/recordings", "/recordings", ""),
         ("GET", "/recordings/demo", "/recordings/{name}", ""),
         ("GET", "/recordings/none", "/recordings/{name}", ""),
+        ("GET", "/recordings/demo/fields?at=34.493", "/recordings/{name}/fields", ""),
         ("DELETE", "/recordings/demo", "/recordings/{name}", ""),
         ("POST", "/rooms", "/rooms", r#"{"id":"a","metadata":{"x":[1]}}"#),
         ("GET", "/rooms", "/rooms", ""),

@@ -157,6 +157,36 @@ async fn details_have_a_timeline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn fields_of_the_messages_at_an_offset_are_listed() {
+    let place = Place::new();
+    let messages = async |query: &str| {
+        let answer = place.get(&format!("/recordings/demo/fields?{query}")).await.json();
+        answer["messages"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+    };
+    let all = messages("at=34.493").await;
+    let gift = all.iter().find(|message| message["method"] == "WebcastGiftMessage").unwrap();
+    assert_eq!((&gift["fields"][0]["name"], &gift["bytes"]), (&json!("common"), &json!(3501)));
+    let id = gift["id"].as_str().unwrap();
+    // A millisecond later, because times of events are rounded.
+    assert_eq!(messages(&format!("at=34494ms&id={id}~2")).await, std::slice::from_ref(gift));
+    assert_eq!(messages(&format!("at=34496ms&id={id}")).await, [] as [Value; 0]);
+    assert_eq!(messages("at=9h").await, [] as [Value; 0]);
+    place
+        .rig
+        .rejects(
+            400,
+            "bad_request",
+            "
+            GET /recordings/demo/fields → Failed to deserialize query string: missing field `at` → see GET /openapi.json for valid requests
+            GET /recordings/demo/fields?at=soon → `soon` is not a time: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds → see GET /openapi.json for valid requests
+            GET /recordings/demo/fields?at=1s&id=inject-1 → `inject-1` is not the id of a message → see GET /openapi.json for valid requests
+            ",
+        )
+        .await;
+    assert_eq!(place.get("/recordings/none/fields?at=1s").await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_changed_file_is_read_again() {
     let place = Place::new();
     place.put_file("x.bin", &committed("recordings/short.bin"));

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "import")]
 mod capture;
+mod fields;
 mod shelf;
 mod transfer;
 
@@ -23,6 +24,7 @@ use axum::{
     },
     http::StatusCode,
 };
+pub(crate) use fields::{DissectedMessages, fields};
 use livetape_core::{
     error::{Code, Problem},
     recording::{NAME_BYTES_MAX, is_plain_name},

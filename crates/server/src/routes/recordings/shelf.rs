@@ -195,26 +195,33 @@ impl Shelf {
 
     /// Returns everything known about a recording. Reads each version of a file at most once.
     pub(super) async fn whole(self: &Arc<Self>, name: &str) -> Result<Arc<Whole>, Problem> {
-        let closed = |_| Problem::new(Code::ShuttingDown, "the server is shutting down");
-        let _turn = self.turns.acquire().await.map_err(closed)?;
-        let (shelf, name) = (Arc::clone(self), name.to_owned());
-        on_thread(move || {
+        let name = name.to_owned();
+        self.read(move |shelf| {
             let version = shelf.version(&name)?;
             if let Some(known) = shelf.wholes.get(&version) {
                 return Ok(known);
             }
-            let unreadable =
-                |error: recording::Error| Problem::new(error.code(), format!("cannot read {name}: {error}"));
             let whole = Arc::new(Whole {
                 bytes: version.bytes,
                 built_in: name == DEMO,
-                info: info(shelf.bytes(&name)?).map_err(unreadable)?,
-                chart: chart(shelf.bytes(&name)?).map_err(unreadable)?,
+                info: info(shelf.bytes(&name)?).map_err(|error| unreadable(&name, &error))?,
+                chart: chart(shelf.bytes(&name)?).map_err(|error| unreadable(&name, &error))?,
             });
             shelf.wholes.put(version, Arc::clone(&whole));
             Ok(whole)
         })
-        .await?
+        .await
+    }
+
+    /// Runs work that reads a whole recording. Only a few run at a time.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let closed = |_| Problem::new(Code::ShuttingDown, "the server is shutting down");
+        let _turn = self.turns.acquire().await.map_err(closed)?;
+        let shelf = Arc::clone(self);
+        on_thread(move || work(&shelf)).await?
     }
 
     pub(super) fn bytes(&self, name: &str) -> Result<Box<dyn Read>, Problem> {
@@ -286,6 +293,10 @@ pub(super) fn refuse_written(name: &str, path: &Path) -> Result<(), Problem> {
         // On file systems without locks, no recorder holds one.
         _ => Ok(()),
     }
+}
+
+pub(super) fn unreadable(name: &str, error: &recording::Error) -> Problem {
+    Problem::new(error.code(), format!("cannot read {name}: {error}"))
 }
 
 fn millis(time: SystemTime) -> Millis {
