@@ -347,6 +347,8 @@ pub mod close {
     pub const POLICY: u16 = 1008;
     /// A message was too long.
     pub const TOO_LARGE: u16 = 1009;
+    /// The server failed.
+    pub const INTERNAL: u16 = 1011;
 }
 
 /// Exit codes of the process.

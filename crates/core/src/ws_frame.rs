@@ -4,6 +4,10 @@
 pub const REASON_BYTES_MAX: usize = 123;
 /// Opcode of a complete text message.
 pub const TEXT: u8 = 1;
+/// Opcode of a complete binary message.
+pub const BINARY: u8 = 2;
+/// Opcode of a ping.
+pub const PING: u8 = 9;
 /// Maximum length of a header, in bytes.
 pub const HEAD_BYTES_MAX: usize = 10;
 

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use livetape_io::clock;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -39,7 +39,6 @@ pub struct Subscriber {
     read: u64,
     /// Number of notices taken or missed.
     noticed: u64,
-    news: watch::Receiver<()>,
 }
 
 /// How far a subscriber has read, for others to see. Outlives the subscriber, and does not keep it
@@ -115,8 +114,7 @@ impl Subscriber {
         read: u64,
         noticed: u64,
     ) -> Self {
-        let news = shared.news.subscribe();
-        Self { shared, cursor, id, filter, first, read, noticed, news }
+        Self { shared, cursor, id, filter, first, read, noticed }
     }
 
     /// Waits for events and replaces the contents of `out`. Events from the previous call count as written.
@@ -125,9 +123,9 @@ impl Subscriber {
     pub async fn next(&mut self, out: &mut Vec<Bytes>) -> Next {
         out.clear();
         self.written();
+        // Subscribe before looking, so that anything published in between counts as news.
+        let mut news = self.shared.news.subscribe();
         loop {
-            // Mark as seen before looking, so that anything published in between counts as news.
-            self.news.mark_unchanged();
             self.take_notice();
             let Taken { end, bytes, has_more: _ } = self.take(View::Json, out);
             self.count(bytes);
@@ -139,7 +137,7 @@ impl Subscriber {
             }
             // If the filter dropped everything, nothing is left to write.
             self.written();
-            self.news.changed().await.expect("the sender lives in `shared`");
+            news.changed().await.expect("the sender lives in `shared`");
         }
     }
 
@@ -185,6 +183,18 @@ impl Subscriber {
         if self.cursor.advance(self.read, &pacing.awaited, now) {
             pacing.reached.notify_waiters();
         }
+    }
+
+    /// Number of the last event that is known to be written.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.cursor.position()
+    }
+
+    /// Returns how the feed ends if the subscriber has fallen behind or was dismissed.
+    #[must_use]
+    pub fn end(&self) -> Option<Next> {
+        self.cursor.end()
     }
 
     #[must_use]

@@ -66,7 +66,7 @@ fn drain(subscriber: &mut Subscriber) -> (Vec<Bytes>, Option<Next>) {
     }
 }
 
-/// Like [`drain`], the way a channel writer reads.
+/// Like [`drain`], the way a shard reads.
 fn write(subscriber: &mut Subscriber, batches: &mut Batches) -> (Vec<Bytes>, Option<Next>) {
     let mut pieces = VecDeque::new();
     loop {

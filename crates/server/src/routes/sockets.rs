@@ -6,7 +6,7 @@
 //! Browsers cannot read the response to a rejected upgrade. Problems with a token or its room are therefore
 //! sent over the socket: an `error` event, then the close frame.
 
-use std::{borrow::Cow, pin::pin, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -27,7 +27,7 @@ use livetape_feed::{
 use livetape_io::clock;
 use tokio::select;
 use tracing::info;
-use tungstenite::{Message, protocol::WebSocketConfig};
+use tungstenite::protocol::WebSocketConfig;
 
 #[cfg(feature = "page")]
 use super::assets;
@@ -40,7 +40,7 @@ use crate::{
         door::Denied,
         hooks::{Handshake, Hooking, select_protocol},
         registry::JoinRequest,
-        session::{self, Session, TurnedAway, WakeFilter},
+        session::{self, Session, TurnedAway},
         stream::Upgrade,
     },
 };
@@ -348,17 +348,12 @@ fn turn_away(app: &App, upgrade: Upgrade, role: Role, why: impl Into<control::Re
 fn turned_away(role: Role, why: control::Refusal) -> Box<TurnedAway> {
     let control::Refusal { problem, retry_after, .. } = why;
     let told = match role {
-        Role::Talks | Role::Handled => text(lobby::error(&problem).into()),
+        Role::Talks | Role::Handled => Some(lobby::error(&problem)),
         // Clients start over by themselves, so this is not a failure to show to people.
         Role::Reads | Role::Echoes if problem.code == Code::UnknownPosition => None,
-        Role::Reads | Role::Echoes => text(failure(&problem, retry_after, None)),
+        Role::Reads | Role::Echoes => Some(failure(&problem, retry_after, None).into()),
     };
     Box::new(TurnedAway { problem, told })
-}
-
-/// Wraps JSON in a text message.
-fn text(json: Vec<u8>) -> Option<Message> {
-    String::from_utf8(json).ok().map(|json| Message::Text(json.into()))
 }
 
 /// Responds with 101 and runs the session. `held` is dropped when the socket has closed.
@@ -386,14 +381,15 @@ fn begin(
         .max_frame_size(Some(most));
     let token = app.connections.token();
     let aborted = app.connections.aborted().clone();
-    upgrade.answer(config, async move |stream| {
+    let sockets = app.sockets.clone();
+    let outbox =
+        session.as_ref().map_or_else(|_| sockets.outbox(), |session| Arc::clone(session.handle.outbox()));
+    upgrade.answer(config, outbox, async move |stream| {
         let _until_the_end = (token, held);
-        let aborted = pin!(aborted.cancelled());
-        let mut aborted = WakeFilter::new(aborted);
         select! {
             biased;
-            () = &mut aborted => {}
-            () = session::converse(stream, session) => {}
+            () = aborted.cancelled() => {}
+            () = session::converse(stream, sockets, session) => {}
         }
     })
 }

@@ -1,48 +1,15 @@
 //! WebSockets: the handshake, the registry of open sockets, and the tasks that read and write. Here: limits of
 //! each, and the ways in which one ends.
 //!
-//! Each socket is a task: a [`session`] reads and writes a [`stream`], which puts all outgoing frames into one
-//! queue.
-//!
-//! # Who owns the write half
-//!
-//! Events take a different path. Waking a task for each socket and event takes a quarter of the delivery
-//! cost, so one channel writer writes them to all sockets of a channel, directly into each queue. The
-//! [`shared_sink`] holds the queue and the subscriber whose events go into it, and tracks who owns both:
-//!
-//! ```text
-//!                    read(feed)                      lend(): nothing new to write
-//!     Nobody ────────────────────────► Task ──────────────────────────────────────► Writer
-//!        ▲                             │ ▲                                             │
-//!        └──── read(None): no feed ────┘ └─────────────────────────────────────────────┘
-//!                                          the loan ends: the task has something else to write
-//!                                          give_back(): the socket does not take everything at once,
-//!                                                       or the feed has ended or fallen behind
-//!
-//!     any of these ── end(): a close frame came, or is about to be sent; or the connection is gone ──► Ended
-//! ```
-//!
-//! | owner | events | everything else |
-//! |---|---|---|
-//! | `Nobody` | none: the socket reads no channel | the task queues and flushes |
-//! | `Task` | the task queues them and flushes, waiting for the socket | the task queues and flushes |
-//! | `Writer` | the channel writer queues them and writes at once, never waiting | the task ends the loan first |
-//! | `Ended` | none: no event follows a close frame | the task queues and flushes |
-//!
-//! Messages wait in an [`outbox`]. While the task does not write and the queue is empty, the sender or a
-//! message writer writes them at once, with any owner but `Ended`; what the socket does not accept is left to
-//! the task.
-//!
-//! The library itself queues pongs and replies to close frames as whole frames, regardless of the owner. The
-//! channel writer starts only if the queue is empty; the task finishes frames that are partly written.
+//! Each socket has a task, a [`session`], that reads its [`stream`]. A [`shard`] writes to all of its sockets, one
+//! after the other. Whoever has something to send puts it into the socket's outbox there.
 
 pub(super) mod door;
 pub(super) mod handlers;
 pub(super) mod hooks;
-mod outbox;
 pub(super) mod registry;
 pub(super) mod session;
-mod shared_sink;
+mod shard;
 pub(super) mod stream;
 
 use std::time::Duration;
@@ -106,6 +73,9 @@ impl Limits {
 /// Reason with which the server closes a socket that violates the WebSocket protocol.
 const PROTOCOL_ERROR: &str = "protocol_error";
 
+/// Reason with which the server closes a socket if it fails itself.
+const INTERNAL_ERROR: &str = "internal_error";
+
 /// The codes that [`check_close`] accepts.
 const CODES: &str = "use 1000 to 1003, 1007 to 1014, or 3000 to 4999";
 
@@ -125,6 +95,7 @@ pub fn check_close(code: u16, reason: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+#[derive(Debug)]
 pub(crate) enum End {
     /// The server closes it.
     Close(CloseFrame),

@@ -30,14 +30,13 @@ use tokio::{
     time::Instant,
 };
 use tracing::{Span, debug, info};
-use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
+use tungstenite::protocol::CloseFrame;
 use uuid::Uuid;
 
 use super::{
     End, Limits, PROTOCOL_ERROR,
     hooks::{Hooked, Hooking},
-    outbox::{Direct, MessageWriters, Outbox},
-    shared_sink::Writers,
+    shard::{Frame, Outbox, Shards},
 };
 use crate::{
     lobby::{self, ConnectionView, Effect, Feed, Key, Lobby, Moment, Opening, Payload, Role, Stats},
@@ -54,8 +53,7 @@ pub(crate) struct Sockets {
 struct Shared {
     state: Mutex<State>,
     feeds: Feeds,
-    writers: Writers,
-    message_writers: MessageWriters,
+    shards: Shards,
     limits: Limits,
     json_depth_max: usize,
     /// Slots of `/ws/echo`, whose messages are long.
@@ -65,6 +63,9 @@ struct Shared {
     /// Number of the last ping of [`Sockets::ask`].
     pings: AtomicU64,
 }
+
+/// Maximum number of recipients that the sender of a message writes to by itself, which takes about 3 µs for each.
+const DIRECT_MAX: usize = 4;
 
 /// The lock is held while one message is processed and queued, so that all clients see the same order.
 /// Nothing is awaited while it is held.
@@ -139,14 +140,12 @@ impl Sockets {
         let (lobby, left) = (Lobby::new(lobby), Departures::default());
         let state = State { lobby, sockets: BTreeMap::new(), left, is_ending: false };
         let started_wall = clock::wall();
-        let (state, writers, message_writers) =
-            (Mutex::new(state), Writers::default(), MessageWriters::default());
+        let (state, shards) = (Mutex::new(state), Shards::default());
         let echoes = Arc::new(Semaphore::new(limits.echo_sockets_max));
         let shared = Shared {
             state,
             feeds,
-            writers,
-            message_writers,
+            shards,
             limits,
             json_depth_max,
             echoes,
@@ -159,6 +158,15 @@ impl Sockets {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    pub(super) fn shards(&self) -> &Shards {
+        &self.shared.shards
+    }
+
+    /// Returns the outbox of a socket that is not registered.
+    pub(crate) fn outbox(&self) -> Arc<Outbox> {
+        Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max))
     }
 
     /// Takes a slot of `/ws/echo`, which is free again when the result is dropped.
@@ -197,10 +205,9 @@ impl Sockets {
             hooking,
             traffic,
         } = request;
-        self.shared.message_writers.enter();
         let is_observer = join.reader == Reader::Observer;
         let filter = parameters(&join.filter);
-        let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
+        let outbox = self.outbox();
         let mut state = self.lock();
         let subscribed = subscribe()?;
         let id = Uuid::new_v4();
@@ -275,9 +282,10 @@ impl Sockets {
     pub(super) fn ask(&self) -> u64 {
         let state = self.lock();
         let number = self.shared.pings.fetch_add(1, Ordering::Relaxed) + 1;
-        let ping = Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes()));
+        let ping = Frame::ping(&number.to_be_bytes());
         for socket in state.sockets.values().filter(|socket| socket.progress.is_some()) {
-            socket.outbox.push(ping.clone());
+            socket.outbox.queue(ping.clone());
+            socket.outbox.call();
         }
         number
     }
@@ -317,18 +325,20 @@ impl Sockets {
     }
 
     fn deliver(&self, mut state: MutexGuard<'_, State>) {
-        let mut direct = Direct::default();
+        let mut direct = Vec::new();
         for effect in state.lobby.take_effects() {
             match effect {
                 Effect::Send { to, payload } => {
                     log_sent(to.len(), payload.len());
-                    let Some(message) = message(payload) else { continue };
-                    let sockets = to.iter().filter_map(|key| state.sockets.get(key));
-                    let recipients = Vec::from_iter(sockets.map(|socket| &socket.outbox));
-                    for outbox in &recipients {
-                        outbox.queue(message.clone());
+                    let Some(frame) = frame(payload) else { continue };
+                    for socket in to.iter().filter_map(|key| state.sockets.get(key)) {
+                        socket.outbox.queue(frame.clone());
+                        if to.len() <= DIRECT_MAX {
+                            direct.push(Arc::clone(&socket.outbox));
+                        } else {
+                            socket.outbox.call();
+                        }
                     }
-                    self.shared.message_writers.write(&recipients, &mut direct);
                 }
                 Effect::Close { key, code, reason } => {
                     let Some(socket) = state.sockets.get(&key) else { continue };
@@ -348,11 +358,12 @@ impl Sockets {
                     // Without a position to resume from, joining cannot fail.
                     let feed = channel.and_then(|(hub, _)| hub.join(&socket.join).ok());
                     socket.progress = feed.as_ref().map(Subscriber::progress);
-                    socket.outbox.feed(feed, is_main);
+                    socket.outbox.read(feed, is_main);
                 }
             }
         }
         drop(state);
+        direct.iter().for_each(Outbox::write);
     }
 }
 
@@ -373,10 +384,10 @@ fn log_sent(recipients: usize, bytes: usize) {
     }
 }
 
-fn message(payload: Payload) -> Option<Message> {
+fn frame(payload: Payload) -> Option<Frame> {
     match payload {
-        Payload::Text(text) => Utf8Bytes::try_from(text).ok().map(Message::Text),
-        Payload::Binary(bytes) => Some(Message::Binary(bytes)),
+        Payload::Text(text) => str::from_utf8(&text).is_ok().then(|| Frame::text(text)),
+        Payload::Binary(bytes) => Some(Frame::binary(bytes)),
     }
 }
 
@@ -385,12 +396,8 @@ impl SocketHandle {
         self.sockets.limits()
     }
 
-    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
-    }
-
-    pub(super) fn writers(&self) -> &Writers {
-        &self.sockets.shared.writers
     }
 
     pub(crate) fn echoes(&self) -> bool {

@@ -1,32 +1,17 @@
-//! A WebSocket session. `/`, `/ws` and `/ws/echo` share its reading, writing, pings and closing.
+//! A WebSocket session: the task that reads a socket. `/`, `/ws` and `/ws/echo` share its reading, pings and closing.
 
-use std::{
-    future::ready,
-    io,
-    pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
-use futures_util::{
-    SinkExt as _, StreamExt as _,
-    stream::{SplitSink, SplitStream},
-    task::AtomicWaker,
-};
+use futures_util::StreamExt as _;
 use livetape_core::error::{Code, Problem, close};
-use livetape_feed::hub::{MAX_STALL, Next, Subscriber};
+use livetape_feed::hub::{MAX_STALL, Subscriber};
 use livetape_io::clock;
 use tokio::{
     select,
     task::yield_now,
-    time::{Interval, MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at},
+    time::{MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
 use tungstenite::{
     Message,
     error::{Error, ProtocolError},
@@ -35,9 +20,8 @@ use tungstenite::{
 
 use super::{
     End, PROTOCOL_ERROR, handlers,
-    outbox::{Item, Outbox, Turn},
-    registry::{SocketHandle, Unread},
-    shared_sink::{Lend, SharedSink, WriterSlot, Writers},
+    registry::{SocketHandle, Sockets, Unread},
+    shard::{Frame, Outbox},
     stream::WsStream,
 };
 
@@ -55,50 +39,66 @@ pub(crate) struct Session {
 /// A rejected socket, and the message that it gets before the close frame.
 pub(crate) struct TurnedAway {
     pub(crate) problem: Problem,
-    pub(crate) told: Option<Message>,
+    pub(crate) told: Option<Bytes>,
 }
 
-/// Reads and writes until either side ends the session, then closes it within [`MAX_STALL`].
-pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box<TurnedAway>>) {
-    let shared = stream.shared_sink();
-    let (mut sink, mut stream) = stream.split();
+/// Reads until either side ends the session, then closes it within [`MAX_STALL`].
+pub(crate) async fn converse(
+    mut stream: WsStream,
+    sockets: Sockets,
+    session: Result<Box<Session>, Box<TurnedAway>>,
+) {
+    let outbox = stream.outbox();
     let (end, unread, hooked) = match session {
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
+            let _ended = sockets.shards().open(&outbox, None);
             if let Some(told) = told {
+                outbox.send(Frame::text(told));
                 // If the client does not read this, it will not read the close frame either.
-                let _ = timeout(MAX_STALL, sink.send(told)).await;
+                let _ = timeout(MAX_STALL, outbox.written()).await;
             }
             (End::of(problem.code), None, None)
         }
         Ok(mut session) => {
             let Session { handle, feed } = &mut *session;
-            let listening = pin!(listen(&mut stream, handle));
-            let mut listening = WakeFilter::new(listening);
+            let ended = sockets.shards().open(&outbox, feed.take());
             let end = select! {
                 biased;
-                end = &mut listening => end,
-                end = write_until_end(&mut sink, handle, feed, &shared) => end,
+                end = listen(&mut stream, handle) => end,
+                end = ended => end.unwrap_or(End::Over),
+                end = ping(&outbox, handle) => end,
             };
             handle.log(&end);
             handle.end(&end);
             let last = |hooked| Box::new(handlers::last(handle, hooked));
             let hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), handle.ended(), last(hooked)));
-            // No event may follow the close frame.
-            shared.end();
             let unread = handle.count(&end);
             (end, Some(unread), hooked)
         }
     };
+    // No event may follow the close frame.
+    outbox.stop();
     // If the client does not read the close frame in time, dropping the socket resets the connection.
-    let closing = timeout_at(clock::now() + MAX_STALL, close_session(sink, stream, end, unread));
+    let closing = timeout_at(clock::now() + MAX_STALL, close_session(stream, end, unread));
     let Some((hooked, ended, last)) = hooked else { return drop(closing.await) };
     // The program need not wait for the client's reply.
     let _ = tokio::join!(closing, Box::pin(hooked.closed(ended, last)));
 }
 
+/// Sends pings.
+async fn ping(outbox: &Arc<Outbox>, handle: &SocketHandle) -> End {
+    let interval = handle.limits().ping_interval();
+    let mut due = interval_at(clock::now() + interval, interval);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        outbox.send(Frame::ping(&[]));
+    }
+}
+
 /// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
-async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> End {
+async fn listen(stream: &mut WsStream, handle: &SocketHandle) -> End {
     // Boxed: otherwise, sockets without hooks would take memory for it, too.
     if handle.hooked().is_some()
         && let Err(end) = Box::pin(handlers::connect(handle)).await
@@ -116,7 +116,10 @@ async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> En
                 }
             }
             Ok(message @ (Message::Text(_) | Message::Binary(_))) if handle.echoes() => {
-                handle.outbox().push(message);
+                handle.outbox().send(match message {
+                    Message::Text(text) => Frame::text(text.into()),
+                    message => Frame::binary(message.into_data()),
+                });
                 // Read the next message only when this one is written, so that echoes do not pile up.
                 if timeout(MAX_STALL, handle.outbox().written()).await.is_err() {
                     return End::of(Code::SlowConsumer);
@@ -151,35 +154,23 @@ fn end_for(error: &Error) -> End {
     End::Refuse(CloseFrame { code: code.into(), reason: reason.into() })
 }
 
-/// Flushes the queued reply to the client's close frame. Reunites the halves first, because flushing the sink
-/// would try to send a pending message, and fail.
-async fn flush_close_reply(sink: SplitSink<WsStream, Message>, stream: SplitStream<WsStream>) {
-    let Ok(mut socket) = sink.reunite(stream) else { return };
-    // If the client no longer reads, the reply is lost; nothing can be done.
-    let _ = socket.flush().await;
-}
-
 /// Sends the close frame after everything queued, and waits for the client's reply. Dropped before its end,
 /// it counts the client as unread.
-async fn close_session(
-    mut sink: SplitSink<WsStream, Message>,
-    mut stream: SplitStream<WsStream>,
-    end: End,
-    unread: Option<Unread>,
-) {
+async fn close_session(mut stream: WsStream, end: End, unread: Option<Unread>) {
     let (frame, has_unread_data) = match end {
         End::Cut | End::Over => return,
-        End::Left => return flush_close_reply(sink, stream).await,
+        End::Left => return stream.flush().await,
         End::Close(frame) => (frame, false),
         End::Refuse(frame) => (frame, true),
     };
-    if sink.send(Message::Close(Some(frame))).await.is_err() {
+    if stream.close(frame).await.is_err() {
         // The client closed it at the same time.
         if let Some(unread) = unread {
             unread.confirm();
         }
-        return flush_close_reply(sink, stream).await;
+        return stream.flush().await;
     }
+    stream.flush().await;
     let mut is_answered = false;
     while let Some(Ok(message)) = stream.next().await {
         is_answered |= message.is_close();
@@ -191,277 +182,5 @@ async fn close_session(
     }
     if has_unread_data || !is_answered {
         sleep_until(clock::now() + LINGER).await;
-    }
-}
-
-type Sink = SplitSink<WsStream, Message>;
-
-/// Work other than relaying the feed.
-enum Due {
-    Ping,
-    Out(Turn),
-}
-
-/// Why relaying the feed stopped.
-enum Relayed {
-    Due(Due),
-    /// The feed has ended.
-    Feed(Next),
-    Stuck(End),
-}
-
-/// What the socket reads, as its task sees it; the subscriber itself is in the shared sink.
-struct Reading<'a> {
-    writers: &'a Writers,
-    shared: &'a SharedSink,
-    channel: Option<Channel>,
-    /// Whether the socket ends with its channel.
-    is_bound: bool,
-}
-
-/// The channel that the socket reads.
-struct Channel {
-    /// Cancelled when the socket falls behind on the channel.
-    behind: CancellationToken,
-    slot: WriterSlot,
-}
-
-impl Reading<'_> {
-    fn change(&mut self, feed: Option<Subscriber>, is_bound: bool) {
-        let before = self.channel.take().map(|channel| channel.slot);
-        self.channel = feed
-            .as_ref()
-            .map(|feed| Channel { behind: feed.slow(), slot: self.writers.slot(before, feed, self.shared) });
-        self.is_bound = is_bound;
-        self.shared.read(feed);
-    }
-
-    fn behind(&self) -> Option<CancellationToken> {
-        self.channel.as_ref().map(|channel| channel.behind.clone())
-    }
-}
-
-/// Writes to the socket, with one flush for everything queued, until the feed, the outbox or the connection
-/// ends it.
-async fn write_until_end(
-    sink: &mut Sink,
-    handle: &SocketHandle,
-    feed: &mut Option<Subscriber>,
-    shared: &SharedSink,
-) -> End {
-    let (outbox, ping_interval) = (handle.outbox(), handle.limits().ping_interval());
-    let mut ping = interval_at(clock::now() + ping_interval, ping_interval);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut items = Vec::new();
-    let mut is_going = false;
-    let mut reading = Reading { writers: handle.writers(), shared, channel: None, is_bound: true };
-    reading.change(feed.take(), true);
-    outbox.attach(shared);
-    loop {
-        let relayed = {
-            let due = pin!(due(&mut ping, outbox, &mut items, is_going));
-            relay(sink, outbox, &reading, WakeFilter::new(due)).await
-        };
-        match relayed {
-            Relayed::Stuck(end) => return end,
-            // Boxed: otherwise, every idle socket would take memory for it.
-            Relayed::Due(Due::Out(Turn::Close(frame, last))) => {
-                let written = Box::pin(write_rest(sink, outbox, &reading, last)).await;
-                return written.err().unwrap_or(End::Close(frame));
-            }
-            Relayed::Due(Due::Out(Turn::GoingAway)) if reading.channel.is_none() => {
-                return End::of(Code::ShuttingDown);
-            }
-            // The feed is closed, too, but may still contain events.
-            Relayed::Due(Due::Out(Turn::GoingAway)) => is_going = true,
-            Relayed::Due(Due::Out(Turn::Stop)) => return outbox.stop_reason(),
-            Relayed::Feed(Next::Slow) => return End::of(Code::SlowConsumer),
-            // A client of `/ws` stays when the room it reads ends.
-            Relayed::Feed(Next::Closed(reason)) if !reading.is_bound && reason.code != close::GOING_AWAY => {
-                reading.change(None, false);
-            }
-            Relayed::Feed(Next::Closed(reason)) => return End::close(reason.code, &reason.reason),
-            Relayed::Feed(Next::Events) => {}
-            Relayed::Due(due) => {
-                let behind = reading.behind().unwrap_or_default();
-                let written = pin!(write(sink, &due, &mut items, &mut reading));
-                if let Err(end) = unless_slow(outbox, &behind, written).await {
-                    return end;
-                }
-            }
-        }
-    }
-}
-
-async fn due(ping: &mut Interval, outbox: &Outbox, items: &mut Vec<Item>, is_going: bool) -> Due {
-    select! {
-        biased;
-        _ = ping.tick() => Due::Ping,
-        turn = outbox.next(items), if !is_going => Due::Out(turn),
-    }
-}
-
-/// Relays events while there is no other work: the channel's writer does most of it, and the task flushes the
-/// rest.
-async fn relay(
-    sink: &mut Sink,
-    outbox: &Outbox,
-    reading: &Reading<'_>,
-    mut due: WakeFilter<Pin<&mut impl Future<Output = Due>>>,
-) -> Relayed {
-    let Some(behind) = reading.behind() else { return Relayed::Due(due.await) };
-    loop {
-        // Check for other work first, because a busy feed could starve it.
-        select! {
-            biased;
-            due = &mut due => return Relayed::Due(due),
-            () = ready(()) => {}
-        }
-        match reading.shared.lend() {
-            Lend::Kept(Next::Events) => {}
-            Lend::Kept(next) => return Relayed::Feed(next),
-            Lend::Ended => return Relayed::Stuck(End::Left),
-            Lend::Lent(loan) => select! {
-                biased;
-                due = &mut due => return Relayed::Due(due),
-                () = loan.returned() => {}
-            },
-        }
-        if let Err(end) = unless_slow(outbox, &behind, pin!(sink.flush())).await {
-            return Relayed::Stuck(end);
-        }
-    }
-}
-
-/// Writes the events up to number `last`: they may have waited behind a write, or for their turn.
-async fn write_rest(sink: &mut Sink, outbox: &Outbox, reading: &Reading<'_>, last: u64) -> Result<(), End> {
-    let (Some(behind), Some(progress)) = (reading.behind(), reading.shared.progress()) else { return Ok(()) };
-    while progress.position_and_lag().0 < last && matches!(reading.shared.lend(), Lend::Kept(Next::Events)) {
-        unless_slow(outbox, &behind, pin!(sink.flush())).await?;
-    }
-    Ok(())
-}
-
-/// Waits for a write, but stops if the client falls behind, because the write may be blocked. The write is
-/// borrowed, because otherwise every socket would store it twice: as a capture and as a local.
-async fn unless_slow(
-    outbox: &Outbox,
-    behind: &CancellationToken,
-    written: Pin<&mut impl Future<Output = Result<(), Error>>>,
-) -> Result<(), End> {
-    let written = select! {
-        biased;
-        written = written => written,
-        () = outbox.stopped().cancelled() => return Err(outbox.stop_reason()),
-        () = behind.cancelled() => return Err(End::of(Code::SlowConsumer)),
-    };
-    written.map_err(|error| match error {
-        Error::ConnectionClosed | Error::AlreadyClosed | Error::Protocol(ProtocolError::SendAfterClosing) => {
-            End::Left
-        }
-        _ => End::Over,
-    })
-}
-
-async fn write(
-    sink: &mut Sink,
-    due: &Due,
-    items: &mut Vec<Item>,
-    reading: &mut Reading<'_>,
-) -> Result<(), Error> {
-    match due {
-        Due::Ping => sink.feed(Message::Ping(Bytes::new())).await?,
-        Due::Out(_) => {
-            for item in items.drain(..) {
-                match item {
-                    Item::Message(message) => sink.feed(message).await?,
-                    Item::Feed(feed, is_bound) => reading.change(feed.map(|feed| *feed), is_bound),
-                }
-            }
-        }
-    }
-    sink.flush().await
-}
-
-/// Wraps a future and skips polls that other wake-ups cause. A socket's task is woken for each event: without this
-/// filter, each would make the task poll everything else that it waits for, in vain.
-pub(crate) struct WakeFilter<F> {
-    future: F,
-    calls: Arc<Calls>,
-    waker: Waker,
-}
-
-/// Whether the future was woken, and the waker of its task.
-struct Calls {
-    woken: AtomicBool,
-    task: AtomicWaker,
-}
-
-impl Wake for Calls {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        self.task.wake();
-    }
-}
-
-impl<F: Future + Unpin> WakeFilter<F> {
-    pub(crate) fn new(future: F) -> Self {
-        let calls = Arc::new(Calls { woken: AtomicBool::new(true), task: AtomicWaker::new() });
-        Self { future, waker: Waker::from(Arc::clone(&calls)), calls }
-    }
-}
-
-impl<F: Future + Unpin> Future for WakeFilter<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // Register before checking the flag, so that a call in between wakes the task again.
-        self.calls.task.register(cx.waker());
-        if !self.calls.woken.swap(false, Ordering::AcqRel) {
-            return Poll::Pending;
-        }
-        let this = &mut *self;
-        Pin::new(&mut this.future).poll(&mut Context::from_waker(&this.waker))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{cell::Cell, future::poll_fn};
-
-    use futures_util::FutureExt as _;
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    #[test]
-    fn it_is_polled_only_when_it_was_woken() {
-        let (notify, asked) = (Notify::new(), Cell::new(0));
-        let mut notified = std::pin::pin!(notify.notified());
-        let mut filter = WakeFilter::new(poll_fn(|cx| {
-            asked.set(asked.get() + 1);
-            notified.as_mut().poll(cx)
-        }));
-        for _ in 0..3 {
-            assert_eq!((&mut filter).now_or_never(), None);
-        }
-        assert_eq!(asked.get(), 1);
-        notify.notify_waiters();
-        assert_eq!((&mut filter).now_or_never(), Some(()));
-        assert_eq!(asked.get(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_call_wakes_the_task() {
-        let notify = Arc::new(Notify::new());
-        let waiting = Arc::clone(&notify);
-        let task = tokio::spawn(async move { WakeFilter::new(std::pin::pin!(waiting.notified())).await });
-        yield_now().await;
-        notify.notify_waiters();
-        task.await.unwrap();
     }
 }

@@ -1,31 +1,32 @@
-//! The WebSocket handshake, and a WebSocket over any connection: messages in both directions. Prepared
-//! frames of events bypass it and go directly into its queue.
+//! The WebSocket handshake, and the messages that a client sends. What the library answers goes into the outbox,
+//! like everything that the server sends.
 
 use std::{
     io,
     net::IpAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::{FromRequestParts, ws::WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use futures_util::{Sink, Stream};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use futures_util::{SinkExt as _, Stream};
+use hyper::upgrade::OnUpgrade;
 use livetape_core::error::{Code, Problem};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::{
     Message,
-    error::{Error, ProtocolError},
+    error::Error,
     handshake::derive_accept_key,
     protocol::{
-        Role, WebSocketConfig,
+        CloseFrame, Role, WebSocketConfig,
         frame::{
             Frame,
             coding::{Data, OpCode},
@@ -33,7 +34,7 @@ use tungstenite::{
     },
 };
 
-use super::shared_sink::SharedSink;
+use super::shard::Outbox;
 use crate::{
     access::bearer::MaskedQuery,
     state::{Asker, Refusal, Traffic},
@@ -110,10 +111,11 @@ fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 impl Upgrade {
-    /// Responds with 101 and then runs `conversation`.
+    /// Responds with 101 and then runs `conversation`. The client is sent what `outbox` has.
     pub(crate) fn answer<F>(
         self,
         config: WebSocketConfig,
+        outbox: Arc<Outbox>,
         conversation: impl FnOnce(WsStream) -> F + Send + 'static,
     ) -> Response
     where
@@ -125,7 +127,8 @@ impl Upgrade {
             // The client may be gone by now.
             let Ok(io) = on_upgrade.await else { return };
             // Spawn another task: this one would keep the memory of the handshake for the whole session.
-            tokio::spawn(conversation(WsStream::new(io, config).await));
+            outbox.connect(io);
+            tokio::spawn(conversation(WsStream::new(outbox, config).await));
         });
         let headers = [
             (header::CONNECTION, "upgrade"),
@@ -136,25 +139,42 @@ impl Upgrade {
     }
 }
 
-/// Reads messages, and answers pings and close frames. All writes go through one queue, frame by frame.
+/// Reads messages, and answers pings and close frames. Dropping it closes the connection.
 pub(crate) struct WsStream {
     /// Boxed, because a future stores its arguments twice: as captures and as locals.
-    socket: Box<WebSocketStream<QueuedIo>>,
-    /// Whether the library may have something to write.
-    is_owing: bool,
+    socket: Box<WebSocketStream<OutboxIo>>,
 }
 
 impl WsStream {
-    async fn new(io: Upgraded, config: WebSocketConfig) -> Self {
-        // The queue already joins writes. With another buffer in front of it, frames would overtake messages.
+    async fn new(outbox: Arc<Outbox>, config: WebSocketConfig) -> Self {
+        // The outbox already joins writes. With another buffer in front of it, frames would overtake messages.
         let config = config.write_buffer_size(0);
-        let socket = WebSocketStream::from_raw_socket(QueuedIo::new(io), Role::Server, Some(config)).await;
-        Self { socket: Box::new(socket), is_owing: false }
+        let io = OutboxIo { outbox, heads: Heads::default(), is_malformed: false, readable: usize::MAX };
+        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        Self { socket: Box::new(socket) }
     }
 
-    /// Returns the sink that event frames are written to.
-    pub(super) fn shared_sink(&self) -> SharedSink {
-        self.socket.get_ref().sink()
+    pub(super) fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.socket.get_ref().outbox)
+    }
+
+    /// Queues a close frame.
+    ///
+    /// # Errors
+    /// If the client has closed the socket.
+    pub(super) async fn close(&mut self, frame: CloseFrame) -> Result<(), Error> {
+        let io = self.socket.get_mut();
+        io.readable = io.readable.min(AFTER_CLOSE_BYTES_MAX);
+        // The library would put an answer to a ping behind the close frame.
+        self.socket.flush().await?;
+        self.socket.send(Message::Close(Some(frame))).await
+    }
+
+    /// Writes what the library and the outbox have.
+    pub(super) async fn flush(&mut self) {
+        // If the client no longer reads, it is lost; nothing can be done.
+        let _ = self.socket.flush().await;
+        self.socket.get_ref().outbox.written().await;
     }
 }
 
@@ -163,53 +183,18 @@ impl Stream for WsStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         // The library does not report empty frames. Report each before the next message.
-        if self.socket.get_mut().take_empty() {
+        if self.socket.get_mut().heads.take_empty() {
             return Poll::Ready(Some(Ok(empty())));
         }
         let next = Pin::new(&mut *self.socket).poll_next(cx);
-        if next.is_pending() && self.socket.get_mut().take_empty() {
+        if next.is_pending() && self.socket.get_mut().heads.take_empty() {
             return Poll::Ready(Some(Ok(empty())));
         }
-        self.is_owing |= matches!(next, Poll::Ready(Some(Ok(Message::Close(_) | Message::Ping(_)))));
         // No event may follow the reply, which the library writes when it is polled again.
         if matches!(next, Poll::Ready(Some(Ok(Message::Close(_))))) {
-            self.socket.get_ref().end_events();
+            self.socket.get_ref().outbox.stop();
         }
         next
-    }
-}
-
-impl Sink<Message> for WsStream {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.socket.get_ref().is_full() {
-            ready!(self.as_mut().poll_flush(cx))?;
-        }
-        Pin::new(&mut *self.socket).poll_ready(cx)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        // Bypass the library, which would copy the payload: twice the longest echo.
-        let Some(message) = self.socket.get_ref().put(message)? else { return Ok(()) };
-        self.is_owing = true;
-        if message.is_close() {
-            self.socket.get_mut().end_reading();
-        }
-        Pin::new(&mut *self.socket).start_send(message)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.is_owing {
-            ready!(Pin::new(&mut *self.socket).poll_flush(cx))?;
-            self.is_owing = false;
-        }
-        // After a close frame the library has nothing to flush, but its reply is still queued.
-        Pin::new(self.socket.get_mut()).poll_flush(cx).map_err(Error::Io)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_flush(cx)
     }
 }
 
@@ -221,9 +206,9 @@ fn empty() -> Message {
 /// Maximum number of bytes read from a client after our close frame, which it may not have seen yet.
 const AFTER_CLOSE_BYTES_MAX: usize = 256 << 10;
 
-/// The read and write halves that the socket's task uses. Dropping it closes the connection.
-struct QueuedIo {
-    sink: SharedSink,
+/// What the library reads from and writes to.
+struct OutboxIo {
+    outbox: Arc<Outbox>,
     heads: Heads,
     /// Whether the input is malformed, so that reading cannot continue.
     is_malformed: bool,
@@ -231,52 +216,13 @@ struct QueuedIo {
     readable: usize,
 }
 
-impl QueuedIo {
-    fn new(io: Upgraded) -> Self {
-        let sink = SharedSink::new(io);
-        Self { sink, heads: Heads::default(), is_malformed: false, readable: usize::MAX }
-    }
-
-    fn sink(&self) -> SharedSink {
-        self.sink.clone()
-    }
-
-    fn is_full(&self) -> bool {
-        self.sink.0.lock().queue.is_full()
-    }
-
-    /// Returns whether an empty frame has arrived, once for each. Reading pauses until all are taken.
-    fn take_empty(&mut self) -> bool {
-        self.heads.take_empty()
-    }
-
-    /// Limits how much is still read, now that the client has been told to leave.
-    fn end_reading(&mut self) {
-        self.readable = self.readable.min(AFTER_CLOSE_BYTES_MAX);
-    }
-
-    /// Queues a text or binary message without copying it. Returns other messages.
-    fn put(&self, message: Message) -> Result<Option<Message>, Error> {
-        let mut state = self.sink.0.lock();
-        if state.is_ended() && (message.is_text() || message.is_binary()) {
-            return Err(ProtocolError::SendAfterClosing.into());
-        }
-        Ok(state.queue.put_message(message))
-    }
-
-    /// Prevents further events. The task calls this, and checks it before it waits.
-    fn end_events(&self) {
-        self.sink.end();
-    }
-}
-
-impl Drop for QueuedIo {
+impl Drop for OutboxIo {
     fn drop(&mut self) {
-        self.sink.disconnect();
+        self.outbox.disconnect();
     }
 }
 
-impl AsyncRead for QueuedIo {
+impl AsyncRead for OutboxIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -293,7 +239,7 @@ impl AsyncRead for QueuedIo {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        ready!(self.sink.0.lock().queue.poll_read(cx, buf))?;
+        ready!(self.outbox.poll_read(cx, buf))?;
         let received = &buf.filled()[before..];
         self.readable = self.readable.saturating_sub(received.len());
         let Some(good) = self.heads.read(received) else { return Poll::Ready(Ok(())) };
@@ -303,23 +249,19 @@ impl AsyncRead for QueuedIo {
     }
 }
 
-impl AsyncWrite for QueuedIo {
+impl AsyncWrite for OutboxIo {
     /// Queues all of `buf` or nothing, so that the queue holds whole frames only.
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let mut state = self.sink.0.lock();
-        if state.queue.is_full() {
-            ready!(state.poll_flush(cx))?;
-        }
-        state.queue.put(Bytes::copy_from_slice(buf));
+        ready!(self.outbox.poll_put(cx, buf));
         Poll::Ready(Ok(buf.len()))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.sink.poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.sink.0.lock().queue.poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod bounds;
+mod broken;
 mod channels;
 mod cross_site;
 mod dashboard;

@@ -1,0 +1,934 @@
+//! The writers of sockets. A socket belongs to one shard from its handshake to its end, and only the shard writes to
+//! it: events of the channel that it reads, and everything in its [`Outbox`]. A shard keeps its sockets in an array,
+//! and visits them one after the other: one task for each socket would cost a quarter more.
+//!
+//! # When a socket is visited
+//!
+//! - **News**: the channel has new events. The shard's task visits all of its sockets that are not blocked.
+//! - **A call**: the outbox has something to write, a blocked socket accepts more, or the socket ends. The task visits
+//!   the sockets that were called. A sender of messages to few sockets visits them itself if the shard is idle, because
+//!   waking the task would take longer.
+//!
+//! # What a visit does
+//!
+//! ```text
+//!              ┌──────────────────────────── all written ────────────────────────────┐
+//!              ▼                                                                     │
+//!        called? ── the outbox: messages, another feed ──► events of the feed ──► write ──► Blocked, until a call
+//!              │                        │                          │ none
+//!              │                        │ of another channel       ▼
+//!              │                        └──► Moves to its shard    Idle, until news or a call
+//!              │
+//!              └── the socket has to end, or its feed has ended ──► Ended: only frames of the library are written, such
+//!                                                                   as the close frame, until the task drops the
+//!                                                                   connection ──► Gone
+//! ```
+//!
+//! A blocked socket stays in its shard, and falls behind by itself: the channel marks its cursor, and the next visit
+//! ends it. A panic during a visit ends only that socket.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker, ready},
+    thread::available_parallelism,
+};
+
+use axum::body::Bytes;
+use bytes::Buf as _;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use livetape_core::{
+    error::{Code, close},
+    ws_frame::{self, head},
+};
+use livetape_feed::hub::{Batches, Hub, News, Next, Subscriber};
+use livetape_io::clock;
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncRead as _, AsyncWrite as _, ReadBuf},
+    runtime::Handle,
+    select,
+    sync::{Notify, oneshot},
+    task::{coop::unconstrained, yield_now},
+    time::Instant,
+};
+use tungstenite::protocol::CloseFrame;
+
+use super::{End, INTERNAL_ERROR};
+
+/// Cost of a piece in addition to its length, in bytes, so that empty messages are not free.
+const PIECE_OVERHEAD_BYTES: usize = 64;
+/// Number of bytes that a shard takes from an outbox at once, and that may wait when the library queues a frame: a client
+/// that falls behind has to read no more before the close frame. The piece that exceeds it is still taken.
+const TAKEN_BYTES_MAX: usize = 32 * 1024;
+/// Maximum length of a payload that is copied behind its head, in bytes.
+const JOINED_BYTES_MAX: usize = 16 * 1024;
+
+/// A message as it is written: in one piece, or a head and a long payload.
+#[derive(Clone, Debug)]
+pub(super) struct Frame(Bytes, Option<Bytes>);
+
+impl Frame {
+    pub(super) fn text(json: Bytes) -> Self {
+        Self::new(ws_frame::TEXT, json)
+    }
+
+    pub(super) fn binary(bytes: Bytes) -> Self {
+        Self::new(ws_frame::BINARY, bytes)
+    }
+
+    pub(super) fn ping(payload: &[u8]) -> Self {
+        Self::new(ws_frame::PING, Bytes::copy_from_slice(payload))
+    }
+
+    fn new(opcode: u8, payload: Bytes) -> Self {
+        let (head, length) = head(opcode, payload.len());
+        let head = &head[..length];
+        if payload.len() > JOINED_BYTES_MAX {
+            return Self(Bytes::copy_from_slice(head), Some(payload));
+        }
+        Self([head, &payload].concat().into(), None)
+    }
+}
+
+fn cost(piece: &Bytes) -> usize {
+    piece.len() + PIECE_OVERHEAD_BYTES
+}
+
+/// The connection of a socket, and everything that it is sent except events. Shared by the socket's task, its shard and
+/// all senders.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    bytes_max: usize,
+    /// Read by the task, written to by the shard. `None` before the handshake, and once the connection is gone.
+    io: Mutex<Option<TokioIo<Upgraded>>>,
+    queue: Mutex<Queue>,
+    /// Wakes the task when everything queued is written.
+    written: Notify,
+    /// Number of the last ping that the client has answered, of those with a number.
+    answered: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    orders: VecDeque<Order>,
+    /// Size of the queued frames, in bytes.
+    bytes: usize,
+    /// Size of those that the shard has taken and not written yet.
+    taken_bytes: usize,
+    ending: Option<Ending>,
+    /// Whether only frames of the library may follow.
+    is_stopped: bool,
+    /// The task, if it waits for space.
+    task: Option<Waker>,
+    home: Option<Home>,
+    /// Whether the shard has been called, and has not begun the visit.
+    is_called: bool,
+}
+
+/// What the shard does for a socket, in this order. Small, because a queue keeps its memory after a burst.
+#[derive(Debug)]
+enum Order {
+    /// Write a frame, or a part of one. The flag is set for its last part.
+    Write(Bytes, bool),
+    /// Read this feed from now on, or none. The flag is set if the socket ends with the feed.
+    Read(Option<Box<Subscriber>>, bool),
+}
+
+/// How a socket is going to end.
+#[derive(Debug)]
+enum Ending {
+    /// After all orders, and the feed's event with this number.
+    Close(CloseFrame, u64),
+    /// With its feed, or after all orders if it reads none.
+    GoingAway,
+    /// At once, because its queue is full.
+    Slow,
+    /// At once, without a close frame.
+    Cut,
+}
+
+/// Where the shard keeps a socket.
+#[derive(Debug)]
+struct Home {
+    shard: Weak<Shard>,
+    /// Index in its array; `None` until it has arrived there.
+    at: Option<usize>,
+}
+
+impl Outbox {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            io: Mutex::default(),
+            queue: Mutex::default(),
+            written: Notify::new(),
+            answered: AtomicU64::new(0),
+        }
+    }
+
+    /// Sets the connection, after the handshake.
+    pub(super) fn connect(&self, io: Upgraded) {
+        *self.io.lock() = Some(TokioIo::new(io));
+    }
+
+    /// Records that the client has answered the ping with this number.
+    pub(super) fn answer(&self, number: u64) {
+        self.answered.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// Number of the last ping that the client has answered; 0 before the first.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Queues a message, to be followed by [`write`](Self::write) or [`call`](Self::call). Never waits: a socket whose
+    /// queue overflows ends. A single message may exceed the limit if nothing else is queued.
+    pub(super) fn queue(&self, frame: Frame) {
+        let Frame(first, payload) = frame;
+        let cost = cost(&first) + payload.as_ref().map_or(0, cost);
+        let mut queue = self.queue.lock();
+        let bytes = queue.unwritten_bytes();
+        if bytes > 0 && bytes + cost > self.bytes_max && !matches!(queue.ending, Some(Ending::Cut)) {
+            queue.ending = Some(Ending::Slow);
+        }
+        if queue.is_stopped || queue.ending.is_some() {
+            return;
+        }
+        queue.bytes += cost;
+        queue.orders.push_back(Order::Write(first, payload.is_none()));
+        queue.orders.extend(payload.map(|payload| Order::Write(payload, true)));
+    }
+
+    /// Queues a message, and writes it.
+    pub(super) fn send(self: &Arc<Self>, frame: Frame) {
+        self.queue(frame);
+        self.write();
+    }
+
+    /// Changes the feed after all queued messages. With `binds`, the socket ends with the feed.
+    pub(super) fn read(self: &Arc<Self>, feed: Option<Subscriber>, binds: bool) {
+        self.queue.lock().orders.push_back(Order::Read(feed.map(Box::new), binds));
+        self.call();
+    }
+
+    /// Closes the socket after all queued messages and the feed's event number `last`. Only the first reason counts.
+    pub(super) fn close(self: &Arc<Self>, frame: CloseFrame, last: u64) {
+        self.queue.lock().ending.get_or_insert(Ending::Close(frame, last));
+        self.call();
+    }
+
+    /// Whether the socket is closed as soon as the queued messages are written.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.queue.lock().ending, Some(Ending::Close(..)))
+    }
+
+    /// Lets the socket end with its feed, or now if it reads none.
+    pub(super) fn go_away(self: &Arc<Self>) {
+        self.queue.lock().ending.get_or_insert(Ending::GoingAway);
+        self.call();
+    }
+
+    /// Ends the connection at once, without the queued messages and without a close frame.
+    pub(super) fn cut(self: &Arc<Self>) {
+        self.queue.lock().ending = Some(Ending::Cut);
+        self.call();
+    }
+
+    /// Drops queued messages, and lets only frames of the library follow.
+    pub(super) fn stop(&self) {
+        let mut queue = self.queue.lock();
+        if !mem::replace(&mut queue.is_stopped, true) {
+            queue.bytes = 0;
+            let unused = mem::take(&mut queue.orders);
+            drop(queue);
+            // A feed among them takes the channel's lock.
+            drop(unused);
+        }
+    }
+
+    /// Queues whole frames of the library.
+    pub(super) fn poll_put(self: &Arc<Self>, cx: &mut Context<'_>, frames: &[u8]) -> Poll<()> {
+        let mut queue = self.queue.lock();
+        if queue.unwritten_bytes() > TAKEN_BYTES_MAX && queue.home.is_some() {
+            queue.task = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let frames = Bytes::copy_from_slice(frames);
+        queue.bytes += cost(&frames);
+        queue.orders.push_back(Order::Write(frames, true));
+        drop(queue);
+        self.write();
+        Poll::Ready(())
+    }
+
+    /// Waits until everything queued so far is written, or the connection is gone.
+    pub(super) async fn written(&self) {
+        loop {
+            let written = self.written.notified();
+            if self.queue.lock().is_written() {
+                return;
+            }
+            written.await;
+        }
+    }
+
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self.io.lock() {
+            Some(io) => Pin::new(io).poll_read(cx, buf),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Visits the socket at once, or calls its shard if the shard is busy.
+    pub(super) fn write(self: &Arc<Self>) {
+        let Some(shard) = self.shard() else { return };
+        let visited =
+            shard.slots.try_lock().map(|mut slots| shard.answer(self, &mut slots, &mut Round::new()));
+        if visited.is_none() {
+            self.call();
+        }
+    }
+
+    /// Lets the shard visit the socket.
+    pub(super) fn call(self: &Arc<Self>) {
+        let mut queue = self.queue.lock();
+        let Some(shard) = queue.home.as_ref().and_then(|home| home.shard.upgrade()) else { return };
+        if !mem::replace(&mut queue.is_called, true) {
+            drop(queue);
+            shard.calls.lock().called.push(Arc::clone(self));
+            shard.wakes.notify_one();
+        }
+    }
+
+    /// Closes the connection immediately.
+    pub(super) fn disconnect(self: &Arc<Self>) {
+        let gone = self.io.lock().take();
+        drop(gone);
+        self.call();
+    }
+
+    fn shard(&self) -> Option<Arc<Shard>> {
+        self.queue.lock().home.as_ref()?.shard.upgrade()
+    }
+
+    fn moved_to(&self, at: usize) {
+        if let Some(home) = &mut self.queue.lock().home {
+            home.at = Some(at);
+        }
+    }
+
+    fn is_connected(&self) -> bool {
+        self.io.lock().is_some()
+    }
+
+    /// Records that the connection is gone, so that nobody waits for it.
+    fn leave(&self) {
+        let mut queue = self.queue.lock();
+        queue.home = None;
+        let task = queue.task.take();
+        drop(queue);
+        task.into_iter().for_each(Waker::wake);
+        self.written.notify_waiters();
+    }
+}
+
+impl Wake for Outbox {
+    fn wake(self: Arc<Self>) {
+        self.call();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.call();
+    }
+}
+
+impl Queue {
+    /// Whether everything is written, or the connection is gone.
+    fn is_written(&self) -> bool {
+        self.unwritten_bytes() == 0 || self.home.is_none()
+    }
+
+    fn unwritten_bytes(&self) -> usize {
+        self.bytes + self.taken_bytes
+    }
+}
+
+/// A socket in the array of its shard.
+#[derive(Debug)]
+struct Slot {
+    outbox: Arc<Outbox>,
+    /// Calls the shard when the socket accepts more.
+    waker: Waker,
+    feed: Option<Subscriber>,
+    /// Frames that the socket has not accepted yet. The first may be partly written.
+    frames: VecDeque<Bytes>,
+    /// Whether the socket ends with its feed.
+    is_bound: bool,
+    /// Whether the socket accepts no more for now.
+    is_blocked: bool,
+    /// Whether a write has begun and is not complete.
+    is_writing: bool,
+    /// Tells the task how the socket ends; `None` once it knows.
+    end: Option<oneshot::Sender<End>>,
+}
+
+/// Result of a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Visited {
+    /// It stays in its place.
+    Stays,
+    /// More events may follow at once.
+    More,
+    /// It reads another channel now, or none.
+    Moves,
+    /// The connection is gone.
+    Gone,
+}
+
+/// State that the visits of one round share.
+struct Round {
+    /// Current time, updated now and then rather than for each socket.
+    now: Instant,
+    batches: Batches,
+    /// Frames of the visited socket. Most are written at once, so that sockets need no memory of their own.
+    frames: VecDeque<Bytes>,
+}
+
+impl Round {
+    fn new() -> Self {
+        Self { now: clock::now(), batches: Batches::default(), frames: VecDeque::new() }
+    }
+}
+
+impl Slot {
+    fn new(outbox: &Arc<Outbox>, feed: Option<Subscriber>, end: oneshot::Sender<End>) -> Self {
+        Self {
+            outbox: Arc::clone(outbox),
+            waker: Waker::from(Arc::clone(outbox)),
+            feed,
+            frames: VecDeque::new(),
+            is_bound: true,
+            is_blocked: false,
+            is_writing: false,
+            end: Some(end),
+        }
+    }
+
+    /// Writes what is new, up to a batch of events. `hub` is the channel of the shard.
+    fn visit(&mut self, hub: Option<&Hub>, round: &mut Round, is_called: bool) -> Visited {
+        if is_called && !self.outbox.is_connected() {
+            return Visited::Gone;
+        }
+        if self.is_blocked && !is_called {
+            self.end_if_behind();
+            return Visited::Stays;
+        }
+        self.is_blocked = false;
+        round.frames.clear();
+        if !self.frames.is_empty() {
+            round.frames = mem::take(&mut self.frames);
+        }
+        let visited = self.proceed(hub, round, is_called);
+        if !round.frames.is_empty() {
+            self.frames = mem::take(&mut round.frames);
+        }
+        visited
+    }
+
+    fn proceed(&mut self, hub: Option<&Hub>, round: &mut Round, is_called: bool) -> Visited {
+        if is_called {
+            self.end_if_urgent();
+        }
+        let mut has_read = false;
+        loop {
+            if (self.is_writing || !round.frames.is_empty())
+                && let Some(visited) = self.write(round)
+            {
+                return visited;
+            }
+            if is_called && self.take_orders(&mut round.frames) {
+                continue;
+            }
+            if has_read {
+                return Visited::More;
+            }
+            if !self.belongs_to(hub) {
+                break;
+            }
+            let Some(feed) = &mut self.feed else { break };
+            match feed.frames(&mut round.batches, &mut round.frames) {
+                Some(Next::Events) => has_read = true,
+                Some(next) => self.end_with_feed(next),
+                None => break,
+            }
+        }
+        if self.end.is_none() || self.belongs_to(hub) { Visited::Stays } else { Visited::Moves }
+    }
+
+    /// Whether a shard of this channel writes to the socket.
+    fn belongs_to(&self, hub: Option<&Hub>) -> bool {
+        match (&self.feed, hub) {
+            (Some(feed), Some(hub)) => feed.reads(hub),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Writes all frames. Returns `None` if the socket has accepted them.
+    fn write(&mut self, round: &mut Round) -> Option<Visited> {
+        self.is_writing = true;
+        let mut io = self.outbox.io.lock();
+        let written = match &mut *io {
+            Some(io) => poll_drain(io, &mut round.frames, &mut Context::from_waker(&self.waker)),
+            None => return Some(Visited::Gone),
+        };
+        drop(io);
+        match written {
+            Poll::Ready(Ok(())) => {
+                self.is_writing = false;
+                if let Some(feed) = &self.feed {
+                    feed.written_by(round.now);
+                }
+                None
+            }
+            Poll::Ready(Err(_)) => {
+                self.end(End::Over);
+                self.outbox.io.lock().take();
+                Some(Visited::Gone)
+            }
+            Poll::Pending => {
+                self.is_blocked = true;
+                self.end_if_behind();
+                Some(Visited::Stays)
+            }
+        }
+    }
+
+    /// Takes what the outbox has, now that everything before is written. Returns whether there is something to write.
+    fn take_orders(&mut self, frames: &mut VecDeque<Bytes>) -> bool {
+        let mut unused = Vec::new();
+        let mut is_whole = true;
+        let mut queue = self.outbox.queue.lock();
+        queue.taken_bytes = 0;
+        while !is_whole || queue.taken_bytes < TAKEN_BYTES_MAX {
+            match queue.orders.pop_front() {
+                Some(Order::Write(piece, is_last)) => {
+                    queue.bytes -= cost(&piece);
+                    queue.taken_bytes += cost(&piece);
+                    frames.push_back(piece);
+                    is_whole = is_last;
+                }
+                Some(Order::Read(feed, is_bound)) => {
+                    unused.extend(mem::replace(&mut self.feed, feed.map(|feed| *feed)));
+                    self.is_bound = is_bound;
+                }
+                None => break,
+            }
+        }
+        let position = self.feed.as_ref().map(Subscriber::position);
+        let end = match &queue.ending {
+            _ if queue.is_stopped => Some(End::Left),
+            _ if !frames.is_empty() => None,
+            Some(Ending::Close(frame, last)) if position.is_none_or(|position| position >= *last) => {
+                Some(End::Close(frame.clone()))
+            }
+            Some(Ending::GoingAway) if position.is_none() => Some(End::of(Code::ShuttingDown)),
+            _ => None,
+        };
+        let is_written = queue.is_written();
+        let task = queue.task.take();
+        drop(queue);
+        // Dropping a subscriber takes the channel's lock.
+        drop(unused);
+        task.into_iter().for_each(Waker::wake);
+        if is_written {
+            self.outbox.written.notify_waiters();
+        }
+        if let Some(end) = end {
+            self.end(end);
+        }
+        !frames.is_empty()
+    }
+
+    /// Ends the socket if its outbox does not let it wait.
+    fn end_if_urgent(&mut self) {
+        let end = match &self.outbox.queue.lock().ending {
+            Some(Ending::Cut) => End::Cut,
+            Some(Ending::Slow) => End::of(Code::SlowConsumer),
+            _ => return,
+        };
+        self.end(end);
+    }
+
+    /// Ends a blocked socket if it has fallen behind.
+    fn end_if_behind(&mut self) {
+        if let Some(next) = self.feed.as_ref().and_then(Subscriber::end) {
+            self.end_with_feed(next);
+        }
+    }
+
+    fn end_with_feed(&mut self, next: Next) {
+        match next {
+            Next::Events => {}
+            Next::Slow => self.end(End::of(Code::SlowConsumer)),
+            // A client of `/ws` stays when the room it reads ends.
+            Next::Closed(reason) if !self.is_bound && reason.code != close::GOING_AWAY => self.feed = None,
+            Next::Closed(reason) => self.end(End::close(reason.code, &reason.reason)),
+        }
+    }
+
+    /// Ends the socket after a panic.
+    fn fail(&mut self) {
+        if self.is_writing {
+            // The close frame could end up inside another one.
+            self.outbox.disconnect();
+            self.end(End::Cut);
+        } else {
+            self.end(End::close(close::INTERNAL, INTERNAL_ERROR));
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        self.feed = None;
+        self.outbox.stop();
+        if let Some(task) = self.end.take() {
+            // The task may be gone.
+            let _ = task.send(end);
+        }
+    }
+}
+
+/// Maximum number of pieces in one vectored write.
+const SLICES_MAX: usize = 64;
+
+fn poll_drain(
+    io: &mut TokioIo<Upgraded>,
+    frames: &mut VecDeque<Bytes>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !frames.is_empty() {
+        let written = ready!(poll_write(Pin::new(&mut *io), cx, frames))?;
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        advance(frames, written);
+    }
+    Pin::new(io).poll_flush(cx)
+}
+
+/// Writes as many pieces as fit into one call.
+fn poll_write(
+    io: Pin<&mut TokioIo<Upgraded>>,
+    cx: &mut Context<'_>,
+    frames: &VecDeque<Bytes>,
+) -> Poll<io::Result<usize>> {
+    if let ([frame], []) = frames.as_slices() {
+        return io.poll_write(cx, frame);
+    }
+    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+    let count = slices.len().min(frames.len());
+    for (slice, frame) in slices.iter_mut().zip(frames) {
+        *slice = IoSlice::new(frame);
+    }
+    io.poll_write_vectored(cx, &slices[..count])
+}
+
+fn advance(frames: &mut VecDeque<Bytes>, mut count: usize) {
+    while let Some(first) = frames.front_mut() {
+        if first.len() > count {
+            first.advance(count);
+            return;
+        }
+        count -= first.len();
+        frames.pop_front();
+    }
+}
+
+/// Number of sockets at which a channel gets another shard, up to one for each processor.
+const SOCKETS_PER_SHARD: usize = 1024;
+/// Number of visits before yielding, which take about a millisecond. Yielding costs as much as two writes if it wakes
+/// another thread.
+const TURN_VISITS: usize = 256;
+
+/// All shards of a server. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shards(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    shards: Mutex<Vec<Arc<Shard>>>,
+    /// The runtime of the server. Programs that embed it send from other threads.
+    runtime: OnceLock<Handle>,
+}
+
+/// Sockets that read the same channel, or none, and the task that writes to them.
+#[derive(Debug)]
+struct Shard {
+    hub: Option<Hub>,
+    /// Number of sockets, including those that have not arrived. The task ends at zero. Only changed while the list of
+    /// shards is locked.
+    count: AtomicUsize,
+    /// Locked for up to [`TURN_VISITS`]. Other shards are not locked while it is.
+    slots: Mutex<Vec<Slot>>,
+    calls: Mutex<Calls>,
+    wakes: Notify,
+    shards: Weak<Shared>,
+}
+
+/// What the task of a shard has not seen yet.
+#[derive(Debug, Default)]
+struct Calls {
+    arrived: Vec<Slot>,
+    called: Vec<Arc<Outbox>>,
+}
+
+impl Shards {
+    /// Gives a connected socket to a shard. Returns how the shard ends it.
+    pub(super) fn open(&self, outbox: &Arc<Outbox>, feed: Option<Subscriber>) -> oneshot::Receiver<End> {
+        self.0.runtime.get_or_init(Handle::current);
+        let (end, ended) = oneshot::channel();
+        self.0.place(Slot::new(outbox, feed, end));
+        ended
+    }
+}
+
+impl Shared {
+    /// Gives a socket to a shard of the channel that it reads.
+    fn place(self: &Arc<Self>, slot: Slot) {
+        let mut shards = self.shards.lock();
+        let hub = slot.feed.as_ref().map(Subscriber::hub);
+        let of_channel: Vec<_> = shards.iter().filter(|shard| slot.belongs_to(shard.hub.as_ref())).collect();
+        let shards_max = available_parallelism().map_or(1, usize::from);
+        let has_room = |count| count < SOCKETS_PER_SHARD || of_channel.len() >= shards_max;
+        let least = of_channel.iter().copied().min_by_key(|shard| shard.count());
+        let known = least.filter(|shard| has_room(shard.count())).cloned();
+        let is_new = known.is_none();
+        let shard = known.unwrap_or_else(|| Arc::new(Shard::new(hub, self)));
+        shard.count.fetch_add(1, Ordering::Relaxed);
+        slot.outbox.queue.lock().home = Some(Home { shard: Arc::downgrade(&shard), at: None });
+        shard.calls.lock().arrived.push(slot);
+        shard.wakes.notify_one();
+        if is_new {
+            shards.push(Arc::clone(&shard));
+            // Subscribe now, so that the shard sees events published before its task first runs.
+            let news = shard.hub.as_ref().map(Hub::news);
+            let runtime = self.runtime.get().expect("it is set before the first socket arrives");
+            runtime.spawn(unconstrained(shard.run(news)));
+        }
+    }
+}
+
+impl Shard {
+    fn new(hub: Option<Hub>, shards: &Arc<Shared>) -> Self {
+        Self {
+            hub,
+            count: AtomicUsize::new(0),
+            slots: Mutex::default(),
+            calls: Mutex::default(),
+            wakes: Notify::new(),
+            shards: Arc::downgrade(shards),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Counts a socket as gone. The last one ends the task.
+    fn leave(&self) {
+        // Without a list, no other socket arrives.
+        let shared = self.shards.upgrade();
+        let mut shards = shared.as_ref().map(|shared| shared.shards.lock());
+        if self.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            shards.iter_mut().for_each(|shards| shards.retain(|shard| !std::ptr::eq(&**shard, self)));
+            self.wakes.notify_one();
+        }
+    }
+
+    /// Visits sockets until none is left.
+    async fn run(self: Arc<Self>, mut news: Option<News>) {
+        let mut has_more = false;
+        loop {
+            let has_news = select! {
+                biased;
+                () = wait(news.as_mut()) => true,
+                () = self.wakes.notified() => false,
+                () = std::future::ready(()), if has_more => true,
+            };
+            self.answer_all().await;
+            if has_news || has_more {
+                has_more = self.visit_all().await;
+            }
+            if self.count() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Visits new sockets, and those that were called.
+    async fn answer_all(&self) {
+        for turn in self.called().chunks(TURN_VISITS) {
+            self.answer_turn(turn);
+            if turn.len() == TURN_VISITS {
+                yield_now().await;
+            }
+        }
+    }
+
+    /// Lets new sockets in. Returns all sockets to visit.
+    fn called(&self) -> Vec<Arc<Outbox>> {
+        let Calls { arrived, called } = mem::take(&mut *self.calls.lock());
+        if arrived.is_empty() {
+            return called;
+        }
+        let mut slots = self.slots.lock();
+        let mut new = Vec::new();
+        for slot in arrived {
+            slot.outbox.moved_to(slots.len());
+            new.push(Arc::clone(&slot.outbox));
+            slots.push(slot);
+        }
+        new.extend(called);
+        new
+    }
+
+    fn answer_turn(&self, turn: &[Arc<Outbox>]) {
+        let (mut slots, mut round) = (self.slots.lock(), Round::new());
+        turn.iter().for_each(|outbox| self.answer(outbox, &mut slots, &mut round));
+    }
+
+    /// Visits a socket that was called, if it is here: if it has moved, its new shard visits it when it arrives.
+    fn answer(&self, outbox: &Arc<Outbox>, slots: &mut Vec<Slot>, round: &mut Round) {
+        let mut queue = outbox.queue.lock();
+        let home = queue.home.as_ref().filter(|home| std::ptr::eq(home.shard.as_ptr(), self));
+        let Some(at) = home.and_then(|home| home.at) else { return };
+        queue.is_called = false;
+        drop(queue);
+        if self.visit(at, slots, |slot| slot.visit(self.hub.as_ref(), round, true)) == Visited::More {
+            outbox.call();
+        }
+    }
+
+    /// Visits each socket. Returns whether more events may follow at once.
+    async fn visit_all(&self) -> bool {
+        let mut round = Round::new();
+        let mut at = 0;
+        while self.visit_turn(&mut at, &mut round) {
+            yield_now().await;
+            round.now = clock::now();
+        }
+        round.batches.has_more()
+    }
+
+    /// Visits some sockets from index `at` on. Returns whether there are others.
+    fn visit_turn(&self, at: &mut usize, round: &mut Round) -> bool {
+        let mut slots = self.slots.lock();
+        let turn = *at + TURN_VISITS;
+        while *at < slots.len().min(turn) {
+            match self.visit(*at, &mut slots, |slot| slot.visit(self.hub.as_ref(), round, false)) {
+                Visited::Stays | Visited::More => *at += 1,
+                Visited::Moves | Visited::Gone => {}
+            }
+        }
+        *at < slots.len()
+    }
+
+    /// Calls `visit` with a socket, and removes it if it does not stay. A panic ends it.
+    fn visit(&self, at: usize, slots: &mut Vec<Slot>, visit: impl FnOnce(&mut Slot) -> Visited) -> Visited {
+        let slot = &mut slots[at];
+        let visited = catch_unwind(AssertUnwindSafe(|| visit(slot))).unwrap_or_else(|_| {
+            slot.fail();
+            Visited::Stays
+        });
+        if matches!(visited, Visited::Stays | Visited::More) {
+            return visited;
+        }
+        let slot = slots.swap_remove(at);
+        if let Some(other) = slots.get(at) {
+            other.outbox.moved_to(at);
+        }
+        match self.shards.upgrade() {
+            Some(shards) if visited == Visited::Moves => shards.place(slot),
+            // The connection is gone, or the server.
+            _ => slot.outbox.leave(),
+        }
+        self.leave();
+        visited
+    }
+}
+
+async fn wait(news: Option<&mut News>) {
+    match news {
+        Some(news) => news.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adds a socket to a shard.
+    fn enter(shard: &Arc<Shard>) -> oneshot::Receiver<End> {
+        let outbox = Arc::new(Outbox::new(100));
+        let (end, ended) = oneshot::channel();
+        let mut slots = shard.slots.lock();
+        outbox.queue.lock().home = Some(Home { shard: Arc::downgrade(shard), at: Some(slots.len()) });
+        shard.count.fetch_add(1, Ordering::Relaxed);
+        slots.push(Slot::new(&outbox, None, end));
+        ended
+    }
+
+    #[test]
+    fn a_panic_ends_one_socket_with_1011_or_cuts_it_inside_a_frame() {
+        let shard = Arc::new(Shard::new(None, &Arc::default()));
+        let mut ended = [(); 3].map(|()| enter(&shard));
+        let mut slots = shard.slots.lock();
+        for is_writing in [false, true] {
+            let at = usize::from(is_writing);
+            let visited = shard.visit(at, &mut slots, |slot| {
+                slot.is_writing = is_writing;
+                panic!("expected by a test");
+            });
+            assert_eq!(visited, Visited::Stays);
+        }
+        let codes = ended.each_mut().map(|ended| ended.try_recv().ok().and_then(|end| end.by_server()));
+        let [whole, inside, other] = codes.map(|closed| closed.map(|(code, _)| code));
+        assert_eq!((whole, inside, other), (Some(close::INTERNAL), Some(close::ABNORMAL), None));
+    }
+
+    #[test]
+    fn a_socket_that_leaves_makes_way_for_the_last_one() {
+        let shard = Arc::new(Shard::new(None, &Arc::default()));
+        let _ended = [(); 3].map(|()| enter(&shard));
+        let mut slots = shard.slots.lock();
+        shard.visit(0, &mut slots, |_| Visited::Gone);
+        let places = slots.iter().map(|slot| slot.outbox.queue.lock().home.as_ref().and_then(|home| home.at));
+        assert_eq!((places.collect::<Vec<_>>(), shard.count()), (vec![Some(0), Some(1)], 2));
+    }
+
+    #[test]
+    fn an_order_is_hardly_larger_than_a_piece() {
+        assert!(size_of::<Order>() <= size_of::<Bytes>() + 8, "{}", size_of::<Order>());
+    }
+
+    #[test]
+    fn a_long_payload_is_not_copied() {
+        for (length, is_joined) in [(0, true), (JOINED_BYTES_MAX, true), (JOINED_BYTES_MAX + 1, false)] {
+            let payload = Bytes::from(vec![b'x'; length]);
+            let Frame(first, rest) = Frame::text(payload.clone());
+            assert_eq!(rest.is_none(), is_joined, "{length}");
+            assert!([first, rest.clone().unwrap_or_default()].concat().ends_with(&payload));
+            assert!(rest.is_none_or(|rest| rest.as_ptr() == payload.as_ptr()));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Clients that break: slow, half-closed, gone all at once, and connections that fail or panic during a write. Each ends
+//! alone, and the others go on.
+
+use std::{
+    io,
+    net::IpAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{SinkExt as _, StreamExt as _, future::join_all};
+use livetape_feed::{
+    control::Control,
+    hub::{CloseReason, Hub, Limits},
+};
+use livetape_io::net::{
+    Listener,
+    memory::{self, MemoryListener},
+};
+use livetape_server::{Config, Server, serve};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
+use tokio_tungstenite::{client_async, tungstenite::Message};
+
+use crate::support::{Rig, chats, read, read_all, seqs, wait};
+
+const WORKS: u8 = 0;
+/// The next write takes a part of a frame, and the one after it fails.
+const FAILS: u8 = 1;
+/// The next write panics.
+const PANICS: u8 = 2;
+/// Length of the part that is written before a failure, in bytes.
+const PART_BYTES: usize = 100;
+
+/// A connection whose writes fail as soon as a test says so.
+struct Faulty {
+    io: DuplexStream,
+    fault: Arc<AtomicU8>,
+    is_partly_written: bool,
+}
+
+impl AsyncRead for Faulty {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Faulty {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.fault.load(Ordering::SeqCst) {
+            WORKS => Pin::new(&mut self.io).poll_write(cx, buf),
+            FAILS if self.is_partly_written => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            FAILS => {
+                self.is_partly_written = true;
+                Pin::new(&mut self.io).poll_write(cx, &buf[..buf.len().min(PART_BYTES)])
+            }
+            _ => panic!("expected by a test"),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// Accepts connections, of which the first has the fault.
+struct FaultyListener {
+    listener: MemoryListener,
+    first: Option<Arc<AtomicU8>>,
+}
+
+impl Listener for FaultyListener {
+    type Io = Faulty;
+    type Addr = Option<IpAddr>;
+
+    async fn accept(&mut self) -> (Faulty, Option<IpAddr>) {
+        let (io, address) = self.listener.accept().await;
+        (Faulty { io, fault: self.first.take().unwrap_or_default(), is_partly_written: false }, address)
+    }
+}
+
+async fn assert_others_go_on(fault: u8) {
+    let (listener, connector) = memory::listener(4096);
+    let faulty = Arc::new(AtomicU8::new(WORKS));
+    let listener = FaultyListener { listener, first: Some(Arc::clone(&faulty)) };
+    let (hub, (control, _driver)) = (Hub::new("s".into(), Limits::default()), Control::new());
+    let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
+    let serving = tokio::spawn(serve(listener, server));
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        let stream = connector.connect().await.unwrap();
+        sockets.push(client_async("ws://localhost/", stream).await.unwrap().0);
+    }
+    hub.publish(&chats(1));
+    for socket in &mut sockets {
+        assert_eq!(seqs(&read(socket, 1).await), [1]);
+    }
+    faulty.store(fault, Ordering::SeqCst);
+    hub.publish(&chats(1));
+    let mut others = sockets.split_off(1);
+    let log = read_all(&mut sockets[0]).await;
+    assert_eq!((log.texts.len(), log.close), (0, None), "{fault}");
+    for socket in &mut others {
+        assert_eq!(seqs(&read(socket, 1).await), [2], "{fault}");
+    }
+    while hub.subscriber_count() > 2 {
+        tokio::task::yield_now().await;
+    }
+    hub.publish(&chats(1));
+    hub.close(CloseReason { code: 1000, reason: "over".into() });
+    for socket in &mut others {
+        let log = read_all(socket).await;
+        assert_eq!((log.seqs(), log.close), (vec![3], Some((1000, "over".to_owned()))), "{fault}");
+    }
+    control.shut_down();
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_fails_inside_a_frame_ends_only_its_socket() {
+    assert_others_go_on(FAILS).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_panics_cuts_only_its_socket() {
+    assert_others_go_on(PANICS).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_one_byte_a_second_is_dropped_and_delays_nobody() {
+    let rig = Rig::ring(128);
+    let (mut slow, mut fast) = (rig.ws("").await, rig.ws("").await);
+    let dripping = tokio::spawn(async move {
+        let (io, mut bytes) = (slow.get_mut(), 0);
+        while let Ok(1..) = io.read(&mut [0]).await {
+            bytes += 1;
+            wait(Duration::from_secs(1)).await;
+        }
+        bytes
+    });
+    let reading = tokio::spawn(async move { read(&mut fast, 400).await });
+    for frame in chats(400).chunks(4) {
+        rig.hub.publish(frame);
+        wait(Duration::from_millis(1)).await;
+    }
+    assert_eq!(seqs(&reading.await.unwrap()), (1..=400).collect::<Vec<_>>());
+    assert!(rig.hub.slow_count() == 1, "it has fallen behind");
+    // What had been written before, and not the close frame, which it would reach only after hours.
+    assert!(dripping.await.unwrap() <= 4096 + 11);
+}
+
+/// A client that has closed its half cannot answer a close frame, so it counts as gone.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_closes_its_half_is_gone_also_during_a_backlog() {
+    for backlog in [0, 400] {
+        let rig = Rig::start();
+        let mut socket = rig.ws("").await;
+        rig.hub.publish(&chats(backlog));
+        socket.get_mut().shutdown().await.unwrap();
+        rig.hub.wait_for_nobody().await;
+        let log = read_all(&mut socket).await;
+        assert_eq!(log.close, None, "{backlog}");
+        assert_eq!(log.seqs(), (1..=log.texts.len() as u64).collect::<Vec<_>>(), "{backlog}");
+    }
+}
+
+/// Number of clients that leave at once. The night's benchmarks open more.
+const LEAVING: usize = 1_200;
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_leave_at_once_leave_nothing_behind() {
+    let rig = Rig::start();
+    let mut clients = Vec::new();
+    for number in 0..LEAVING {
+        let mut client = rig.ws(if number % 2 == 0 { "" } else { "ws" }).await;
+        if number % 3 == 0 {
+            client.send(Message::Ping(vec![1].into())).await.unwrap();
+        }
+        clients.push(client);
+    }
+    rig.hub.publish(&chats(1));
+    // A third says goodbye, the others only close the connection, without having read.
+    let leaving = clients.into_iter().enumerate().map(async |(number, mut client)| {
+        if number % 3 == 1 {
+            client.close(None).await.unwrap();
+            while client.next().await.is_some() {}
+        }
+    });
+    join_all(leaving).await;
+    rig.hub.wait_for_nobody().await;
+    let mut last = rig.ws("?since=0").await;
+    assert_eq!(seqs(&read(&mut last, 1).await), [1]);
+    let listed = rig.http("GET", "/connections", "").await.json();
+    assert_eq!(listed["connections"].as_array().map(Vec::len), Some(1));
+}
