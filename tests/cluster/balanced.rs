@@ -69,7 +69,7 @@ fn balance(compose: &Value, nodes: &[Node]) -> (Node, TempDir) {
 #[test]
 fn clients_of_a_load_balancer_continue_at_another_node() {
     let compose = compose();
-    let nats = Nats::configured(&as_strs(&command(&compose, "nats", &[]))[..1], "");
+    let nats = Nats::with(&["--jetstream"]);
     let mut nodes: Vec<_> = ["one", "two", "three"]
         .iter()
         .map(|name| {

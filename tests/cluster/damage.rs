@@ -192,9 +192,9 @@ fn a_forged_record_costs_a_few_messages() {
                 Body::Piece(Piece { first: 1 << 52, events: vec![Encoded::default()] }),
             )
         },
-        |it| (it.epoch + 1, "forged".into(), Body::Epoch(Epoch { head: 1 })),
-        |it| (it.epoch + 1, "forged".into(), Body::Epoch(Epoch { head: 1 << 53 })),
-        |_| (1 << 53, "forged".into(), Body::Epoch(Epoch { head: 1 })),
+        |it| (it.epoch + 1, "forged".into(), Body::Epoch(Epoch { head: 1, ..Epoch::default() })),
+        |it| (it.epoch + 1, "forged".into(), Body::Epoch(Epoch { head: 1 << 53, ..Epoch::default() })),
+        |_| (1 << 53, "forged".into(), Body::Epoch(Epoch { head: 1, ..Epoch::default() })),
     ];
     for (forge, number) in forgeries.iter().zip(2_u64..) {
         let before = info(&nats)["state"]["last_seq"].as_u64().unwrap();

@@ -46,6 +46,9 @@ fn an_owner_without_nats_closes_its_socket_before_another_connects() {
     let next = show.node_of(&show.nats.url(), &upstream, LONGER_LEASE);
     let feed = next.feed("0");
     feed.until(is_chat);
+    // It follows the owner, so it knows what was stored last.
+    owner.post("/inject", &json!({ "type": "chat", "user": "ann", "comment": "last" }));
+    feed.until(|event| event["data"]["comment"] == "last");
     is_cut.store(true, Ordering::Relaxed);
     feed.until(|event| event["type"] == "connection_closed");
     feed.until(|event| event["type"] == "connection_created");

@@ -14,6 +14,7 @@ mod orders;
 mod outage;
 mod process;
 mod proxy;
+mod rollback;
 mod rooms;
 mod same_logs;
 #[path = "../../crates/server/tests/it/schema.rs"]

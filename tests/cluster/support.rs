@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::{
         atomic::{AtomicU16, Ordering},
@@ -86,7 +86,7 @@ impl Nats {
     /// Starts, or starts again at the same address.
     pub(crate) fn restart(&mut self) {
         let (ip, port) = self.address.split_once(':').unwrap();
-        let mut command = Command::new("nats-server");
+        let mut command = nats_server();
         command
             .args(["--addr", ip, "--port", port, "--store_dir"])
             .arg(self.storage.path())
@@ -113,6 +113,20 @@ impl Nats {
 
     pub(crate) fn signal(&self, name: &str) {
         self.process.as_ref().unwrap().signal(name);
+    }
+
+    /// Stops the server, and copies its storage.
+    pub(crate) fn copy_storage(&mut self) -> TempDir {
+        self.kill();
+        let copy = TempDir::new().unwrap();
+        copy_all(self.storage.path(), copy.path());
+        copy
+    }
+
+    /// Stops the server, and puts a copy of its storage back.
+    pub(crate) fn put_back(&mut self, copy: TempDir) {
+        self.kill();
+        self.storage = copy;
     }
 
     pub(crate) fn lose_storage(&mut self) {
@@ -169,6 +183,23 @@ impl Nats {
         let login = r#"CONNECT {"verbose":false,"headers":true,"user":"stranger","pass":"stranger"}"#;
         socket.write_all(format!("{login}\r\n").as_bytes()).unwrap();
         socket
+    }
+}
+
+/// Returns the command of a NATS server: the one of the system, or another version for the nightly chore.
+pub(crate) fn nats_server() -> Command {
+    Command::new(std::env::var_os("LIVETAPE_NATS_SERVER").unwrap_or_else(|| "nats-server".into()))
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy_all(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

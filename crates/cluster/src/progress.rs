@@ -68,6 +68,11 @@ impl Progress {
         }
     }
 
+    /// Returns what holds at the start of a stream that continues this one.
+    pub(crate) fn untold(&self) -> Self {
+        Self { told: Vec::new(), ..self.clone() }
+    }
+
     pub(crate) fn tell(&mut self, told: Told) {
         self.told.retain(|known| known.node != told.node);
         self.told.push(told);

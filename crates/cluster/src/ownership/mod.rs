@@ -17,7 +17,7 @@ pub mod record;
 
 pub use member::{Action, Ask, Input, Lease, LeaseReply, Member, Options, Refusal, StepDown, margin};
 pub use reader::{Delivery, Fault, Hole, Reader};
-pub use record::{Body, Checkpoint, Encoded, Epoch, Piece, Record, Refused};
+pub use record::{Body, Checkpoint, Closed, Encoded, Epoch, Piece, Record, Refused, View};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::record::{Body, Encoded, NUMBER_MAX, Record, Refused};
+use super::record::{Body, Encoded, Epoch, NUMBER_MAX, Record, Refused, View};
 
 /// A node's position in the log of a channel.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub struct Reader {
     last: u64,
     /// Sequence of the last record that was applied.
     applied: u64,
+    /// Sequence of the last record with which an owner ended.
+    closed: u64,
+    /// Whether this node knew the end of the log while the log had an owner, and has followed it since.
+    is_witness: bool,
     /// Whether records before the next one are gone or unreadable, so that it may continue anywhere.
     is_behind: bool,
     is_unreadable: bool,
@@ -28,6 +32,8 @@ pub struct Reader {
     head: u64,
     /// Number of the last event that was delivered. Above `head` only while a log is read again.
     shown: u64,
+    /// Number of the last event in this stream that another node has delivered.
+    shown_elsewhere: u64,
 }
 
 /// News from the log, in order.
@@ -39,6 +45,8 @@ pub enum Delivery {
         name: String,
         /// Number of the last event before those that follow.
         head: u64,
+        /// Whether it goes on with what the last stream showed.
+        continues: bool,
     },
     /// Another ownership starts.
     Epoch { node: String, epoch: u64 },
@@ -86,6 +94,8 @@ impl Reader {
             log: 0,
             last: 0,
             applied: 0,
+            closed: 0,
+            is_witness: false,
             is_behind: true,
             is_unreadable: false,
             lacks_state: false,
@@ -94,14 +104,15 @@ impl Reader {
             node: String::new(),
             head: 0,
             shown: 0,
+            shown_elsewhere: 0,
         }
     }
 
     /// Starts to read another log, or the same one after messages were removed from its end. Events that were
     /// delivered before are not delivered again.
     pub fn restart(&mut self, log: u64) {
-        (self.log, self.last, self.applied) = (log, 0, 0);
-        (self.is_behind, self.is_unreadable) = (true, false);
+        (self.log, self.last, self.applied, self.closed) = (log, 0, 0, 0);
+        (self.is_behind, self.is_unreadable, self.is_witness) = (true, false, false);
         (self.epoch, self.head) = (0, 0);
         self.node.clear();
     }
@@ -118,7 +129,10 @@ impl Reader {
         }
         // If the one before is not the last that was read, messages were removed from the log.
         let is_next = previous == self.last || follows(self.last, sequence);
-        Ok(self.take(is_next, sequence, bytes))
+        let news = self.take(is_next, sequence, bytes);
+        // Its owner is alive, or was a moment ago.
+        self.is_witness |= self.applied == sequence;
+        Ok(news)
     }
 
     /// Applies the next message in the store: all messages between the last one and this one are gone.
@@ -138,6 +152,31 @@ impl Reader {
     /// Gives up the current stream: the next owner starts another.
     pub fn distrust(&mut self) {
         self.is_behind = true;
+    }
+
+    /// Learns what another node knows of the same log.
+    pub fn learn(&mut self, view: &View) {
+        if view.log != self.log || view.stream != self.stream {
+            return;
+        }
+        self.shown_elsewhere = self.shown_elsewhere.max(view.head);
+        let is_same = (view.last, view.head) == (self.last, self.head) && self.shown == self.head;
+        self.is_witness |= view.is_witness && is_same && !self.is_behind;
+    }
+
+    /// Returns what the others may learn.
+    #[must_use]
+    pub fn view(&self, node: &str, asks: bool) -> View {
+        View {
+            channel: self.channel.clone(),
+            node: node.to_owned(),
+            log: self.log,
+            last: self.last,
+            stream: self.stream.clone(),
+            head: self.shown.max(self.head),
+            is_witness: self.is_witness,
+            asks,
+        }
     }
 
     /// Applies a message. `is_next`: certainly no message is between the last one and this one, or was.
@@ -170,7 +209,8 @@ impl Reader {
             return vec![Delivery::Fault(fault)];
         }
         let mut news = Vec::new();
-        self.continue_at(before(&body), &record, &mut news);
+        let continues = matches!(body, Body::Epoch(Epoch { continues: true, .. }));
+        self.continue_at(before(&body), continues, &record, &mut news);
         self.applied = sequence;
         (self.is_behind, self.is_unreadable) = (false, false);
         if self.epoch != record.epoch || self.node != record.node {
@@ -184,6 +224,7 @@ impl Reader {
                 self.lacks_state = false;
                 news.push(Delivery::State { state: checkpoint.state });
             }
+            Body::Closed(_) => self.closed = sequence,
             Body::Checkpoint(_) | Body::Epoch(_) => {}
         }
         news
@@ -211,12 +252,12 @@ impl Reader {
     }
 
     /// Moves to `head` in the stream of `record`, and reports the numbers on the way as missing.
-    fn continue_at(&mut self, head: u64, record: &Record, news: &mut Vec<Delivery>) {
+    fn continue_at(&mut self, head: u64, continues: bool, record: &Record, news: &mut Vec<Delivery>) {
         if record.stream != self.stream {
             self.stream.clone_from(&record.stream);
-            (self.head, self.shown) = (head, head);
+            (self.head, self.shown, self.shown_elsewhere) = (head, head, 0);
             self.lacks_state = head > 0;
-            news.push(Delivery::Stream { name: self.stream.clone(), head });
+            news.push(Delivery::Stream { name: self.stream.clone(), head, continues });
         } else if head > self.head {
             // After a restart, events up to `shown` were delivered before; what they changed is known as
             // well.
@@ -285,7 +326,37 @@ impl Reader {
     /// Numbers that no owner can have reached are forged.
     #[must_use]
     pub fn needs_new_stream(&self) -> bool {
-        self.is_behind || self.shown > self.head || self.head.max(self.epoch) > NUMBER_MAX / 2
+        self.is_behind || self.has_gone_back(0) || self.is_forged()
+    }
+
+    fn is_forged(&self) -> bool {
+        self.head.max(self.epoch) > NUMBER_MAX / 2
+    }
+
+    /// Whether a node has delivered events after the end of the log and the `unread` ones that follow.
+    #[must_use]
+    pub fn has_gone_back(&self, unread: u64) -> bool {
+        self.shown.max(self.shown_elsewhere) > self.head + unread
+    }
+
+    /// Whether nothing after the end of the log was acknowledged, as far as anybody can know: this node has
+    /// followed it, or its last owner ended properly. Otherwise the storage may be older than what was
+    /// acknowledged.
+    #[must_use]
+    pub fn has_witness(&self) -> bool {
+        self.is_witness || self.is_closed()
+    }
+
+    /// Whether the log ends with the last record of an owner that has stored everything.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed == self.last && self.closed > 0
+    }
+
+    /// Whether a new stream can go on with what the log shows.
+    #[must_use]
+    pub fn can_continue(&self) -> bool {
+        self.epoch > 0 && !self.is_behind && !self.is_forged()
     }
 
     /// Whether changes of earlier events are unknown until the next checkpoint.
@@ -306,5 +377,6 @@ fn before(body: &Body) -> u64 {
         Body::Piece(piece) => piece.first.saturating_sub(1),
         Body::Epoch(epoch) => epoch.head,
         Body::Checkpoint(checkpoint) => checkpoint.head,
+        Body::Closed(closed) => closed.head,
     }
 }

@@ -43,7 +43,7 @@ pub struct Record {
     #[prost(uint64, tag = "9")]
     pub log: u64,
     /// Always present in decoded records.
-    #[prost(oneof = "Body", tags = "6, 7, 8")]
+    #[prost(oneof = "Body", tags = "6, 7, 8, 10")]
     pub body: Option<Body>,
 }
 
@@ -55,6 +55,8 @@ pub enum Body {
     Epoch(Epoch),
     #[prost(message, tag = "8")]
     Checkpoint(Checkpoint),
+    #[prost(message, tag = "10")]
+    Closed(Closed),
 }
 
 /// Events with consecutive numbers.
@@ -91,6 +93,9 @@ pub struct Epoch {
     /// Number of the last event before it; 0 in a new stream.
     #[prost(uint64, tag = "1")]
     pub head: u64,
+    /// Whether a new stream goes on with what the last one in the log showed.
+    #[prost(bool, tag = "2")]
+    pub continues: bool,
 }
 
 /// What a successor must remember of all events so far. It need not read any earlier record.
@@ -102,6 +107,55 @@ pub struct Checkpoint {
     /// The state, in the decoder's format.
     #[prost(bytes = "bytes", tag = "2")]
     pub state: Bytes,
+}
+
+/// The last record of an owner that has stored everything. If the log ends with it, nothing after it was
+/// acknowledged, unless the log is a copy that somebody put back.
+#[derive(Clone, PartialEq, Message)]
+pub struct Closed {
+    /// Number of the last event.
+    #[prost(uint64, tag = "1")]
+    pub head: u64,
+}
+
+/// What a node tells the others about the end of the log.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct View {
+    #[prost(string, tag = "1")]
+    pub channel: String,
+    #[prost(string, tag = "2")]
+    pub node: String,
+    #[prost(uint64, tag = "3")]
+    pub log: u64,
+    /// Sequence of the last message that it has read.
+    #[prost(uint64, tag = "4")]
+    pub last: u64,
+    #[prost(string, tag = "5")]
+    pub stream: String,
+    /// Number of the last event that its subscribers may have received.
+    #[prost(uint64, tag = "6")]
+    pub head: u64,
+    /// Whether it knew the end of the log while the log had an owner.
+    #[prost(bool, tag = "7")]
+    pub is_witness: bool,
+    /// Whether it wants the views of the others.
+    #[prost(bool, tag = "8")]
+    pub asks: bool,
+}
+
+impl View {
+    /// Reads the view of another node. Returns `None` for everything else.
+    #[must_use]
+    pub fn from_bytes(channel: &str, node: &str, bytes: &[u8]) -> Option<Self> {
+        let view = Self::decode(bytes).ok()?;
+        let is_fit = view.channel == channel && view.node != node && view.head <= NUMBER_MAX;
+        is_fit.then_some(view)
+    }
+
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        self.encode_to_vec().into()
+    }
 }
 
 /// Why a message is not a record of this channel. It is skipped.
@@ -186,9 +240,11 @@ impl Record {
                 (1..=PIECE_EVENTS_MAX).contains(&piece.events.len())
                     && (1..=NUMBER_MAX).contains(&piece.first)
             }
-            Some(Body::Epoch(Epoch { head }) | Body::Checkpoint(Checkpoint { head, .. })) => {
-                *head <= NUMBER_MAX
-            }
+            Some(
+                Body::Epoch(Epoch { head, .. })
+                | Body::Checkpoint(Checkpoint { head, .. })
+                | Body::Closed(Closed { head }),
+            ) => *head <= NUMBER_MAX,
             None => false,
         };
         // Events contain the name of their stream.
@@ -279,7 +335,7 @@ mod tests {
         assert_eq!(refused(&Record { stream: "s\"".into(), ..piece(1) }), bad);
         assert_eq!(refused(&Record { epoch: 0, ..piece(1) }), bad);
         assert_eq!(refused(&Record { epoch: NUMBER_MAX + 1, ..piece(1) }), bad);
-        assert_eq!(refused(&record(Body::Epoch(Epoch { head: NUMBER_MAX + 1 }))), bad);
+        assert_eq!(refused(&record(Body::Epoch(Epoch { head: NUMBER_MAX + 1, continues: false }))), bad);
         let events = vec![Encoded::default()];
         assert_eq!(refused(&record(Body::Piece(Piece { first: NUMBER_MAX + 1, events }))), bad);
         let state = Bytes::from(vec![0; CONTENT_BYTES_MAX]);

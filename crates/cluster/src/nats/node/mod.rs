@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     counts::{self, Counts, Totals},
-    ownership::{self, Action, Delivery, Fault, Input, Member},
+    ownership::{self, Action, Delivery, Fault, Input, Member, View},
     progress::{self, Progress},
 };
 use term::{Running, changed, ended};
@@ -58,6 +58,7 @@ pub(super) struct Node {
     answers: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     log: Subscriber,
     reports: Subscriber,
+    views: Subscriber,
     free: Subscriber,
     term: Option<Running>,
     /// What the owner is doing, by the log.
@@ -123,6 +124,7 @@ impl Node {
         Ok(Self {
             log: store.subscribe_log().await?,
             reports: store.subscribe(&format!("node.{}", store.channel())).await?,
+            views: store.subscribe(&views(&store)).await?,
             free: store.subscribe("free").await?,
             is_connected,
             refusals: store.refusals(),
@@ -174,6 +176,7 @@ impl Node {
                     self.answered(answer).await;
                 }
                 Some(message) = self.log.next() => self.read(&message),
+                Some(message) = self.views.next() => self.told(&message),
                 _ = self.is_connected.changed() => self.connection_changed(),
                 Ok(()) = self.refusals.changed() => self.refusal_changed(),
                 () = ended(&mut self.term) => self.term_ended(),
@@ -201,6 +204,13 @@ impl Node {
     fn freed(&mut self, message: &Message) {
         if message.payload == self.store.channel() {
             self.tell(Input::LeaseFree);
+        }
+    }
+
+    fn told(&mut self, message: &Message) {
+        let channel = format!("{}.{}", self.options.cluster, self.store.channel());
+        if let Some(view) = View::from_bytes(&channel, &self.options.node, &message.payload) {
+            self.tell(Input::Told(view));
         }
     }
 
@@ -234,6 +244,7 @@ impl Node {
                 Action::Publish { token, expected, bytes } => {
                     self.ask(move |store| async move { store.publish(token, expected, bytes).await });
                 }
+                Action::Tell(view) => self.store.tell(&views(&self.store), view.to_bytes()).await,
                 Action::OpenUpstream => self.open_upstream(),
                 Action::CloseUpstream => self.close_upstream().await,
                 Action::Deliver(delivery) => self.deliver(delivery),
@@ -270,11 +281,16 @@ impl Node {
 
     fn deliver(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Stream { name, head } => {
+            Delivery::Stream { name, head, continues } => {
                 let code = Code::UnknownPosition;
                 let reason = CloseReason { code: code.close_code(), reason: code.name().into() };
                 self.hub.restart(&name, head, &reason);
-                self.progress = Progress::default();
+                if continues && self.has_read {
+                    info!(
+                        "The channel continues in another stream: no node knows whether NATS has lost events"
+                    );
+                }
+                self.progress = if continues { self.progress.untold() } else { Progress::default() };
                 self.tell_stream();
             }
             Delivery::Epoch { node, epoch } => {
@@ -444,6 +460,11 @@ impl Node {
     fn refused(&self) -> Option<Arc<str>> {
         self.refusals.borrow().why().or_else(|| self.nodes.refused())
     }
+}
+
+/// Returns the subject on which nodes compare what they know of a channel's log.
+fn views(store: &Store) -> String {
+    format!("node.witness.{}", store.channel())
 }
 
 /// The message for subscribers while the feed stands still. It has no number, because nobody can assign one.

@@ -2,7 +2,7 @@
 //! what to do.
 //!
 //! ```text
-//!             Start, lease held            tail read            epoch stored
+//!             Start, lease held      tail read, or asked       epoch stored
 //! Following ─────────────────────► Reading ─────────► Opening ──────────────► Owning ── Stop ─► Draining
 //!     ▲                               ▲                  │ rejected             │                  │
 //!     │                               └──────────────────┘                      │                  │ all stored
@@ -24,12 +24,12 @@ pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
 use publish::{InFlight, Pace, Queue};
 pub use types::{
     Action, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, Input, LEASE, LeaseReply, Options,
-    PIECE_BYTES_MAX, Refusal, StepDown, WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
+    PIECE_BYTES_MAX, Refusal, StepDown, WAITING_BYTES_MAX, WAITING_EVENTS_MAX, WITNESS_TIME_MAX,
 };
 
 use super::{
     reader::{Delivery, Fault, Reader},
-    record::{CONTENT_BYTES_MAX, Encoded, Refused},
+    record::{CONTENT_BYTES_MAX, Encoded, Refused, View},
 };
 
 /// One node's part in a channel. Times are offsets on the node's monotonic clock.
@@ -45,6 +45,10 @@ pub struct Member {
     streams: u32,
     phase: Phase,
     tail: Tail,
+    /// Until when the others may tell what they know of the end of the log.
+    asks_until: Option<Duration>,
+    /// When it last asked them.
+    asked_at: Option<Duration>,
     /// The epoch that this node has opened, or tries to open.
     epoch: u64,
     queue: Queue,
@@ -90,6 +94,8 @@ impl Member {
             streams: 0,
             phase: Phase::Following,
             tail: Tail::Idle,
+            asks_until: None,
+            asked_at: None,
             epoch: 0,
             queue: Queue::new(1),
             since_checkpoint: (0, 0),
@@ -119,6 +125,7 @@ impl Member {
             Input::Rejected { token } => self.rejected(token),
             Input::Refused { token } => self.refused(token),
             Input::Unanswered { token } => self.unanswered(token),
+            Input::Told(view) => self.told(&view),
             Input::Tick => {}
         }
         self.advance();
@@ -252,7 +259,7 @@ impl Member {
     fn advance(&mut self) {
         if self.lease.is_held() && self.phase == Phase::Following {
             if self.wanted.is_some() {
-                self.phase = Phase::Reading;
+                (self.phase, self.asks_until) = (Phase::Reading, None);
                 self.ask_tail();
             } else {
                 self.release();
@@ -324,6 +331,35 @@ impl Member {
         let unpublished = std::mem::replace(&mut self.queue, Queue::new(0)).events();
         if phase != Phase::Following {
             self.actions.push_back(Action::SteppedDown { reason, unpublished, uncertain });
+        }
+    }
+
+    fn tell(&mut self, asks: bool) {
+        self.asked_at = if asks { Some(self.now) } else { self.asked_at };
+        self.actions.push_back(Action::Tell(self.reader.view(&self.options.node, asks)));
+    }
+
+    fn told(&mut self, view: &View) {
+        if self.reader.log() == 0 {
+            return;
+        }
+        self.reader.learn(view);
+        if view.asks {
+            self.tell(false);
+        }
+        let is_same = (view.log, view.last) == (self.reader.log(), self.reader.last());
+        match (self.phase, self.tail) {
+            (Phase::Reading, Tail::Due { .. }) if self.reader.has_witness() => self.ask_tail(),
+            // One of the two has not read everything, or the log has gone back.
+            (_, Tail::Idle) if !is_same => self.ask_tail(),
+            _ => {}
+        }
+        if matches!(self.phase, Phase::Owning | Phase::Draining) {
+            // What is in flight may be stored, and another node may have delivered it.
+            let unread = self.in_flight.as_ref().map_or(0, InFlight::events);
+            if self.reader.has_gone_back(unread as u64) {
+                self.step_down(StepDown::LogLost);
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 
 use super::{Action, Member, Phase, StepDown};
-use crate::ownership::record::{Body, Checkpoint, Encoded, Epoch, PIECE_EVENTS_MAX, Piece, Record};
+use super::{Tail, WITNESS_TIME_MAX};
+use crate::ownership::record::{Body, Checkpoint, Closed, Encoded, Epoch, PIECE_EVENTS_MAX, Piece, Record};
 
 /// A record whose outcome is not known yet.
 #[derive(Debug)]
@@ -46,7 +47,12 @@ impl Member {
                     let stream = self.reader.stream().to_owned();
                     self.publish(stream, body);
                 } else if self.phase == Phase::Draining {
-                    self.step_down(StepDown::Stopped);
+                    if self.reader.is_closed() {
+                        self.step_down(StepDown::Stopped);
+                    } else {
+                        let (stream, head) = (self.reader.stream().to_owned(), self.reader.head());
+                        self.publish(stream, Body::Closed(Closed { head }));
+                    }
                 }
             }
             _ => {}
@@ -127,8 +133,36 @@ impl Member {
                 flight.is_rejected = false;
                 flight.retry_at = Some(retry_at);
             }
-            None if self.phase == Phase::Reading => self.open(),
+            None if self.phase == Phase::Reading => self.open_or_ask(),
+            None if self.phase == Phase::Following => self.compare_ends(),
             Some(_) | None => {}
+        }
+    }
+
+    fn compare_ends(&mut self) {
+        if self.reader.has_gone_back(0) {
+            // The owner, if there is one, may not know it.
+            self.tell(false);
+        } else if !self.knows_end() && self.asked_at.is_none_or(|at| at + self.options.lease <= self.now) {
+            self.tell(true);
+        }
+    }
+
+    /// Whether it may be known that the log is not older than what was acknowledged.
+    fn knows_end(&self) -> bool {
+        self.reader.has_witness() || self.reader.needs_new_stream()
+    }
+
+    /// Publishes the first record of an ownership, if the log cannot be older than what was acknowledged or
+    /// nobody has told it in time.
+    fn open_or_ask(&mut self) {
+        let time = WITNESS_TIME_MAX.min(self.options.lease);
+        let until = *self.asks_until.get_or_insert(self.now + time);
+        if self.knows_end() || self.now >= until {
+            self.open();
+        } else {
+            self.tell(true);
+            self.tail = Tail::Due { at: (self.now + self.lease.retry()).min(until) };
         }
     }
 
@@ -138,17 +172,18 @@ impl Member {
             return self.step_down(StepDown::Unreadable);
         }
         self.phase = Phase::Opening;
-        if self.reader.needs_new_stream()
+        if (self.reader.needs_new_stream() || !self.reader.has_witness())
             && let Some(name) = &self.wanted
         {
             self.streams += 1;
             let stream = format!("{name}-{}", self.streams);
             self.epoch = 1;
-            self.publish(stream, Body::Epoch(Epoch { head: 0 }));
+            let continues = self.reader.can_continue();
+            self.publish(stream, Body::Epoch(Epoch { head: 0, continues }));
         } else {
             self.epoch = self.reader.owner().1 + 1;
             let (stream, head) = (self.reader.stream().to_owned(), self.reader.head());
-            self.publish(stream, Body::Epoch(Epoch { head }));
+            self.publish(stream, Body::Epoch(Epoch { head, continues: false }));
         }
     }
 
@@ -206,13 +241,17 @@ impl Member {
     }
 
     fn opened(&mut self) {
-        if let Some(flight) = self.in_flight.take() {
-            self.pace.took(flight.bytes.len(), self.now - flight.sent);
+        let Some(opened) = self.in_flight.take() else { return };
+        self.pace.took(opened.bytes.len(), self.now - opened.sent);
+        if self.reader.has_gone_back(0) {
+            return self.step_down(StepDown::LogLost);
         }
+        let continues = matches!(&opened.record.body, Some(Body::Epoch(Epoch { continues: true, .. })));
         self.phase = Phase::Owning;
         self.queue = Queue::new(self.reader.head() + 1);
         // What the changes of earlier events have added up to is only known here.
-        let events = if self.reader.head() > 0 { self.options.checkpoint_events } else { 0 };
+        let has_past = self.reader.head() > 0 || continues;
+        let events = if has_past { self.options.checkpoint_events } else { 0 };
         (self.since_checkpoint, self.stored_at) = ((events, 0), self.now);
         self.actions.push_back(Action::OpenUpstream);
     }
@@ -423,7 +462,7 @@ mod tests {
             taken.push(match body {
                 Body::Piece(piece) => (piece.first, piece.events.len()),
                 Body::Checkpoint(checkpoint) => (checkpoint.head, 0),
-                Body::Epoch(_) => unreachable!(),
+                Body::Epoch(_) | Body::Closed(_) => unreachable!(),
             });
         }
         assert_eq!(taken, [(7, 2), (9, 1), (10, 1), (10, 0), (11, 1)]);

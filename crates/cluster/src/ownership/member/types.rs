@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::super::{
     reader::Delivery,
-    record::{CONTENT_BYTES_MAX, Encoded},
+    record::{CONTENT_BYTES_MAX, Encoded, View},
 };
 
 /// Default lifetime of a lease.
@@ -27,6 +27,9 @@ pub const CHECKPOINT_BYTES: usize = 8 << 20;
 /// Default time after the last record until another checkpoint, so that a log that forgets old records keeps
 /// the state.
 pub const CHECKPOINT_TIME: Duration = Duration::from_secs(60 * 60);
+/// Maximum time for other nodes to tell what they know of a log that this one has not followed. Shorter leases
+/// are the limit.
+pub const WITNESS_TIME_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -130,6 +133,8 @@ pub enum Input {
         /// From [`Action::Publish`].
         token: u64,
     },
+    /// What another node knows of the log.
+    Told(View),
     Tick,
 }
 
@@ -190,6 +195,8 @@ pub enum Action {
     OpenUpstream,
     /// Close the upstream before performing the next action.
     CloseUpstream,
+    /// Tell all other nodes what this one knows of the log. Needs no answer.
+    Tell(View),
     /// Pass news to the hub.
     Deliver(Delivery),
     SteppedDown {
@@ -214,7 +221,8 @@ pub enum StepDown {
     LeaseLost,
     /// The log has another owner.
     Superseded,
-    /// The log was removed or replaced, or messages that this node has not read were removed from it.
+    /// The log was removed or replaced, is older than what a node knows of it, or messages that this node has
+    /// not read were removed from it.
     LogLost,
     /// The log contains a record in this node's name that it did not write, or does not take its own.
     Inconsistent,

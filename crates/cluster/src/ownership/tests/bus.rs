@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{Body, Checkpoint, Encoded, Epoch, LeaseReply, Piece, Record, record::NUMBER_MAX};
+use super::super::{Body, Checkpoint, Closed, Encoded, Epoch, LeaseReply, Piece, Record, record::NUMBER_MAX};
 
 /// Number of kinds of foreign messages.
 pub(super) const FOREIGN_KINDS: u8 = 11;
@@ -81,6 +81,21 @@ impl Bus {
         self.stored.truncate(self.stored.len().saturating_sub(count));
     }
 
+    /// Puts an older copy of the storage back. Its leases have expired, and the mark of a proper end is
+    /// removed, as the documentation says.
+    pub(super) fn go_back(&mut self, count: usize) {
+        self.stored.truncate(self.stored.len().saturating_sub(count));
+        let is_closed = |(_, bytes): &(u64, Bytes)| {
+            let record = Record::from_bytes(CHANNEL, self.log, bytes);
+            record.is_ok_and(|record| matches!(record.body, Some(Body::Closed(_))))
+        };
+        while self.stored.last().is_some_and(is_closed) {
+            self.stored.pop();
+        }
+        self.last = self.newest();
+        self.entry = None;
+    }
+
     /// Replaces the log by an empty one.
     pub(super) fn lose_log(&mut self) {
         self.stored.clear();
@@ -154,7 +169,11 @@ impl Bus {
     fn forge(&self, kind: u8, last: Record) -> Record {
         let head = match &last.body {
             Some(Body::Piece(piece)) => piece.first + piece.events.len() as u64 - 1,
-            Some(Body::Epoch(Epoch { head }) | Body::Checkpoint(Checkpoint { head, .. })) => *head,
+            Some(
+                Body::Epoch(Epoch { head, .. })
+                | Body::Checkpoint(Checkpoint { head, .. })
+                | Body::Closed(Closed { head }),
+            ) => *head,
             None => 0,
         };
         let piece = |first, count| {
@@ -167,10 +186,10 @@ impl Bus {
             FORGERIES => (epoch, node, piece(head + 1, 1)),
             5 => (epoch, node, piece(head + 1, 9)),
             6 => (epoch, node, piece(NUMBER_MAX, 9)),
-            7 => (epoch + 1, "forged".into(), Body::Epoch(Epoch { head })),
-            8 => (epoch + 1, node, Body::Epoch(Epoch { head })),
-            9 => (NUMBER_MAX, "forged".into(), Body::Epoch(Epoch { head })),
-            _ => (epoch + 1, "forged".into(), Body::Epoch(Epoch { head: NUMBER_MAX })),
+            7 => (epoch + 1, "forged".into(), Body::Epoch(Epoch { head, continues: false })),
+            8 => (epoch + 1, node, Body::Epoch(Epoch { head, continues: false })),
+            9 => (NUMBER_MAX, "forged".into(), Body::Epoch(Epoch { head, continues: false })),
+            _ => (epoch + 1, "forged".into(), Body::Epoch(Epoch { head: NUMBER_MAX, continues: false })),
         };
         Record { epoch, node, after: self.last, body: Some(body), ..last }
     }

@@ -94,7 +94,7 @@ fn a_record_in_the_owners_name_ends_its_ownership_once() {
 
 #[test]
 fn records_that_no_owner_could_write_do_not_count() {
-    let epoch = |head| Body::Epoch(Epoch { head });
+    let epoch = |head| Body::Epoch(Epoch { head, continues: false });
     let checkpoint = Body::Checkpoint(Checkpoint { head: NUMBER_MAX, state: Bytes::new() });
     let leaves_out = Body::Piece(Piece { first: 2, events: vec![event("{}")] });
     let forgeries = [

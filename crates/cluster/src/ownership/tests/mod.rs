@@ -4,6 +4,7 @@ mod bus;
 mod damage;
 mod node;
 mod rules;
+mod witness;
 mod world;
 
 use bytes::Bytes;
@@ -68,6 +69,16 @@ fn loss() -> impl Strategy<Value = Trouble> {
         2 => (1..40_usize).prop_map(Trouble::Evict),
         2 => (1..40_usize).prop_map(Trouble::Purge),
         1 => Just(Trouble::LoseLog),
+    ]
+}
+
+/// The storage goes back to an older copy when everything starts again.
+fn rollback() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        3 => trouble().prop_filter("a forged record is not acknowledged", |trouble| {
+            !matches!(trouble, Trouble::Foreign(kind) if kind % FOREIGN_KINDS >= FORGERIES)
+        }),
+        2 => (0..9_usize).prop_map(Trouble::PowerCut),
     ]
 }
 
@@ -151,6 +162,14 @@ proptest! {
         }
         check_losses(&world);
         check_states(&world);
+    }
+
+    /// If the storage goes back to an older copy, numbers that were acknowledged are not used again.
+    #[test]
+    fn a_storage_that_went_back_is_noticed(nodes in 1..4_usize, fates in fates(), troubles in troubles(rollback())) {
+        let world = play(nodes, fates, &troubles);
+        let position = world.nodes[0].position();
+        prop_assert!(world.nodes.iter().all(|node| node.position() == position));
     }
 
     /// If the log loses messages, or is lost, gaps are reported, and still no number has two contents.

@@ -147,7 +147,7 @@ impl Node {
 
     pub(super) fn deliver(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Stream { name, head } => {
+            Delivery::Stream { name, head, .. } => {
                 assert_ne!(name, self.stream, "a stream starts once");
                 (self.stream, self.next) = (name, head + 1);
                 self.state = (head == 0).then_some(0);

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        Action, Body, Checkpoint, Delivery, Encoded, Epoch, Fault, Hole, Input, LeaseReply, Member, Options,
-        Piece, Reader, Record, Refusal, StepDown,
+        Action, Body, Checkpoint, Closed, Delivery, Encoded, Epoch, Fault, Hole, Input, LeaseReply, Member,
+        Options, Piece, Reader, Record, Refusal, StepDown,
         member::{CHECKPOINT_BYTES, CHECKPOINT_TIME},
         record::{CONTENT_BYTES_MAX, VERSION},
     },
@@ -30,7 +30,7 @@ pub(super) fn record(node: &str, epoch: u64, after: u64, body: Body) -> Bytes {
 }
 
 pub(super) fn opens(node: &str, epoch: u64, after: u64, head: u64) -> Bytes {
-    record(node, epoch, after, Body::Epoch(Epoch { head }))
+    record(node, epoch, after, Body::Epoch(Epoch { head, continues: false }))
 }
 
 pub(super) fn piece(node: &str, epoch: u64, after: u64, first: u64) -> Bytes {
@@ -132,7 +132,7 @@ pub(super) fn actions(member: &mut Member) -> Vec<Action> {
 }
 
 /// A member with a lease of 4 s, which has read the log to its end.
-fn member() -> Member {
+pub(super) fn member() -> Member {
     let mut member =
         Member::new(Options { lease: ms(4_000), waiting_events_max: 3, ..Options::new(CHANNEL, "a") });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
@@ -156,7 +156,7 @@ pub(super) fn owner() -> Member {
     let (mut member, token, _) = opening();
     member.handle(ms(30), Input::Stored { token, sequence: 1 });
     let actions = actions(&mut member);
-    let stream = Action::Deliver(Delivery::Stream { name: "s-1".into(), head: 0 });
+    let stream = Action::Deliver(Delivery::Stream { name: "s-1".into(), head: 0, continues: false });
     let epoch = Action::Deliver(Delivery::Epoch { node: "a".into(), epoch: 1 });
     assert_eq!(actions, [stream, epoch, Action::OpenUpstream]);
     member
@@ -279,12 +279,17 @@ fn a_first_record_that_is_rejected_is_followed_by_another_reading() {
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     let messages = vec![(1, opens("b", 1, 0, 0)), (2, piece("b", 1, 1, 1))];
     member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 2, last: 2 });
+    assert!(matches!(actions(&mut member).pop(), Some(Action::Tell(_))), "it does not know what was after");
+    // The owner is alive.
+    member.handle(ms(45), Input::Message { log: LOG, previous: 1, sequence: 2, bytes: Bytes::new() });
+    member.handle(ms(290), Input::Tick);
+    member.handle(ms(300), Input::Tail { log: LOG, messages: vec![], newest: 2, last: 2 });
     let actions = actions(&mut member);
     let Some(Action::Publish { expected: 2, bytes, .. }) = actions.last() else { panic!("{actions:?}") };
     let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
     assert_eq!(
         (record.epoch, record.stream.as_str(), record.body),
-        (2, "s", Some(Body::Epoch(Epoch { head: 1 })))
+        (2, "s", Some(Body::Epoch(Epoch { head: 1, continues: false })))
     );
 }
 
@@ -299,8 +304,12 @@ fn an_orderly_stop_stores_everything_before_it_releases_the_lease() {
     member.handle(ms(60), Input::Stored { token, sequence: 2 });
     let Some(Action::Publish { token, .. }) = actions(&mut member).pop() else { panic!() };
     member.handle(ms(70), Input::Stored { token, sequence: 3 });
+    let Some(Action::Publish { token, bytes, .. }) = actions(&mut member).pop() else { panic!() };
+    let last = Record::from_bytes(CHANNEL, LOG, &bytes).unwrap();
+    assert_eq!(last.body, Some(Body::Closed(Closed { head: 2 })));
+    member.handle(ms(80), Input::Stored { token, sequence: 4 });
     let down = stepped_down(StepDown::Stopped, 0, 0);
-    assert_eq!(actions(&mut member)[1..], [Action::ReleaseLease { revision: 1 }, down]);
+    assert_eq!(actions(&mut member), [Action::ReleaseLease { revision: 1 }, down]);
     assert_eq!(member.deadline(), None);
 }
 

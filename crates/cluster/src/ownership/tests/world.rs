@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    super::{Action, Delivery, Input, LeaseReply},
+    super::{Action, Delivery, Input, LeaseReply, View},
     bus::{Bus, LEASE_MS},
     node::{Node, Seen},
 };
@@ -47,6 +47,8 @@ pub(super) enum Trouble {
     /// The bus refuses messages for so many ms.
     Refuse(u64),
     LoseLog,
+    /// Everything loses power, and the bus loses so many of its newest messages.
+    PowerCut(usize),
 }
 
 #[derive(Debug)]
@@ -228,6 +230,7 @@ impl World {
             Action::SteppedDown { unpublished, uncertain, .. } => {
                 self.nodes[index].given_up += unpublished + uncertain;
             }
+            Action::Tell(view) => self.tell_others(index, &view, fate),
             request => self.send(index, &request, fate),
         }
     }
@@ -314,6 +317,15 @@ impl World {
         }
     }
 
+    fn tell_others(&mut self, index: usize, view: &View, fate: Fate) {
+        for other in (0..self.nodes.len()).filter(|other| *other != index) {
+            if let Some(delay) = fate.request.filter(|_| self.now >= self.outage_until) {
+                let (at, start) = (self.now + delay, self.nodes[other].start);
+                self.at(at, What::News(other, start, Input::Told(view.clone())));
+            }
+        }
+    }
+
     fn trouble(&mut self, trouble: Trouble) {
         let nodes = self.nodes.len();
         match trouble {
@@ -336,6 +348,13 @@ impl World {
             Trouble::Evict(keep) => self.bus.evict(keep),
             Trouble::Purge(count) => self.bus.purge(count),
             Trouble::LoseLog => self.bus.lose_log(),
+            Trouble::PowerCut(count) => {
+                self.events.retain(|_, what| matches!(what, What::Trouble(_)));
+                self.bus.go_back(count);
+                for index in 0..nodes {
+                    self.nodes[index] = self.start(index);
+                }
+            }
         }
     }
 }
