@@ -101,7 +101,7 @@ schema, which needs none but finds only new methods and changed types:
   livetape diff old.bin new.bin --fields --markdown
   livetape diff schema new.bin --fields
 
-Exit codes: 0 equal, 1 different, 3 records are missing or unreadable")]
+Exit codes: 0 equal, 1 different, 2 failed, 3 records are missing or unreadable")]
 pub(in crate::cli) struct Diff {
     /// First recording: a file, a name under recordings/, `demo` or, with --fields, `schema`
     pub(in crate::cli) before: PathBuf,

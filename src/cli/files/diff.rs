@@ -12,19 +12,19 @@ use std::{
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     error::{Code, Problem, exit},
-    event::finish_json,
+    event::{Millis, finish_json},
     recording::{Loss, Reader},
     terminal::printable,
 };
 use livetape_engine::source::{STDIN, Step, Tape, unreadable};
-use livetape_io::files;
+use livetape_io::{clock, files};
 use livetape_tools::{diff, drift};
 use serde_json::{Value, json};
 
 use crate::cli::{
     args,
     options::config::tape,
-    process::output::{cannot_write, file_problem, report_loss, say},
+    process::output::{cannot_write, complain, file_problem, report_loss, say},
 };
 
 /// Maximum length of a line of events, in bytes.
@@ -37,10 +37,14 @@ type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
 /// Baseline of [`fields`] that needs no recording.
 pub(crate) const SCHEMA: &str = "schema";
 
+/// Any failure has another exit code than differences.
 pub(crate) fn diff(args: &args::Diff) -> Result<u8, Problem> {
-    if args.fields {
-        return fields(args);
-    }
+    let done = if args.fields { fields(args) } else { events(args) };
+    Ok(done.unwrap_or_else(|problem| complain(&problem).max(exit::USAGE)))
+}
+
+/// Compares the events.
+fn events(args: &args::Diff) -> Result<u8, Problem> {
     let losses = [&args.before, &args.after].map(|name| (name, Rc::<Cell<Loss>>::default()));
     let open = |(name, loss): &(&PathBuf, Rc<Cell<Loss>>)| {
         if args.events {
@@ -90,11 +94,15 @@ fn fields(args: &args::Diff) -> Result<u8, Problem> {
     if args.json {
         let lines = comparison.findings.iter().map(|finding| json!(finding).to_string() + "\n");
         let counts = json!({"changes": comparison.findings.len() as u64 + comparison.more, "messages": new.messages,
-            "unnamed": comparison.unnamed, "skipped": new.skipped, "malformed": new.malformed});
+            "unnamed": comparison.unnamed, "appeared": comparison.appeared, "skipped": new.skipped,
+            "malformed": new.malformed});
         say(lines.collect::<String>() + &json!({ "counts": counts }).to_string() + "\n")?;
     } else {
         let names = names.each_ref().map(String::as_str);
-        say(drift::Report { names, comparison: &comparison, new: &new, markdown: args.markdown })?;
+        let today = Millis::from(clock::wall()).to_string();
+        let date = today.split('T').next().unwrap_or_default();
+        let (baseline, comparison) = (&baseline, &comparison);
+        say(drift::Report { names, baseline, new: &new, comparison, date, markdown: args.markdown })?;
     }
     let lost = report_loss(&names[0], old_loss).max(report_loss(&names[1], new_loss));
     let is_whole = new.skipped + new.malformed == 0;

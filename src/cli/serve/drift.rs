@@ -15,6 +15,9 @@ use std::{
 use livetape_core::{
     error::{Code, Problem},
     recording::Item,
+    terminal::printable,
+    thousands::thousands,
+    wire::known_methods,
 };
 use livetape_engine::{channels::Watch, source::Tape};
 use livetape_tools::drift::{Baseline, Finding, Profile, compare};
@@ -36,25 +39,42 @@ const LINES_MAX: usize = 100;
 /// Maximum time to wait for the last comparison, after the room has ended.
 const LAST_MAX: Duration = Duration::from_secs(2);
 
-/// What becomes closed after the last comparison, and the number of items that were left out.
-pub(super) struct Last(Option<(Receiver<()>, Arc<AtomicU64>)>);
+/// A comparison that runs.
+pub(super) struct Last(Option<Running>);
+
+struct Running {
+    /// Becomes closed after the last comparison.
+    closed: Receiver<()>,
+    counts: Counts,
+}
+
+#[derive(Clone, Default)]
+struct Counts {
+    findings: Arc<AtomicU64>,
+    messages: Arc<AtomicU64>,
+    /// Number of items that were left out.
+    left_out: Arc<AtomicU64>,
+}
 
 impl Last {
-    /// Waits for the last comparison, and says what was not compared.
+    /// Waits for the last comparison, and sums it up.
     pub(super) fn wait(self) {
-        self.not_compared().iter().for_each(warn);
+        self.summary().iter().for_each(warn);
     }
 
-    fn not_compared(self) -> Vec<String> {
-        let (mut lines, Some((closed, left_out))) = (Vec::new(), self.0) else { return Vec::new() };
+    fn summary(self) -> Vec<String> {
+        let (mut lines, Some(Running { closed, counts })) = (Vec::new(), self.0) else { return Vec::new() };
         // It is closed without a message.
         if closed.recv_timeout(LAST_MAX) == Err(RecvTimeoutError::Timeout) {
             lines.push(format!("⚠️ drift: the last comparison took more than {} s", LAST_MAX.as_secs()));
         }
-        let left_out = left_out.load(Ordering::Relaxed);
-        if left_out > 0 {
+        let [findings, messages, left_out] = [counts.findings, counts.messages, counts.left_out]
+            .map(|count| thousands(count.load(Ordering::Relaxed)));
+        if left_out != "0" {
             lines.push(format!("⚠️ drift: {left_out} items came too fast and were not compared"));
         }
+        let mark = if findings == "0" { "✅" } else { "⚠️" };
+        lines.push(format!("{mark} drift: changes: {findings}; messages compared: {messages}"));
         lines
     }
 }
@@ -65,10 +85,15 @@ pub(super) fn start(name: Option<&Path>, folder: &Path) -> Result<(Option<Watch>
     let (baseline, loss) = baseline(name, |name| Tape::find_in(folder, name))?;
     // What is missing there is no failure of the room.
     report_loss(&name.to_string_lossy(), loss);
+    let methods = match &baseline {
+        Baseline::Schema => known_methods().len(),
+        Baseline::Capture(profile) => profile.methods(),
+    };
+    let named = printable(&name.to_string_lossy());
+    warn(format_args!("🔎 drift: comparing messages with {named}, which has {methods} methods"));
     let (items, received) = sync_channel(ITEMS_MAX);
-    let [findings, left_out] = [(); 2].map(|()| Arc::<AtomicU64>::default());
-    let mut watcher =
-        Watcher { baseline, new: Profile::default(), known: HashSet::new(), findings: Arc::clone(&findings) };
+    let counts = Counts::default();
+    let mut watcher = Watcher::new(baseline, counts.clone());
     let (running, closed) = sync_channel(0);
     let run = move || {
         watcher.run(&received);
@@ -78,8 +103,8 @@ pub(super) fn start(name: Option<&Path>, folder: &Path) -> Result<(Option<Watch>
         .name("drift".into())
         .spawn(run)
         .map_err(|error| Problem::new(Code::Io, format!("cannot start a thread: {error}")))?;
-    let last = Last(Some((closed, Arc::clone(&left_out))));
-    Ok((Some(Watch { items, left_out, findings }), last))
+    let Counts { findings, left_out, .. } = counts.clone();
+    Ok((Some(Watch { items, left_out, findings }), Last(Some(Running { closed, counts }))))
 }
 
 struct Watcher {
@@ -87,14 +112,20 @@ struct Watcher {
     new: Profile,
     /// Findings that were reported.
     known: HashSet<String>,
-    findings: Arc<AtomicU64>,
+    counts: Counts,
 }
 
 impl Watcher {
+    fn new(baseline: Baseline, counts: Counts) -> Self {
+        Self { baseline, new: Profile::default(), known: HashSet::new(), counts }
+    }
+
     fn run(&mut self, items: &Receiver<Item>) {
         let (mut number, mut due) = (0, INTERVAL);
         for item in items {
+            let before = self.new.messages;
             self.new.take(&item, number);
+            self.counts.messages.fetch_add(self.new.messages - before, Ordering::Relaxed);
             number += 1;
             if item.offset >= due || self.new.messages >= MESSAGES_MAX {
                 due = item.offset + INTERVAL;
@@ -112,7 +143,7 @@ impl Watcher {
             if self.known.len() > LINES_MAX || !self.known.insert(format!("{} {method} {path}", is.name())) {
                 continue;
             }
-            self.findings.fetch_add(1, Ordering::Relaxed);
+            self.counts.findings.fetch_add(1, Ordering::Relaxed);
             lines.push(match self.known.len() {
                 ..=LINES_MAX => format!("⚠️ drift: {}", finding.line()),
                 _ => {
@@ -136,25 +167,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_left_out_is_said() {
-        let last = |left_out| Last(Some((sync_channel(0).1, Arc::new(AtomicU64::new(left_out)))));
-        assert!(last(0).not_compared().is_empty());
-        assert_eq!(last(3).not_compared(), ["⚠️ drift: 3 items came too fast and were not compared"]);
+    fn the_comparison_is_summed_up() {
+        let summary = |findings: u64, left_out: u64| {
+            let [findings, messages, left_out] =
+                [findings, 1234, left_out].map(|count| Arc::new(AtomicU64::new(count)));
+            let counts = Counts { findings, messages, left_out };
+            let closed = sync_channel(0).1;
+            Last(Some(Running { closed, counts })).summary()
+        };
+        assert_eq!(summary(0, 0), ["✅ drift: changes: 0; messages compared: 1,234"]);
+        let left_out = "⚠️ drift: 3 items came too fast and were not compared";
+        assert_eq!(summary(2, 3), [left_out, "⚠️ drift: changes: 2; messages compared: 1,234"]);
+        assert!(Last(None).summary().is_empty());
     }
 
     #[test]
     fn each_finding_is_reported_once_and_their_number_is_bounded() {
-        let mut watcher = Watcher {
-            baseline: Baseline::Schema,
-            new: Profile::default(),
-            known: HashSet::new(),
-            findings: Arc::default(),
-        };
+        let mut watcher = Watcher::new(Baseline::Schema, Counts::default());
         let mut take = |number: usize| {
             let method = format!("WebcastNew{number:03}Message").into();
             let message = Message { method, ..Message::default() };
             watcher.new.take_message(&message, Place::default());
-            (watcher.compare(), watcher.findings.load(Ordering::Relaxed))
+            (watcher.compare(), watcher.counts.findings.load(Ordering::Relaxed))
         };
         let line = "⚠️ drift: medium new WebcastNew000Message: 1 of 1, first at 00:00:00.000";
         assert_eq!(take(0), (vec![line.to_owned()], 1));

@@ -49,7 +49,10 @@ async fn changes_of_messages_are_reported_while_a_room_runs() {
     assert_eq!(recorded.status.code(), Some(0), "{}", stderr(&recorded));
     let warned = stderr(&recorded);
     let lines = Vec::from_iter(warned.lines().filter(|line| line.starts_with("⚠️ drift: ")));
-    assert!(matches!(&lines[..], [line] if line.starts_with("⚠️ drift: medium new ")), "{warned}");
+    let [change, summary] = lines[..] else { panic!("{warned}") };
+    assert!(change.starts_with("⚠️ drift: medium new "), "{warned}");
+    assert!(summary.starts_with("⚠️ drift: changes: 1; messages compared: "), "{warned}");
+    assert!(warned.starts_with("🔎 drift: comparing messages with schema, which has "), "{warned}");
     let missing =
         output(livetape(&["record", "demo", "--upstream", &mock.url(), "--drift", "nowhere"])).await;
     assert_eq!(missing.status.code(), Some(1));

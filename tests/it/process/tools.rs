@@ -24,7 +24,9 @@ fn names_are_looked_up_in_the_configured_directory() {
         [&["info", "mine"], &["diff", "mine", here], &["cut", "mine", "--from", "1s", "-o", "cut.bin"]];
     for tool in tools {
         let output = inside(tool);
-        assert_eq!(output.status.code(), Some(1), "{tool:?}: {}", stderr(&output));
+        // For `diff`, 1 is a difference.
+        let failed = if tool[0] == "diff" { 2 } else { 1 };
+        assert_eq!(output.status.code(), Some(failed), "{tool:?}: {}", stderr(&output));
         assert!(stderr(&output).contains("recording mine not found"), "{tool:?}: {}", stderr(&output));
         let output = inside(&[tool, &["--recordings", "shelf"]].concat());
         assert_eq!(output.status.code(), Some(0), "{tool:?}: {}", stderr(&output));
@@ -105,8 +107,9 @@ fn changes_of_messages_are_reported() {
     assert!(stdout(&same).starts_with("✅ no changes in 932 messages of 64 methods\n"), "{}", stdout(&same));
     let since = run(&["diff", "recordings/short.bin", "demo", "--fields", "--markdown"]);
     assert_eq!(since.status.code(), Some(1), "{}", stderr(&since));
-    let row = "| low | gone | `WebcastLikeMessage` | `common.11` | `in none of 63 messages` |\n";
+    let row = "| low | gone | `WebcastLikeMessage` | `common.11` | `in none of 63 messages, before in 21 of 21` |\n";
     assert!(stdout(&since).contains(row), "{}", stdout(&since));
+    assert!(stdout(&since).contains("| baseline | `recordings/short.bin` | 2023-"), "{}", stdout(&since));
     let schema = run(&["diff", "schema", "demo", "--fields", "--json"]);
     assert_eq!(schema.status.code(), Some(0), "{}", stderr(&schema));
     let counts: Value = serde_json::from_str(&stdout(&schema)).unwrap();
@@ -115,8 +118,13 @@ fn changes_of_messages_are_reported() {
     let empty = folder.path().join("empty.bin");
     assert_eq!(run(&["cut", "demo", "--to", "1ms", "-o", text(&empty)]).status.code(), Some(0));
     let none = run(&["diff", "schema", text(&empty), "--fields"]);
-    assert_eq!(none.status.code(), Some(1));
+    assert_eq!(none.status.code(), Some(2));
     assert!(stderr(&none).contains("has no messages of TikTok"), "{}", stderr(&none));
+    for args in [&["diff", "demo", "nowhere", "--fields"][..], &["diff", "nowhere", "demo"]] {
+        let failed = run(args);
+        assert_eq!(failed.status.code(), Some(2), "only differences exit with 1");
+        assert!(stderr(&failed).contains("nowhere not found"), "{}", stderr(&failed));
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -36,11 +36,21 @@ pub struct Finding {
     /// What it is now.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub now: String,
-    /// Number of observations that are as found, and of all.
+    /// Number of observations with what was found, and of all; 0 of all for what is gone.
     pub count: u64,
     pub of: u64,
+    /// The same in the older capture, for what is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Share>,
     /// First observation, unless it is gone.
     pub first: Option<Place>,
+}
+
+/// A number of observations, and of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Share {
+    pub count: u64,
+    pub of: u64,
 }
 
 /// Kind of difference.
@@ -100,6 +110,9 @@ pub struct Comparison {
     pub more: u64,
     /// Number of fields in the capture that the schema does not name. Only for [`Baseline::Schema`].
     pub unnamed: u64,
+    /// Number of methods and fields that the schema names, and only the new capture has. They are no findings:
+    /// a few messages do not show all that there is.
+    pub appeared: u64,
 }
 
 /// Compares a capture with a baseline.
@@ -112,7 +125,9 @@ pub fn compare(baseline: &Baseline, new: &Profile) -> Comparison {
         let schema = Schema::of_method(name);
         let before = old.and_then(|old| old.methods.get(name));
         if schema.is_none() && before.is_none() {
-            if app_method(name).is_none() {
+            if app_method(name).is_some() {
+                found.appeared += u64::from(old.is_some());
+            } else {
                 let counts = (method.messages, new.messages);
                 found.push(Finding::new(name, "", Severity::Medium, Is::New, counts, Some(method.first)));
             }
@@ -120,6 +135,7 @@ pub fn compare(baseline: &Baseline, new: &Profile) -> Comparison {
         }
         // The first field of an unknown method is known.
         let schema = schema.or_else(|| Schema::named("Speaker"));
+        found.appeared += u64::from(old.is_some() && before.is_none());
         let place = At { method: name, path: "", schema };
         place.compare(old.map(|_| before.map_or(&empty, |before| &before.shape)), &method.shape, &mut found);
     }
@@ -127,7 +143,8 @@ pub fn compare(baseline: &Baseline, new: &Profile) -> Comparison {
         let blocks = old.map_or(0, Profile::blocks);
         if !new.methods.contains_key(name) && before.blocks.is_missing_in(blocks, new.blocks()) {
             let severity = if Schema::of_method(name).is_some() { Severity::High } else { Severity::Low };
-            found.push(Finding::new(name, "", severity, Is::Gone, (new.messages, new.messages), None));
+            let was = Share { count: before.messages, of: old.map_or(0, |old| old.messages) };
+            found.push(Finding::gone(name, "", severity, new.messages, was));
         }
     }
     found
@@ -151,6 +168,8 @@ impl At<'_> {
             found.unnamed += u64::from(field.is_none() && old.is_none());
             let path = self.path_of(*number, field);
             let before = old.and_then(|old| old.fields.get(number));
+            let is_named = field.is_some() && old.is_some_and(|old| old.messages > 0);
+            found.appeared += u64::from(is_named && before.is_none());
             let pair = Pair { at: self, path: &path, field, old, before, new, now };
             if let Some(retyped) = pair.retyped() {
                 found.push(retyped);
@@ -173,8 +192,8 @@ impl At<'_> {
             if before.present.is_missing_in(old.messages, new.messages) {
                 let field = self.schema.and_then(|schema| schema.field(*number));
                 let (path, severity) = (self.path_of(*number, field), severity(field, Severity::High));
-                let counts = (new.messages, new.messages);
-                found.push(Finding::new(self.method, &path, severity, Is::Gone, counts, None));
+                let was = Share { count: before.present.count, of: old.messages };
+                found.push(Finding::gone(self.method, &path, severity, new.messages, was));
             }
         }
     }
@@ -308,7 +327,12 @@ impl Finding {
         first: Option<Place>,
     ) -> Self {
         let [method, path, was, now] = [method, path, "", ""].map(str::to_owned);
-        Self { severity, is, method, path, was, now, count, of, first }
+        Self { severity, is, method, path, was, now, count, of, before: None, first }
+    }
+
+    /// What no one of `of` messages has.
+    fn gone(method: &str, path: &str, severity: Severity, of: u64, before: Share) -> Self {
+        Self { before: Some(before), ..Self::new(method, path, severity, Is::Gone, (0, of), None) }
     }
 }
 

@@ -10,7 +10,7 @@ mod compare;
 mod profile;
 mod report;
 
-pub use compare::{Baseline, Comparison, Finding, Is, Severity, compare};
+pub use compare::{Baseline, Comparison, Finding, Is, Severity, Share, compare};
 pub use profile::{Place, Profile};
 pub use report::Report;
 

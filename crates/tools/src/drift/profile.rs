@@ -7,6 +7,7 @@ use std::{
 };
 
 use livetape_core::{
+    event::Millis,
     recording::{Item, What},
     wire::{MESSAGE_BYTES_MAX, Message, RawValue},
 };
@@ -48,6 +49,8 @@ fn in_ms<S: Serializer>(offset: &Duration, serializer: S) -> Result<S::Ok, S::Er
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     pub(super) methods: BTreeMap<String, Method>,
+    /// Start of the capture, if it is known.
+    pub started: Option<Millis>,
     /// Number of messages.
     pub messages: u64,
     /// Number of fields, over all methods.
@@ -102,6 +105,9 @@ pub(super) struct Stats {
 impl Profile {
     /// Adds the messages of an item.
     pub fn take(&mut self, item: &Item, record: u64) {
+        if let What::Header(header) = &item.what {
+            self.started = header.wall_anchor_ns.map(|ns| Millis(ns / 1_000_000));
+        }
         let What::Frame(frame) = &item.what else { return };
         let place = Place { record, offset: item.offset };
         for message in batch(&frame.bytes, &mut Vec::new()).into_iter().flat_map(|batch| batch.messages) {
