@@ -29,6 +29,11 @@ export async function mock({ browser, livetape, pictures }) {
     await log.getByText('Ack').first().waitFor()
     await log.getByText('WebSocket opened').waitFor()
     await visit.picture(pictures, 'mock-connected')
+    // The room is not recorded, so its messages cannot be read again.
+    await page.locator('article.kind-chat').first().click()
+    await button('Fields').click()
+    await page.locator('.details').getByText('This room is not recorded here').waitFor()
+    await page.keyboard.press('Escape')
     await panel.getByRole('button', { name: 'Copy address' }).click()
     await page.getByText('Copied the address of the mock').waitFor()
     const rows = await log.locator('li').count()
