@@ -314,6 +314,8 @@ export const texts = {
     withoutId: 'This event has no id, so these are all messages that came with it.',
     messageHead: (bytes: number, record: number) => `${plural(bytes, 'byte', 'bytes')}, record ${grouped(record)}`,
     history: 'history',
+    onlyOdd: 'Only what is not as in the schema',
+    allKnown: 'Every field is as in the schema.',
     unknown: 'not in the schema',
     mismatch: 'not of the type in the schema',
     count: (fields: number) => plural(fields, 'field', 'fields'),

@@ -148,6 +148,9 @@ describe('trees of fields', () => {
       [0, 3, 'text', '1, 2', 'not of the type in the schema'],
       [0, 0, '', 'empty', 'malformed'],
     ])
+    const known = { number: 4, name: 'known', wire: 'len', fields: [{ number: 1, name: 'id', wire: 'varint', value: '1' }] }
+    const odd = rowsOf([{ number: 1, name: 'common', wire: 'len', fields: inner }, known], true)
+    expect(odd.map(({ depth, number }) => [depth, number])).toEqual([[0, 1], [1, 9]])
   })
   test('texts are quoted, and nothing in them is invisible', () => {
     expect(rowsOf([{ number: 1, wire: 'len', text: 'a\u202e"' }])[0]?.value).toBe('"a\\u202e\\""')

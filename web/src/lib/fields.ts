@@ -37,13 +37,14 @@ function value(field: Fields): string {
   return text(field.value)
 }
 
-/** Returns a row for each field, those of a message below it. */
-export function rowsOf(fields: unknown, depth = 0): FieldRow[] {
+/** Returns a row for each field, those of a message below it; or only for those that are not as in the schema, and what they are in. */
+export function rowsOf(fields: unknown, onlyOdd = false, depth = 0): FieldRow[] {
   if (!Array.isArray(fields)) return []
   return fields.filter(isFields).flatMap((field) => {
     if ('malformed' in field) return [{ depth, number: 0, name: '', wire: '', value: hex(text(field.malformed)), note: say.malformed }]
     const note = field.unknown === true ? say.unknown : field.mismatch === true ? say.mismatch : ''
     const row = { depth, number: number(field.number) ?? 0, name: text(field.name), wire: text(field.wire), value: value(field).slice(0, VALUE_CHARS_MAX), note }
-    return [row, ...rowsOf(field.fields, depth + 1)]
+    const inner = rowsOf(field.fields, onlyOdd && note === '', depth + 1)
+    return onlyOdd && note === '' && inner.length === 0 ? [] : [row, ...inner]
   })
 }

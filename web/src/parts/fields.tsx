@@ -1,11 +1,14 @@
 /** The fields of the message that an event was read from, as `livetape cat --fields` prints them. */
 
-import { useSignal } from '@preact/signals'
+import { signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { type Event, number, text } from '../feed/event.ts'
 import { type FieldRow, rowsOf } from '../lib/fields.ts'
 import { type Found, fieldsOf } from '../state/fields.ts'
 import { texts } from '../texts.ts'
+
+/** Whether only fields are shown that are not as in the schema. */
+const onlyOdd = signal(false)
 
 /** Maximum number of fields drawn. */
 const ROWS_MAX = 2_000
@@ -30,6 +33,11 @@ export function FieldsOf({ event, id }: { event: Event; id: string }) {
       {now?.reason !== undefined && <p>{now.reason}</p>}
       {now?.reason === undefined && now !== undefined && (
         <>
+          <p>
+            <label>
+              <input type="checkbox" checked={onlyOdd.value} onChange={({ currentTarget }) => (onlyOdd.value = currentTarget.checked)} /> {say.onlyOdd}
+            </label>
+          </p>
           {id === '' && <p class="quiet">{say.withoutId}</p>}
           {now.messages.map((message, index) => <Message key={index} message={message} />)}
         </>
@@ -39,7 +47,7 @@ export function FieldsOf({ event, id }: { event: Event; id: string }) {
 }
 
 function Message({ message }: { message: Record<string, unknown> }) {
-  const rows = rowsOf(message.fields)
+  const rows = rowsOf(message.fields, onlyOdd.value)
   return (
     <section>
       <h4>{text(message.method)}</h4>
@@ -48,6 +56,7 @@ function Message({ message }: { message: Record<string, unknown> }) {
         {message.history === true && <> <span class="tag">{say.history}</span></>}
       </p>
       {message.tooLong === true && <p>{say.tooLong}</p>}
+      {onlyOdd.value && rows.length === 0 && <p>{say.allKnown}</p>}
       <ol>{rows.slice(0, ROWS_MAX).map((row, index) => <Row key={index} row={row} />)}</ol>
       {rows.length > ROWS_MAX && <p class="quiet">{say.more(rows.length - ROWS_MAX)}</p>}
     </section>
