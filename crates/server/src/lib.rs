@@ -29,7 +29,11 @@ use livetape_io::{
 #[cfg(feature = "mock")]
 pub use routes::mock::scenario;
 use routes::{App, metrics::Metrics, recordings::Shelf};
-pub use routes::{masked, recordings::Recordings};
+pub use routes::{
+    door::{Attempt, Door},
+    masked,
+    recordings::Recordings,
+};
 pub use state::API_VERSION;
 use state::Shared;
 use tokio::{
@@ -42,7 +46,6 @@ pub use transport::{Bounds, tls::Tls};
 use ws::registry::{Feeds, Sockets};
 pub use ws::{
     Limits, check_close,
-    door::{Attempt, Door},
     handlers::{HandledPath, Handlers},
     hooks::{Event, HandlerLimits, Handshake, Last, Reply, Wanted, What},
 };

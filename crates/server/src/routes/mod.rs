@@ -4,6 +4,7 @@
 #[cfg(feature = "page")]
 pub(super) mod assets;
 pub(super) mod clients;
+pub(super) mod door;
 pub(super) mod metrics;
 #[cfg(feature = "mock")]
 pub(super) mod mock;
@@ -29,6 +30,7 @@ use axum::{
     http::{StatusCode, Uri},
     response::{IntoResponse as _, Response},
 };
+use door::Door;
 use livetape_core::{
     error::{Code, Problem},
     offset,
@@ -42,7 +44,7 @@ use serde_json::{Value, error::Category};
 use crate::{
     state::{Refusal, Shared},
     transport::Connections,
-    ws::{door::Door, handlers::Handlers, registry::Sockets},
+    ws::{handlers::Handlers, registry::Sockets},
 };
 
 /// State of the handlers.

@@ -17,8 +17,8 @@ use serde::Deserialize;
 use tokio::{select, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, query, sockets};
-use crate::{state::Refusal, transport::Reset, ws::door::Denied};
+use super::{App, door::Denied, query, sockets};
+use crate::{state::Refusal, transport::Reset};
 
 pub(crate) async fn events(
     State(app): State<App>,

@@ -31,13 +31,12 @@ use tungstenite::protocol::WebSocketConfig;
 
 #[cfg(feature = "page")]
 use super::assets;
-use super::{App, openapi, query};
+use super::{App, door::Denied, openapi, query};
 use crate::{
     access::bearer::{Authenticated, Removed, protocols},
     lobby::{self, Role},
     state::{Asker, Refusal},
     ws::{
-        door::Denied,
         hooks::{Handshake, Hooking, select_protocol},
         registry::JoinRequest,
         session::{self, Session, TurnedAway},

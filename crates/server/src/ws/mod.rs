@@ -4,7 +4,7 @@
 //! Each socket has a task, a [`session`], that reads its [`stream`]. A [`shard`] writes to all of its sockets, one
 //! after the other. Whoever has something to send puts it into the socket's outbox there.
 
-pub(super) mod door;
+mod connection;
 pub(super) mod handlers;
 pub(super) mod hooks;
 pub(super) mod registry;

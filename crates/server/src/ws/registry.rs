@@ -35,8 +35,9 @@ use uuid::Uuid;
 
 use super::{
     End, Limits, PROTOCOL_ERROR,
+    connection::Frame,
     hooks::{Hooked, Hooking},
-    shard::{Frame, Outbox, Shards},
+    shard::{Outbox, Shards},
 };
 use crate::{
     lobby::{self, ConnectionView, Effect, Feed, Key, Lobby, Moment, Opening, Payload, Role, Stats},
@@ -279,7 +280,7 @@ impl Sockets {
     }
 
     /// Sends every socket that reads a feed a ping. Returns its number.
-    pub(super) fn ask(&self) -> u64 {
+    pub(crate) fn ask(&self) -> u64 {
         let state = self.lock();
         let number = self.shared.pings.fetch_add(1, Ordering::Relaxed) + 1;
         let ping = Frame::ping(&number.to_be_bytes());
@@ -291,10 +292,10 @@ impl Sockets {
     }
 
     /// Whether every socket that reads a feed has answered the ping with this number, or a later one.
-    pub(super) fn have_answered(&self, number: u64) -> bool {
+    pub(crate) fn have_answered(&self, number: u64) -> bool {
         let state = self.lock();
         let mut readers = state.sockets.values().filter(|socket| socket.progress.is_some());
-        readers.all(|socket| socket.outbox.answered() >= number)
+        readers.all(|socket| socket.outbox.answered.load(Ordering::Relaxed) >= number)
     }
 
     /// Sends a heartbeat with the server's state to all `/ws` clients.
@@ -484,7 +485,7 @@ impl SocketHandle {
     /// Records the answer to a ping.
     pub(crate) fn answered(&self, payload: &[u8]) {
         if let Ok(number) = payload.try_into() {
-            self.outbox.answer(u64::from_be_bytes(number));
+            self.outbox.answered.fetch_max(u64::from_be_bytes(number), Ordering::Relaxed);
         }
         self.heard();
     }

@@ -19,9 +19,11 @@ use tungstenite::{
 };
 
 use super::{
-    End, PROTOCOL_ERROR, handlers,
+    End, PROTOCOL_ERROR,
+    connection::Frame,
+    handlers,
     registry::{SocketHandle, Sockets, Unread},
-    shard::{Frame, Outbox},
+    shard::Outbox,
     stream::WsStream,
 };
 

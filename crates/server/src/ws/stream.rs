@@ -127,7 +127,7 @@ impl Upgrade {
             // The client may be gone by now.
             let Ok(io) = on_upgrade.await else { return };
             // Spawn another task: this one would keep the memory of the handshake for the whole session.
-            outbox.connect(io);
+            outbox.connection.open(io);
             tokio::spawn(conversation(WsStream::new(outbox, config).await));
         });
         let headers = [
@@ -218,7 +218,8 @@ struct OutboxIo {
 
 impl Drop for OutboxIo {
     fn drop(&mut self) {
-        self.outbox.disconnect();
+        self.outbox.connection.close();
+        self.outbox.call();
     }
 }
 
@@ -239,7 +240,7 @@ impl AsyncRead for OutboxIo {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        ready!(self.outbox.poll_read(cx, buf))?;
+        ready!(self.outbox.connection.poll_read(cx, buf))?;
         let received = &buf.filled()[before..];
         self.readable = self.readable.saturating_sub(received.len());
         let Some(good) = self.heads.read(received) else { return Poll::Ready(Ok(())) };

@@ -14,7 +14,7 @@ use livetape_io::clock;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-use super::registry::Sockets;
+use crate::ws::registry::Sockets;
 
 /// Maximum number of attempts that are remembered. Later ones are only counted.
 const ATTEMPTS_MAX: usize = 1000;
