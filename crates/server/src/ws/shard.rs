@@ -40,6 +40,7 @@ use std::{
 };
 
 use axum::body::Bytes;
+use futures_util::future::OptionFuture;
 use livetape_core::error::{Code, close};
 use livetape_feed::hub::{Batches, Hub, News, Next, Subscriber};
 use livetape_io::clock;
@@ -255,8 +256,12 @@ impl Outbox {
         let Some(shard) = queue.shard() else { return };
         if !mem::replace(&mut queue.is_called, true) {
             drop(queue);
-            shard.calls.lock().called.push(Arc::clone(self));
-            shard.wakes.notify_one();
+            let mut calls = shard.calls.lock();
+            calls.called.push(Arc::clone(self));
+            // Later calls find the shard woken.
+            if calls.called.len() == 1 {
+                shard.wakes.notify_one();
+            }
         }
     }
 
@@ -599,7 +604,10 @@ impl Shared {
         let shard = known.unwrap_or_else(|| Arc::new(Shard::new(hub, self)));
         shard.count.fetch_add(1, Ordering::Relaxed);
         slot.outbox.queue.lock().home = Some(Home { shard: Arc::downgrade(&shard), at: None });
-        shard.calls.lock().arrived.push(slot);
+        let mut calls = shard.calls.lock();
+        calls.called.push(Arc::clone(&slot.outbox));
+        calls.arrived.push(slot);
+        drop(calls);
         shard.wakes.notify_one();
         if is_new {
             shards.push(Arc::clone(&shard));
@@ -644,7 +652,7 @@ impl Shard {
         loop {
             let has_news = select! {
                 biased;
-                () = wait(news.as_mut()) => true,
+                Some(()) = OptionFuture::from(news.as_mut().map(News::wait)) => true,
                 () = self.wakes.notified() => false,
                 () = std::future::ready(()), if has_more => true,
             };
@@ -671,18 +679,12 @@ impl Shard {
     /// Lets new sockets in. Returns all sockets to visit.
     fn called(&self) -> Vec<Arc<Outbox>> {
         let Calls { arrived, called } = mem::take(&mut *self.calls.lock());
-        if arrived.is_empty() {
-            return called;
-        }
         let mut slots = self.slots.lock();
-        let mut new = Vec::new();
         for slot in arrived {
             slot.outbox.moved_to(slots.len());
-            new.push(Arc::clone(&slot.outbox));
             slots.push(slot);
         }
-        new.extend(called);
-        new
+        called
     }
 
     fn answer_turn(&self, turn: &[Arc<Outbox>]) {
@@ -747,13 +749,6 @@ impl Shard {
     }
 }
 
-async fn wait(news: Option<&mut News>) {
-    match news {
-        Some(news) => news.wait().await,
-        None => std::future::pending().await,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -794,7 +789,8 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_hardly_larger_than_a_piece() {
+    fn orders_and_slots_are_small() {
         assert!(size_of::<Order>() <= size_of::<Bytes>() + 8, "{}", size_of::<Order>());
+        assert!(size_of::<Slot>() <= 3 * 64, "{}", size_of::<Slot>());
     }
 }
