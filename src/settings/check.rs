@@ -9,7 +9,7 @@ use livetape_core::{
     offset::check_range,
     token::is_plain,
 };
-use livetape_engine::source::live::{Broken, Group, Requests};
+use livetape_engine::source::live::{Broken, Group, Requests, Way};
 
 use super::{
     Limits, Settings,
@@ -62,6 +62,12 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     replay_problems(replay, &mut bad);
     if live.lookups_per_minute == Some(0) {
         bad("live.lookups_per_minute is 0: no user could be looked up", "choose a larger value");
+    }
+    if live.ways.contains(&Way::Tab) && live.cdp.is_none() {
+        bad(
+            "live.ways has `tab`, but no browser is named",
+            "set live.cdp (--cdp) to the debugging port of Chrome, such as 9222, or remove `tab`",
+        );
     }
     limit_problems(limits, &mut bad);
     for Broken { key, message, hint } in settings.request.requests().err().into_iter().flatten() {

@@ -229,13 +229,13 @@ settings! {
         ///
         /// E.g. http://127.0.0.1:3100 for `livetape mock`.
         upstream: Option<Address> = None, "--upstream URL", "LIVETAPE_UPSTREAM";
-        /// Enter rooms by these ways, in order: direct, sign [repeat the flag]
+        /// Enter rooms by these ways, in order: direct, sign, tab [repeat the flag]
         ///
-        /// One that fails for good hands over to the next. `sign` tells a sign server the room's id. With the default, --sign-url or --sign-key comes first.
+        /// One that fails for good hands over to the next. `sign` tells a sign server the room's id; `tab` needs --cdp. With the default, --sign-url or --sign-key comes first.
         ways: Vec<Way> = vec![Way::Direct], "--way WAY", "LIVETAPE_WAYS";
         /// Follow a tab of Chrome through its debugging port
         ///
-        /// Start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER first. Servers other than `live` follow it at POST /connect.
+        /// Start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER first. It is the only way unless `tab` is one of several. Servers other than `live` follow it at POST /connect.
         cdp: Option<Cdp> = None, "--cdp ADDR", "LIVETAPE_CDP";
         /// Connect through this sign server
         sign_url: Option<Address> = None, "--sign-url URL", "LIVETAPE_SIGN_URL";

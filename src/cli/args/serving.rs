@@ -47,7 +47,7 @@ pub(in crate::cli) struct ServeIdle {
   livetape record clumsyboy_45 -o show.bin && livetape replay show.bin
   livetape record clumsyboy_45 -o show.bin --rotate 30m
   livetape record clumsyboy_45 --max-size 2GiB
-  livetape record --cdp 9222                            record a tab of Chrome
+  livetape record clumsyboy_45 --cdp 9222              record a tab of Chrome
 
 No file is kept if the room was never reached. To record failures as well, use
 `livetape live USER --record FILE`.")]

@@ -10,8 +10,8 @@ use livetape_engine::{
     channels::{ChannelOptions, Record},
     source::{
         self, Summary,
-        browser::{Browser, TabOptions},
-        live,
+        browser::{self, Browser, TabOptions},
+        live::{self, Way},
     },
 };
 use livetape_io::{
@@ -83,6 +83,7 @@ pub(crate) fn live_options(
     Ok(live::LiveOptions {
         upstream: url(&settings.upstream),
         ways: settings.ways.clone(),
+        tab: way(user, None, settings),
         sign_url: url(&settings.sign_url),
         sign_form: match settings.sign_form {
             SignForm::Fetch => live::SignForm::Fetch,
@@ -127,7 +128,14 @@ fn session(session: &settings::Session) -> Result<live::Cookies, Problem> {
     Ok(cookies)
 }
 
-/// Returns the tab to follow, if the settings name a browser. `number` is from the command line.
+/// Returns the tab as a way into the room of `user`, if the settings name a browser.
+pub(crate) fn way(user: &str, number: Option<usize>, settings: &settings::Live) -> Option<live::Tab> {
+    let browser = Browser::from(settings.cdp?);
+    Some(browser::way(TabOptions { browser, user: Some(user.to_owned()), number }))
+}
+
+/// Returns the tab to follow, if the settings name a browser and no other ways beside it. `number` is from the command
+/// line.
 pub(crate) fn tab(
     user: Option<&str>,
     number: Option<usize>,
@@ -140,6 +148,9 @@ pub(crate) fn tab(
                 .hint("name the debugging port of Chrome: --cdp 9222")),
         };
     };
+    if settings.ways.contains(&Way::Tab) && settings.ways.iter().any(|way| *way != Way::Tab) {
+        return Ok(None);
+    }
     let user = user.or(settings.user.as_deref()).map(livetape_core::username::normalise).transpose()?;
     Ok(Some(TabOptions { browser, user, number }))
 }

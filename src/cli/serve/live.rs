@@ -7,7 +7,7 @@ use livetape_core::{error::Problem, pace::Speed, terminal::printable};
 use livetape_engine::{
     channels::{Channel, ChannelOptions},
     demo::DEMO,
-    source::{ReplayOptions, Tape},
+    source::{ReplayOptions, Tape, live::Way},
 };
 use livetape_server::staged::Staged;
 
@@ -30,14 +30,16 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
         None => sources::user(args.user.as_deref(), &settings.live)?,
     };
     let (watch, last) = drift::start(args.drift.drift.as_deref(), &settings.server.folder())?;
-    let options = ChannelOptions {
+    let mut options = ChannelOptions {
         ends_with_source: !settings.live.stay,
         watch,
         ..sources::options(&settings, &user)?
     };
+    options.live.tab = sources::way(&user, args.tab.number, &settings.live);
     let wait_clients = options.wait_clients;
     let name = tab.as_ref().map_or(Some(&user), |tab| tab.user.as_ref()).cloned();
-    let browser = settings.live.cdp;
+    let browser =
+        settings.live.cdp.filter(|_| tab.is_some() || settings.live.ways.first() == Some(&Way::Tab));
     let greet = |Addresses { feed, rest, .. }: &Addresses| {
         if let Some(name) = name {
             display::say(&format!("Starting TikTok Live CLI for user: {name}"));

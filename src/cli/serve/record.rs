@@ -1,9 +1,6 @@
 //! `livetape record`: records a room, or a tab of a browser, to a file, without a server.
 
-use livetape_core::{
-    error::{Problem, exit},
-    username::normalise,
-};
+use livetape_core::error::{Code, Problem, exit};
 use livetape_engine::{
     channels::{Channel, ChannelOptions, Ended, Record},
     source::{
@@ -47,6 +44,8 @@ async fn into_file<E: Future<Output = Ended>>(
     start: impl FnOnce(Channel) -> E,
 ) -> Result<u8, Problem> {
     let folder = || Record::Folder(settings.server.folder());
+    let mut live = sources::live_options(settings, user, None)?;
+    live.tab = sources::way(user, args.tab.number, &settings.live);
     let (watch, last) = drift::start(args.drift.drift.as_deref(), &settings.server.folder())?;
     let options = ChannelOptions {
         ends_with_source: true,
@@ -56,7 +55,7 @@ async fn into_file<E: Future<Output = Ended>>(
         record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
         record_only: true,
         watch,
-        ..ChannelOptions::new(sources::live_options(settings, user, None)?)
+        ..ChannelOptions::new(live)
     };
     options.check_file()?;
     let transport = NetTransport::new(&options.live)?;
@@ -82,19 +81,23 @@ const PAGES_MAX: usize = 20;
 
 /// Records a tab of a browser.
 async fn record_tab(args: &args::RecordRoom, settings: &Settings, tab: TabOptions) -> Result<u8, Problem> {
-    let TabOptions { browser, number, .. } = tab;
-    let pages = browser.pages().await?;
-    let page = choose(&pages, number).inspect_err(|_| list(&pages))?;
-    let user = match &args.user {
-        None => page.user().unwrap_or(UNKNOWN_USER).to_owned(),
-        Some(user) => normalise(user)?,
-    };
-    let live = attach(&browser, page, &user).await?;
+    let pages = tab.browser.pages().await?;
+    let user = tab.user.as_deref();
+    let page = choose(&pages, user, tab.number).inspect_err(|_| list(&pages)).map_err(|problem| {
+        match (problem.code, user) {
+            (Code::TabNotFound, Some(user)) => problem.hint(format!(
+                "open https://www.tiktok.com/@{user}/live in that browser, or choose a tab with --tab N"
+            )),
+            _ => problem,
+        }
+    })?;
+    let user = user.or(page.user()).unwrap_or(UNKNOWN_USER);
+    let live = attach(&tab.browser, page, user).await?;
     let lines = [
         format!("🔴 Recording the tab {}", page.shown()),
         "💡 Reload the page now to record its connections from their start".to_owned(),
     ];
-    into_file(settings, args, &user, &lines, |channel| async { channel.show_connected(&user, live).await })
+    into_file(settings, args, user, &lines, |channel| async { channel.show_connected(user, live).await })
         .await
 }
 

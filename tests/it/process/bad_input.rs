@@ -44,6 +44,11 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address"),
         (&["record", "--cdp", "127.0.0.1:9"], 1, "no browser responded at 127.0.0.1:9"),
         (&["live", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address"),
+        (
+            &["live", "ann", "--way", "direct", "--way", "tab"],
+            2,
+            "live.ways has `tab`, but no browser is named",
+        ),
         (&["live", "ann", "--tab", "1"], 2, "--tab needs a browser"),
         (&["trigger", "chat", "--url", "9"], 1, "cannot connect to http://127.0.0.1:9"),
         (&["trigger", "gfit"], 2, "did you mean `gift`?"),

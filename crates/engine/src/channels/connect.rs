@@ -394,7 +394,7 @@ impl Channel {
             }
         };
         let limit = &self.options.live.limit;
-        let Some(problem) = why else {
+        let Some(problem) = why.filter(|why| !self.options.live.may_follow_tab(why.code)) else {
             // The current room ends for it.
             let permit = Permit { turn: Some(limit.overdraw()), ..permit };
             return Some(Leaving::Replaced(user, answer, permit));

@@ -17,8 +17,8 @@ use livetape_core::{
     wire::compose,
 };
 use livetape_engine::source::{
-    browser::{Browser, TabOptions, follow},
-    live::{Live, LiveOptions, Outcome},
+    browser::{Browser, TabOptions, follow, way},
+    live::{Live, LiveOptions, Outcome, Way},
 };
 use livetape_io::net::{
     Listener as _,
@@ -32,7 +32,10 @@ use tokio::{
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::{Message, handshake::derive_accept_key, protocol::Role};
 
-use crate::live::msg;
+use crate::{
+    live::{self, msg},
+    support::scripted::{Act, Reply, Server, ok, status},
+};
 
 /// Capacity of each connection, in bytes.
 const PIPE_BYTES: usize = 64 << 10;
@@ -339,4 +342,105 @@ async fn what_only_a_person_can_correct_is_not_retried() {
         Ok(client)
     });
     assert_eq!(other.pages().await.unwrap_err().code, Code::NotABrowser);
+}
+
+/// Returns the options of a source that reaches the tab by a way.
+fn by_ways(chrome: &Chrome, ways: &[Way]) -> LiveOptions {
+    let tab = TabOptions { browser: chrome.browser.clone(), user: Some("ann".to_owned()), number: None };
+    LiveOptions { ways: ways.to_vec(), tab: Some(way(tab)), ..live::options() }
+}
+
+/// Returns what happened in connections, and the failures with their messages.
+fn told(items: &[Item]) -> Vec<String> {
+    let shown = items.iter().filter_map(|item| match &item.what {
+        What::Http(_) => None,
+        What::Status(status) => Some(format!("{}: {}", status.code, status.detail)),
+        What::Frame(_) if item.flags.is_sent() => None,
+        _ => Some(outline(item)),
+    });
+    shown.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_takes_over_from_a_way_that_fails_for_good() {
+    let refused = live::live(vec![status(403, &[], "")]);
+    let captcha = || ok("<html>");
+    let blocked = Server::new([(live::API, vec![captcha()]), (live::PAGE, vec![captcha()])]);
+    let cases = [
+        (&refused, "handshake_refused: direct: TikTok rejected the WebSocket with 403"),
+        (&blocked, "blocked: TikTok sent a web page instead of JSON, probably a captcha"),
+    ];
+    for (server, failure) in cases {
+        let mut chrome = Chrome::start();
+        chrome.shows(&[BEN, ANN]);
+        let options = by_ways(&chrome, &[Way::Direct, Way::Tab]);
+        let page = async {
+            let mut tab = chrome.attached().await;
+            tab.open("a").await;
+            tab.receive("a", &msg(1, vec![compose::control(compose::Stamp::default(), 3)])).await;
+            tab
+        };
+        let ((items, outcome), _tab) = tokio::join!(live::run(server, options), page);
+        assert_eq!(outcome, Outcome::Ended("stream_ended"));
+        let told = told(&items);
+        let last = told.iter().position(|line| line.ends_with("; trying tab next (127.0.0.1:9222)")).unwrap();
+        assert!(told[last].starts_with(failure), "{told:?}");
+        let seconds = items.last().unwrap().offset.as_secs();
+        let lines = ["1 opened for ann", "1 frame", "1 closed: stream_ended false"];
+        assert_eq!(told[last + 1..], lines.map(|line| format!("{seconds} s: {line}")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_hands_over_at_once_to_the_next_way() {
+    let socket = || vec![Reply::Socket(vec![live::ended(1), Act::Hang])];
+    let mut chrome = Chrome::start();
+    chrome.shows(&[BEN]);
+    let (items, outcome) = live::run(&live::live(socket()), by_ways(&chrome, &[Way::Tab, Way::Direct])).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    let failure = "tab_not_found: tab: no tab shows the LIVE of @ann; trying direct next (mock)";
+    let opened = ["0 s: 1 opened for ann", "0 s: 1 frame", "0 s: 1 closed: stream_ended false"];
+    assert_eq!(told(&items), [&[failure], &opened[..]].concat());
+
+    // Also a tab that is lost; the next connection has the next number.
+    chrome.shows(&[ANN]);
+    let server = live::live(socket());
+    let mut live = Live::start(by_ways(&chrome, &[Way::Tab, Way::Direct]), server.transport());
+    let mut tab = chrome.attached().await;
+    tab.open("a").await;
+    expect(&mut live, &["0 s: 1 opened for ann"]).await;
+    drop(tab);
+    let mut items = Vec::new();
+    while let Some(item) = live.next().await {
+        items.push(item);
+    }
+    let failure = "tab_lost: tab: the browser is gone; trying direct next (mock)";
+    let opened = ["0 s: 2 opened for ann", "0 s: 2 frame", "0 s: 2 closed: stream_ended false"];
+    let closed = "0 s: 1 closed: the browser is gone true";
+    assert_eq!(told(&items), [&[closed, failure], &opened[..]].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_tab_helps_with_a_user_who_is_offline() {
+    let chrome = Chrome::start();
+    let options = by_ways(&chrome, &[Way::Direct, Way::Tab]);
+    let server = Server::new([(live::API, vec![live::room(4)])]);
+    let (items, outcome) = live::run(&server, options.clone()).await;
+    live::assert_failed(&outcome, Code::UserOffline);
+    assert_eq!(live::codes(&items), [(0, "user_offline", false)]);
+    let (_, outcome) = live::run(&server, LiveOptions { tab: None, ..options }).await;
+    live::assert_failed(&outcome, Code::BadRequest);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_leaves_a_tab_that_is_a_way() {
+    let mut chrome = Chrome::start();
+    chrome.shows(&[ANN]);
+    let server = live::live(vec![]);
+    let mut live = Live::start(by_ways(&chrome, &[Way::Tab, Way::Direct]), server.transport());
+    let mut tab = chrome.attached().await;
+    tab.open("a").await;
+    expect(&mut live, &["0 s: 1 opened for ann"]).await;
+    live.stop();
+    assert_eq!(expect_end(live, &[]).await, Outcome::Stopped);
 }

@@ -151,7 +151,7 @@ impl Browser {
         loop {
             let pages = debugged.pages().await?;
             if !pages.is_empty() {
-                return Connection::open(&debugged, choose(&pages, None)?).await;
+                return Connection::open(&debugged, choose(&pages, None, None)?).await;
             }
             sleep_until(clock::now() + LOOK).await;
         }

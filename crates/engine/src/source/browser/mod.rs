@@ -35,7 +35,7 @@ use serde::Deserialize;
 use tokio::{net::TcpStream, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::live::{Batches, Live, LiveOptions, MemoryTransport, Outcome, Request, Stream, Transport};
+use super::live::{self, Batches, Live, LiveOptions, MemoryTransport, Outcome, Request, Stream, Transport};
 pub use connection::{Connection, command};
 use watch::Watch;
 
@@ -168,6 +168,18 @@ struct Target {
     web_socket_debugger_url: String,
 }
 
+/// Returns tabs of a browser as a way into rooms. The number is that of the tab's user only.
+#[must_use]
+pub fn way(tab: TabOptions) -> live::Tab {
+    let browser = tab.browser.name.clone();
+    let follow = move |options: &LiveOptions| {
+        let is_of = |user: &String| user.eq_ignore_ascii_case(&options.user);
+        let number = tab.number.filter(|_| tab.user.as_ref().is_some_and(is_of));
+        follow(TabOptions { user: Some(options.user.clone()), number, ..tab.clone() }, options)
+    };
+    live::Tab { browser, follow: Arc::new(follow) }
+}
+
 /// Follows a tab: finds it, and starts again when it is gone, as often as the options of live rooms allow.
 #[must_use]
 pub fn follow(tab: TabOptions, options: &LiveOptions) -> Live {
@@ -268,18 +280,23 @@ fn page(target: Target) -> Option<Page> {
 ///
 /// # Errors
 /// [`Code::TabNotFound`] and [`Code::TabAmbiguous`].
-fn find<'a>(pages: &'a [Page], tab: &TabOptions, before: Option<&str>) -> Result<&'a Page, Problem> {
+fn find<'a>(
+    pages: &'a [Page],
+    user: Option<&str>,
+    number: Option<usize>,
+    before: Option<&str>,
+) -> Result<&'a Page, Problem> {
     let missing = |message: String| Problem::new(Code::TabNotFound, message);
     let is_same = |page: &Page| before == Some(page.path.as_str());
-    if let Some(number) = tab.number {
+    if let Some(number) = number {
         return pages.iter().find(|page| is_same(page)).map_or_else(|| numbered(pages, number), Ok);
     }
-    let is_of = |page: &Page| match (&tab.user, page.user()) {
+    let is_of = |page: &Page| match (user, page.user()) {
         (Some(wanted), Some(user)) => user.eq_ignore_ascii_case(wanted),
         (None, user) => user.is_some(),
         (Some(_), None) => false,
     };
-    let what = tab.user.as_ref().map_or_else(|| "a LIVE".to_owned(), |user| format!("the LIVE of @{user}"));
+    let what = user.map_or_else(|| "a LIVE".to_owned(), |user| format!("the LIVE of @{user}"));
     let found: Vec<_> = (1..).zip(pages).filter(|(_, page)| is_of(page)).collect();
     if let Some((_, page)) = found.iter().find(|(_, page)| is_same(page)) {
         return Ok(page);
@@ -304,13 +321,14 @@ fn numbered(pages: &[Page], number: usize) -> Result<&Page, Problem> {
     })
 }
 
-/// Selects a tab: the one with this number (from 1), else the only TikTok tab, else the only tab.
+/// Selects a tab to attach to once: with this number (from 1), else with the LIVE of this user, and without a user the
+/// only TikTok tab, else the only tab.
 ///
 /// # Errors
 /// [`Code::TabAmbiguous`] and [`Code::TabNotFound`].
-pub fn choose(pages: &[Page], number: Option<usize>) -> Result<&Page, Problem> {
-    if let Some(number) = number {
-        return numbered(pages, number);
+pub fn choose<'a>(pages: &'a [Page], user: Option<&str>, number: Option<usize>) -> Result<&'a Page, Problem> {
+    if user.is_some() || number.is_some() {
+        return find(pages, user, number, None);
     }
     let tiktok: Vec<&Page> = pages.iter().filter(|page| page.is_tiktok()).collect();
     match (&tiktok[..], pages) {
@@ -353,11 +371,15 @@ mod tests {
         let [other, ann, ben] =
             ["https://example.com/", "https://www.tiktok.com/@ann/live", "http://127.0.0.1:1/@ben/live"]
                 .map(page);
-        let found = |pages: &[Page], number| choose(pages, number).map(|page| page.url.clone()).ok();
+        let found = |pages: &[Page], number| choose(pages, None, number).map(|page| page.url.clone()).ok();
         assert_eq!(found(&[other.clone(), ann.clone()], None), Some(ann.url.clone()));
         assert_eq!(found(std::slice::from_ref(&other), None), Some(other.url.clone()));
         assert_eq!(found(&[ann.clone(), ben.clone()], None), None);
         assert_eq!(found(&[ann.clone(), ben.clone()], Some(2)), Some(ben.url.clone()));
+        let pages = [ann.clone(), ben.clone(), other.clone()];
+        let of = |user| choose(&pages, Some(user), None).map(|page| page.url.clone());
+        assert_eq!(of("Ben").ok(), Some(ben.url.clone()));
+        assert_eq!(of("cid").unwrap_err().code, Code::TabNotFound);
         assert_eq!(
             (
                 found(&[], None),

@@ -147,7 +147,8 @@ impl Watch {
 
     async fn find(&self) -> Result<Page, Problem> {
         let pages = self.wanted.browser.pages().await?;
-        find(&pages, &self.wanted, self.path.as_deref()).cloned()
+        let TabOptions { user, number, .. } = &self.wanted;
+        find(&pages, user.as_deref(), *number, self.path.as_deref()).cloned()
     }
 
     async fn find_and_attach(&mut self) -> Result<Connection, Problem> {

@@ -87,6 +87,12 @@ impl Driver {
     async fn attempts(&mut self) -> Outcome {
         let (stop, limit) = (self.stop.clone(), self.options.limit.clone());
         loop {
+            if self.ways.front() == Some(&Way::Tab) {
+                match self.follow_tab().await {
+                    Outcome::Failed(_) if self.ways.len() > 1 => self.skip_ways(1),
+                    outcome => return outcome,
+                }
+            }
             tokio::select! { biased;
                 () = stop.cancelled() => return Outcome::Stopped,
                 () = limit.passed() => {}
@@ -166,18 +172,17 @@ impl Driver {
         };
         // A socket that is accepted and then ignored is so again.
         let is_over = failure.is_silent || matches!(verdict, Decision::Final(_));
-        let next = self.ways.get(1).filter(|_| failure.is_of_way && is_over).copied();
-        let verdict = match next {
-            Some(next) => {
-                failure.detail = format!("{}; trying {} next", failure.detail, next.name());
-                Decision::Again(Duration::ZERO)
-            }
-            None => verdict,
-        };
-        let after = match verdict {
+        let skipped = self.next_way(&failure).filter(|_| is_over);
+        if let Some(skipped) = skipped {
+            failure.detail = self.hands_over(&failure.detail, self.ways[skipped]);
+        }
+        let after = match (skipped.map(|at| self.ways[at]), verdict) {
+            // It needs no request of ours.
+            (Some(Way::Tab), _) => Some(Duration::ZERO),
             // Another source may have met a pause.
-            Decision::Again(after) => Some(after.max(self.options.limit.left())),
-            Decision::Final(_) => None,
+            (Some(_), _) => Some(self.options.limit.left()),
+            (None, Decision::Again(after)) => Some(after.max(self.options.limit.left())),
+            (None, Decision::Final(_)) => None,
         };
         let is_open = close.is_some();
         if let Some(close) = close {
@@ -192,13 +197,87 @@ impl Driver {
             }
             return Err(failure);
         };
-        if next.is_some() {
-            self.ways.pop_front();
-            self.retry = Retry::new(self.options.attempts_max, self.random.next_bits());
+        if let Some(skipped) = skipped {
+            self.skip_ways(skipped);
         } else if waits_for_live.is_none() {
             self.retry.start_next();
         }
         Ok(self.upstream.now() + after)
+    }
+
+    /// Returns the place of the next way that may succeed after this failure.
+    fn next_way(&self, failure: &Failure) -> Option<usize> {
+        let may =
+            |way: &Way| failure.is_of_way || (*way == Way::Tab && self.options.may_follow_tab(failure.code));
+        (1..self.ways.len()).find(|at| may(&self.ways[*at]))
+    }
+
+    /// Goes on with the way in this place.
+    fn skip_ways(&mut self, ways: usize) {
+        self.ways.drain(..ways);
+        self.retry = Retry::new(self.options.attempts_max, self.random.next_bits());
+    }
+
+    /// Returns the message of a failure that hands over to another way, and where that leads.
+    fn hands_over(&self, detail: &str, next: Way) -> String {
+        let place = match next {
+            Way::Direct => url::host(&self.upstream.origins.www),
+            Way::Sign => self.options.sign_server(),
+            Way::Tab => self.options.tab.as_ref().map(|tab| tab.browser.clone()).unwrap_or_default(),
+        };
+        format!("{detail}; trying {} next ({place})", next.name())
+    }
+
+    /// Follows the tab until it fails for good, which its source decides. Its connections follow the others.
+    async fn follow_tab(&mut self) -> Outcome {
+        let user = match self.options.username() {
+            Ok(user) => user,
+            Err(problem) => return Outcome::Failed(problem),
+        };
+        let Some(tab) = self.options.tab.clone() else { return Outcome::Stopped };
+        let next = self.ways.get(1).copied();
+        let mut options = LiveOptions { user, ..self.options.clone() };
+        if next.is_some() {
+            (options.attempts_max, options.wait_live) = (1, None);
+        }
+        let (stop, start, conns) = (self.stop.clone(), self.upstream.now(), self.upstream.conn - 1);
+        let mut live = (tab.follow)(&options);
+        loop {
+            let items = tokio::select! { biased;
+                () = stop.cancelled(), if !live.is_stopping() => {
+                    live.stop();
+                    continue;
+                }
+                items = live.next_batch() => items,
+            };
+            let Some(items) = items else { break };
+            let is_last = |item: &Item| matches!(&item.what, What::Status(status) if !status.retrying);
+            let next = next.filter(|_| items.iter().any(is_last));
+            for item in items {
+                self.take_of_tab(Item { offset: item.offset + start, conn: item.conn + conns, ..item }, next);
+            }
+            self.flush().await;
+        }
+        live.outcome().await
+    }
+
+    /// Records an item of the tab. `next` is the way that its failure hands over to.
+    fn take_of_tab(&mut self, mut item: Item, next: Option<Way>) {
+        match &mut item.what {
+            What::ConnOpen(_) => (self.upstream.conn, self.was_connected) = (item.conn + 1, true),
+            What::ConnClose(close) => close.will_retry |= next.is_some(),
+            What::Status(status) => {
+                if self.options.ways().len() > 1 {
+                    status.detail = format!("{}: {}", Way::Tab.name(), status.detail);
+                }
+                if let Some(next) = next {
+                    (status.retrying, status.retry_after_ms) = (true, Some(0));
+                    status.detail = self.hands_over(&status.detail, next);
+                }
+            }
+            _ => {}
+        }
+        self.upstream.held.push(item);
     }
 
     /// Records a closed connection. The reason is redacted, because servers may quote what they received.

@@ -176,6 +176,11 @@ impl Live {
         self.stop.cancel();
     }
 
+    /// Whether [`Self::stop`] was called.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// Returns how the source ended. Call this after [`Live::next`] has returned `None`; an earlier call
     /// stops the source.
     pub async fn outcome(self) -> Outcome {
@@ -197,6 +202,8 @@ pub struct LiveOptions {
     /// Ways into the room, in this order: one that fails for good hands over to the next. With only
     /// [`Way::Direct`], and the URL or key of a sign server, that is asked first.
     pub ways: Vec<Way>,
+    /// Tab for [`Way::Tab`].
+    pub tab: Option<Tab>,
     /// URL of the sign server.
     pub sign_url: Option<Url>,
     pub sign_key: Option<Secret>,
@@ -258,26 +265,37 @@ impl Url {
     }
 }
 
-/// A way into a room whose user is known to be live. A browser's tab is another source, not a way: it needs no
-/// request of ours.
+/// A way into a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// A cookie of TikTok, and a socket without a signature.
     Direct,
     /// A sign server, which returns a signed socket.
     Sign,
+    /// A tab of a browser, which needs no request of ours. If another way follows, it fails for good at once.
+    Tab,
 }
 
 impl Way {
-    pub const ALL: &[Self] = &[Self::Direct, Self::Sign];
+    pub const ALL: &[Self] = &[Self::Direct, Self::Sign, Self::Tab];
 
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
             Self::Sign => "sign",
+            Self::Tab => "tab",
         }
     }
+}
+
+/// A tab of a browser that shows the user's LIVE, as [`super::browser`] follows it.
+#[derive(Clone)]
+pub struct Tab {
+    /// Address of the browser.
+    pub(crate) browser: String,
+    /// Follows the tab of the user of the options.
+    pub(crate) follow: Arc<dyn Fn(&LiveOptions) -> Live + Send + Sync>,
 }
 
 /// Request format of a sign server. The response format is the same for all.
@@ -297,6 +315,7 @@ impl LiveOptions {
             user: user.into(),
             upstream: None,
             ways: vec![Way::Direct],
+            tab: None,
             sign_url: None,
             sign_key: None,
             sign_form: SignForm::default(),
@@ -331,6 +350,10 @@ impl LiveOptions {
                 return Err(Problem::new(Code::BadRequest, message).hint("use one line of printable ASCII"));
             }
         }
+        if self.ways.contains(&Way::Tab) && self.tab.is_none() {
+            let problem = Problem::new(Code::BadRequest, "the way `tab` has no browser");
+            return Err(problem.hint("set `live.cdp` to the debugging port of Chrome"));
+        }
         username::normalise(&self.user)
     }
 
@@ -348,6 +371,27 @@ impl LiveOptions {
             |url: &Url| url.host_str().is_some_and(|host| is_loopback(host) || host.ends_with(".localhost"));
         let is_local = self.upstream.as_ref().is_some_and(here) && self.sign_url.as_ref().is_none_or(here);
         self.lookups_per_minute.or((!is_local).then_some(LOOKUPS_PER_MINUTE))
+    }
+
+    /// Whether a tab, which needs no look-up, is a way into a room whose look-up failed with this code.
+    pub(crate) fn may_follow_tab(&self, code: Code) -> bool {
+        let is_final = matches!(
+            code,
+            Code::UserOffline
+                | Code::UserNotFound
+                | Code::InvalidUsername
+                | Code::BadRequest
+                | Code::OfflineMode
+        );
+        self.ways.contains(&Way::Tab) && !is_final
+    }
+
+    /// Returns the host of the sign server, for people.
+    fn sign_server(&self) -> String {
+        let host = url::host(&Origins::new(self).sign);
+        let is_own = self.upstream.is_some() && self.sign_url.is_none();
+        let name = host.split(':').next().unwrap_or_default();
+        if is_own || is_loopback(name) { host } else { format!("{host}, a third party") }
     }
 
     /// Returns the ways, each once.
