@@ -30,6 +30,11 @@ const CPU_RATIO: f64 = 1.1;
 const COUNTED: Duration = Duration::from_secs(10);
 /// Speed of the replay: a node then publishes a few hundred pieces a second.
 const SPEED: u32 = 40;
+const IDLE_NODES: [usize; 5] = [1, 2, 4, 8, 16];
+/// Maximum number of messages a second for each idle node: reports to the owner and from it, and attempts to take the lease.
+const IDLE_MESSAGES: f64 = 8.0;
+/// Time in which nodes learn of each other.
+const SETTLED: Duration = Duration::from_secs(3);
 /// Lease of the nodes that are killed.
 const LEASE: Duration = Duration::from_secs(2);
 /// Maximum time beyond the lease until another node continues, in ms.
@@ -46,6 +51,7 @@ pub(crate) fn run() {
     let mut report = Report::begin(&args, "cluster");
     latency(&mut report);
     cost(&mut report);
+    idle(&mut report);
     takeover(&mut report);
     report.end();
 }
@@ -130,6 +136,26 @@ fn piece(nodes: usize, readers: usize) -> (f64, [f64; 2]) {
     let after = (owner.cpu(), nats.pieces(), nats.bytes());
     let pieces = after.1 - before.1;
     ((after.0 - before.0) / pieces, [0, 1].map(|at| (after.2[at] - before.2[at]) / pieces))
+}
+
+/// The messages that NATS receives and sends a second for nodes without a source.
+fn idle(report: &mut Report) {
+    for count in IDLE_NODES {
+        let nats = Nats::start();
+        let mut nodes: Vec<_> = (0..count).map(|_| Node::start(Some(&nats), "5s")).collect();
+        let owner = take_owner(&mut nodes);
+        nodes.push(owner);
+        sleep(SETTLED);
+        let before = nats.messages();
+        sleep(COUNTED);
+        let messages = (nats.messages() - before) / COUNTED.as_secs_f64();
+        report.figure(
+            &format!("idle messages, {count} nodes"),
+            "a second",
+            &[messages],
+            IDLE_MESSAGES * count as f64,
+        );
+    }
 }
 
 /// Connects readers, which read until the runtime ends.

@@ -97,6 +97,12 @@ impl Nats {
         serde_json::from_str(&ask(&self.monitor, "GET", path, "")).expect("JSON")
     }
 
+    /// Returns the number of messages received and sent so far.
+    pub(super) fn messages(&self) -> f64 {
+        let facts = self.facts("/varz");
+        ["in_msgs", "out_msgs"].map(|name| facts[name].as_f64().expect("a number")).iter().sum()
+    }
+
     /// Returns the number of bytes received and sent so far.
     pub(super) fn bytes(&self) -> [f64; 2] {
         let facts = self.facts("/varz");

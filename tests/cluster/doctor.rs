@@ -43,6 +43,7 @@ fn everything_that_a_node_needs_is_checked() {
     let (exit, works, fails) = examined(&nats.url(), "2s");
     assert_eq!((exit, fails.as_str()), (Some(0), ""));
     assert!(works.contains("✅ the nodes have leases of 2s, like this one"), "{works}");
+    assert!(works.contains("✅ one node reports, with the same tokens and --max-live"), "{works}");
     let (exit, _, fails) = examined(&nats.url(), LEASE);
     assert_eq!(exit, Some(2), "{fails}");
     assert!(fails.contains("has leases of 2s, but this node has 10s") && fails.contains('💡'), "{fails}");
@@ -73,4 +74,31 @@ fn each_problem_has_a_line() {
     let nothing_given = livetape(&["doctor"]).output().unwrap();
     assert_eq!(nothing_given.status.code(), Some(2));
     assert!(String::from_utf8(nothing_given.stderr).unwrap().contains("nothing to check"));
+}
+
+#[test]
+fn settings_are_compared_with_those_of_the_nodes() {
+    let nats = Nats::start();
+    let tokens = |name: &str| format!("planted-token-of-{name}");
+    let started = |token: &str, live: &str| {
+        Node::with(
+            node(&nats.url(), "2s").env("LIVETAPE_TOKEN", tokens(token)).env("LIVETAPE_MAX_LIVE", live),
+        )
+    };
+    let first = started("all", "7");
+    let second = started("others", "8");
+    // Each says it once, when it learns of the other.
+    for (of, told) in [(&first, "--max-live 8 instead of 7"), (&second, "--max-live 7 instead of 8")] {
+        assert!(of.process.until(told).contains("Another node has"));
+    }
+    let mut doctor = livetape(&["doctor", "--nats", &nats.url(), "--cluster", CLUSTER]);
+    doctor
+        .env("LIVETAPE_CLUSTER_LEASE", "2s")
+        .env("LIVETAPE_TOKEN", tokens("all"))
+        .env("LIVETAPE_MAX_LIVE", "7");
+    let output = doctor.output().unwrap();
+    let fails = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{fails}");
+    let told = format!("node {} has other tokens and --max-live 8 instead of 7", second.name);
+    assert!(fails.contains(&told) && fails.contains('💡') && !fails.contains("planted"), "{fails}");
 }

@@ -14,4 +14,4 @@ pub mod ownership;
 mod progress;
 
 #[cfg(feature = "nats")]
-pub use nats::{Cluster, Finding, Login, Membership, Options, SLOTS_MAX, diagnose};
+pub use nats::{Cluster, Finding, Login, Membership, Options, SLOTS_MAX, Settings, diagnose};

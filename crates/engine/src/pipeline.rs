@@ -254,7 +254,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_injection_that_no_reader_gets_is_refused() {
-        let request: InjectRequest = serde_json::from_str(r#"{"type":"chat","user":"eve","comment":"hi"}"#).unwrap();
+        let request: InjectRequest =
+            serde_json::from_str(r#"{"type":"chat","user":"eve","comment":"hi"}"#).unwrap();
         let (shutdown, hub) = (CancellationToken::new(), Hub::new("s".into(), Limits::default()));
         let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, hub.clone(), shutdown.clone());

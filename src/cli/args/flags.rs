@@ -111,8 +111,9 @@ scopes! {
         "cluster.nats", "cluster.name", "cluster.creds", "cluster.ca",
     ]; key => match key.section {
         "live" => !matches!(key.name(), "user" | "record" | "stay" | "allow_inject" | "wait_live" | "max_attempts"),
+        "server" => matches!(key.name(), "token_file" | "max_live"),
         section => matches!(section, "live.request" | "cluster"),
-    }, reads Self::holds(key);
+    }, reads Self::holds(key) || matches!(&*key.path(), "server.token" | "server.read_token");
     /// `watch`.
     OfWatch, common ["watch.ca", "server.token_file"]; key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token", texts [
         ("server.token_file", "Send the first bearer token in this file\n\n[env: LIVETAPE_TOKEN_FILE]"),

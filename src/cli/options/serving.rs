@@ -125,11 +125,17 @@ pub(crate) fn backlog(settings: &Settings) -> hub::Limits {
 pub(crate) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
     let mut tokens: Vec<Secret> = settings.server.token.iter().cloned().collect();
     let Some(path) = &settings.server.token_file else { return Ok(tokens) };
-    let before = tokens.len();
     if others_may_read(path) {
         let path = path.display();
         warn(format_args!("⚠️ Other users can read the tokens in {path}: run `chmod 600 {path}`"));
     }
+    tokens.extend(tokens_in(path)?);
+    Ok(tokens)
+}
+
+/// Returns the tokens of a file.
+fn tokens_in(path: &Path) -> Result<Vec<Secret>, Problem> {
+    let mut tokens = Vec::new();
     let text = String::from_utf8(read(path)?).unwrap_or_default();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -142,7 +148,7 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
         }
         tokens.push(line.to_owned().into());
     }
-    if tokens.len() == before {
+    if tokens.is_empty() {
         return Err(bad(&format!("no token in {}", path.display())).hint(TOKEN_HINT));
     }
     if tokens.len() > TOKENS_MAX {
@@ -150,6 +156,28 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
         return Err(bad(&message).hint(format!("keep at most {TOKENS_MAX} tokens in the file")));
     }
     Ok(tokens)
+}
+
+/// Bytes of the hash of all tokens that nodes of a cluster compare: too few to find a token with it.
+#[cfg(feature = "nats")]
+const TOKENS_HASH_BYTES: usize = 4;
+
+/// Returns what the nodes of a cluster must have in common.
+#[cfg(feature = "nats")]
+pub(crate) fn shared(settings: &Settings) -> Result<livetape_cluster::Settings, Problem> {
+    let server = &settings.server;
+    let file = server.token_file.as_deref().map(tokens_in).transpose()?.unwrap_or_default();
+    let full = server.token.iter().chain(&file).map(|token| format!("token {}", token.reveal()));
+    let read = server.read_token.iter().map(|token| format!("read {}", token.reveal()));
+    let rooms = settings.tokens.iter().map(|settings::Token { token, name, user, recording }| {
+        format!("room {} {name:?} {user:?} {recording:?}", token.reveal())
+    });
+    let mut all: Vec<_> = full.chain(read).chain(rooms).collect();
+    all.sort_unstable();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, settings.cluster.name.as_bytes());
+    let hash = ring::hmac::sign(&key, all.join("\n").as_bytes());
+    let tokens = hash.as_ref().iter().take(TOKENS_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    Ok(livetape_cluster::Settings { tokens, max_live: server.max_live })
 }
 
 pub(super) fn others_may_read(path: &Path) -> bool {

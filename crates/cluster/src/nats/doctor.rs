@@ -1,6 +1,6 @@
 //! `livetape doctor`: checks whether a node could use NATS, without joining the cluster.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::{
     Client, HeaderMap,
@@ -11,16 +11,19 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, future::join_all};
 use livetape_core::error::{Code, Problem};
 use livetape_io::clock;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Options,
     options::{Denied, Link, same_lease},
-    store::Store,
+    report::{Report, Settings},
+    store::{MAIN, Store},
 };
 use crate::ownership::record::RECORD_BYTES_MAX;
 
 const ROUND_TRIPS: usize = 5;
+/// Maximum number of nodes with other settings that are named.
+const DIFFERENT_MAX: usize = 10;
 /// An answer may take this part of a lease: an owner renews it four times in that time.
 const LEASE_PARTS: u32 = 4;
 /// Maximum difference between the clocks of this machine and of NATS.
@@ -65,7 +68,45 @@ pub async fn diagnose(options: &Options) -> Vec<Finding> {
     findings.push(Ok(format!("JetStream is on, and has the stream `{}`", store.log())));
     findings.push(lease(&link, &options.cluster, options.lease).await);
     findings.push(clock_difference(&store).await);
+    findings.extend(others(&store, &options.settings).await);
     findings
+}
+
+/// Maximum time until a node reports, and until the owner lists all nodes.
+const REPORT_TIME: Duration = Duration::from_secs(3);
+const LIST_TIME: Duration = Duration::from_secs(30);
+
+/// Compares settings with those of the nodes.
+async fn others(store: &Store, own: &Settings) -> Vec<Finding> {
+    let Ok(mut reports) = store.subscribe(&format!("node.{MAIN}")).await else {
+        return vec![failed("NATS refuses the subscription to reports", "")];
+    };
+    let (mut ends, latest) = (clock::now() + REPORT_TIME, clock::now() + LIST_TIME);
+    let mut nodes = BTreeMap::new();
+    while let Ok(Some(message)) = timeout_at(ends, reports.next()).await {
+        let Some(report) = Report::from_bytes(&message.payload) else { continue };
+        let is_list = report.others.is_some();
+        // Of a large cluster, the owner lists the nodes more rarely.
+        ends = latest.min(ends.max(clock::now() + REPORT_TIME));
+        let told = report.others.unwrap_or_default().into_iter().chain([report.about]);
+        nodes.extend(told.map(|about| (about.state.node, about.settings)));
+        if is_list {
+            break;
+        }
+    }
+    let different = |(node, settings): (&String, &Settings)| {
+        let what = own.differences(settings);
+        let message = format!("node {node} has {}", what.join(" and "));
+        (!what.is_empty())
+            .then(|| failed(&message, "set the same on every node, and restart those that differ"))
+    };
+    let found: Vec<_> = nodes.iter().filter_map(different).take(DIFFERENT_MAX).collect();
+    match (nodes.len(), found.is_empty()) {
+        (0, _) => vec![Ok("no node reports, so settings are not compared".to_owned())],
+        (1, true) => vec![Ok("one node reports, with the same tokens and --max-live".to_owned())],
+        (count, true) => vec![Ok(format!("{count} nodes report, with the same tokens and --max-live"))],
+        _ => found,
+    }
 }
 
 async fn answer_time(link: &Link, lease: Duration) -> Finding {

@@ -29,6 +29,7 @@ use livetape_feed::{
 use livetape_io::clock;
 use options::Link;
 pub use options::{Login, Options};
+pub use report::Settings;
 use store::{SILENT, Store};
 use tokio::{
     sync::{mpsc, watch},

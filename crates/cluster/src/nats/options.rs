@@ -12,6 +12,8 @@ use nkeys::KeyPair;
 use tokio::{sync::watch, time::sleep_until};
 use tracing::{debug, info, warn};
 
+use super::report::Settings;
+
 /// Maximum time for a connection to NATS.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Maximum interval between pings to NATS. Two without an answer mean that it is gone.
@@ -43,6 +45,8 @@ pub struct Options {
     pub lease: Duration,
     /// Maximum time to wait for NATS at the start.
     pub wait: Duration,
+    /// Settings that must be those of the other nodes.
+    pub settings: Settings,
     /// Number of NATS servers that store each message.
     pub replicas: usize,
 }

@@ -40,6 +40,7 @@ pub(super) fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
         node: format!("{:016x}", args::random()),
         lease: *lease,
         wait: *wait,
+        settings: serving::shared(settings)?,
         replicas: *replicas,
     };
     options.check()?;

@@ -21,7 +21,7 @@ use livetape_io::clock;
 use serde_json::json;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, Interval, MissedTickBehavior, interval, timeout_at},
+    time::{Instant, Interval, MissedTickBehavior, interval, timeout, timeout_at},
 };
 use tracing::{info, warn};
 
@@ -29,7 +29,7 @@ use super::{
     Options,
     options::{REJECTED, REJECTED_HINT},
     orders::Owner,
-    report::{LogView, Losses, Nodes, Report},
+    report::{About, LogView, Losses, Nodes, Report, To},
     store::{MAIN, REFUSED_HINT, Refusals, SILENT, SILENT_HINT, Store},
 };
 use crate::{
@@ -59,6 +59,8 @@ pub(super) struct Node {
     log: Subscriber,
     reports: Subscriber,
     views: Subscriber,
+    /// Reports of other nodes to the owner, while this node is the owner.
+    reports_to_owner: Option<Subscriber>,
     free: Subscriber,
     term: Option<Running>,
     /// What the owner is doing, by the log.
@@ -125,6 +127,7 @@ impl Node {
             log: store.subscribe_log().await?,
             reports: store.subscribe(&format!("node.{}", store.channel())).await?,
             views: store.subscribe(&views(&store)).await?,
+            reports_to_owner: None,
             free: store.subscribe("free").await?,
             is_connected,
             refusals: store.refusals(),
@@ -138,7 +141,7 @@ impl Node {
             mark: None,
             losses: Losses::default(),
             telling: Progress::default(),
-            nodes: Nodes::default(),
+            nodes: Nodes::new(period),
             pauses: control.limit().news(),
             limit: control.limit().clone(),
             counts: Counts::default(),
@@ -184,8 +187,9 @@ impl Node {
                 Some(message) = self.free.next() => self.freed(&message),
                 () = hub.unpublished(), if can_offer => {}
                 Some(message) = self.reports.next() => self.note(&message),
-                _ = self.reporting.tick() => self.report().await,
-                () = self.pauses.wait() => self.report().await,
+                Some(message) = of_others(&mut self.reports_to_owner) => self.note(&message),
+                _ = self.reporting.tick() => self.report(false).await,
+                () = self.pauses.wait() => self.report(true).await,
                 () = clock::passed(due) => self.tell(Input::Tick),
                 () = clock::passed(self.leaving), if self.leaving.is_some() => break,
             }
@@ -467,6 +471,14 @@ fn views(store: &Store) -> String {
     format!("node.witness.{}", store.channel())
 }
 
+/// Returns the next report of another node to the owner, if this node is the owner.
+async fn of_others(reports: &mut Option<Subscriber>) -> Option<Message> {
+    match reports {
+        Some(reports) => reports.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The message for subscribers while the feed stands still. It has no number, because nobody can assign one.
 fn notice(message: &str, hint: &str) -> Vec<u8> {
     let code = Code::ClusterUnreachable;
@@ -478,20 +490,21 @@ impl Node {
     /// Takes the report of a node.
     fn note(&mut self, message: &Message) {
         let Some(report) = Report::from_bytes(&message.payload) else { return };
-        let Report { channel, state, known, source, pause, refused, losses, .. } = report;
-        if state.node == self.options.node || channel != self.store.channel() {
+        let Report { channel, about, known, source, pause, others, .. } = report;
+        if about.state.node == self.options.node || channel != self.store.channel() {
             return;
         }
         pause.iter().filter(|pause| *pause.node != *self.options.node).for_each(|it| self.limit.learn(it));
-        if let Some((status, replay)) = source
-            && !self.member.is_owner()
-            && self.member.reader().owner().0 == state.node
-        {
-            self.control.mirror(status, replay);
+        if let Some((status, replay)) = source {
+            if !self.member.is_owner() && self.member.reader().owner().0 == about.state.node {
+                self.control.mirror(status, replay);
+            }
+            let own = self.about();
+            self.nodes.hear(others, &own);
         }
         self.compare(&known);
         self.log_end = self.log_end.max(known.last);
-        self.nodes.note(state, refused, losses);
+        self.nodes.note(about, &self.options.settings);
         self.tell_losses();
         self.tell_trouble();
     }
@@ -506,31 +519,50 @@ impl Node {
         }
     }
 
-    /// Sends this node's report to the others.
-    async fn report(&mut self) {
+    fn about(&self) -> About {
         let state = NodeState {
             node: self.options.node.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clients: self.hub.subscriber_count(),
         };
-        let refused = self.refusals.borrow().why();
-        self.nodes.note(state.clone(), refused.clone(), self.losses.clone());
+        let (losses, settings) = (self.losses.clone(), self.options.settings.clone());
+        About { state, refused: self.refusals.borrow().why(), losses, settings }
+    }
+
+    /// Sends this node's report. `is_urgent` if all nodes need it at once.
+    async fn report(&mut self, is_urgent: bool) {
+        let about = self.about();
+        self.nodes.note(about.clone(), &self.options.settings);
         counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end));
         if self.store.channel() != MAIN {
             self.told.totals.note(&self.options.node, &self.counts);
         }
         self.share_state();
         self.tell_trouble();
+        let (is_owner, subject) = (self.term.is_some(), format!("node.{}", self.store.channel()));
+        let to_owner = format!("{subject}.owner");
+        if is_owner != self.reports_to_owner.is_some() {
+            let (store, within) = (self.store.clone(), self.reporting.period() / 4);
+            let subscribing = async { if is_owner { store.subscribe(&to_owner).await.ok() } else { None } };
+            self.reports_to_owner = timeout(within, subscribing).await.ok().flatten();
+        }
+        let (subject, lists) = match self.nodes.address(is_owner, is_urgent) {
+            To::AllWithList => (subject, true),
+            To::All => (subject, false),
+            To::Owner => (to_owner, false),
+            To::Nobody => return,
+        };
         let pause = self.limit.pause(&self.options.node);
-        let mut report = Report::new(self.store.channel(), state, self.member.reader());
-        report.source = self.term.is_some().then(|| (self.control.status(), self.control.replay()));
-        (report.pause, report.refused, report.losses) = (pause.clone(), refused, self.losses.clone());
+        let mut report = Report::new(self.store.channel(), about, self.member.reader());
+        report.source = is_owner.then(|| (self.control.status(), self.control.replay()));
+        report.pause.clone_from(&pause);
+        report.others = lists.then(|| self.nodes.others(&self.options.node));
         // NATS may be unreachable, and then the client's queue be full.
         let within = clock::now() + self.reporting.period() / 4;
         let told = async {
-            self.store.tell(&format!("node.{}", self.store.channel()), report.to_bytes()).await;
-            if let Some(pause) = &pause {
-                self.store.store_pause(pause).await;
+            self.store.tell(&subject, report.to_bytes()).await;
+            if let Some(pause) = pause.filter(|_| is_owner || is_urgent) {
+                self.store.store_pause(&pause).await;
             }
         };
         drop(timeout_at(within, told).await);
@@ -539,7 +571,7 @@ impl Node {
     /// Shows the cluster in `/status` and `/metrics`.
     fn share_state(&mut self) {
         let owner = self.told.owners.borrow().clone();
-        let (reachable, nodes) = (*self.is_connected.borrow(), self.nodes.current(self.reporting.period()));
+        let (reachable, nodes) = (*self.is_connected.borrow(), self.nodes.current(self.term.is_some()));
         let users = self.told.totals.sum();
         let rejected = self.store.is_rejected().then(|| REJECTED.to_owned());
         self.control.set_nodes(control::Nodes {
