@@ -17,14 +17,14 @@ const HEAD_BYTES: usize = 5;
 const STORED_MAX: u64 = 20;
 
 /// Sends a request to the API of JetStream.
-fn api(nats: &Nats, what: &str, body: &Value) -> Value {
+pub(crate) fn api(nats: &Nats, what: &str, body: &Value) -> Value {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let answer: Value = serde_json::from_str(&nats.request(&format!("$JS.API.{what}"), &body)).unwrap();
     assert_eq!(answer["error"], Value::Null, "{what}");
     answer
 }
 
-fn info(nats: &Nats) -> Value {
+pub(crate) fn info(nats: &Nats) -> Value {
     api(nats, &format!("STREAM.INFO.{STREAM}"), &Value::Null)
 }
 
@@ -36,7 +36,7 @@ fn set(nats: &Nats, setting: &str, value: impl Into<Value>) -> Value {
     before
 }
 
-fn purge(nats: &Nats, body: &Value) {
+pub(crate) fn purge(nats: &Nats, body: &Value) {
     api(nats, &format!("STREAM.PURGE.{STREAM}"), body);
 }
 
@@ -95,24 +95,6 @@ fn readers_learn_that_jetstream_refuses_messages() {
         node.process.wait().1.matches("JetStream refuses messages;").count()
     });
     assert_eq!(logged.sum::<usize>(), 1, "only the owner noticed, and warned once");
-}
-
-#[test]
-fn a_channel_continues_after_a_purge() {
-    let nats = Nats::start();
-    let nodes = Node::three(&nats);
-    let (feeds, mut logs) = play(&nodes);
-    for last in [100, 200, 300, 400] {
-        let end = info(&nats)["state"]["last_seq"].as_u64().unwrap();
-        match last {
-            100 => purge(&nats, &Value::Null),
-            200 => purge(&nats, &json!({ "keep": 1 })),
-            300 => purge(&nats, &json!({ "seq": end })),
-            _ => drop(api(&nats, &format!("STREAM.MSG.DELETE.{STREAM}"), &json!({ "seq": end }))),
-        }
-        logs.iter_mut().zip(&feeds).for_each(|(log, feed)| log.extend(feed.until(|it| it["seq"] == last)));
-    }
-    play_to_end(&nodes[2], &feeds, logs);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod damage;
 mod doctor;
 mod failover;
 mod far;
+mod faults;
 mod full;
 mod logins;
 mod losing;

@@ -1,4 +1,4 @@
-//! A cluster of three NATS servers, of which one after the other is killed.
+//! A cluster of three NATS servers. `faults` restarts one after the other.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -11,30 +11,20 @@ use serde_json::{Value, json};
 use crate::{
     logins::{documented_permissions, users},
     outage::is_outage,
-    support::{CLUSTER, Nats, Node, assert_same, contents, demo, node, numbers, own_address, polled},
+    support::{CLUSTER, Nats, Node, assert_same, contents, demo, node, own_address, polled},
 };
 
 /// Number of servers, and of copies of each message.
 const SERVERS: usize = 3;
 /// The streams of the main channel and of the leases.
 const STREAMS: [&str; 2] = ["livetape-test_main", "KV_livetape-test"];
-/// The default of nodes.
-const LEASE: &str = "5s";
 /// So that a node notices sooner that JetStream does not answer.
 const SHORTER_LEASE: &str = "2s";
 /// Maximum time for an answer of a stream.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 /// Maximum number of requests until all copies of a stream are equal.
 const ATTEMPTS_MAX: usize = 10_000;
-/// Number of events before the first kill.
-const EVENTS: u64 = 60;
-
-/// Number of servers to kill; the nightly chore kills each.
-fn kills() -> usize {
-    if std::env::var("LIVETAPE_CLUSTER_KILLS").is_ok() { SERVERS } else { 1 }
-}
-
-fn start() -> Vec<Nats> {
+pub(crate) fn start() -> Vec<Nats> {
     // Servers must know each other's addresses before they start.
     let addresses: Vec<_> = (0..SERVERS).map(|_| own_address()).collect();
     let routes: Vec<_> = addresses.iter().map(|address| format!("nats-route://{address}")).collect();
@@ -53,7 +43,7 @@ fn start() -> Vec<Nats> {
 
 /// Returns which server leads the stream of the main channel, once all copies of it and of the leases are up
 /// to date. Asks a server that did not just start.
-fn leader(asked: &Nats) -> usize {
+pub(crate) fn leader(asked: &Nats) -> usize {
     STREAMS.map(|stream| {
         let mut answers = std::iter::repeat_with(|| info(asked, stream)).take(ATTEMPTS_MAX).flatten();
         let leader = answers.find_map(|info| {
@@ -68,9 +58,14 @@ fn leader(asked: &Nats) -> usize {
 
 /// Returns what a server tells about a stream; `None` while it has no leader.
 fn info(asked: &Nats, stream: &str) -> Option<Value> {
+    ask(asked, &format!("STREAM.INFO.{stream}"))
+}
+
+/// Sends a request to the API of JetStream, which may not answer.
+pub(crate) fn ask(asked: &Nats, what: &str) -> Option<Value> {
     let mut socket = asked.stranger();
     socket.set_read_timeout(Some(ANSWER_TIME)).unwrap();
-    let request = format!("SUB _INBOX.test 1\r\nPUB $JS.API.STREAM.INFO.{stream} _INBOX.test 0\r\n\r\n");
+    let request = format!("SUB _INBOX.test 1\r\nPUB $JS.API.{what} _INBOX.test 0\r\n\r\n");
     socket.write_all(request.as_bytes()).unwrap();
     let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
     lines.find(|line| line.starts_with("MSG "))?;
@@ -102,46 +97,4 @@ fn without_a_majority_of_servers_readers_and_orders_learn_it() {
     log.extend(feed.to_end());
     log.retain(|event| event.contains(r#""seq":"#));
     assert_same(&contents(&log), &demo());
-}
-
-fn is_injected(event: &Value) -> bool {
-    event["injected"] == true
-}
-
-#[test]
-fn readers_continue_when_a_server_is_killed() {
-    let mut servers = start();
-    let nodes: Vec<_> = servers
-        .iter()
-        .map(|server| Node::with(node(&server.url(), LEASE).env("LIVETAPE_CLUSTER_REPLICAS", "3")))
-        .collect();
-    let feeds: Vec<_> = nodes.iter().map(|node| node.feed("0")).collect();
-    nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
-    nodes[1].post("/replay/speed", &json!({ "speed": 10 }));
-    let mut logs: Vec<_> = feeds.iter().map(|feed| feed.until(|event| event["seq"] == EVENTS)).collect();
-    let mut other = 0;
-    for kill in 0..kills() {
-        let leader = leader(&servers[other]);
-        other = (leader + 1) % SERVERS;
-        servers[leader].kill();
-        // Its node finds the other servers by itself.
-        let comment = format!("after kill {kill}");
-        let chat = json!({ "type": "chat", "user": "ann", "comment": comment });
-        insist(&nodes[leader], "/inject", &chat);
-        for (log, feed) in logs.iter_mut().zip(&feeds) {
-            log.extend(feed.until(|event| event["data"]["comment"] == *comment));
-        }
-        servers[leader].restart();
-    }
-    insist(&nodes[other], "/replay/speed", &json!({ "speed": "max" }));
-    for (log, feed) in logs.iter_mut().zip(&feeds) {
-        log.extend(feed.to_end());
-        // The node of a server that was killed has told its readers.
-        log.retain(|event| event.contains(r#""seq":"#));
-    }
-    let mut shown = contents(&logs[0]);
-    shown.retain(|event| !is_injected(event));
-    assert_same(&shown, &demo());
-    assert!(numbers(&logs[0]).is_sorted_by(|a, b| a < b));
-    assert!(logs[1] == logs[0] && logs[2] == logs[0]);
 }

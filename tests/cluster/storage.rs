@@ -104,37 +104,6 @@ fn a_node_asks_for_a_limited_size_of_the_log() {
     assert!((FOREIGN_BYTES..ASKED_BYTES_MAX).contains(&most), "{most} bytes at once");
 }
 
-#[test]
-fn a_lost_bucket_of_leases_is_created_again() {
-    let nats = Nats::start();
-    let node = Node::start(&nats);
-    polled(|| node.is_owner().then_some(()));
-    let answer = nats.request("$JS.API.STREAM.DELETE.KV_livetape-test", "");
-    assert!(answer.contains(r#""success":true"#), "{answer}");
-    node.process.until("lost the channel");
-    node.process.until("This node owns the channel");
-    let feed = node.feed("0");
-    node.post("/inject", &json!({ "type": "chat", "user": "ann", "comment": "hi" }));
-    feed.until(|event| event["type"] == "chat");
-}
-
-#[test]
-fn after_its_stream_was_deleted_a_channel_begins_another() {
-    let nats = Nats::start();
-    let nodes = [Node::start(&nats), Node::start(&nats)];
-    let feeds = nodes.each_ref().map(|node| node.feed("0"));
-    nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
-    feeds.iter().for_each(|feed| drop(feed.until(|event| event["seq"] == 5)));
-    let answer = nats.request("$JS.API.STREAM.DELETE.livetape-test_main", "");
-    assert!(answer.contains(r#""success":true"#), "{answer}");
-    // The numbers of the old stream are void: its readers are disconnected.
-    feeds.iter().for_each(|feed| while feed.next().is_some() {});
-    nodes[1].post("/replay/load", &json!({ "recording": "demo" }));
-    nodes[1].post("/replay/speed", &json!({ "speed": "max" }));
-    let logs = nodes.each_ref().map(|node| node.feed("0").to_end());
-    assert!(logs[0] == logs[1]);
-}
-
 /// Storage for the main channel, but not for a room.
 const STORAGE_OF_MAIN: &str = "jetstream: { max_file_store: 40MB }\n";
 /// Storage for nothing.

@@ -49,7 +49,7 @@ pub(crate) fn own_address() -> SocketAddr {
 /// A NATS server with its storage.
 pub(crate) struct Nats {
     pub(crate) process: Option<Process>,
-    storage: TempDir,
+    pub(crate) storage: TempDir,
     pub(crate) address: String,
     args: Vec<String>,
     /// Login in URLs.
@@ -67,9 +67,14 @@ impl Nats {
     }
 
     pub(crate) fn configured(args: &[&str], config: &str) -> Self {
+        Self::on(TempDir::new().unwrap(), args, config)
+    }
+
+    /// Starts a server that stores in this folder.
+    pub(crate) fn on(storage: TempDir, args: &[&str], config: &str) -> Self {
         let mut nats = Self {
             process: None,
-            storage: TempDir::new().unwrap(),
+            storage,
             address: own_address().to_string(),
             args: args.iter().map(ToString::to_string).collect(),
             user: if config.contains(USER) { format!("{USER}:{USER}@") } else { String::new() },
@@ -212,7 +217,13 @@ pub(crate) struct Node {
 
 /// Returns the command of a node.
 pub(crate) fn node(nats: &str, lease: &str) -> Command {
-    let mut command = livetape(&["serve", "--nats", nats, "--cluster", CLUSTER, "--port", "0", "--quiet"]);
+    node_at("127.0.0.1:0", nats, lease)
+}
+
+/// Returns the command of a node with an address of its own, which it still has after a restart.
+pub(crate) fn node_at(address: &str, nats: &str, lease: &str) -> Command {
+    let mut command =
+        livetape(&["serve", "--nats", nats, "--cluster", CLUSTER, "--listen", address, "--quiet"]);
     command.args(["--log-level", "info"]).env("LIVETAPE_CLUSTER_LEASE", lease);
     command
 }
