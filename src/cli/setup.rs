@@ -15,7 +15,7 @@ use livetape_mock::proxy::{DOMAINS, Opened};
 use super::{
     args, command,
     options::{
-        config::{self, Folders, first, read, resolve},
+        config::{self, Folders, last, read, resolve},
         serving::{self, Webhook},
     },
     process::output::{FileFate, Written, cannot_write, complain, say, warn, write},
@@ -79,7 +79,7 @@ pub(crate) fn config(args: &args::Config) -> Result<u8, Problem> {
             check(&file.clone().or_else(|| config.clone()).unwrap_or_default())
         }
         args::ConfigCommand::Show(flags) => {
-            let shown = settings::show(&resolve(flags.config.as_deref(), &[], |_| true).map_err(first)?);
+            let shown = settings::show(&resolve(flags.config.as_deref(), &[], |_| true).map_err(last)?);
             say(format!("{}\n{shown}", origin(flags.config.as_deref())?))?;
             Ok(exit::DONE)
         }

@@ -70,10 +70,18 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
         );
     }
     limit_problems(limits, &mut bad);
-    for Broken { key, message, hint } in settings.request.requests().err().into_iter().flatten() {
-        bad(&format!("live.request.{key}: {message}"), &hint);
-    }
     problems
+}
+
+/// Returns everything that breaks the protocol. `path` is the settings file, which keys may be `of_file`.
+pub(super) fn check_request(request: &Request, path: &str, of_file: impl Fn(&str) -> bool) -> Vec<Problem> {
+    let broken = request.requests().err().unwrap_or_default();
+    let problem = |Broken { key, message, hint }: Broken| {
+        let key = format!("live.request.{key}");
+        let place = if of_file(&key) { format!("{path}: ") } else { String::new() };
+        Problem::new(Code::BadConfig, format!("{place}{key}: {message}")).hint(hint)
+    };
+    broken.into_iter().map(problem).collect()
 }
 
 pub const TOKEN_HINT: &str =

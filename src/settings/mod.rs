@@ -111,6 +111,9 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved, Vec<Problem>> {
     }
     if problems.is_empty() {
         problems.extend(check::check(settings));
+        let of_file = |key: &str| origins.get(key) == Some(&Origin::File);
+        let path = sources.file.map(|(path, _)| path.display().to_string()).unwrap_or_default();
+        problems.extend(check::check_request(&settings.request, &path, of_file));
     }
     if problems.is_empty() { Ok(resolved) } else { Err(problems) }
 }

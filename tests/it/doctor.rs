@@ -17,7 +17,11 @@ async fn examine(scenario: &str, options: &LiveOptions) -> Diagnosis {
         let connector = connector.clone();
         async move { connector.connect().await }
     });
-    diagnose(options, transport).await.unwrap()
+    let mut told = Vec::new();
+    let found = diagnose(options, transport, |step| told.push(format!("{step:?}"))).await.unwrap();
+    let steps: Vec<_> = found.steps.iter().map(|step| format!("{step:?}")).collect();
+    assert_eq!(told, steps, "{scenario}");
+    found
 }
 
 fn options() -> LiveOptions {
@@ -67,7 +71,7 @@ const FAILURES: &[(&str, &str)] = &[
     ("rate-limited-remaining", "API rate_limited"),
     ("rate-limited-twice", "API rate_limited, direct look-up rate_limited"),
     ("rate-limited-untold", "API rate_limited, direct look-up rate_limited"),
-    ("silent", "direct first frame connection_lost"),
+    ("silent", "direct first frame connection_lost, sign first frame connection_lost"),
     ("sign-401", "sign sign sign_unauthorized"),
     ("sign-402", "sign sign sign_unauthorized"),
     ("sign-403", "sign sign sign_unauthorized"),
@@ -118,7 +122,7 @@ async fn a_diagnosis_has_every_step_and_no_secret() {
         examine("sign-401", &LiveOptions { sign_key: key, session_cookie: session, ..options() }).await;
     let steps: Vec<_> = found.steps.iter().map(|step| (step.way.unwrap_or(""), step.step)).collect();
     let direct = ["cookie", "handshake", "first frame", "first chat"].map(|step| ("direct", step));
-    let expected = [&[("", "page"), ("", "API")], &direct[..], &[("sign", "sign")]].concat();
+    let expected = [&[("", "page"), ("", "API")], &direct[..], &[("sign", "sign"), ("tab", "tab")]].concat();
     assert_eq!(steps, expected);
     assert_eq!(found.works, ["direct"]);
     assert!(found.steps[..4].iter().all(|step| step.status.is_some()), "{found:?}");
@@ -129,10 +133,12 @@ async fn a_diagnosis_has_every_step_and_no_secret() {
 #[tokio::test(start_paused = true)]
 async fn a_sign_server_is_only_asked_if_it_is_a_way() {
     let found = examine("handshake-403", &LiveOptions { ways: vec![Way::Direct], ..options() }).await;
-    let last = found.steps.last().unwrap();
-    assert_eq!((last.way, last.verdict), (Some("sign"), Verdict::Skipped));
+    let sign = found.steps.iter().find(|step| step.way == Some("sign")).unwrap();
+    assert_eq!(sign.verdict, Verdict::Skipped);
     assert!(
-        found.next[0].starts_with("run `livetape doctor demo --way direct --way sign --upstream http://"),
+        found.next[0].starts_with(
+            "run `livetape doctor demo --upstream http://127.0.0.1:3100 --way direct --way sign`"
+        ),
         "{:?}",
         found.next
     );

@@ -472,7 +472,7 @@ impl Decoder {
             code: status.code.clone(),
             title: code.map_or_else(|| status.code.replace('_', " "), Code::title),
             message: status.detail.clone(),
-            hint: code.map(|code| hint(code, status).to_owned()).unwrap_or_default(),
+            hint: hint(code, status).to_owned(),
             attempt: status.attempt,
             retrying: status.retrying,
             retry_after_ms: status.retry_after_ms,
@@ -604,8 +604,10 @@ fn raw(method: &str, bytes: &Bytes, fault: Option<&'static str>) -> Data {
 
 /// Returns the hint for a failure: without the usual wait if another one is under way, or too long to wait
 /// for here.
-fn hint(code: Code, status: &records::Status) -> &'static str {
+fn hint(code: Option<Code>, status: &records::Status) -> &str {
+    let of_code = code.map(Code::hint).unwrap_or_default();
+    let hint = if status.hint.is_empty() { of_code } else { &status.hint };
     let wait = Duration::from_millis(status.retry_after_ms.unwrap_or_default());
     let has_wait = status.retrying || wait > SERVER_WAIT_MAX;
-    if has_wait { without_wait(code.hint()) } else { code.hint() }
+    if has_wait { without_wait(hint) } else { hint }
 }

@@ -211,7 +211,7 @@ codes! {
     /// The room is for adults and requires a login.
     AgeRestricted = "age_restricted", 403, 1011, 1, "use the session cookie of an adult account", title "Age restricted", terminal "use the session cookies of an adult account (--session)";
     /// TikTok answered with a captcha or an anti-bot page, or rejected the device.
-    Blocked = "blocked", 502, 1011, 1, "wait a while, connect through a proxy, or let a sign server help: add `ways = [\"direct\", \"sign\"]` under [live] in livetape.toml; the room's id then goes to api.eulerstream.com, a third party", title "Blocked by TikTok", terminal "wait a while, connect through a proxy (--proxy), or let a sign server help: add `ways = [\"direct\", \"sign\"]` under [live] in livetape.toml; the room's id then goes to api.eulerstream.com, a third party";
+    Blocked = "blocked", 502, 1011, 1, "wait a while, or connect through a proxy", title "Blocked by TikTok", terminal "wait a while, or connect through a proxy (--proxy)";
     /// The sign server rejected the key, or requires payment.
     SignUnauthorized = "sign_unauthorized", 502, 1011, 1, "check the API key of the sign server and its plan", title "Sign server rejected the key", terminal "check the API key of the sign server (--sign-key) and its plan";
     /// The sign server failed or is unreachable.
@@ -219,7 +219,7 @@ codes! {
     /// The sign server's answer is a stub or incomplete.
     SignEmpty = "sign_empty", 502, 1011, 1, "try again later, or connect without a sign server", title "Empty response from the sign server", terminal "try again later, or without --sign-url";
     /// TikTok rejected the WebSocket for a reason other than a blocked device.
-    HandshakeRefused = "handshake_refused", 502, 1011, 1, "try again later, or let a sign server help: add `ways = [\"direct\", \"sign\"]` under [live] in livetape.toml; the room's id then goes to api.eulerstream.com, a third party", title "Handshake rejected";
+    HandshakeRefused = "handshake_refused", 502, 1011, 1, "try again later", title "Handshake rejected";
     /// The bearer token is missing or wrong, or the token in `/ws/{token}` is unknown.
     Unauthorized = "unauthorized", 401, 1008, 1, "send `Authorization: Bearer TOKEN`, or `?token=TOKEN`";
     /// The token can read, but not control the server.

@@ -124,7 +124,9 @@ fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
     let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
     let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
-    if data["retrying"] == true && is_numbered {
+    if data["retrying"] == true && wait.is_zero() {
+        // The message says what follows at once.
+    } else if data["retrying"] == true && is_numbered {
         let seconds = wait.as_secs_f64();
         shown += &if is_lost {
             format!("\n⏳ Trying again in {seconds:.1} s")

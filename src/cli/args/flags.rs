@@ -107,7 +107,7 @@ scopes! {
     OfCa, common ["mock.ca_dir"]; key => key.path() == "mock.ca_dir", reads Self::holds(key);
     /// `doctor`.
     OfDoctor, common [
-        "live.upstream", "live.ways", "live.sign_url", "live.session", "live.proxy",
+        "live.upstream", "live.ways", "live.cdp", "live.sign_url", "live.session", "live.proxy",
         "cluster.nats", "cluster.name", "cluster.creds", "cluster.ca",
     ]; key => match key.section {
         "live" => !matches!(key.name(), "user" | "record" | "stay" | "allow_inject" | "wait_live" | "max_attempts"),

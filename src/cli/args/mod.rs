@@ -166,6 +166,7 @@ join the cluster. Exits with 1 if a check fails.
 Examples:
   livetape doctor clumsyboy_45
   livetape doctor clumsyboy_45 --way direct --way sign --json
+  livetape doctor clumsyboy_45 --cdp 9222
   livetape doctor --nats nats://10.0.0.5:4222 --cluster show")]
 pub(super) struct Doctor {
     /// Name or URL of a user who is live

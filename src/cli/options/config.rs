@@ -24,7 +24,7 @@ use livetape_io::files;
 use crate::{
     cli::{
         args::{self, Flags, Scope},
-        process::output::warn,
+        process::output::{complain, warn},
     },
     settings::{self, FILE, KEYS, Resolved, Settings, Sources},
 };
@@ -40,7 +40,7 @@ pub(crate) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> 
 
 /// Returns the settings in effect with their origins.
 pub(crate) fn resolved<S: Scope>(flags: &Flags<S>) -> Result<Resolved, Problem> {
-    resolve(flags.config.as_deref(), &flags.given, S::reads).map_err(first)
+    resolve(flags.config.as_deref(), &flags.given, S::reads).map_err(last)
 }
 
 /// Finds a recording: a file, or a name in the directory of recordings. The settings are only read for a
@@ -75,15 +75,26 @@ pub(crate) fn stdin() -> Result<files::Spool, Problem> {
     })
 }
 
-/// Returns the first problem, and the number of others.
-pub(crate) fn first(problems: Vec<Problem>) -> Problem {
-    let more = problems.len().saturating_sub(1);
-    let mut problem =
-        problems.into_iter().next().unwrap_or_else(|| Problem::new(Code::BadConfig, "unknown error"));
-    if more > 0 {
-        problem.message = format!("{} (and {more} more: run `livetape config check`)", problem.message);
+/// Maximum number of problems that are printed.
+const PROBLEMS_MAX: usize = 8;
+
+/// Prints the problems before the last one, which it returns.
+pub(crate) fn last(mut problems: Vec<Problem>) -> Problem {
+    let more = problems.len().saturating_sub(PROBLEMS_MAX);
+    problems.truncate(PROBLEMS_MAX);
+    let last = problems.pop();
+    for mut problem in problems {
+        // It would recommend a command that lists what is listed here.
+        if problem.hint == Code::BadConfig.hint() {
+            problem.hint.clear();
+        }
+        complain(&problem);
     }
-    problem
+    let mut last = last.unwrap_or_else(|| Problem::new(Code::BadConfig, "unknown error"));
+    if more > 0 {
+        last.message = format!("{} (and {more} more: run `livetape config check`)", last.message);
+    }
+    last
 }
 
 /// Returns the settings in effect. The file is `file` or that of `LIVETAPE_CONFIG`; without either, the first

@@ -107,7 +107,9 @@ pub(crate) fn live_options(
 /// Reads the cookies of a session.
 fn session(session: &settings::Session) -> Result<live::Cookies, Problem> {
     let path = match session {
-        settings::Session::Cookies(text) => return live::Cookies::parse(text.reveal(), clock::wall()),
+        settings::Session::Cookies(text) => {
+            return live::Cookies::parse(text.reveal(), "live.session", clock::wall());
+        }
         settings::Session::File(path) => path,
     };
     let shown = path.display();
@@ -119,7 +121,7 @@ fn session(session: &settings::Session) -> Result<live::Cookies, Problem> {
         Problem::new(Code::BadConfig, format!("cannot read the session in {shown}: {error}"))
             .hint("check the path; cookies are written as name=value")
     })?;
-    let cookies = live::Cookies::parse(&text, clock::wall())?;
+    let cookies = live::Cookies::parse(&text, &format!("the session in {shown}"), clock::wall())?;
     let live::Cookies { others, expired, .. } = cookies;
     let count = cookies.count();
     display::say(&format!(
@@ -256,6 +258,12 @@ mod tests {
             assert!(problem.hint.starts_with("run `chmod 600 "), "{problem:?}");
             std::fs::set_permissions(&path, mode(0o600)).unwrap();
         }
+        let good = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, "[{}]").unwrap();
+        let problem = read().unwrap_err();
+        let message = format!("the session in {}, read as JSON: ", path.display());
+        assert!(problem.message.starts_with(&message), "{problem:?}");
+        std::fs::write(&path, good).unwrap();
         let cookies = read().unwrap();
         assert_eq!((cookies.header("").as_str(), cookies.others), ("sessionid=planted", 1));
     }

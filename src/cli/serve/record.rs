@@ -13,7 +13,10 @@ use livetape_feed::{
     hub::{CloseReason, Hub, Limits},
 };
 
-use super::{drift, stage::conclude};
+use super::{
+    drift,
+    stage::{advise, conclude},
+};
 use crate::{
     cli::{
         args,
@@ -58,6 +61,7 @@ async fn into_file<E: Future<Output = Ended>>(
         ..ChannelOptions::new(live)
     };
     options.check_file()?;
+    let named = options.live.clone();
     let transport = NetTransport::new(&options.live)?;
     let (control, driver) = Control::new();
     let hub = Hub::new("record".into(), Limits::default());
@@ -73,6 +77,7 @@ async fn into_file<E: Future<Output = Ended>>(
         drop(shown.await);
     }
     last.wait();
+    advise(&ended, &named);
     conclude(&ended, exit::DONE)
 }
 

@@ -18,7 +18,7 @@ use livetape_core::{
 };
 use livetape_engine::{
     channels::{Channel, ChannelOptions, Ended},
-    source::live::NetTransport,
+    source::live::{LiveOptions, NetTransport},
 };
 use livetape_feed::{
     control::{Control, Driver, WebhookCounts},
@@ -70,6 +70,7 @@ pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
     greet: impl FnOnce(&Addresses),
 ) -> Result<u8, Problem> {
     let (bound, driver) = Bound::listen(settings, lifecycle, staged).await?;
+    let live = options.live.clone();
     let source = start(bound.channel(driver, options)?);
     let stage = bound.open(settings, display, lifecycle, greet)?;
     let ended = match staged {
@@ -77,6 +78,7 @@ pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
         None => source.await?,
     };
     let missed = stage.close().await;
+    advise(&ended, &live);
     conclude(&ended, missed)
 }
 
@@ -270,6 +272,26 @@ fn unread(clients: u64) -> Option<Problem> {
 fn stream_name(seed: Option<u64>) -> String {
     let name = seed.unwrap_or_else(args::random);
     format!("{name:016x}")
+}
+
+/// Points to the doctor if a room could not be entered.
+pub(crate) fn advise(ended: &Ended, live: &LiveOptions) {
+    let helps = |problem: &&Problem| {
+        matches!(
+            problem.code,
+            Code::AgeRestricted
+                | Code::Blocked
+                | Code::ConnectionLost
+                | Code::DnsFailed
+                | Code::HandshakeRefused
+                | Code::SignEmpty
+                | Code::SignFailed
+                | Code::SignUnauthorized
+        )
+    };
+    if !live.user.is_empty() && ended.problem.as_ref().filter(helps).is_some() {
+        display::say(&format!("💡 Try each way: livetape doctor {}{}", live.user, live.flags()));
+    }
 }
 
 /// Prints a summary of each recording, and returns the exit code: `otherwise` if the source has nothing to

@@ -21,7 +21,14 @@ fn a_file_is_checked_and_used() {
     assert!(said.contains("livetape.toml:3: `server.quiet`"), "all of it at once: {said}");
     let output = inside(&["replay", "demo"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("(and 1 more: run `livetape config check`)"), "{}", stderr(&output));
+    assert!(stderr(&output).contains(":2: ") && stderr(&output).contains(":3: "), "{}", stderr(&output));
+    fs::write(&file, "[live.request]\npaths = { page = \"x\" }\nsocket = { aid = \"\" }\n").unwrap();
+    let output = inside(&["live", "ann"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    let broken =
+        ["❌ livetape.toml: live.request.paths: `page` ", "❌ livetape.toml: live.request.socket: `aid` "];
+    assert!(broken.iter().all(|it| said.contains(it)), "{said}");
 
     // The file contains all required settings.
     let settings = "[server]\nport = 0\nquiet = true\nwait_clients = 0\n[replay]\nrecording = \"demo\"\n\

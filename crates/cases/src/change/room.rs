@@ -52,6 +52,7 @@ pub(super) fn retrying(mut items: Vec<Item>) -> Vec<Item> {
             retrying: true,
             retry_after_ms: Some(FAILURE_WAIT_MS),
             detail: "the connection was lost".into(),
+            hint: String::new(),
         };
         item(offset, 0, What::Status(status))
     });

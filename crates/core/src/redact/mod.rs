@@ -138,7 +138,10 @@ pub fn redact_with(mut item: Item, unzipper: &mut Unzipper) -> Item {
             edits.bytes(&mut http.body, |bytes| wire::unzipped(bytes, unzipper, |plain| body(role, plain)));
         }
         What::Marker(marker) => edits.label(&mut marker.label),
-        What::Status(status) => edits.text(&mut status.detail),
+        What::Status(status) => {
+            edits.text(&mut status.detail);
+            edits.text(&mut status.hint);
+        }
         What::Other { payload, .. } => edits.bytes(payload, |bytes| body(Role::Unknown, bytes)),
         What::ClockAnchor(_) | What::Gap(_) | What::Checkpoint(_) | What::End(_) => {}
     }

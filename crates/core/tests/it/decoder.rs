@@ -245,6 +245,7 @@ fn state_events_are_replayed() {
         retrying: true,
         retry_after_ms: Some(1_500),
         detail: "the socket was closed".into(),
+        hint: String::new(),
     };
     let items = [open(1, 0, "ann", ROOM), close(1, 10, 1006, true), item(11, What::Status(status))];
     insta::assert_json_snapshot!(decode(&with_header(items.to_vec()), true));
@@ -262,6 +263,16 @@ fn a_known_wait_replaces_the_usual_one_in_the_hint() {
         let events = decode(&with_header(vec![item(0, What::Status(status))]), true);
         let hint = events[0]["data"]["hint"].as_str().unwrap();
         assert!(hint.starts_with(expected), "{hint}");
+    }
+}
+
+#[test]
+fn a_failure_brings_its_own_hint() {
+    for hint in ["ask ann", "wait 5-10 minutes, up to an hour; ask ann"] {
+        let (code, hint) = ("rate_limited".into(), hint.to_owned());
+        let status = records::Status { code, hint, retrying: true, ..Default::default() };
+        let events = decode(&with_header(vec![item(0, What::Status(status))]), true);
+        assert_eq!(events[0]["data"]["hint"], "ask ann");
     }
 }
 

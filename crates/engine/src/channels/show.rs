@@ -601,7 +601,10 @@ impl RoomStatus {
             self.user
         );
         let refusal = Refusal {
-            problem: Problem::new(code, &failed.detail),
+            problem: match &*failed.hint {
+                "" => Problem::new(code, &failed.detail),
+                hint => Problem::new(code, &failed.detail).hint(hint),
+            },
             retrying: failed.retrying,
             retry_after: failed.retry_after_ms.map(Duration::from_millis),
         };

@@ -18,7 +18,7 @@ use livetape_core::{
 };
 use livetape_engine::source::{
     browser::{Browser, TabOptions, follow, way},
-    live::{Live, LiveOptions, Outcome, Way},
+    live::{Live, LiveOptions, Outcome, Url, Way},
 };
 use livetape_io::net::{
     Listener as _,
@@ -335,6 +335,13 @@ async fn what_only_a_person_can_correct_is_not_retried() {
         };
         assert_eq!((problem.code, &*problem.message), (code, message));
     }
+    chrome.shows(&[ANN, "https://bank.example/"]);
+    let tab = TabOptions { browser: chrome.browser.clone(), user: None, number: Some(9) };
+    let mut live = follow(tab, &options);
+    let item = live.next().await.unwrap();
+    let What::Status(status) = &item.what else { panic!("{item:?}") };
+    assert_eq!(status.detail, "no tab has the number 9: the browser has 2, with a LIVE: 1 (@ann)");
+    assert_eq!(status.hint, "choose a number from 1 to 2, or none to find the tab by its user");
     // Something that does not speak HTTP.
     let other = Browser::new("127.0.0.1:22", || async {
         let (mut server, client) = tokio::io::duplex(PIPE_BYTES);
@@ -401,6 +408,17 @@ async fn a_tab_hands_over_at_once_to_the_next_way() {
     let failure = "tab_not_found: tab: no tab shows the LIVE of @ann; trying direct next (mock)";
     let opened = ["0 s: 1 opened for ann", "0 s: 1 frame", "0 s: 1 closed: stream_ended false"];
     assert_eq!(told(&items), [&[failure], &opened[..]].concat());
+
+    // The hint names the server of the way that is not set.
+    let sign_url = Some(Url::parse("http://sign.example:8080/").unwrap());
+    let options = LiveOptions { sign_url, ..by_ways(&chrome, &[Way::Tab, Way::Direct]) };
+    let (_, outcome) = live::run(&live::live(vec![status(403, &[], "")]), options).await;
+    let Outcome::Failed(problem) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(
+        problem.hint,
+        "try again later, or let a sign server help: set `ways = [\"tab\", \"direct\", \"sign\"]` under [live] in \
+         livetape.toml; the room's id and the user agent then go to sign.example:8080, a third party"
+    );
 
     // Also a tab that is lost; the next connection has the next number.
     chrome.shows(&[ANN]);

@@ -266,7 +266,7 @@ async fn requests_contain_what_settings_changed() {
 #[tokio::test(start_paused = true)]
 async fn all_cookies_of_a_session_reach_tiktok_and_only_a_sign_server_that_was_named() {
     let text = "sessionid=planted-session; tt-target-idc=eu-ttp2; ttwid=planted-own; odin_tt=planted-odin";
-    let session = Some(Cookies::parse(text, Duration::ZERO).unwrap());
+    let session = Some(Cookies::parse(text, "it", Duration::ZERO).unwrap());
     let direct = LiveOptions { session, ..options() };
     let server = live(vec![Reply::Socket(vec![ended(1), Act::Hang])]);
     let (mut items, outcome) = run(&server, direct.clone()).await;
@@ -361,13 +361,15 @@ async fn the_hint_names_the_other_way_and_the_third_party() {
         }
     };
     let hint = refused(LiveOptions { upstream: None, ..options() }).await;
-    assert!(hint.contains(r#"add `ways = ["direct", "sign"]` under [live]"#), "{hint}");
+    assert!(hint.contains(r#"set `ways = ["direct", "sign"]` under [live]"#), "{hint}");
     assert!(hint.contains("go to api.eulerstream.com, a third party"), "{hint}");
     let both = vec![Way::Direct, Way::Sign];
     let server =
         Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, vec![status(403, &[], "")])]);
     let (_, outcome) = run(&server, LiveOptions { ways: both, attempts_max: 1, ..options() }).await;
-    assert!(matches!(&outcome, Outcome::Failed(problem) if !problem.hint.contains("ways = ")), "{outcome:?}");
+    let next = "try again later, or follow a tab of Chrome that shows the LIVE: set `cdp = 9222` and \
+                `ways = [\"direct\", \"sign\", \"tab\"]` under [live] in livetape.toml";
+    assert!(matches!(&outcome, Outcome::Failed(problem) if problem.hint == next), "{outcome:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -122,12 +122,14 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         self.check_user()?;
         let show = Arc::clone(&self.joined.settings.show);
         let frames = &show.segments[self.joined.segment].frames;
-        // Losses from the start concern the history, too.
-        let is_loss = |fault: &Fault| matches!(fault.kind, FaultKind::Lose(_)) && fault.start == Start::Now;
+        // Losses and silence from the start concern the history, too.
+        let is_first = |fault: &Fault| {
+            matches!(fault.kind, FaultKind::Lose(_) | FaultKind::Deaf) && fault.start == Start::Now
+        };
         let faults = std::mem::take(&mut self.faults);
-        let (losses, faults) = faults.into_iter().partition::<Vec<_>, _>(|(_, fault)| is_loss(fault));
+        let (first, faults) = faults.into_iter().partition::<Vec<_>, _>(|(_, fault)| is_first(fault));
         self.faults = faults;
-        for (index, fault) in losses {
+        for (index, fault) in first {
             self.go_wrong(&(index, fault, None), Duration::ZERO).await?;
         }
         self.progress.losses.take_from(&mut self.joined.history);

@@ -111,6 +111,7 @@ impl RoomState {
             retrying: true,
             retry_after_ms: Some(BACK_AFTER_MS),
             detail: reason,
+            hint: String::new(),
         };
         self.add(self.breaks_ms, false, What::Status(status));
     }

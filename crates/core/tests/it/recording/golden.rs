@@ -156,6 +156,7 @@ fn every_type() -> Vec<Item> {
                 retrying: true,
                 retry_after_ms: Some(30_000),
                 detail: "too many connections".into(),
+                hint: String::new(),
             }),
         ),
         on(

@@ -316,8 +316,17 @@ fn find<'a>(
 /// Returns the tab with this number, from 1.
 fn numbered(pages: &[Page], number: usize) -> Result<&Page, Problem> {
     number.checked_sub(1).and_then(|at| pages.get(at)).ok_or_else(|| {
-        let message = format!("unknown tab {number}: the browser has {}", pages.len());
-        Problem::new(Code::TabNotFound, message).hint("list the tabs with `livetape record --cdp PORT`")
+        let lives =
+            (1..).zip(pages).filter_map(|(number, page)| Some(format!("{number} (@{})", page.user()?)));
+        let lives: Vec<_> = lives.take(NUMBERS_MAX).collect();
+        let lives = if lives.is_empty() { "none".to_owned() } else { lives.join(", ") };
+        let message =
+            format!("no tab has the number {number}: the browser has {}, with a LIVE: {lives}", pages.len());
+        let hint = match pages.len() {
+            0 => "open the LIVE in the browser with the debugging port".to_owned(),
+            count => format!("choose a number from 1 to {count}, or none to find the tab by its user"),
+        };
+        Problem::new(Code::TabNotFound, message).hint(hint)
     })
 }
 

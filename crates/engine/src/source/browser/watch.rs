@@ -346,6 +346,10 @@ impl Watch {
             retrying: after.is_some(),
             retry_after_ms: after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
             detail: problem.message.clone(),
+            hint: Some(&problem.hint)
+                .filter(|hint| *hint != problem.code.hint())
+                .cloned()
+                .unwrap_or_default(),
         };
         let (offset, conn) = (self.now(), self.tab.last_conn());
         let item = Item { offset, conn, flags: Flags::default(), what: What::Status(status) };

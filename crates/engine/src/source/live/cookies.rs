@@ -15,6 +15,8 @@ const OF_SESSIONS: [&str; 3] = ["sessionid", "sessionid_ss", "sid_tt"];
 /// Maximum number of cookies, and of bytes in a header with all of them.
 const COOKIES_MAX: usize = 128;
 const HEADER_BYTES_MAX: usize = 16 << 10;
+/// Advice for cookies that cannot be read.
+const FORMS: &str = "use cookies as in name=value; name=value, or the path of a cookie file in Netscape's format, not as JSON";
 /// Start of a line with a cookie that scripts cannot read; other lines with a `#` are comments.
 const HTTP_ONLY: &str = "#HttpOnly_";
 
@@ -34,16 +36,26 @@ impl fmt::Debug for Cookies {
 }
 
 impl Cookies {
-    /// Parses a `Cookie` header or the text of a cookie file. `wall` is the time since the Unix epoch.
+    /// Parses a `Cookie` header or the text of a cookie file. `place` is where it stands, for errors; `wall` is the time
+    /// since the Unix epoch.
     ///
     /// # Errors
     /// [`Code::BadConfig`], without values, if it is neither or contains no session.
-    pub fn parse(text: &str, wall: Duration) -> Result<Self, Problem> {
+    pub fn parse(text: &str, place: &str, wall: Duration) -> Result<Self, Problem> {
         let mut cookies = Self::default();
-        if text.contains('\t') {
+        let kind = match text.trim_start() {
+            text if text.starts_with(['[', '{']) => "JSON",
+            text if text.contains('\t') || text.starts_with('#') => "a cookie file",
+            _ => "name=value",
+        };
+        let bad =
+            |why: &str| Problem::new(Code::BadConfig, format!("{place}, read as {kind}: {why}")).hint(FORMS);
+        if kind == "a cookie file" {
             for (line, number) in text.lines().zip(1..) {
                 cookies.take_line(line, wall).map_err(|why| bad(&format!("line {number} {why}")))?;
             }
+        } else if kind == "JSON" {
+            return Err(bad("not a form of cookies that is known"));
         } else {
             for pair in text.trim().trim_end_matches(';').split(';') {
                 let pair = pair.trim().split_once('=');
@@ -52,11 +64,9 @@ impl Cookies {
         }
         if !cookies.pairs.iter().any(|(name, _)| OF_SESSIONS.contains(&name.as_str())) {
             let (others, expired) = (cookies.others, cookies.expired);
-            let gone = format!("{others} of other sites, {expired} expired");
-            return Err(Problem::new(
-                Code::BadConfig,
-                format!("live.session is not logged in: no sessionid ({gone})"),
-            )
+            return Err(bad(&format!(
+                "no sessionid, so not logged in ({others} of other sites, {expired} expired)"
+            ))
             .hint("log in at www.tiktok.com, and copy or export the cookies again"));
         }
         Ok(cookies)
@@ -130,11 +140,6 @@ impl Cookies {
     }
 }
 
-fn bad(message: &str) -> Problem {
-    Problem::new(Code::BadConfig, format!("live.session: {message}"))
-        .hint("use cookies as in name=value; name=value, or the path of a cookie file in Netscape's format")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +157,7 @@ mod tests {
 
     #[test]
     fn only_cookies_of_tiktok_are_kept() {
-        let cookies = Cookies::parse(FILE, NOW).unwrap();
+        let cookies = Cookies::parse(FILE, "it", NOW).unwrap();
         assert_eq!(cookies.header(""), "sessionid=planted-1; tt-target-idc=eu-ttp2; tt_csrf_token=planted=2");
         assert_eq!((cookies.count(), cookies.others, cookies.expired), (3, 3, 1));
         assert!(!format!("{cookies:?}").contains("planted"));
@@ -162,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_header_has_the_last_value_of_each_name() {
-        let cookies = Cookies::parse(" sid_tt=1; a=b==;sid_tt=2; ", NOW).unwrap();
+        let cookies = Cookies::parse(" sid_tt=1; a=b==;sid_tt=2; ", "it", NOW).unwrap();
         assert_eq!(cookies.header(""), "a=b==; sid_tt=2");
     }
 
@@ -174,7 +179,12 @@ mod tests {
             ("planted", "a cookie has no value"),
             ("sessionid=pla nted", "a cookie has characters"),
             ("sessionid=planted\r\nx: y", "a cookie has characters"),
-            ("ttwid=planted", "not logged in: no sessionid (0 of other sites, 0 expired)"),
+            (
+                "ttwid=planted",
+                "live.session, read as name=value: no sessionid, so not logged in (0 of other sites, 0 expired)",
+            ),
+            ("[{\"name\":\"planted\"}]", "live.session, read as JSON: not a form of cookies"),
+            ("# planted", "read as a cookie file: no sessionid"),
             ("a.example\tTRUE\t/\tTRUE\t0\tsessionid\tplanted", "(1 of other sites, 0 expired)"),
             (".tiktok.com\tTRUE\t/\tTRUE\t1\tsessionid\tplanted", "(0 of other sites, 1 expired)"),
             ("\n.tiktok.com\tTRUE\tplanted", "line 2 does not have the seven fields"),
@@ -182,7 +192,7 @@ mod tests {
             (&many, "is one too many"),
             (&format!("sessionid={}", "x".repeat(HEADER_BYTES_MAX)), "is one too many"),
         ] {
-            let problem = Cookies::parse(text, NOW).unwrap_err();
+            let problem = Cookies::parse(text, "live.session", NOW).unwrap_err();
             assert_eq!(problem.code, Code::BadConfig);
             assert!(problem.message.contains(message) && !problem.message.contains("planted"), "{problem}");
         }
@@ -191,7 +201,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_causes_a_panic(text in "(\\PC|[\t;=\n]|\\.tiktok\\.com\t){0,40}") {
-            let _ = Cookies::parse(&text, NOW);
+            let _ = Cookies::parse(&text, "it", NOW);
         }
     }
 }

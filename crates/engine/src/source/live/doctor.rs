@@ -17,8 +17,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    Live, LiveOptions, SharedTransport, Way, lookup,
-    upstream::{Failure, Turn, Upstream},
+    Live, LiveOptions, SharedTransport, Way, advice, lookup,
+    upstream::{Turn, Upstream},
     url,
 };
 
@@ -58,6 +58,9 @@ pub struct Step {
     /// What was found, without secrets; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// What to do about a failure.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hint: String,
 }
 
 /// What was found, without secrets.
@@ -76,8 +79,9 @@ pub struct Diagnosis {
 
 impl Step {
     fn new(way: Option<Way>, step: &'static str, verdict: Verdict) -> Self {
-        let (status, bytes, code, detail) = (None, None, None, String::new());
-        Self { way: way.map(Way::name), step, verdict, status, ms: 0, bytes, code, detail }
+        let (status, bytes, code) = (None, None, None);
+        let (detail, hint) = (String::new(), String::new());
+        Self { way: way.map(Way::name), step, verdict, status, ms: 0, bytes, code, detail, hint }
     }
 
     fn skipped(way: Option<Way>, step: &'static str, detail: &str) -> Self {
@@ -85,34 +89,68 @@ impl Step {
     }
 }
 
-/// Connects to the user's room by each of the ways of `options`, once.
+/// Connects to the user's room by each of the ways of `options`, and by the tab if there is one, once. Calls `tell` with
+/// each step as soon as its result is certain.
 ///
 /// # Errors
 /// If an option is invalid.
 pub async fn diagnose(
     options: &LiveOptions,
     transport: impl Into<SharedTransport>,
+    mut tell: impl FnMut(&Step),
 ) -> Result<Diagnosis, Problem> {
     let (user, transport) = (options.username()?, transport.into());
     let mut found = Diagnosis { user, room_id: None, steps: Vec::new(), works: Vec::new(), next: Vec::new() };
-    let is_live = look_up(options, transport.clone(), &mut found).await;
-    let wanted = if options.ways() == [Way::Sign] { vec![Way::Sign, Way::Direct] } else { options.ways() };
-    for way in &[Way::Direct, Way::Sign] {
-        if !wanted.contains(way) {
-            found.steps.push(Step::skipped(Some(*way), "sign", "not one of `live.ways`"));
-        } else if is_live {
-            try_way(*way, options, transport.clone(), &mut found).await;
-        } else {
-            let step = if *way == Way::Sign { "sign" } else { "cookie" };
-            found.steps.push(Step::skipped(Some(*way), step, "no room to enter"));
-        }
+    let is_live = look_up(options, transport.clone(), &mut found, &mut tell).await;
+    let mut wanted = options.ways();
+    if wanted == [Way::Sign] {
+        wanted.push(Way::Direct);
+    }
+    if options.tab.is_some() {
+        wanted.push(Way::Tab);
+    }
+    for way in Way::ALL {
+        // A tab needs no look-up.
+        let failed = found.steps.iter().filter_map(|step| step.code);
+        let may_enter = is_live || *way == Way::Tab && failed.into_iter().all(may_be_live);
+        let why = match (wanted.contains(way), may_enter) {
+            (false, _) if *way == Way::Tab => "needs the port of a browser (live.cdp)",
+            (false, _) => "not one of `live.ways`",
+            (true, false) => "no room to enter",
+            (true, true) => {
+                try_way(*way, options, transport.clone(), &mut found, &mut tell).await;
+                continue;
+            }
+        };
+        let step = Step::skipped(Some(*way), first_step(*way), why);
+        tell(&step);
+        found.steps.push(step);
     }
     found.next = next(options, &found);
     Ok(found)
 }
 
+/// Whether a user may be live although a look-up failed with this code.
+fn may_be_live(code: Code) -> bool {
+    !matches!(code, Code::UserOffline | Code::UserNotFound)
+}
+
+/// Returns the step with which a way begins.
+fn first_step(way: Way) -> &'static str {
+    match way {
+        Way::Direct => "cookie",
+        Way::Sign => "sign",
+        Way::Tab => "tab",
+    }
+}
+
 /// Looks the user up on the page and by the API. Returns whether the user is live according to either.
-async fn look_up(options: &LiveOptions, transport: SharedTransport, found: &mut Diagnosis) -> bool {
+async fn look_up(
+    options: &LiveOptions,
+    transport: SharedTransport,
+    found: &mut Diagnosis,
+    tell: &mut impl FnMut(&Step),
+) -> bool {
     let wall = options.wall_anchor.unwrap_or_else(clock::wall);
     let (mut upstream, cookie) = (Upstream::new(options, transport, wall), options.cookies().header(""));
     let mut is_live = false;
@@ -135,28 +173,42 @@ async fn look_up(options: &LiveOptions, transport: SharedTransport, found: &mut 
             room.live()
         });
         match live {
-            Ok(_) => is_live = true,
-            Err(failure) => fail(&mut step, failure.code, upstream.redact.text(&failure.detail)),
+            Ok(room) => (is_live, step.detail) = (true, format!("room {room}")),
+            Err(failure) => {
+                let hint = advice::of(options, &failure).unwrap_or_default();
+                fail(&mut step, failure.code, upstream.redact.text(&failure.detail), hint);
+            }
         }
+        tell(&step);
         found.steps.push(step);
     }
     is_live
 }
 
-fn fail(step: &mut Step, code: Code, detail: String) {
+/// Notes why a step failed. Without advice, that of the code is used.
+fn fail(step: &mut Step, code: Code, detail: String, hint: String) {
     (step.verdict, step.code, step.detail) = (Verdict::Fails, Some(code), detail);
+    step.hint = if hint.is_empty() { code.hint().to_owned() } else { hint };
 }
 
 /// Steps of a way, while its items arrive.
 struct Trial {
     way: Way,
-    /// Cookie or sign, handshake, first frame, first chat.
+    /// Cookie, sign or tab, handshake, first frame, first chat.
     steps: Vec<Step>,
+    /// Number of steps that were told.
+    told: usize,
     last: Duration,
     cookie_line: String,
 }
 
-async fn try_way(way: Way, options: &LiveOptions, transport: SharedTransport, found: &mut Diagnosis) {
+async fn try_way(
+    way: Way,
+    options: &LiveOptions,
+    transport: SharedTransport,
+    found: &mut Diagnosis,
+    tell: &mut impl FnMut(&Step),
+) {
     let mut options = LiveOptions { ways: vec![way], attempts_max: 1, wait_live: None, ..options.clone() };
     if way == Way::Direct {
         // Otherwise they would be asked first.
@@ -164,7 +216,7 @@ async fn try_way(way: Way, options: &LiveOptions, transport: SharedTransport, fo
     }
     let www = url::with_path(&super::Origins::new(&options).www, "/");
     let cookie_line = format!("GET {}", url::shown(&www));
-    let mut trial = Trial { way, steps: Vec::new(), last: Duration::ZERO, cookie_line };
+    let mut trial = Trial { way, steps: Vec::new(), told: 0, last: Duration::ZERO, cookie_line };
     let mut live = Live::start(options, transport);
     let mut decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
     let header = What::Header(live.header().clone());
@@ -177,14 +229,14 @@ async fn try_way(way: Way, options: &LiveOptions, transport: SharedTransport, fo
             until = until.min(clock::now() + CHAT_MAX);
         }
         decoder.handle(&item);
-        if decoder.take_events().any(|event| event.kind() == "chat") {
-            let bytes = match &item.what {
-                What::Frame(frame) => Some(frame.bytes.len()),
-                _ => None,
-            };
-            trial.push(Step { bytes, ..Step::new(Some(way), "first chat", Verdict::Works) }, item.offset);
+        let has_chat = decoder.take_events().any(|event| event.kind() == "chat");
+        // The batch of a sign server does not show that the socket is alive.
+        if let (What::Frame(frame), true) = (&item.what, has_chat) {
+            let step = Step::new(Some(way), "first chat", Verdict::Works);
+            trial.push(Step { bytes: Some(frame.bytes.len()), ..step }, item.offset);
             break;
         }
+        trial.tell(false, tell);
     }
     live.stop();
     drop(live.outcome().await);
@@ -194,6 +246,7 @@ async fn try_way(way: Way, options: &LiveOptions, transport: SharedTransport, fo
             trial.steps.push(Step::skipped(Some(way), "first chat", "none so far; the room may be quiet"));
         }
     }
+    trial.tell(true, tell);
     found.steps.append(&mut trial.steps);
 }
 
@@ -207,6 +260,18 @@ impl Trial {
         self.steps.iter().any(|known| known.step == step && known.verdict == Verdict::Works)
     }
 
+    /// Tells the steps that will not change, or all of them.
+    fn tell(&mut self, is_over: bool, tell: &mut impl FnMut(&Step)) {
+        while let Some(step) = self.steps.get(self.told) {
+            let is_certain = step.verdict == Verdict::Works && step.step != first_step(self.way);
+            if !is_over && !is_certain && self.told + 1 == self.steps.len() {
+                return;
+            }
+            tell(step);
+            self.told += 1;
+        }
+    }
+
     fn push(&mut self, step: Step, at: Duration) {
         self.steps.push(Step { ms: millis(at.saturating_sub(self.last)), ..step });
         self.last = at;
@@ -216,7 +281,8 @@ impl Trial {
         match &item.what {
             What::Http(http) => self.http(item, http),
             What::ConnOpen(open) => {
-                let step = Step::new(Some(self.way), "handshake", Verdict::Works);
+                let name = if self.way == Way::Tab { "tab" } else { "handshake" };
+                let step = Step::new(Some(self.way), name, Verdict::Works);
                 self.push(Step { status: Some(open.handshake_status), ..step }, item.offset);
             }
             What::Frame(frame)
@@ -255,14 +321,14 @@ impl Trial {
     /// Adds the failure to the step that did not succeed.
     fn failed(&mut self, item: &Item, status: &Status) {
         let code = Code::from_name(&status.code).unwrap_or(Code::ConnectionLost);
-        let (first, last) = (if self.way == Way::Sign { "sign" } else { "cookie" }, self.steps.last());
+        let (first, last) = (first_step(self.way), self.steps.last());
         // Without an answer, the step after the last one failed. Answers may also be unusable.
         let of_look_up =
             [Code::AgeRestricted, Code::Blocked, Code::RateLimited, Code::UserNotFound, Code::UserOffline];
         let name = match last.map(|step| (step.step, step.verdict)) {
             None if of_look_up.contains(&code) => "look-up",
             _ if self.has("first frame") => "first chat",
-            _ if self.has("handshake") => "first frame",
+            _ if self.has("handshake") || self.has("tab") => "first frame",
             Some(("handshake", _)) => "handshake",
             _ if matches!(code, Code::SignFailed | Code::SignEmpty | Code::SignUnauthorized) => first,
             Some(_)
@@ -277,44 +343,76 @@ impl Trial {
             self.push(Step::new(Some(self.way), name, Verdict::Fails), item.offset);
             self.steps.len() - 1
         });
-        fail(&mut self.steps[at], code, status.detail.clone());
+        fail(&mut self.steps[at], code, status.detail.clone(), status.hint.clone());
+    }
+}
+
+impl LiveOptions {
+    /// Returns the flags that name the same servers and ways on a command line. An address with a secret is left to the
+    /// reader.
+    #[must_use]
+    pub fn flags(&self) -> String {
+        let ways = self.ways.iter().filter(|_| self.ways != [Way::Direct]);
+        self.servers() + &ways.map(|way| format!(" --way {}", way.name())).collect::<String>()
+    }
+
+    fn servers(&self) -> String {
+        let urls = [("--upstream", &self.upstream), ("--sign-url", &self.sign_url)];
+        let urls = urls.into_iter().filter_map(|(flag, url)| Some((flag, url.as_ref()?.as_str())));
+        let urls = urls.filter(|(_, url)| !url.contains(['?', '@', '#']));
+        let urls = urls.map(|(flag, url)| (flag, url.trim_end_matches('/')));
+        let tab = self.tab.iter().map(|tab| ("--cdp", tab.browser.as_str()));
+        urls.chain(tab).map(|(flag, value)| format!(" {flag} {value}")).collect()
     }
 }
 
 /// Returns advice, the most promising first.
 fn next(options: &LiveOptions, found: &Diagnosis) -> Vec<String> {
     let user = &found.user;
-    // The advised command asks the same servers. An address with a secret is left to the reader.
-    let servers = [("--upstream", &options.upstream), ("--sign-url", &options.sign_url)];
-    let servers = servers.into_iter().filter_map(|(flag, url)| Some((flag, url.as_ref()?.as_str())));
-    let servers = servers.filter(|(_, url)| !url.contains(['?', '@', '#']));
-    let servers: String = servers.map(|(flag, url)| format!(" {flag} {url}")).collect();
-    if let Some(way) = found.works.first() {
-        let flag = if *way == Way::Sign.name() { " --way sign" } else { "" };
-        return vec![format!("run `livetape live {user}{flag}{servers}`")];
+    let is_of = |way: Way| found.works.first() == Some(&way.name());
+    if let Some(way) = Way::ALL.iter().find(|way| is_of(**way)) {
+        let flag = match way {
+            // With a port and no ways, it is the only one.
+            Way::Tab => String::new(),
+            Way::Direct if options.tab.is_none() => String::new(),
+            way => format!(" --way {}", way.name()),
+        };
+        let servers =
+            LiveOptions { tab: options.tab.clone().filter(|_| *way == Way::Tab), ..options.clone() };
+        return vec![format!("run `livetape live {user}{}{flag}`", servers.servers())];
     }
-    let mut next = Vec::new();
     let failed = || found.steps.iter().filter(|step| step.verdict == Verdict::Fails);
-    let has_room = !failed().any(|step| matches!(step.code, Some(Code::UserOffline | Code::UserNotFound)));
-    if has_room && !options.ways.contains(&Way::Sign) && failed().any(|step| step.way.is_some()) {
-        let host = url::host(&super::Origins::new(options).sign);
-        next.push(format!(
-            "run `livetape doctor {user} --way direct --way sign{servers}`: the room's id then goes to {host}"
-        ));
-    }
-    if has_room && options.cookies().count() == 0 {
-        next.push("log in at www.tiktok.com, and use its cookies: --session FILE".to_owned());
-    }
-    if has_room {
-        next.push(format!("open the room in Chrome, and record the tab: livetape record {user} --cdp 9222"));
-    }
-    for code in failed().filter_map(|step| step.code) {
-        let hint = Problem::from(Failure::new(code, "")).hint;
-        let hint = code.terminal_hint(&hint).to_owned();
-        if !next.contains(&hint) {
-            next.push(hint);
+    let mut hints: Vec<String> = Vec::new();
+    for step in failed() {
+        let Some(code) = step.code else { continue };
+        let hint = code.terminal_hint(&step.hint).to_owned();
+        if !hints.contains(&hint) {
+            hints.push(hint);
         }
     }
+    // Without an answer, neither a log-in nor another way helps.
+    let is_reached = found.steps.iter().any(|step| step.status.is_some());
+    if !is_reached || !failed().filter_map(|step| step.code).all(may_be_live) {
+        return hints;
+    }
+    let mut next = Vec::new();
+    if !options.ways.contains(&Way::Sign) && failed().any(|step| step.way == Some(Way::Direct.name())) {
+        let servers = options.servers();
+        next.push(format!(
+            "run `livetape doctor {user}{servers} --way direct --way sign`: the room's id then goes to {}",
+            options.sign_server()
+        ));
+    }
+    if options.cookies().count() == 0 {
+        next.push("log in at www.tiktok.com, and use its cookies: --session FILE".to_owned());
+    }
+    if options.tab.is_none() {
+        next.push(format!(
+            "start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER, open the room there, and run \
+             `livetape doctor {user} --cdp 9222`"
+        ));
+    }
+    next.extend(hints);
     next
 }
 

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::{
-    error::{Code, Problem, close},
+    error::{Code, close},
     recording::{
         Flags, Frame, Item, Opcode, What,
         records::{ConnClose, ConnOpen, Status, conn_close::Who, http::Role},
@@ -24,7 +24,7 @@ use tungstenite::{
 };
 
 use super::{
-    LiveOptions, Outcome, SharedTransport, WAIT_LIVE_MIN, Way,
+    LiveOptions, Outcome, SharedTransport, WAIT_LIVE_MIN, Way, advice,
     lookup::look_up,
     sign::{self, Signed, TTWID},
     transport::{Received, Socket, Unreached},
@@ -103,7 +103,7 @@ impl Driver {
             };
             let due = match self.record_failure(failed) {
                 Ok(due) => due,
-                Err(failure) => return Outcome::Failed(self.problem(failure)),
+                Err(failure) => return Outcome::Failed(failure.into()),
             };
             self.flush().await;
             tokio::select! { biased;
@@ -173,9 +173,13 @@ impl Driver {
         // A socket that is accepted and then ignored is so again.
         let is_over = failure.is_silent || matches!(verdict, Decision::Final(_));
         let skipped = self.next_way(&failure).filter(|_| is_over);
-        if let Some(skipped) = skipped {
-            failure.detail = self.hands_over(&failure.detail, self.ways[skipped]);
-        }
+        failure.hint = match skipped {
+            Some(skipped) => {
+                failure.detail = self.hands_over(&failure.detail, self.ways[skipped]);
+                Some(format!("if it always fails, leave `{}` out of `ways`", self.ways[0].name()))
+            }
+            None => advice::of(&self.options, &failure),
+        };
         let after = match (skipped.map(|at| self.ways[at]), verdict) {
             // It needs no request of ours.
             (Some(Way::Tab), _) => Some(Duration::ZERO),
@@ -295,6 +299,7 @@ impl Driver {
             retrying: after.is_some(),
             retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             detail: self.upstream.redact.text(&failure.detail),
+            hint: failure.hint.clone().unwrap_or_default(),
         };
         self.upstream.note(What::Status(status));
     }
@@ -335,22 +340,6 @@ impl Driver {
             _ => failure.detail,
         };
         Failure { detail, is_of_way: true, ..failure }
-    }
-
-    /// Returns the final failure. If another way may succeed, the hint says how to allow it.
-    fn problem(&self, failure: Failure) -> Problem {
-        let is_rejected = failure.is_silent || matches!(failure.code, Code::Blocked | Code::HandshakeRefused);
-        let may_sign = failure.is_of_way && is_rejected && self.options.ways() == [Way::Direct];
-        let problem = Problem::from(failure);
-        if !may_sign {
-            return problem;
-        }
-        let host = url::host(&self.upstream.origins.sign);
-        let whose = if self.options.upstream.is_none() { ", a third party" } else { "" };
-        problem.hint(format!(
-            "let a sign server help: add `ways = [\"direct\", \"sign\"]` under [live] in livetape.toml; the room's id and \
-             the user agent then go to {host}{whose}"
-        ))
     }
 
     /// Falls back to a direct connection only if the sign server is unavailable, not if it rejects the request.

@@ -7,6 +7,7 @@
 //!    └──────────────── retry ◄────────────────────┘
 //! ```
 
+mod advice;
 mod cookies;
 mod doctor;
 mod driver;

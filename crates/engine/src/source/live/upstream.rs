@@ -216,6 +216,8 @@ pub(super) struct Failure {
     pub(super) is_of_way: bool,
     /// Whether the socket was accepted, and then ignored.
     pub(super) is_silent: bool,
+    /// Advice, if it is not that of the code.
+    pub(super) hint: Option<String>,
 }
 
 impl Failure {
@@ -227,6 +229,7 @@ impl Failure {
             may_fall_back: false,
             is_of_way: false,
             is_silent: false,
+            hint: None,
         }
     }
 
@@ -251,7 +254,8 @@ impl HttpResponse {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self::new(problem.code, problem.message)
+        let hint = Some(problem.hint).filter(|hint| hint != problem.code.hint());
+        Self { hint, ..Self::new(problem.code, problem.message) }
     }
 }
 
@@ -263,9 +267,11 @@ impl From<Unreached> for Failure {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let Some(wait) = failure.wait else { return Self::new(failure.code, failure.detail) };
-        let message = format!("{}; the server requires a wait of {}", failure.detail, length(wait));
-        Self::new(failure.code, message).hint(without_wait(failure.code.hint()))
+        let Failure { code, detail, wait, hint, .. } = failure;
+        let hint = hint.unwrap_or_else(|| code.hint().to_owned());
+        let Some(wait) = wait else { return Self::new(code, detail).hint(hint) };
+        let message = format!("{detail}; the server requires a wait of {}", length(wait));
+        Self::new(code, message).hint(without_wait(&hint))
     }
 }
 

@@ -1,0 +1,57 @@
+//! What may help against a failure, according to the ways that are set. The table of codes has the advice for all other
+//! failures.
+
+use livetape_core::error::Code;
+
+use super::{LiveOptions, Way, upstream::Failure};
+
+/// Returns the advice for a failure; `None` for that of its code.
+pub(super) fn of(options: &LiveOptions, failure: &Failure) -> Option<String> {
+    let (ways, is_logged_in) = (options.ways(), options.cookies().count() > 0);
+    let first = match failure.code {
+        _ if failure.hint.is_some() => return failure.hint.clone(),
+        Code::ConnectionLost if failure.is_silent => "try again later",
+        Code::HandshakeRefused => "try again later",
+        Code::Blocked if options.proxy.is_none() => "wait a while, connect through a proxy",
+        Code::Blocked => "wait a while",
+        Code::SignFailed | Code::SignEmpty if options.ways.contains(&Way::Sign) => "try again later",
+        Code::SignUnauthorized if options.sign_key.is_none() => {
+            let server = options.sign_server();
+            return Some(format!(
+                "set an API key of {server}: `sign_key` under [live], or LIVETAPE_SIGN_KEY"
+            ));
+        }
+        Code::RateLimited if options.sign_key.is_some() => {
+            return Some("wait 5-10 minutes, up to an hour; or try another user".to_owned());
+        }
+        Code::AgeRestricted if is_logged_in => {
+            return Some("use the session of an adult account that may enter the room".to_owned());
+        }
+        _ => return None,
+    };
+    let next = Way::ALL.iter().copied().find(|way| !ways.contains(way) && may_help(*way, failure))?;
+    let ways = ways.into_iter().chain([next]).map(|way| format!("{:?}", way.name()));
+    let ways = format!("`ways = [{}]` under [live] in livetape.toml", ways.collect::<Vec<_>>().join(", "));
+    Some(match next {
+        Way::Direct => format!("{first}, or connect without a sign server, too: set {ways}"),
+        Way::Sign => format!(
+            "{first}, or let a sign server help: set {ways}; the room's id and the user agent then go to {}",
+            options.sign_server()
+        ),
+        Way::Tab => {
+            let port = if options.tab.is_some() { "" } else { "`cdp = 9222` and " };
+            format!("{first}, or follow a tab of Chrome that shows the LIVE: set {port}{ways}")
+        }
+    })
+}
+
+/// Whether a way that is not set may lead into the room.
+fn may_help(way: Way, failure: &Failure) -> bool {
+    match way {
+        // Only a sign server that fails is one too many.
+        Way::Direct => matches!(failure.code, Code::SignFailed | Code::SignEmpty),
+        // It needs a look-up, too.
+        Way::Sign => failure.is_of_way,
+        Way::Tab => true,
+    }
+}
