@@ -73,11 +73,13 @@ impl Connection {
         }
     }
 
-    /// Writes all pieces, as many at once as possible. The first of those that are left may be partly written.
+    /// Writes all pieces, as many at once as possible. The first of those that are left may be partly written. Calls
+    /// `written` after the last one, before anything that the client answers can be read.
     pub(super) fn poll_write(
         &self,
         cx: &mut Context<'_>,
         pieces: &mut VecDeque<Bytes>,
+        written: impl FnOnce(),
     ) -> Poll<io::Result<()>> {
         let mut io = self.0.lock();
         let Some(io) = &mut *io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
@@ -88,7 +90,9 @@ impl Connection {
             }
             advance(pieces, written);
         }
-        Pin::new(io).poll_flush(cx)
+        ready!(Pin::new(io).poll_flush(cx))?;
+        written();
+        Poll::Ready(Ok(()))
     }
 }
 
