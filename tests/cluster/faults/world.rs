@@ -59,7 +59,8 @@ impl Disk {
         let holder = Process::start(command.args(["--map-root-user", "--mount", "sh", "-c", &script]));
         holder.until("mounted");
         // Other processes can see it there.
-        Self { path: format!("/proc/{}/root/mnt", holder.id()).into(), _holder: holder }
+        let path = ["/proc", &holder.id().to_string(), "root", "mnt"].iter().collect();
+        Self { path, _holder: holder }
     }
 }
 
