@@ -131,6 +131,18 @@ async fn a_diagnosis_has_every_step_and_no_secret() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn advice_names_no_way_that_was_tried_and_begins_with_the_network() {
+    let found = examine("silent", &options()).await;
+    assert!(found.works.is_empty());
+    assert!(!found.next.iter().any(|advice| advice.contains("sign server")), "{:?}", found.next);
+    let unresolved =
+        || async { Err::<tokio::io::DuplexStream, _>(std::io::ErrorKind::ConnectionRefused.into()) };
+    let found = diagnose(&options(), MemoryTransport::new(unresolved), |_| ()).await.unwrap();
+    assert!(found.next[0].starts_with("check that the upstream server is running"), "{:?}", found.next);
+    assert!(!found.next.iter().any(|advice| advice.contains("log in")), "{:?}", found.next);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sign_server_is_only_asked_if_it_is_a_way() {
     let found = examine("handshake-403", &LiveOptions { ways: vec![Way::Direct], ..options() }).await;
     let sign = found.steps.iter().find(|step| step.way == Some("sign")).unwrap();

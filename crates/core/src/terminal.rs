@@ -123,6 +123,10 @@ fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let mut shown = format!("❌ {failed}{message}");
     let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
     let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
+    let hint = match event["username"].as_str().unwrap_or_default() {
+        "" => hint.to_owned(),
+        user => hint.replace("@USER/", &format!("@{user}/")),
+    };
     let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
     if data["retrying"] == true && wait.is_zero() {
         // The message says what follows at once.
@@ -136,7 +140,7 @@ fn failure(event: &Value, is_lost: bool) -> (String, String) {
     } else if wait > SERVER_WAIT_MAX {
         shown += &format!("\n⏳ The server requires a wait of {}{}", length(wait), until(event, wait));
     }
-    (shown, printable(hint))
+    (shown, printable(&hint))
 }
 
 /// Formats a duration as `42 min` or `1 h 5 min`, rounded up.

@@ -43,10 +43,12 @@ fn line(Step { way, step, verdict, status, ms, bytes, code, detail, .. }: &Step)
         Verdict::Skipped => "➖",
     };
     let status = status.map(|status| status.to_string()).unwrap_or_default();
-    let bytes = bytes.map(|bytes| format!("{bytes} bytes")).unwrap_or_default();
+    let time = if *verdict == Verdict::Skipped { String::new() } else { format!("{ms} ms") };
     let code = code.map(|code| format!(" [{code}]")).unwrap_or_default();
-    let (way, detail) = (way.unwrap_or("look-up"), printable(detail));
-    let line = format!("{mark} {way:8}{step:12}{status:>4}{ms:>7} ms{bytes:>14}  {detail}{code}");
+    let detail = Some(printable(detail) + &code).filter(|detail| !detail.is_empty());
+    let rest = bytes.map(|bytes| format!("{bytes} bytes")).into_iter().chain(detail);
+    let (way, rest) = (way.unwrap_or("look-up"), rest.collect::<Vec<_>>().join(", "));
+    let line = format!("{mark} {way:8}{step:12}{status:>4}{time:>10}  {rest}");
     line.trim_end().to_owned()
 }
 

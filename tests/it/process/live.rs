@@ -39,6 +39,25 @@ async fn a_room_is_connected_after_a_rate_limit_and_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_cannot_be_entered_points_to_the_doctor() {
+    let mock = over_tcp("[[fault]]\nat = \"socket\"\nkind = \"refuse\"\nstatus = 403").await;
+    let url = mock.url();
+    let server = start(words(&["live", "demo", "--upstream", &url, "--max-attempts", "1"])).await;
+    let (status, lines) = finish(server).await;
+    assert_eq!(status.code(), Some(1));
+    let pointer = format!("💡 Try each way: livetape doctor demo --upstream {url}");
+    assert!(lines.last().unwrap().ends_with(&pointer), "{lines:?}");
+    let found = output(livetape(&["doctor", "demo", "--upstream", &url])).await;
+    assert_eq!(found.status.code(), Some(1));
+    let said = stdout(&found);
+    assert!(
+        said.starts_with("🩺 demo\n✅ look-up page") && said.contains("❌ direct  handshake    403"),
+        "{said}"
+    );
+    assert!(said.contains("\n💡 run `livetape doctor demo --upstream "), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_of_messages_are_reported_while_a_room_runs() {
     let fault = "[[fault]]\nat = \"socket\"\nkind = \"unknown_method\"\nafter_frames = 20\ntimes = 1";
     let mock = over_tcp(&format!("speed = \"max\"\nend = \"control\"\n{fault}")).await;

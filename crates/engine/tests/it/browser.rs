@@ -18,7 +18,7 @@ use livetape_core::{
 };
 use livetape_engine::source::{
     browser::{Browser, TabOptions, follow, way},
-    live::{Live, LiveOptions, Outcome, Url, Way},
+    live::{Live, LiveOptions, Outcome, Url, Way, diagnose},
 };
 use livetape_io::net::{
     Listener as _,
@@ -461,4 +461,35 @@ async fn stopping_leaves_a_tab_that_is_a_way() {
     expect(&mut live, &["0 s: 1 opened for ann"]).await;
     live.stop();
     assert_eq!(expect_end(live, &[]).await, Outcome::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_doctor_finds_a_tab_that_works() {
+    let mut chrome = Chrome::start();
+    chrome.shows(&[ANN]);
+    let server = Server::new([
+        (live::API, vec![live::room(2)]),
+        (live::PAGE, vec![ok("<html>")]),
+        ("/", vec![live::cookie()]),
+        (live::SOCKET, vec![status(403, &[], "")]),
+    ]);
+    let options = LiveOptions { ways: vec![Way::Direct], ..by_ways(&chrome, &[]) };
+    let page = async {
+        let mut tab = chrome.attached().await;
+        tab.open("a").await;
+        tab.receive("a", &chat()).await;
+        tab
+    };
+    let (found, _tab) = tokio::join!(diagnose(&options, server.transport(), |_| ()), page);
+    let found = found.unwrap();
+    assert_eq!(found.works, ["tab"]);
+    assert_eq!(found.next, ["run `livetape live ann --upstream http://mock --cdp 127.0.0.1:9222`"]);
+
+    // Another page is not that of the user.
+    chrome.shows(&[BEN]);
+    let found = diagnose(&options, server.transport(), |_| ()).await.unwrap();
+    let tab = found.steps.last().unwrap();
+    assert_eq!((tab.way, tab.step, tab.code), (Some("tab"), "tab", Some(Code::TabNotFound)));
+    assert!(found.works.is_empty() && found.next[0].contains("--way direct --way sign"), "{:?}", found.next);
+    assert!(found.next.last().unwrap().starts_with("open https://www.tiktok.com/@ann/live in that browser"));
 }

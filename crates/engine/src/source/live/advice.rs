@@ -7,28 +7,11 @@ use super::{LiveOptions, Way, upstream::Failure};
 
 /// Returns the advice for a failure; `None` for that of its code.
 pub(super) fn of(options: &LiveOptions, failure: &Failure) -> Option<String> {
-    let (ways, is_logged_in) = (options.ways(), options.cookies().count() > 0);
-    let first = match failure.code {
-        _ if failure.hint.is_some() => return failure.hint.clone(),
-        Code::ConnectionLost if failure.is_silent => "try again later",
-        Code::HandshakeRefused => "try again later",
-        Code::Blocked if options.proxy.is_none() => "wait a while, connect through a proxy",
-        Code::Blocked => "wait a while",
-        Code::SignFailed | Code::SignEmpty if options.ways.contains(&Way::Sign) => "try again later",
-        Code::SignUnauthorized if options.sign_key.is_none() => {
-            let server = options.sign_server();
-            return Some(format!(
-                "set an API key of {server}: `sign_key` under [live], or LIVETAPE_SIGN_KEY"
-            ));
-        }
-        Code::RateLimited if options.sign_key.is_some() => {
-            return Some("wait 5-10 minutes, up to an hour; or try another user".to_owned());
-        }
-        Code::AgeRestricted if is_logged_in => {
-            return Some("use the session of an adult account that may enter the room".to_owned());
-        }
-        _ => return None,
-    };
+    let (first, is_of_ways) = first(options, failure)?;
+    if !is_of_ways {
+        return Some(first);
+    }
+    let ways = options.ways();
     let next = Way::ALL.iter().copied().find(|way| !ways.contains(way) && may_help(*way, failure))?;
     let ways = ways.into_iter().chain([next]).map(|way| format!("{:?}", way.name()));
     let ways = format!("`ways = [{}]` under [live] in livetape.toml", ways.collect::<Vec<_>>().join(", "));
@@ -42,6 +25,34 @@ pub(super) fn of(options: &LiveOptions, failure: &Failure) -> Option<String> {
             let port = if options.tab.is_some() { "" } else { "`cdp = 9222` and " };
             format!("{first}, or follow a tab of Chrome that shows the LIVE: set {port}{ways}")
         }
+    })
+}
+
+/// Returns the advice without other ways, and whether these may help.
+pub(super) fn first(options: &LiveOptions, failure: &Failure) -> Option<(String, bool)> {
+    let is_logged_in = options.cookies().count() > 0;
+    Some(match failure.code {
+        _ if failure.hint.is_some() => (failure.hint.clone()?, false),
+        Code::ConnectionLost if failure.is_silent => ("try again later".to_owned(), true),
+        Code::HandshakeRefused => ("try again later".to_owned(), true),
+        Code::Blocked if options.proxy.is_none() => {
+            ("wait a while or connect through a proxy".to_owned(), true)
+        }
+        Code::Blocked => ("wait a while".to_owned(), true),
+        Code::SignFailed | Code::SignEmpty if options.ways.contains(&Way::Sign) => {
+            ("try again later".to_owned(), true)
+        }
+        Code::SignUnauthorized if options.sign_key.is_none() => {
+            let server = options.sign_server();
+            (format!("set an API key of {server}: `sign_key` under [live], or LIVETAPE_SIGN_KEY"), false)
+        }
+        Code::RateLimited if options.sign_key.is_some() => {
+            ("wait 5-10 minutes, up to an hour; or try another user".to_owned(), false)
+        }
+        Code::AgeRestricted if is_logged_in => {
+            ("use the session of an adult account that may enter the room".to_owned(), false)
+        }
+        _ => return None,
     })
 }
 

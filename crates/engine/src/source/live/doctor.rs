@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     Live, LiveOptions, SharedTransport, Way, advice, lookup,
-    upstream::{Turn, Upstream},
+    upstream::{Failure, Turn, Upstream},
     url,
 };
 
@@ -175,7 +175,7 @@ async fn look_up(
         match live {
             Ok(room) => (is_live, step.detail) = (true, format!("room {room}")),
             Err(failure) => {
-                let hint = advice::of(options, &failure).unwrap_or_default();
+                let hint = advice::first(options, &failure).map(|(first, _)| first).unwrap_or_default();
                 fail(&mut step, failure.code, upstream.redact.text(&failure.detail), hint);
             }
         }
@@ -217,6 +217,7 @@ async fn try_way(
     let www = url::with_path(&super::Origins::new(&options).www, "/");
     let cookie_line = format!("GET {}", url::shown(&www));
     let mut trial = Trial { way, steps: Vec::new(), told: 0, last: Duration::ZERO, cookie_line };
+    let known = options.clone();
     let mut live = Live::start(options, transport);
     let mut decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
     let header = What::Header(live.header().clone());
@@ -224,7 +225,7 @@ async fn try_way(
     let mut until = clock::now() + WAY_MAX;
     while let Some(item) = next_item(&mut live, until).await {
         let had_frame = trial.has("first frame");
-        trial.take(&item);
+        trial.take(&item, &known);
         if !had_frame && trial.has("first frame") {
             until = until.min(clock::now() + CHAT_MAX);
         }
@@ -277,13 +278,15 @@ impl Trial {
         self.last = at;
     }
 
-    fn take(&mut self, item: &Item) {
+    fn take(&mut self, item: &Item, options: &LiveOptions) {
         match &item.what {
             What::Http(http) => self.http(item, http),
             What::ConnOpen(open) => {
                 let name = if self.way == Way::Tab { "tab" } else { "handshake" };
                 let step = Step::new(Some(self.way), name, Verdict::Works);
-                self.push(Step { status: Some(open.handshake_status), ..step }, item.offset);
+                // A tab that was open before shows no handshake.
+                let status = Some(open.handshake_status).filter(|status| *status != 0);
+                self.push(Step { status, ..step }, item.offset);
             }
             What::Frame(frame)
                 if !item.flags.is_sent()
@@ -293,7 +296,7 @@ impl Trial {
                 let step = Step::new(Some(self.way), "first frame", Verdict::Works);
                 self.push(Step { bytes: Some(frame.bytes.len()), ..step }, item.offset);
             }
-            What::Status(status) => self.failed(item, status),
+            What::Status(status) => self.failed(item, status, options),
             _ => {}
         }
     }
@@ -319,7 +322,7 @@ impl Trial {
     }
 
     /// Adds the failure to the step that did not succeed.
-    fn failed(&mut self, item: &Item, status: &Status) {
+    fn failed(&mut self, item: &Item, status: &Status, options: &LiveOptions) {
         let code = Code::from_name(&status.code).unwrap_or(Code::ConnectionLost);
         let (first, last) = (first_step(self.way), self.steps.last());
         // Without an answer, the step after the last one failed. Answers may also be unusable.
@@ -343,7 +346,12 @@ impl Trial {
             self.push(Step::new(Some(self.way), name, Verdict::Fails), item.offset);
             self.steps.len() - 1
         });
-        fail(&mut self.steps[at], code, status.detail.clone(), status.hint.clone());
+        let failure = Failure { is_silent: name == "first frame", ..Failure::new(code, "") };
+        let hint = match self.way {
+            Way::Tab => status.hint.clone(),
+            _ => advice::first(options, &failure).map(|(first, _)| first).unwrap_or_default(),
+        };
+        fail(&mut self.steps[at], code, status.detail.clone(), hint);
     }
 }
 
@@ -385,7 +393,7 @@ fn next(options: &LiveOptions, found: &Diagnosis) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();
     for step in failed() {
         let Some(code) = step.code else { continue };
-        let hint = code.terminal_hint(&step.hint).to_owned();
+        let hint = code.terminal_hint(&step.hint).replace("@USER/", &format!("@{user}/"));
         if !hints.contains(&hint) {
             hints.push(hint);
         }
@@ -409,7 +417,8 @@ fn next(options: &LiveOptions, found: &Diagnosis) -> Vec<String> {
     if options.tab.is_none() {
         next.push(format!(
             "start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER, open the room there, and run \
-             `livetape doctor {user} --cdp 9222`"
+             `livetape doctor {user}{} --cdp 9222`",
+            options.servers()
         ));
     }
     next.extend(hints);

@@ -178,6 +178,8 @@ impl Driver {
                 failure.detail = self.hands_over(&failure.detail, self.ways[skipped]);
                 Some(format!("if it always fails, leave `{}` out of `ways`", self.ways[0].name()))
             }
+            // Another way is left.
+            None if self.next_way(&failure).is_some() => None,
             None => advice::of(&self.options, &failure),
         };
         let after = match (skipped.map(|at| self.ways[at]), verdict) {
