@@ -25,4 +25,5 @@ mod shown;
 mod slow;
 mod storage;
 mod support;
+mod unowned;
 mod upstream;

@@ -65,6 +65,7 @@ export const titles: Record<string, string> = {
   cluster_version: 'Cluster has another version',
   cluster_message: 'Unexpected message in the cluster',
   cluster_unreachable: 'Cluster not reachable',
+  cluster_unowned: 'No node owns the channel',
   unconfirmed: 'Result unknown',
   shutting_down: 'Server is shutting down',
   too_few_requests: 'Command used neither the feed nor the mock',

@@ -1,6 +1,6 @@
 //! What a node has done, for `/metrics`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use livetape_feed::control::Figure;
 use parking_lot::Mutex;
@@ -17,6 +17,8 @@ pub(crate) struct Counts {
     pub(crate) lag: u64,
     /// Number of channels that this node owns.
     pub(crate) leases: u64,
+    /// Number of channels without an owner, as far as this node knows.
+    pub(crate) unowned: u64,
     /// Number of times that the channel got an owner since this node joined.
     pub(crate) handovers: u64,
     /// Number of attempts to publish, by one of the [`OUTCOMES`].
@@ -28,6 +30,7 @@ impl Counts {
     fn add(&mut self, other: &Self) {
         self.lag = self.lag.max(other.lag);
         self.leases += other.leases;
+        self.unowned += other.unowned;
         self.handovers += other.handovers;
         for (outcome, count) in &other.published {
             *self.published.entry(outcome).or_default() += count;
@@ -45,10 +48,12 @@ pub(crate) fn figures(is_reachable: bool, nodes: usize, main: &Counts, users: &C
     ];
     let channels = [("main", main), ("users", users)];
     let leases = channels.map(|(_, counts)| counts.leases);
+    let unowned = channels.map(|(_, counts)| counts.unowned);
     let lag = channels.map(|(_, counts)| counts.lag);
     let owners = channels.map(|(_, counts)| counts.handovers);
     for (name, help, values) in [
         ("livetape_cluster_leases", "Channels that this node owns.", leases),
+        ("livetape_cluster_unowned", "Channels of this node that no node owns.", unowned),
         ("livetape_cluster_lag_messages", "Messages that another node has read before this one.", lag),
         (
             "livetape_cluster_handovers_total",
@@ -95,7 +100,7 @@ impl Totals {
         let mut sums = self.0.lock();
         let left = sums.open.remove(name).unwrap_or_default();
         // What holds now has ended.
-        sums.left.add(&Counts { lag: 0, leases: 0, ..left });
+        sums.left.add(&Counts { lag: 0, leases: 0, unowned: 0, ..left });
     }
 
     pub(crate) fn lose(&self, events: u64) {
@@ -127,9 +132,10 @@ pub(crate) fn answered(counts: &mut Counts, answer: &Input) {
 }
 
 /// Updates what holds now. `end` is the last message of the log that any node has read.
-pub(crate) fn update(counts: &mut Counts, member: &Member, end: u64) {
+pub(crate) fn update(counts: &mut Counts, member: &Member, end: u64, now: Duration) {
     counts.lag = end.saturating_sub(member.reader().last());
     counts.leases = u64::from(member.is_owner());
+    counts.unowned = u64::from(member.is_unowned(now) || member.is_contested(now));
 }
 
 #[cfg(test)]
@@ -146,7 +152,8 @@ mod tests {
                 format!("{} {} {value}", name.strip_prefix("livetape_cluster_").unwrap(), labels.join(" "))
             })
             .collect();
-        let expected = "reachable  1, nodes  2, leases main 0, leases users 0, lag_messages main 3, lag_messages users 0, \
+        let expected = "reachable  1, nodes  2, leases main 0, leases users 0, unowned main 0, \
+             unowned users 0, lag_messages main 3, lag_messages users 0, \
              handovers_total main 0, handovers_total users 0, publishes_total main stored 5, publishes_total main rejected 0, \
              publishes_total main refused 0, publishes_total main unanswered 0, publishes_total users stored 0, \
              publishes_total users rejected 0, publishes_total users refused 0, publishes_total users unanswered 0";
@@ -158,6 +165,7 @@ mod tests {
         let counts = |leases, lag, stored| Counts {
             lag,
             leases,
+            unowned: 0,
             handovers: 1,
             published: BTreeMap::from([("stored", stored)]),
         };

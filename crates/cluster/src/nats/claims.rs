@@ -180,6 +180,9 @@ impl Held {
             LeaseReply::Taken => {
                 self.lease.take_away(now);
             }
+            LeaseReply::Missing => {
+                self.lease.is_missing(now);
+            }
             LeaseReply::Unknown => self.lease.miss(now),
         }
         Some(answer)

@@ -32,6 +32,8 @@ pub struct Nodes {
     pub node: String,
     /// Node that owns the main channel; `null` if unknown.
     pub owner: Option<String>,
+    /// Why no node has owned the main channel for two leases; `null` if one does.
+    pub unowned: Option<String>,
     /// Whether this node can reach NATS.
     pub reachable: bool,
     /// Why JetStream refuses the messages of a node, in its words, that it does not answer, or that NATS rejects

@@ -17,7 +17,9 @@ use livetape_core::{
     inject::parse,
 };
 use livetape_feed::{
-    control::{Check, Injected, LookupState, Mode, NodesStatus, Status, TabRoom, not_current, shutting_down},
+    control::{
+        Check, Injected, LookupState, Mode, Nodes, NodesStatus, Status, TabRoom, not_current, shutting_down,
+    },
     hub::Hub,
 };
 use livetape_io::clock;
@@ -80,13 +82,26 @@ pub(crate) async fn health(State(app): State<App>, read_only: Option<Extension<R
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Readiness {
     status: &'static str,
+    #[serde(flatten)]
+    unowned: Option<Unowned>,
+}
+
+/// A cluster in which no node owns the main channel. Clients still get the backlog.
+#[derive(Serialize, JsonSchema)]
+struct Unowned {
+    /// Always `null`.
+    owner: (),
+    /// The reason.
+    unowned: String,
 }
 
 /// Tells load balancers whether to send clients here. Unlike `/health`, which decides about restarts: those
 /// would disconnect the clients of a process that waits for the others.
 pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Readiness>, Refusal> {
-    app.shared.control.nodes().map_or(Ok(()), |nodes| nodes.check())?;
-    Ok(Json(Readiness { status: "ok" }))
+    let nodes = app.shared.control.nodes();
+    nodes.as_ref().map_or(Ok(()), Nodes::check)?;
+    let unowned = nodes.and_then(|nodes| nodes.unowned).map(|unowned| Unowned { owner: (), unowned });
+    Ok(Json(Readiness { status: "ok", unowned }))
 }
 
 /// Response of `GET /status`: the state of the source, and its subscribers.

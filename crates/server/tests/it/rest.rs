@@ -151,6 +151,11 @@ async fn a_node_without_nats_is_up_but_not_ready() {
         assert_eq!((ready.status, ready.code().as_str()), (status, code));
         assert_eq!(rig.http("GET", "/health", "").await.status, 200);
     }
+    // All nodes would be avoided at once, although clients can read what is there.
+    rig.control.set_nodes(Nodes { unowned: Some("why".to_owned()), ..state(true) });
+    let ready = rig.http("GET", "/ready", "").await;
+    let expected = json!({ "status": "ok", "owner": null, "unowned": "why" });
+    assert_eq!((ready.status, ready.json()), (200, expected));
 }
 
 // REST routes of rooms: `/connect` and `/test`, with scripted answers of the channel.

@@ -30,7 +30,7 @@ use super::{
     options::{REJECTED, REJECTED_HINT},
     orders::Owner,
     report::{About, LogView, Losses, Nodes, Report, To},
-    store::{MAIN, REFUSED_HINT, Refusals, SILENT, SILENT_HINT, Store},
+    store::{MAIN, REFUSED_HINT, Refusals, SILENT, SILENT_HINT, Store, UNSTORED},
 };
 use crate::{
     counts::{self, Counts, Totals},
@@ -49,7 +49,9 @@ pub(super) struct Node {
     is_connected: watch::Receiver<bool>,
     refusals: watch::Receiver<Refusals>,
     /// Why readers receive nothing, as the last notice says.
-    trouble: Option<(String, &'static str)>,
+    trouble: Option<Trouble>,
+    /// Whether the log says that no node owns the channel.
+    has_told_unowned: bool,
     hub: Hub,
     control: Control,
     member: Member,
@@ -132,6 +134,7 @@ impl Node {
             is_connected,
             refusals: store.refusals(),
             trouble: None,
+            has_told_unowned: false,
             member,
             started: clock::now(),
             answers: mpsc::channel(ANSWERS_MAX),
@@ -257,9 +260,9 @@ impl Node {
                 }
             }
         }
-        let owner = self.member.reader().owner().0;
+        let (owner, is_unowned) = (self.member.reader().owner().0, self.member.is_unowned(self.now()));
         let owner = Owner {
-            node: (!owner.is_empty()).then(|| owner.to_owned()),
+            node: (!owner.is_empty() && !is_unowned).then(|| owner.to_owned()),
             is_here: self.member.is_owner() && self.term.is_some() && self.leaving.is_none(),
         };
         if self.told.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
@@ -428,31 +431,57 @@ impl Node {
 
     /// Notifies readers that they receive nothing and why, or that events follow again.
     fn tell_trouble(&mut self) {
+        self.has_told_unowned &= self.unowned().is_some();
         let trouble = self.find_trouble();
         if trouble != self.trouble {
             match &trouble {
-                Some((message, hint)) => self.hub.notice("error", &notice(message, hint)),
+                Some(trouble) => self.hub.notice("error", &trouble.notice()),
                 None => self.hub.end_notice(),
+            }
+            if let Some(Trouble { code: Code::ClusterUnowned, message, hint }) = &trouble
+                && !std::mem::replace(&mut self.has_told_unowned, true)
+            {
+                warn!(code = Code::ClusterUnowned.name(), why = message, hint, "❌ No node owns the channel");
             }
             self.trouble = trouble;
             self.share_state();
         }
     }
 
-    /// Returns a message and a hint.
-    fn find_trouble(&self) -> Option<(String, &'static str)> {
+    fn find_trouble(&self) -> Option<Trouble> {
+        let code = Code::ClusterUnreachable;
         if self.store.is_rejected() {
-            return Some((REJECTED.to_owned(), REJECTED_HINT));
+            return Some(Trouble { code, message: REJECTED.to_owned(), hint: REJECTED_HINT });
         }
         if !*self.is_connected.borrow() {
             let message = "this node cannot reach NATS; the feed continues when it can".to_owned();
-            return Some((message, Code::ClusterUnreachable.hint()));
+            return Some(Trouble { code, message, hint: code.hint() });
+        }
+        if let Some(why) = self.unowned() {
+            let message = format!("no node owns the channel: {why}; the feed continues when one does");
+            return Some(Trouble { code: Code::ClusterUnowned, message, hint: Code::ClusterUnowned.hint() });
         }
         if let Some(why) = self.refused() {
             let message = format!("JetStream refuses messages: {why}; the feed continues when it takes them");
-            return Some((message, REFUSED_HINT));
+            return Some(Trouble { code, message, hint: REFUSED_HINT });
         }
-        self.silence().map(|what| (format!("{what}; the feed continues when it does"), SILENT_HINT))
+        let message = format!("{}; the feed continues when it does", self.silence()?);
+        Some(Trouble { code, message, hint: SILENT_HINT })
+    }
+
+    /// Returns why no node owns the channel, if none has for long.
+    fn unowned(&self) -> Option<String> {
+        let now = self.now();
+        if self.member.is_contested(now) {
+            return Some("nodes take it from one another, because NATS loses their leases".to_owned());
+        }
+        let why = || {
+            let refused = self.refused().map(|why| format!("JetStream refuses messages: {why}"));
+            let unstored = || self.store.stores_no_lease().then(|| UNSTORED.to_owned());
+            let why = refused.or_else(|| self.silence()).or_else(unstored);
+            why.unwrap_or_else(|| "none could read the log and store its first record".to_owned())
+        };
+        self.member.is_unowned(now).then(why)
     }
 
     /// Returns that JetStream does not answer, if so.
@@ -479,11 +508,22 @@ async fn of_others(reports: &mut Option<Subscriber>) -> Option<Message> {
     }
 }
 
-/// The message for subscribers while the feed stands still. It has no number, because nobody can assign one.
-fn notice(message: &str, hint: &str) -> Vec<u8> {
-    let code = Code::ClusterUnreachable;
-    let data = json!({ "code": code, "message": message, "hint": hint, "retrying": true });
-    json!({ "type": "error", "data": data }).to_string().into_bytes()
+/// Why readers receive nothing.
+#[derive(Clone, PartialEq)]
+struct Trouble {
+    code: Code,
+    message: String,
+    hint: &'static str,
+}
+
+impl Trouble {
+    /// The message for subscribers while the feed stands still. It has no number, because nobody can assign
+    /// one.
+    fn notice(&self) -> Vec<u8> {
+        let Self { code, message, hint } = self;
+        let data = json!({ "code": code, "message": message, "hint": hint, "retrying": true });
+        json!({ "type": "error", "data": data }).to_string().into_bytes()
+    }
 }
 
 impl Node {
@@ -533,7 +573,8 @@ impl Node {
     async fn report(&mut self, is_urgent: bool) {
         let about = self.about();
         self.nodes.note(about.clone(), &self.options.settings);
-        counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end));
+        let now = self.now();
+        counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end), now);
         if self.store.channel() != MAIN {
             self.told.totals.note(&self.options.node, &self.counts);
         }
@@ -578,6 +619,7 @@ impl Node {
             name: self.options.cluster.clone(),
             node: self.options.node.clone(),
             owner: owner.node,
+            unowned: self.unowned(),
             reachable,
             refused: rejected
                 .or_else(|| self.refused().map(|why| why.to_string()))

@@ -1,16 +1,17 @@
 //! The bucket of leases and of other things that expire.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_nats::{header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, jetstream::stream};
+use async_nats::{connection::State, header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, jetstream::stream};
 use bytes::Bytes;
-use livetape_core::error::Problem;
+use livetape_core::error::{Code, Problem};
 use livetape_feed::control::Pause;
 use livetape_io::clock;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep_until, timeout};
+use tracing::warn;
 
-use super::{super::options::same_lease, Appending, RETRY, Store, Stored};
+use super::{super::options::same_lease, ANSWER_TIME_MAX, Appending, RETRY, Store, Stored};
 use crate::ownership::LeaseReply;
 
 /// Key of the pause that TikTok asked for.
@@ -26,6 +27,10 @@ struct LeaseValue {
 
 /// JetStream did not answer.
 struct Unanswered;
+
+fn created(bucket: &stream::Info) -> Duration {
+    SystemTime::from(bucket.created).duration_since(UNIX_EPOCH).unwrap_or_default()
+}
 
 impl Store {
     /// Returns the key of the owner's lease.
@@ -74,26 +79,81 @@ impl Store {
         if key == self.owner() {
             self.note(Stored::Lease, &outcome);
         }
-        match outcome {
+        let reply = match outcome {
             Ok(revision) => LeaseReply::Held { revision, sent },
             Err(Appending::Rejected) => self.read_lease(key, holder).await,
+            // A bucket whose storage failed may answer other requests.
+            Err(Appending::Unanswered) if key == self.owner() && self.is_unfit() => {
+                self.read_lease(key, holder).await
+            }
             Err(Appending::NoStream) => {
                 // NATS has lost it, or refused it before. A failure shows in the next answer.
                 drop(timeout(self.answer_time, self.ensure_bucket()).await);
                 LeaseReply::Unknown
             }
             Err(Appending::Refused(_) | Appending::Unanswered) => LeaseReply::Unknown,
+        };
+        if key == self.owner() && revision.is_none() {
+            self.note_fitness(&reply).await;
         }
+        reply
+    }
+
+    /// Whether a lease is older than leases can be: after a full disk, NATS cannot even remove them.
+    fn is_stale(&self, revision: u64) -> bool {
+        let mut oldest = self.oldest_lease.lock();
+        let (known, since) =
+            oldest.filter(|(known, _)| *known == revision).unwrap_or((revision, clock::now()));
+        *oldest = Some((known, since));
+        since + self.lease * 5 / 4 <= clock::now()
+    }
+
+    /// Whether leases could not be created for as long as one lasts.
+    fn is_unfit(&self) -> bool {
+        self.unfit_since.lock().is_some_and(|since| since + self.lease <= clock::now())
+    }
+
+    /// After a full disk, NATS 2.12 and later take nothing more into a bucket, although nobody has the lease, and
+    /// there is space again. If that lasts, replaces the bucket: it only holds leases.
+    async fn note_fitness(&self, reply: &LeaseReply) {
+        let is_fit = matches!(reply, LeaseReply::Held { .. } | LeaseReply::Taken);
+        {
+            let mut since = self.unfit_since.lock();
+            let is_connected = self.client.connection_state() == State::Connected;
+            *since = since.or_else(|| Some(clock::now())).filter(|_| is_connected && !is_fit);
+        }
+        if *reply == LeaseReply::Missing && self.is_unfit() && self.replace_bucket().await.is_some() {
+            warn!(
+                code = Code::ClusterUnowned.name(),
+                "Created the bucket of leases again: NATS stores nothing in it"
+            );
+            *self.unfit_since.lock() = None;
+        }
+    }
+
+    async fn replace_bucket(&self) -> Option<()> {
+        let replaced = async {
+            let bucket = self.context.get_stream(self.bucket()).await.ok()?;
+            let age = clock::wall().saturating_sub(created(bucket.cached_info()));
+            // Another node has just done it.
+            if age > self.lease {
+                self.context.delete_stream(self.bucket()).await.ok()?;
+                self.ensure_bucket().await.ok()?;
+            }
+            Some(())
+        };
+        timeout(ANSWER_TIME_MAX, replaced).await.ok()?
     }
 
     /// An earlier request may have succeeded although its answer was lost.
     async fn read_lease(&self, key: &str, holder: &str) -> LeaseReply {
         match self.read_key(key).await {
             Ok(Some((revision, value))) => match serde_json::from_slice::<LeaseValue>(&value) {
+                _ if key == self.owner() && self.is_stale(revision) => LeaseReply::Missing,
                 Ok(lease) if lease.node == holder => LeaseReply::Held { revision, sent: lease.sent },
                 _ => LeaseReply::Taken,
             },
-            Ok(None) => LeaseReply::Taken,
+            Ok(None) => LeaseReply::Missing,
             Err(Unanswered) => LeaseReply::Unknown,
         }
     }

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use livetape_core::error::{Code, Problem};
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
@@ -45,6 +46,7 @@ const SERVERS_HINT: &str = "start at least as many NATS servers as cluster.repli
 const CREATE_ATTEMPTS_MAX: u32 = 5;
 /// Time until JetStream is asked again.
 const RETRY: Duration = Duration::from_millis(200);
+pub(super) const UNSTORED: &str = "JetStream stores no lease, although nobody has it";
 pub(super) const SILENT: &str = "JetStream does not answer";
 pub(super) const SILENT_HINT: &str =
     "check that NATS runs with --jetstream, and most of its servers: without a majority, they store nothing";
@@ -64,6 +66,10 @@ pub(super) struct Store {
     answer_time: Duration,
     refusals: watch::Sender<Refusals>,
     is_rejected: watch::Receiver<bool>,
+    /// Since when no lease could be created, although nobody has it.
+    unfit_since: Arc<Mutex<Option<Instant>>>,
+    /// Revision of the owner's lease, and since when it is known.
+    oldest_lease: Arc<Mutex<Option<(u64, Instant)>>>,
 }
 
 impl Store {
@@ -82,6 +88,8 @@ impl Store {
             answer_time,
             refusals: watch::Sender::default(),
             is_rejected: link.is_rejected.clone(),
+            unfit_since: Arc::default(),
+            oldest_lease: Arc::default(),
         }
     }
 
@@ -91,7 +99,13 @@ impl Store {
     }
 
     pub(super) fn of_channel(&self, channel: &str) -> Self {
-        Self { channel: channel.to_owned(), refusals: watch::Sender::default(), ..self.clone() }
+        Self {
+            channel: channel.to_owned(),
+            refusals: watch::Sender::default(),
+            unfit_since: Arc::default(),
+            oldest_lease: Arc::default(),
+            ..self.clone()
+        }
     }
 
     pub(super) fn channel(&self) -> &str {
@@ -193,6 +207,11 @@ impl Store {
                 refusals.unanswered(is_connected.then(clock::now), self.lease)
             }
         });
+    }
+
+    /// Whether leases cannot be created, although nobody has them.
+    pub(super) fn stores_no_lease(&self) -> bool {
+        self.unfit_since.lock().is_some()
     }
 
     pub(super) fn refusals(&self) -> watch::Receiver<Refusals> {

@@ -19,6 +19,8 @@ pub struct Lease {
     is_asking: bool,
     /// Earliest time of the next request.
     ask_at: Duration,
+    /// Earliest time of the next request for a lease that this node does not hold, also if nobody does.
+    not_before: Duration,
     /// The last revision that was released.
     released: u64,
 }
@@ -49,7 +51,8 @@ impl Lease {
     /// Creates a lease that nobody holds, as far as this node knows.
     #[must_use]
     pub fn new(lifetime: Duration) -> Self {
-        Self { lifetime, held: None, is_asking: false, ask_at: Duration::ZERO, released: 0 }
+        let (ask_at, not_before) = (Duration::ZERO, Duration::ZERO);
+        Self { lifetime, held: None, is_asking: false, ask_at, not_before, released: 0 }
     }
 
     /// Whether this node holds it.
@@ -78,8 +81,8 @@ impl Lease {
     /// Returns when to ask next, unless a request is waiting.
     #[must_use]
     pub fn asks_at(&self) -> Option<Duration> {
-        let renewal = self.held.map_or(Duration::ZERO, |held| held.sent + self.lifetime / 4);
-        (!self.is_asking).then(|| self.ask_at.max(renewal))
+        let earliest = self.held.map_or(self.not_before, |held| held.sent + self.lifetime / 4);
+        (!self.is_asking).then(|| self.ask_at.max(earliest))
     }
 
     /// Returns the request that is due.
@@ -109,6 +112,17 @@ impl Lease {
         self.is_asking = false;
         self.ask_at = now + self.lifetime / 4;
         self.held.take().is_some()
+    }
+
+    /// Records that there is no lease, although a request for it failed. Returns whether this node held it.
+    pub fn is_missing(&mut self, now: Duration) -> bool {
+        self.miss(now);
+        self.held.take().is_some()
+    }
+
+    /// Leaves the lease to others until `time`.
+    pub fn wait_until(&mut self, time: Duration) {
+        self.not_before = time;
     }
 
     /// Records that a request has no answer.

@@ -13,6 +13,7 @@
 //! same expectation, so that at most one of the attempts can be stored; if all are rejected, the log shows
 //! whether one was.
 
+mod duel;
 mod lease;
 mod publish;
 mod types;
@@ -20,11 +21,13 @@ mod types;
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
+use duel::Duel;
 pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
 use publish::{InFlight, Pace, Queue};
 pub use types::{
-    Action, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, Input, LEASE, LeaseReply, Options,
-    PIECE_BYTES_MAX, Refusal, StepDown, WAITING_BYTES_MAX, WAITING_EVENTS_MAX, WITNESS_TIME_MAX,
+    Action, BACKOFF_LEASES, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, Input, LEASE, LeaseReply,
+    Options, PIECE_BYTES_MAX, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
+    WITNESS_TIME_MAX,
 };
 
 use super::{
@@ -49,6 +52,9 @@ pub struct Member {
     asks_until: Option<Duration>,
     /// When it last asked them.
     asked_at: Option<Duration>,
+    /// When the channel last had an owner, as far as this node knows.
+    owned_at: Duration,
+    duel: Duel,
     /// The epoch that this node has opened, or tries to open.
     epoch: u64,
     queue: Queue,
@@ -88,7 +94,6 @@ impl Member {
             reader: Reader::new(&options.channel),
             lease: Lease::new(options.lease),
             pace: Pace::new(options.piece_bytes_max, options.lease),
-            options,
             now: Duration::ZERO,
             wanted: None,
             streams: 0,
@@ -96,6 +101,8 @@ impl Member {
             tail: Tail::Idle,
             asks_until: None,
             asked_at: None,
+            owned_at: Duration::ZERO,
+            duel: Duel::new(options.seed),
             epoch: 0,
             queue: Queue::new(1),
             since_checkpoint: (0, 0),
@@ -103,6 +110,7 @@ impl Member {
             in_flight: None,
             last_token: 0,
             actions: VecDeque::new(),
+            options,
         };
         member.ask_tail();
         member
@@ -202,6 +210,20 @@ impl Member {
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.phase == Phase::Owning
+    }
+
+    /// Whether this node could be the owner, and yet neither it nor another has been for [`UNOWNED_LEASES`].
+    #[must_use]
+    pub fn is_unowned(&self, now: Duration) -> bool {
+        self.wanted.is_some()
+            && !self.is_owner()
+            && now >= self.owned_at + self.options.lease * UNOWNED_LEASES
+    }
+
+    /// Whether nodes take the channel from one another again and again.
+    #[must_use]
+    pub fn is_contested(&self, now: Duration) -> bool {
+        self.duel.is_on(now, self.options.lease)
     }
 
     /// Returns the number of the next event to offer.
@@ -305,7 +327,13 @@ impl Member {
                     self.step_down(StepDown::LeaseEnding);
                 }
             }
+            LeaseReply::Missing => {
+                if self.lease.is_missing(self.now) {
+                    self.step_down(StepDown::LeaseLost);
+                }
+            }
             LeaseReply::Taken => {
+                self.owned_at = self.now;
                 if self.lease.take_away(self.now) {
                     self.step_down(StepDown::LeaseLost);
                 }
@@ -324,7 +352,12 @@ impl Member {
     fn step_down(&mut self, reason: StepDown) {
         let phase = std::mem::replace(&mut self.phase, Phase::Following);
         if phase == Phase::Owning {
+            self.owned_at = self.now;
             self.actions.push_back(Action::CloseUpstream);
+        }
+        if matches!(reason, StepDown::Superseded | StepDown::LeaseLost) && phase != Phase::Following {
+            let wait = self.duel.lost(self.now, self.options.lease);
+            self.lease.wait_until(self.now + wait);
         }
         self.release();
         let uncertain = self.in_flight.take().map_or(0, |flight| flight.events());
@@ -378,6 +411,8 @@ impl Member {
         let applied = self.reader.applied();
         match self.reader.read(previous, sequence, bytes) {
             Ok(news) => {
+                // Its owner has just written it.
+                self.owned_at = if self.reader.applied() == applied { self.owned_at } else { self.now };
                 if news.contains(&Delivery::Fault(Fault::Refused(Refused::OtherLog))) {
                     // The caller does not know either that the log was replaced.
                     self.ask_tail();
@@ -419,6 +454,9 @@ impl Member {
 
     /// Applies what a message changes. `applied` was the last record before it.
     fn take_news(&mut self, news: Vec<Delivery>, applied: u64, bytes: &Bytes) {
+        if news.iter().any(|news| matches!(news, Delivery::Epoch { .. })) {
+            self.duel.begins(self.now);
+        }
         self.actions.extend(news.into_iter().map(Action::Deliver));
         self.log_changed(self.reader.applied() != applied, bytes);
     }

@@ -1,6 +1,9 @@
 //! The options, inputs and actions of a member.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -30,6 +33,12 @@ pub const CHECKPOINT_TIME: Duration = Duration::from_secs(60 * 60);
 /// Maximum time for other nodes to tell what they know of a log that this one has not followed. Shorter leases
 /// are the limit.
 pub const WITNESS_TIME_MAX: Duration = Duration::from_secs(2);
+/// Number of leases after which a channel without an owner is one that nobody owns.
+pub const UNOWNED_LEASES: u32 = 2;
+/// Number of ownerships within as many leases of a channel that nodes take from one another.
+pub(super) const DUEL_EPOCHS: usize = 6;
+/// Maximum time until a node that lost the channel again and again tries again, in leases.
+pub const BACKOFF_LEASES: u32 = 8;
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -49,6 +58,8 @@ pub struct Options {
     pub checkpoint_bytes: usize,
     /// Time after the last record until another checkpoint.
     pub checkpoint_time: Duration,
+    /// Seed of the times at which it tries again: different for each node.
+    pub seed: u64,
 }
 
 impl Options {
@@ -65,6 +76,7 @@ impl Options {
             checkpoint_events: CHECKPOINT_EVENTS,
             checkpoint_bytes: CHECKPOINT_BYTES,
             checkpoint_time: CHECKPOINT_TIME,
+            seed: seed_of(node),
         }
     }
 
@@ -147,8 +159,10 @@ pub enum LeaseReply {
         /// The time `sent` in the entry, as [`Action::CreateLease`] or [`Action::RenewLease`] gave it.
         sent: Duration,
     },
-    /// The entry is another node's, or there is none to renew.
+    /// The entry is another node's.
     Taken,
+    /// There is no entry, and yet the request failed: there was none to renew, or NATS cannot write.
+    Missing,
     /// No answer came in time, or the connection was lost.
     Unknown,
 }
@@ -246,6 +260,12 @@ pub enum Refusal {
     /// An event or a state is too large for a message. Report it as lost.
     #[error("{bytes} bytes do not fit into a message: the maximum is {CONTENT_BYTES_MAX}")]
     TooLarge { bytes: usize },
+}
+
+fn seed_of(node: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    node.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Returns the size of the largest event.

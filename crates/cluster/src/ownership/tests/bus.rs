@@ -19,6 +19,8 @@ pub(super) const LEASE_MS: u64 = 400;
 pub(super) struct Bus {
     /// Whether the bus checks the expected sequence.
     pub is_fenced: bool,
+    /// Whether it loses the blocks with the leases: then anybody can create one.
+    pub forgets: bool,
     pub log: u64,
     pub stored: Vec<(u64, Bytes)>,
     /// Every message of every log, also after it is gone, for comparison.
@@ -39,7 +41,7 @@ struct Entry {
 impl Bus {
     pub(super) fn new() -> Self {
         let (stored, history) = (Vec::new(), Vec::new());
-        Self { is_fenced: true, log: 1, stored, history, last: 0, entry: None, revision: 0 }
+        Self { is_fenced: true, forgets: false, log: 1, stored, history, last: 0, entry: None, revision: 0 }
     }
 
     /// Returns the last sequence that was assigned.
@@ -104,7 +106,7 @@ impl Bus {
     }
 
     pub(super) fn create(&mut self, now_ms: u64, owner: u64, sent: Duration) -> LeaseReply {
-        if self.entry.is_none_or(|entry| entry.ends_ms <= now_ms) {
+        if self.forgets || self.entry.is_none_or(|entry| entry.ends_ms <= now_ms) {
             return self.put(now_ms, owner, sent);
         }
         self.held_by(now_ms, owner)
@@ -138,7 +140,8 @@ impl Bus {
             Some(entry) if entry.owner == owner => {
                 LeaseReply::Held { revision: entry.revision, sent: entry.sent }
             }
-            _ => LeaseReply::Taken,
+            Some(_) => LeaseReply::Taken,
+            None => LeaseReply::Missing,
         }
     }
 

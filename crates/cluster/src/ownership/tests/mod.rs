@@ -15,7 +15,7 @@ use self::{
     node::Seen,
     world::{Fate, Hop, Trouble, World},
 };
-use super::{Delivery, Reader};
+use super::{Body, Delivery, Reader, Record};
 
 /// Troubles happen before this time, in ms.
 const TROUBLE_MS: u64 = 10 * LEASE_MS;
@@ -110,6 +110,31 @@ fn recover(mut world: World) -> World {
     let owners = world.nodes.iter().filter(|node| node.member.is_owner()).count();
     assert_eq!(owners, 1);
     world
+}
+
+/// Number of ownerships that the history of a log has.
+fn ownerships(world: &World) -> usize {
+    let records = world.bus.history.iter();
+    let records = records.filter_map(|(log, _, bytes)| Record::from_bytes(CHANNEL, *log, bytes).ok());
+    records.filter(|record| matches!(record.body, Some(Body::Epoch(_)))).count()
+}
+
+#[test]
+fn nodes_do_not_fight_over_a_channel_whose_leases_are_lost() {
+    let mut world = World::new(3, vec![]);
+    world.run(5 * LEASE_MS);
+    assert_eq!(ownerships(&world), 1);
+    world.bus.forgets = true;
+    world.run(105 * LEASE_MS);
+    let fought = ownerships(&world);
+    assert!((3..=100).contains(&fought), "{fought} ownerships in 100 leases");
+    world.bus.forgets = false;
+    // The longest pause, and another one because the channel may be lost once more.
+    world.run(125 * LEASE_MS);
+    let before = (ownerships(&world), world.seen.len());
+    world.run(135 * LEASE_MS);
+    assert_eq!(ownerships(&world), before.0);
+    assert!(world.seen.len() > before.1);
 }
 
 /// Reads everything that was ever stored.

@@ -314,6 +314,39 @@ fn an_orderly_stop_stores_everything_before_it_releases_the_lease() {
 }
 
 #[test]
+fn a_channel_that_nobody_owns_is_noticed_after_two_leases() {
+    let mut member = member();
+    // It is another node's.
+    member.handle(ms(1_000), Input::Lease(LeaseReply::Taken));
+    assert!(!member.is_unowned(ms(8_999)));
+    assert!(member.is_unowned(ms(9_000)));
+    member.handle(ms(9_000), Input::Lease(LeaseReply::Missing));
+    assert!(
+        member.is_unowned(ms(9_000)),
+        "that nobody has the lease does not mean that somebody owns the channel"
+    );
+    member
+        .handle(ms(9_100), Input::Message { log: LOG, previous: 0, sequence: 1, bytes: opens("b", 1, 0, 0) });
+    assert!(!member.is_unowned(ms(9_100)));
+    member.handle(ms(9_200), Input::Stop);
+    assert!(!member.is_unowned(ms(90_000)), "it is not for this node to know");
+    let owner = owner();
+    assert!(!owner.is_unowned(ms(90_000)));
+}
+
+#[test]
+fn a_lease_that_cannot_be_stored_is_asked_for_again_soon() {
+    let mut member = member();
+    member.handle(ms(10), Input::Lease(LeaseReply::Missing));
+    assert_eq!(member.deadline(), Some(ms(260)));
+    let mut member = owner();
+    member.handle(ms(1_000), Input::Tick);
+    actions(&mut member);
+    member.handle(ms(1_010), Input::Lease(LeaseReply::Missing));
+    assert!(actions(&mut member).contains(&stepped_down(StepDown::LeaseLost, 0, 0)));
+}
+
+#[test]
 fn offers_are_bounded_and_numbered() {
     let mut member = owner();
     assert_eq!(member.offer(ms(40), 2, vec![event("1")]), Err(Refusal::Misnumbered { next: 1 }));
