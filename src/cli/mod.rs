@@ -10,6 +10,8 @@ mod serve;
 mod setup;
 mod usage;
 
+use std::panic::resume_unwind;
+
 use args::{Args, Command};
 use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 use client::{trigger, watch};
@@ -42,9 +44,9 @@ pub fn main() -> u8 {
         Err(error) => return help_or_problem(&error).unwrap_or_else(|problem| complain(&problem)),
     };
     let result = match args.command {
-        Command::Replay(args) => run(live::replay(args)),
-        Command::Live(args) => run(live::live(args)),
-        Command::Serve(args) => run(live::serve(args)),
+        Command::Replay(args) => run_on_worker(live::replay(args)),
+        Command::Live(args) => run_on_worker(live::live(args)),
+        Command::Serve(args) => run_on_worker(live::serve(args)),
         Command::Record(args) => run(record::record(args)),
         Command::Mock(args) => run(mock::mock(args)),
         Command::Ca(args) => setup::ca(&args),
@@ -96,6 +98,11 @@ fn help_or_problem(error: &clap::Error) -> Result<u8, Problem> {
 
 fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem> {
     run_in(&mut Builder::new_multi_thread(), command)
+}
+
+/// Runs a server on a worker: from the main thread, each event would wake a worker first.
+fn run_on_worker(command: impl Future<Output = Result<u8, Problem>> + Send + 'static) -> Result<u8, Problem> {
+    run(async { tokio::spawn(command).await.unwrap_or_else(|error| resume_unwind(error.into_panic())) })
 }
 
 /// Servers of many runs share a thread: a heap for each would be most of the memory.
