@@ -1,5 +1,5 @@
-//! The task of a socket and the writer of its channel both write to it, and the WebSocket library pongs and
-//! close frames: without losing, repeating, mixing up or reordering any.
+//! Events, messages, and the pongs and close frames of the WebSocket library reach a socket through one shard: without
+//! losing, repeating, mixing up or reordering any.
 
 use std::sync::Arc;
 
@@ -17,9 +17,6 @@ use tokio_tungstenite::{
 };
 
 use crate::support::{Rig, chat, chats, json, read, read_all, seed, seqs};
-
-// The WebSocket library writes pongs and close frames; events bypass it. These tests check the order of
-// events and such frames.
 
 const EVENTS: usize = 3_000;
 const CLIENTS: u64 = 12;
@@ -137,9 +134,9 @@ async fn one_turn() {
     .await;
 }
 
-/// An event published at any moment between the handshake and the writer's first poll.
+/// An event published at any moment between the handshake and the shard's first visit.
 #[tokio::test(start_paused = true)]
-async fn the_last_event_before_the_close_reaches_a_socket_whose_writer_has_not_started() {
+async fn the_last_event_before_the_close_reaches_a_socket_whose_shard_has_not_started() {
     for turns in 0..100 {
         // In its own task, because the test itself is not queued with other tasks.
         tokio::spawn(open_publish_and_close(turns)).await.unwrap();
