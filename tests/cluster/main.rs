@@ -25,5 +25,6 @@ mod shown;
 mod slow;
 mod storage;
 mod support;
+mod talk;
 mod unowned;
 mod upstream;

@@ -19,7 +19,7 @@ pub use access::{Access, OriginSetting, bearer::Tokens};
 use axum::Router;
 use livetape_core::error::{Code, Problem, close};
 use livetape_feed::{
-    control::Control,
+    control::{Control, Peers},
     hub::{CloseReason, Hub, Join},
 };
 use livetape_io::{
@@ -72,6 +72,8 @@ pub struct Config {
     pub recordings: Recordings,
     /// What clients get instead of the feed, if a case says so.
     pub door: Option<Door>,
+    /// The servers of other processes, which share rooms and messages of clients.
+    pub peers: Option<Peers>,
     /// Paths that are handled by the program that embeds the server. The limits passed to [`Handlers::new`]
     /// apply to the sockets of all paths: pass the values of `sockets` and `lobby` there too.
     pub handlers: Option<Handlers>,
@@ -94,6 +96,7 @@ impl Default for Config {
             lost_log_lines: || 0,
             recordings: Recordings::default(),
             door: None,
+            peers: None,
             handlers: None,
         }
     }
@@ -147,6 +150,9 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets().clone());
     if let Some(door) = &config.door {
         door.attach(&sockets);
+    }
+    if let Some(peers) = &config.peers {
+        sockets.span(peers, shutdown.clone());
     }
     let folder = config.recordings.directory.clone();
     // Runs detached: startup need not wait for it.

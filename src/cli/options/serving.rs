@@ -49,6 +49,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
     }
     let limits = &settings.limits;
     Ok(Config {
+        peers: None,
         door: None,
         access,
         bounds: Bounds {

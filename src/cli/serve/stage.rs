@@ -169,6 +169,12 @@ impl Bound {
         self.config.access.tokens.first()
     }
 
+    /// Shares rooms and messages of clients with other servers.
+    #[cfg(feature = "nats")]
+    pub(super) fn span(&mut self, peers: livetape_feed::control::Peers) {
+        self.config.peers = Some(peers);
+    }
+
     /// Announces the address to programs, then to people with `greet`, and starts serving.
     pub(crate) fn open(
         self,

@@ -186,11 +186,12 @@ const NO_STREAM: &str = "livetape probe";
 const PROBE: Bytes = Bytes::from_static(b"{");
 
 /// Subjects to publish on, each with one that a probe can use without an effect.
-const PUBLISHED: [(&str, &str); 13] = [
+const PUBLISHED: [(&str, &str); 14] = [
     ("livetape.NAME.feed.>", "livetape.NAME.feed.main"),
     ("livetape.NAME.node.>", "livetape.NAME.node.probe"),
     ("livetape.NAME.free", "livetape.NAME.free"),
     ("livetape.NAME.order.>", "livetape.NAME.order.probe"),
+    ("livetape.NAME.ws.>", "livetape.NAME.ws.probe"),
     ("$KV.livetape-NAME.>", "$KV.livetape-NAME.probe"),
     ("$JS.API.STREAM.LIST", "$JS.API.STREAM.LIST"),
     ("$JS.API.STREAM.INFO.*", "$JS.API.STREAM.INFO.livetape-NAME_main"),
@@ -201,11 +202,12 @@ const PUBLISHED: [(&str, &str); 13] = [
     ("$JS.API.CONSUMER.>", "$JS.API.CONSUMER.INFO.livetape-NAME_main.probe"),
     ("_INBOX.>", "_INBOX.probe"),
 ];
-const SUBSCRIBED: [&str; 5] = [
+const SUBSCRIBED: [&str; 6] = [
     "livetape.NAME.log.>",
     "livetape.NAME.node.>",
     "livetape.NAME.free",
     "livetape.NAME.order.>",
+    "livetape.NAME.ws.>",
     "_INBOX.>",
 ];
 

@@ -10,6 +10,7 @@ mod doctor;
 mod node;
 mod options;
 mod orders;
+mod peers;
 mod report;
 mod store;
 
@@ -23,7 +24,7 @@ pub use claims::SLOTS_MAX;
 pub use doctor::{Finding, diagnose};
 use livetape_core::error::{Code, Problem};
 use livetape_feed::{
-    control::{Asked, Claims, Control, Driver, Term},
+    control::{Asked, Claims, Control, Driver, Peers, Term},
     hub::Hub,
 };
 use livetape_io::clock;
@@ -57,6 +58,8 @@ pub struct Membership {
     /// rooms that it received, but could not store: at most, because answers of NATS may be missing. Fails,
     /// and shuts the server down, if NATS denies something that a node needs.
     pub left: JoinHandle<Result<u64, Problem>>,
+    /// The servers of the other nodes.
+    pub peers: Peers,
     /// Ends when this process has read the channel, whose stream has a name once it has an owner; fails if
     /// that takes too long.
     pub ready: Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>,
@@ -126,6 +129,15 @@ impl Cluster {
         };
         router.serve().await?;
         tokio::spawn(router.route(from_here));
+        let (peers, carried) = Peers::linked();
+        let carrier = peers::Carrier::new(
+            &link.client,
+            &store,
+            &options.node,
+            link.is_connected.clone(),
+            control.clone(),
+        );
+        tokio::spawn(carrier.await?.run(carried));
         let pause = store.read_pause(START_TIME).await;
         doctor::first_denied(&link.denied)?;
         if let Some(pause) = pause? {
@@ -164,7 +176,7 @@ impl Cluster {
             claimed.released().await;
             refused.map(|()| totals.lost())
         });
-        Ok(Membership { terms: heard.terms, left, ready })
+        Ok(Membership { terms: heard.terms, left, peers, ready })
     }
 }
 

@@ -8,6 +8,7 @@ mod channels;
 mod limit;
 mod nodes;
 mod orders;
+mod peers;
 mod state;
 
 use std::{sync::Arc, time::Duration};
@@ -43,6 +44,7 @@ pub use nodes::{
 pub use orders::{
     Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, TabRoom, Unit, not_current,
 };
+pub use peers::{Incoming, Outgoing, PEER_BYTES_MAX, PeerLink, PeerMessages, Peers, Question};
 pub use state::{
     Lateness, Mode, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Upstream, WebhookCounts,
 };

@@ -6,18 +6,20 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use livetape_core::error::{Code, Problem};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{
     Connection, ConnectionView, Effect, Key, Lobby, Metadata, Payload, Role, Room, RoomView, SERVER,
     message::{ClientMessage, Sender, ServerMessage},
-    not_in, unknown,
+    not_in,
+    span::To,
+    unknown,
 };
 
 /// Recipients of a broadcast; all conditions must match.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Audience {
     /// Only clients in this room.
     pub room: Option<String>,
@@ -26,7 +28,7 @@ pub struct Audience {
 }
 
 /// Response of `GET /stats`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LobbyStats {
     /// Number of connections of all kinds.
@@ -35,6 +37,18 @@ pub struct LobbyStats {
     pub total_rooms: usize,
     /// Number of connections by room.
     pub connections_by_room: BTreeMap<String, usize>,
+}
+
+impl LobbyStats {
+    /// Adds those of another server.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.total_connections = self.total_connections.saturating_add(other.total_connections);
+        for (room, count) in other.connections_by_room {
+            let sum = self.connections_by_room.entry(room).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        self.total_rooms = self.connections_by_room.len();
+    }
 }
 
 impl Lobby {
@@ -466,7 +480,8 @@ impl Lobby {
         }
         let to = self.accepted(room);
         let (count, said) = (to.len(), self.said(key, room_id, message));
-        self.send(to, said);
+        self.check_span(said.len())?;
+        self.send_far(To::Rooms(vec![room_id.to_owned()]), to, said);
         Ok(count)
     }
 

@@ -9,6 +9,7 @@
 
 mod commands;
 mod message;
+mod span;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,8 @@ pub use message::{error, schemas};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
+pub use span::Heard;
+use span::{Span, To};
 use state::{Conduct, Connection, Room};
 pub use state::{ConnectionView, FEED_PREFIX, Feed, Limits, Metadata, NewRoom, Opening, Role, RoomView};
 use uuid::Uuid;
@@ -38,7 +41,7 @@ use uuid::Uuid;
 pub const SERVER: &str = "server";
 
 /// Identifies a connection; never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(u64);
 
 impl Key {
@@ -74,6 +77,8 @@ pub enum Effect {
     },
     /// Close a connection after everything already sent to it.
     Close { key: Key, code: u16, reason: String },
+    /// Tell all other servers this, if there are any.
+    Relay(Bytes),
     /// Log that a room was created.
     Created {
         /// Id of the room.
@@ -137,6 +142,7 @@ pub struct Lobby {
     last_key: u64,
     effects: Vec<Effect>,
     counts: Counts,
+    span: Span,
 }
 
 impl Lobby {
@@ -248,7 +254,7 @@ impl Lobby {
             return;
         }
         let (connection_id, client_id) = (connection.id, connection.client_id.as_str());
-        let (timestamp, active_connections) = (self.now.wall, self.connections.len());
+        let (timestamp, active_connections) = (self.now.wall, self.connections_everywhere());
         let rooms =
             self.feeds.iter().map(|(feed, _)| feed.room_id()).chain(self.rooms.keys().cloned()).collect();
         let feed = connection.reading.is_some();
@@ -270,8 +276,9 @@ impl Lobby {
         };
         let told = self.announces_presence().then(|| told.encode());
         self.send(vec![key], welcome);
-        if let Some(told) = told {
-            self.send(self.talkers_but(key), told);
+        match told {
+            Some(told) => self.send_far(To::Talkers, self.talkers_but(key), told),
+            None => self.tell_change(),
         }
     }
 
@@ -295,11 +302,13 @@ impl Lobby {
                 from: Sender::Server,
                 connection_id: connection.id,
                 client_id: &connection.client_id,
-                active_connections: self.connections.len(),
+                active_connections: self.connections_everywhere(),
                 timestamp: self.now.wall,
             };
             let said = said.encode();
-            self.send(self.talkers_but(key), said);
+            self.send_far(To::Talkers, self.talkers_but(key), said);
+        } else {
+            self.tell_change();
         }
     }
 
@@ -319,12 +328,14 @@ impl Lobby {
 
     /// Sends a heartbeat to all `/ws` clients.
     pub fn heartbeat(&mut self, memory: Stats) {
-        let (active_connections, uptime) = (self.connections.len(), self.now.uptime.as_secs());
+        self.keep_span();
+        let (active_connections, uptime) = (self.connections_everywhere(), self.now.uptime.as_secs());
         self.announce(System::Heartbeat { active_connections, memory, uptime });
     }
 
     /// Announces the shutdown of the server to all `/ws` clients.
     pub fn shut_down(&mut self) {
+        self.tell_leaving();
         self.announce(System::Shutdown { message: "the server is shutting down" });
     }
 
@@ -334,7 +345,7 @@ impl Lobby {
     }
 
     fn announces_presence(&self) -> bool {
-        self.talkers <= self.limits.presence_max
+        self.talkers_everywhere() <= self.limits.presence_max
     }
 
     fn talkers(&self) -> Vec<Key> {
@@ -392,7 +403,12 @@ impl Lobby {
             };
             return self.refuse(key, &problem);
         }
-        self.send_payload(self.roommates(key), Payload::Binary(bytes));
+        let (rooms, payload) = (connection.rooms.clone(), Payload::Binary(bytes));
+        if let Err(problem) = self.check_span(payload.len()) {
+            return self.refuse(key, &problem);
+        }
+        self.relay(To::Rooms(rooms), &payload);
+        self.send_payload(self.roommates(key), payload);
     }
 
     /// Counts a message. Returns whether it should be processed.
@@ -438,13 +454,19 @@ impl Lobby {
     }
 
     fn plain(&mut self, key: Key, message: &RawValue) {
+        if let Err(problem) = self.check_span(message.get().len()) {
+            return self.refuse(key, &problem);
+        }
         let connection = &self.connections[&key];
-        let to = if connection.rooms.is_empty() { self.talkers_but(key) } else { self.roommates(key) };
+        let (far, to) = match &connection.rooms[..] {
+            [] => (To::Talkers, self.talkers_but(key)),
+            rooms => (To::Rooms(rooms.to_vec()), self.roommates(key)),
+        };
         let (from, timestamp) = (connection.client_id.as_str(), self.now.wall);
         let echo = ServerMessage::Echo { from: Sender::Server, message, timestamp }.encode();
         let broadcast = ServerMessage::Broadcast { message, from_client_id: from, from, timestamp }.encode();
         self.send(vec![key], echo);
-        self.send(to, broadcast);
+        self.send_far(far, to, broadcast);
     }
 
     /// Returns the other members of a connection's rooms, without duplicates.
@@ -465,7 +487,10 @@ impl Lobby {
             Err(problem) => return self.refuse(key, &problem),
         };
         let (to, said) = (self.accepted(room), self.said(key, room_id, message));
-        self.send(to, said);
+        match self.check_span(said.len()) {
+            Ok(()) => self.send_far(To::Rooms(vec![room_id.clone()]), to, said),
+            Err(problem) => self.refuse(key, &problem),
+        }
     }
 
     /// Encodes a room message from a connection.
@@ -564,6 +589,7 @@ impl Lobby {
         } else if self.rooms[room_id].members.contains(&key) {
             return Ok(());
         }
+        let elsewhere = self.members_elsewhere(room_id);
         let connection = self.connections.get_mut(&key).ok_or_else(|| unknown(room_id))?;
         if connection.rooms.len() >= self.limits.rooms_per_connection_max {
             let most = self.limits.rooms_per_connection_max;
@@ -583,7 +609,10 @@ impl Lobby {
             members: BTreeSet::new(),
             is_kept: false,
         });
-        if room.max_connections.is_some_and(|most| room.members.len() >= most as usize) {
+        if room
+            .max_connections
+            .is_some_and(|most| room.members.len().saturating_add(elsewhere) >= most as usize)
+        {
             return Err(Problem::new(Code::RoomFull, format!("the room `{room_id}` is full")));
         }
         if is_new {
@@ -591,6 +620,7 @@ impl Lobby {
         }
         room.members.insert(key);
         connection.rooms.push(room_id.to_owned());
+        self.tell_members(room_id);
         Ok(())
     }
 
@@ -643,6 +673,7 @@ impl Lobby {
         if room.members.is_empty() && !room.is_kept {
             self.rooms.remove(room_id);
         }
+        self.tell_members(room_id);
     }
 
     /// Creates a room that stays until deleted. `id` is used if `new` contains none.

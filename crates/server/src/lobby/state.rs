@@ -87,7 +87,7 @@ impl Connection {
 }
 
 /// A connection in responses.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionView {
     #[serde(skip)]
@@ -151,7 +151,7 @@ pub(super) struct Room {
 }
 
 /// Body of `POST /rooms`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewRoom {
     /// Id of the room, up to 128 bytes; generated if absent.
@@ -200,7 +200,7 @@ impl Feed {
 }
 
 /// A room in responses.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomView {
     /// Unique id of the room.
@@ -219,6 +219,14 @@ pub struct RoomView {
     pub created_at: Millis,
     /// Whether clients can only read it, because it is a user's feed.
     pub read_only: bool,
+}
+
+impl RoomView {
+    /// Adds the members that the room has at another server.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.connections_count = self.connections_count.saturating_add(other.connections_count);
+        self.created_at = self.created_at.min(other.created_at);
+    }
 }
 
 /// Messages that a silent connection may send at once, in seconds of its rate.

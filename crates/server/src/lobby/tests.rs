@@ -664,6 +664,7 @@ proptest! {
                         prop_assert!(!is_private || to.iter().all(|key| mates.contains(key)));
                     }
                     Effect::Close { code, .. } => prop_assert_eq!(code, 1008),
+                    Effect::Relay(_) => prop_assert!(false, "a server of its own tells nobody"),
                     Effect::Created { .. } | Effect::Read { .. } => {}
                 }
             }

@@ -22,10 +22,11 @@ use uuid::Uuid;
 
 use super::{App, given, parse_body, path_params, query};
 use crate::{
-    lobby::{Audience, ConnectionView, Lobby, LobbyStats, Metadata, NewRoom, RoomView},
+    lobby::{Audience, ConnectionView, LobbyStats, Metadata, NewRoom, RoomView},
     state::Refusal,
     ws::{
         check_close,
+        peers::{Command, Outcome},
         registry::{LEFT_MAX, LeftView},
     },
 };
@@ -53,22 +54,43 @@ pub(crate) async fn connections(State(app): State<App>, uri: Uri) -> Result<Json
             _ => return Err(query::unknown_key(&key, &["room"]).into()),
         }
     }
-    let connections = app.sockets.views(|lobby| lobby.connection_views(room.as_deref()))?;
-    Ok(Json(Connections { connections, left: Some(app.sockets.left()) }))
+    let Outcome::Connections(connections, left) =
+        app.sockets.everywhere(Command::Connections { room }).await?
+    else {
+        return Err(unexpected());
+    };
+    Ok(Json(Connections { connections, left: Some(left) }))
 }
 
-/// Returns the connection that `f` returns, with its position.
-fn one(
-    app: &App,
-    f: impl FnOnce(&mut Lobby) -> Result<ConnectionView, Problem>,
-) -> Result<Json<ConnectionView>, Refusal> {
-    let [view] = app.sockets.views(|lobby| f(lobby).map(|view| [view]))?;
-    Ok(Json(view))
+/// A node of another version may answer something else than was asked.
+fn unexpected() -> Refusal {
+    Problem::new(Code::ClusterVersion, "a node answered something else than was asked").into()
+}
+
+async fn one(app: &App, command: Command) -> Result<Json<ConnectionView>, Refusal> {
+    match app.sockets.everywhere(command).await? {
+        Outcome::Connection(view) => Ok(Json(*view)),
+        _ => Err(unexpected()),
+    }
+}
+
+async fn recipients(app: &App, command: Command) -> Result<Json<Delivered>, Refusal> {
+    match app.sockets.everywhere(command).await? {
+        Outcome::Recipients(recipients) => Ok(Json(Delivered { recipients })),
+        _ => Err(unexpected()),
+    }
+}
+
+async fn one_room(app: &App, command: Command) -> Result<RoomView, Refusal> {
+    match app.sockets.everywhere(command).await? {
+        Outcome::Room(room) => Ok(*room),
+        _ => Err(unexpected()),
+    }
 }
 
 pub(crate) async fn connection(State(app): State<App>, id: Id) -> Result<Json<ConnectionView>, Refusal> {
     let id = path_params(id)?;
-    one(&app, |lobby| lobby.connection_view(&id))
+    one(&app, Command::Connection(id)).await
 }
 
 pub(crate) async fn put_metadata(
@@ -78,7 +100,7 @@ pub(crate) async fn put_metadata(
 ) -> Result<Json<ConnectionView>, Refusal> {
     let id = path_params(id)?;
     let metadata: Metadata = parse_body(body)?;
-    one(&app, |lobby| lobby.put_metadata(&id, metadata))
+    one(&app, Command::PutMetadata(id, metadata)).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -129,34 +151,38 @@ pub(crate) async fn dismiss(
 ) -> Result<Json<ConnectionView>, Refusal> {
     let id = path_params(id)?;
     let (code, reason) = parse_body::<Close>(body)?.check()?;
-    one(&app, |lobby| lobby.dismiss(&id, code, reason))
+    one(&app, Command::Dismiss(id, code, reason)).await
 }
 
 pub(crate) async fn dismiss_all(State(app): State<App>, body: RawBody) -> Result<Json<Connections>, Refusal> {
     let (code, reason) = parse_body::<Close>(body)?.check()?;
-    let connections = app.sockets.views(|lobby| Ok(lobby.dismiss_all(code, &reason)))?;
-    Ok(Json(Connections { connections, left: None }))
+    match app.sockets.everywhere(Command::DismissAll(code, reason)).await? {
+        Outcome::Connections(connections, _) => Ok(Json(Connections { connections, left: None })),
+        _ => Err(unexpected()),
+    }
 }
 
 pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Delivered>, Refusal> {
     let id = path_params(id)?;
     let NewMessage { message } = parse_body(body)?;
-    app.sockets.with(|lobby| lobby.tell(&id, &message))?;
-    Ok(Json(Delivered { recipients: 1 }))
+    recipients(&app, Command::Tell(id, message)).await
 }
 
 pub(crate) async fn join(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
     let (id, room) = path_params(path)?;
-    one(&app, |lobby| lobby.join_room(&id, &room))
+    one(&app, Command::Join(id, room)).await
 }
 
 pub(crate) async fn leave(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
     let (id, room) = path_params(path)?;
-    one(&app, |lobby| lobby.leave_room(&id, &room))
+    one(&app, Command::Leave(id, room)).await
 }
 
-pub(crate) async fn stats(State(app): State<App>) -> Json<LobbyStats> {
-    Json(app.sockets.with(|lobby| lobby.stats()))
+pub(crate) async fn stats(State(app): State<App>) -> Result<Json<LobbyStats>, Refusal> {
+    match app.sockets.everywhere(Command::Stats).await? {
+        Outcome::Stats(stats) => Ok(Json(stats)),
+        _ => Err(unexpected()),
+    }
 }
 
 /// Response of `GET /rooms`.
@@ -165,13 +191,16 @@ pub(crate) struct Rooms {
     rooms: Vec<RoomView>,
 }
 
-pub(crate) async fn rooms(State(app): State<App>) -> Json<Rooms> {
-    Json(Rooms { rooms: app.sockets.with(|lobby| lobby.room_views()) })
+pub(crate) async fn rooms(State(app): State<App>) -> Result<Json<Rooms>, Refusal> {
+    match app.sockets.everywhere(Command::Rooms).await? {
+        Outcome::Rooms(rooms) => Ok(Json(Rooms { rooms })),
+        _ => Err(unexpected()),
+    }
 }
 
 pub(crate) async fn create_room(State(app): State<App>, body: RawBody) -> Result<Response, Refusal> {
     let new: NewRoom = parse_body(body)?;
-    let room = app.sockets.with(|lobby| lobby.create_room(new, Uuid::new_v4()))?;
+    let room = one_room(&app, Command::CreateRoom(new, Uuid::new_v4())).await?;
     let address = format!("/rooms/{}", percent_encode(&room.id));
     let mut answer = (StatusCode::CREATED, Json(room)).into_response();
     if let Ok(address) = HeaderValue::try_from(address) {
@@ -182,12 +211,12 @@ pub(crate) async fn create_room(State(app): State<App>, body: RawBody) -> Result
 
 pub(crate) async fn room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
     let id = path_params(id)?;
-    Ok(Json(app.sockets.with(|lobby| lobby.room_view(&id))?))
+    Ok(Json(one_room(&app, Command::Room(id)).await?))
 }
 
 pub(crate) async fn delete_room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
     let id = path_params(id)?;
-    Ok(Json(app.sockets.with(|lobby| lobby.delete_room(&id))?))
+    Ok(Json(one_room(&app, Command::DeleteRoom(id)).await?))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -211,8 +240,7 @@ pub(crate) async fn send_to_room(
 ) -> Result<Json<Delivered>, Refusal> {
     let id = path_params(id)?;
     let NewMessage { message } = parse_body(body)?;
-    let recipients = app.sockets.with(|lobby| lobby.send_to_room(&id, &message))?;
-    Ok(Json(Delivered { recipients }))
+    recipients(&app, Command::SendToRoom(id, message)).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -229,8 +257,7 @@ pub(crate) struct NewBroadcast {
 pub(crate) async fn broadcast(State(app): State<App>, body: RawBody) -> Result<Json<Delivered>, Refusal> {
     let NewBroadcast { message, room, metadata } = parse_body(body)?;
     let audience = Audience { room, metadata };
-    let recipients = app.sockets.with(|lobby| lobby.broadcast(&audience, &message))?;
-    Ok(Json(Delivered { recipients }))
+    recipients(&app, Command::Broadcast(audience, message)).await
 }
 
 fn percent_encode(segment: &str) -> String {

@@ -234,6 +234,13 @@ pub(crate) mod export {
             None,
             counts.sent,
         );
+        if let Some(peers) = app.sockets.peers() {
+            let (name, help) = (
+                "livetape_peer_messages_lost_total",
+                "Messages between clients of different nodes, lost because NATS or a node was away or too slow.",
+            );
+            sheet.counter(name, help, None, peers.lost());
+        }
         for (code, count) in counts.refused {
             sheet.counter(
                 "livetape_refused_total",

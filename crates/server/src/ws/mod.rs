@@ -7,6 +7,7 @@
 mod connection;
 pub(super) mod handlers;
 pub(super) mod hooks;
+pub(super) mod peers;
 pub(super) mod registry;
 pub(super) mod session;
 mod shard;

@@ -18,13 +18,13 @@ use livetape_core::{
 };
 use livetape_engine::log_target::CLIENTS;
 use livetape_feed::{
-    control::Control,
+    control::{Control, Peers},
     hub::{Filter, Format, Gifts, Hub, Join, Progress, Reader, Subscriber, Types},
 };
 use livetape_io::clock;
 use parking_lot::{Mutex, MutexGuard};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError},
     time::Instant,
@@ -55,6 +55,8 @@ struct Shared {
     state: Mutex<State>,
     feeds: Feeds,
     shards: Shards,
+    /// The servers of other processes that share rooms and messages.
+    peers: OnceLock<Peers>,
     limits: Limits,
     json_depth_max: usize,
     /// Slots of `/ws/echo`, whose messages are long.
@@ -147,6 +149,7 @@ impl Sockets {
             state,
             feeds,
             shards,
+            peers: OnceLock::new(),
             limits,
             json_depth_max,
             echoes,
@@ -168,6 +171,15 @@ impl Sockets {
     /// Returns the outbox of a socket that is not registered.
     pub(crate) fn outbox(&self) -> Arc<Outbox> {
         Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max))
+    }
+
+    pub(crate) fn peers(&self) -> Option<&Peers> {
+        self.shared.peers.get()
+    }
+
+    pub(super) fn set_peers(&self, peers: Peers) {
+        // Set only once: its messages can be taken once.
+        let _ = self.shared.peers.set(peers);
     }
 
     /// Takes a slot of `/ws/echo`, which is free again when the result is dropped.
@@ -349,6 +361,11 @@ impl Sockets {
                         let progress = socket.progress.as_ref().map(Progress::position_and_lag);
                         let last = progress.map_or(0, |(position, lag)| position + lag);
                         socket.outbox.close(CloseFrame { code: code.into(), reason: reason.into() }, last);
+                    }
+                }
+                Effect::Relay(bytes) => {
+                    if let Some(peers) = self.shared.peers.get() {
+                        peers.tell(bytes);
                     }
                 }
                 Effect::Created { room } => info!(target: CLIENTS, room, "🏠 Room created"),
@@ -571,7 +588,7 @@ pub(crate) const LEFT_MAX: usize = 100;
 const INVALID_CODE: &str = "Protocol violation";
 
 /// A connection that has left, in responses: its last state, and how it ended.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LeftView {
     #[serde(flatten)]
@@ -586,6 +603,12 @@ pub(crate) struct LeftView {
     pub(super) by_server: bool,
     /// Number of bytes sent to it, the response to its request included.
     pub(super) sent_bytes: u64,
+}
+
+impl LeftView {
+    pub(super) fn left_at(&self) -> Millis {
+        self.left_at
+    }
 }
 
 /// The last connections that have left, oldest first.

@@ -19,6 +19,7 @@ mod rooms;
 mod schema;
 mod shared;
 mod simulated;
+mod span;
 mod support;
 mod talk;
 mod talk_limits;

@@ -32,8 +32,9 @@ pub(crate) async fn serve(
         options.live.close_timeout = options.live.close_timeout.min(cluster.close_timeout());
         // Streams of the cluster have the name of a node and a number: those of this process must differ.
         let hub = |limits| Hub::relayed(String::new(), format!("{node}-here"), limits);
-        let (bound, mut driver) = Bound::listen_with(settings, lifecycle, None, hub).await?;
+        let (mut bound, mut driver) = Bound::listen_with(settings, lifecycle, None, hub).await?;
         let membership = cluster.join(bound.hub.clone(), bound.control.clone(), &mut driver).await?;
+        bound.span(membership.peers);
         let supervising = tokio::spawn(bound.channel(driver, options)?.serve_terms(membership.terms));
         membership.ready.await?;
         Ok::<_, Problem>((node, bound, supervising, membership.left))

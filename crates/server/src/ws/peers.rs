@@ -1,0 +1,311 @@
+//! The sockets of several servers, the nodes of a cluster, as one: messages that others pass on, and commands and queries that
+//! every server executes, each for its own sockets.
+
+use axum::body::Bytes;
+use livetape_core::error::{Code, Problem, close};
+use livetape_feed::control::{Incoming, PeerMessages, Peers};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+use super::{
+    check_close,
+    registry::{LEFT_MAX, LeftView, Sockets},
+};
+use crate::lobby::{Audience, ConnectionView, Heard, LobbyStats, Metadata, NewRoom, RoomView};
+
+/// What the REST API asks of all sockets.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Command {
+    Connections {
+        room: Option<String>,
+    },
+    Connection(String),
+    PutMetadata(String, Metadata),
+    Dismiss(String, u16, String),
+    DismissAll(u16, String),
+    Tell(String, Box<RawValue>),
+    Join(String, String),
+    Leave(String, String),
+    Stats,
+    Rooms,
+    Room(String),
+    CreateRoom(NewRoom, Uuid),
+    DeleteRoom(String),
+    SendToRoom(String, Box<RawValue>),
+    Broadcast(Audience, Box<RawValue>),
+    /// The rooms that were created over REST.
+    KeptRooms,
+    Adopt(Box<RoomView>),
+}
+
+/// What a command returns.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Connections(Vec<ConnectionView>, Vec<LeftView>),
+    Connection(Box<ConnectionView>),
+    Recipients(usize),
+    Stats(LobbyStats),
+    Rooms(Vec<RoomView>),
+    Room(Box<RoomView>),
+    Done,
+}
+
+/// How a command spans servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Whatever servers can be asked answer.
+    Query,
+    /// It is about one connection, wherever it is.
+    One,
+    /// All servers execute it, or none: a server that cannot reach the others refuses it.
+    All,
+}
+
+impl Command {
+    fn reach(&self) -> Reach {
+        match self {
+            Self::Connections { .. } | Self::Stats | Self::Rooms | Self::Room(_) | Self::KeptRooms => {
+                Reach::Query
+            }
+            Self::Connection(_)
+            | Self::PutMetadata(..)
+            | Self::Dismiss(..)
+            | Self::Tell(..)
+            | Self::Join(..)
+            | Self::Leave(..) => Reach::One,
+            Self::DismissAll(..)
+            | Self::CreateRoom(..)
+            | Self::DeleteRoom(_)
+            | Self::SendToRoom(..)
+            | Self::Broadcast(..)
+            | Self::Adopt(_) => Reach::All,
+        }
+    }
+
+    fn to_bytes(&self) -> Bytes {
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+}
+
+impl Outcome {
+    /// Adds what another server returned.
+    fn merge(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Connections(mut open, mut left), Self::Connections(more, more_left)) => {
+                open.extend(more);
+                open.sort_by_key(|view| view.created_at);
+                left.extend(more_left);
+                left.sort_by_key(LeftView::left_at);
+                left.drain(..left.len().saturating_sub(LEFT_MAX));
+                Self::Connections(open, left)
+            }
+            (Self::Recipients(here), Self::Recipients(there)) => Self::Recipients(here.saturating_add(there)),
+            (Self::Stats(mut stats), Self::Stats(other)) => {
+                stats.add(other);
+                Self::Stats(stats)
+            }
+            (Self::Rooms(mut rooms), Self::Rooms(others)) => {
+                for other in others {
+                    match rooms.iter_mut().find(|room| room.id == other.id) {
+                        Some(room) => room.add(&other),
+                        None => rooms.push(other),
+                    }
+                }
+                rooms.sort_by(|a, b| (!a.read_only, &a.id).cmp(&(!b.read_only, &b.id)));
+                Self::Rooms(rooms)
+            }
+            (Self::Room(mut room), Self::Room(other)) => {
+                room.add(&other);
+                Self::Room(room)
+            }
+            // Another version may answer something else.
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+/// Merges what this server and others returned. A room or connection need not be at all of them.
+fn merged(here: Result<Outcome, Problem>, others: Vec<Result<Outcome, Problem>>) -> Result<Outcome, Problem> {
+    others.into_iter().fold(here, |sum, other| match (sum, other) {
+        (Ok(sum), Ok(other)) => Ok(sum.merge(other)),
+        (Err(_), Ok(other)) => Ok(other),
+        // The connection is there, or the room is: that problem says more.
+        (Err(sum), Err(other)) if is_missing(&sum) && !is_missing(&other) => Err(other),
+        (sum, Err(_)) => sum,
+    })
+}
+
+fn is_close(code: u16, reason: &str) -> bool {
+    code == close::ABNORMAL || check_close(code, reason).is_ok()
+}
+
+fn is_missing(problem: &Problem) -> bool {
+    matches!(problem.code, Code::NotFound | Code::UnknownRoom)
+}
+
+impl Sockets {
+    /// Executes a command for the sockets of this server.
+    pub(crate) fn execute(&self, command: Command) -> Result<Outcome, Problem> {
+        let one = |views: Result<[ConnectionView; 1], Problem>| {
+            views.map(|[view]| Outcome::Connection(view.into()))
+        };
+        match command {
+            Command::Connections { room } => {
+                let views = self.views(|lobby| lobby.connection_views(room.as_deref()))?;
+                Ok(Outcome::Connections(views, self.left()))
+            }
+            Command::Connection(id) => one(self.views(|lobby| lobby.connection_view(&id).map(|it| [it]))),
+            Command::PutMetadata(id, metadata) => {
+                one(self.views(|lobby| lobby.put_metadata(&id, metadata).map(|it| [it])))
+            }
+            // From another server, which may be no server.
+            Command::Dismiss(_, code, ref reason) | Command::DismissAll(code, ref reason)
+                if !is_close(code, reason) =>
+            {
+                Err(Problem::new(
+                    Code::BadRequest,
+                    format!("{code} is not a close code that a server may send"),
+                ))
+            }
+            Command::Dismiss(id, code, reason) => {
+                one(self.views(|lobby| lobby.dismiss(&id, code, reason).map(|it| [it])))
+            }
+            Command::DismissAll(code, reason) => {
+                let views = self.views(|lobby| Ok(lobby.dismiss_all(code, &reason)))?;
+                Ok(Outcome::Connections(views, vec![]))
+            }
+            Command::Tell(id, message) => {
+                self.with(|lobby| lobby.tell(&id, &message))?;
+                Ok(Outcome::Recipients(1))
+            }
+            Command::Join(id, room) => one(self.views(|lobby| lobby.join_room(&id, &room).map(|it| [it]))),
+            Command::Leave(id, room) => one(self.views(|lobby| lobby.leave_room(&id, &room).map(|it| [it]))),
+            Command::Stats => Ok(Outcome::Stats(self.with(|lobby| lobby.stats()))),
+            Command::Rooms => Ok(Outcome::Rooms(self.with(|lobby| lobby.room_views()))),
+            Command::Room(id) => Ok(Outcome::Room(self.with(|lobby| lobby.room_view(&id))?.into())),
+            Command::CreateRoom(new, id) => {
+                Ok(Outcome::Room(self.with(|lobby| lobby.create_room(new, id))?.into()))
+            }
+            Command::DeleteRoom(id) => Ok(Outcome::Room(self.with(|lobby| lobby.delete_room(&id))?.into())),
+            Command::SendToRoom(id, message) => {
+                Ok(Outcome::Recipients(self.with(|lobby| lobby.send_to_room(&id, &message))?))
+            }
+            Command::Broadcast(audience, message) => {
+                Ok(Outcome::Recipients(self.with(|lobby| lobby.broadcast(&audience, &message))?))
+            }
+            Command::KeptRooms => Ok(Outcome::Rooms(self.with(|lobby| lobby.kept_rooms()))),
+            Command::Adopt(room) => {
+                self.with(|lobby| lobby.adopt(*room));
+                Ok(Outcome::Done)
+            }
+        }
+    }
+
+    /// Executes a command for the sockets of all servers.
+    pub(crate) async fn everywhere(&self, command: Command) -> Result<Outcome, Problem> {
+        let Some(peers) = self.peers() else { return self.execute(command) };
+        match command.reach() {
+            Reach::Query => {
+                let here = self.execute(command.clone());
+                let others = ask(peers, &command).await.unwrap_or_default();
+                merged(here, others)
+            }
+            Reach::One => match self.execute(command.clone()) {
+                Err(problem) if problem.code == Code::NotFound => {
+                    merged(Err(problem), ask(peers, &command).await?)
+                }
+                here => here,
+            },
+            Reach::All => match command {
+                Command::CreateRoom(mut new, id) => {
+                    let name = new.id.get_or_insert_with(|| format!("room_{}", id.simple())).clone();
+                    if ask(peers, &Command::Room(name.clone())).await?.iter().any(Result::is_ok) {
+                        return Err(Problem::new(Code::RoomExists, format!("room `{name}` already exists")));
+                    }
+                    let created = self.execute(Command::CreateRoom(new, id))?;
+                    if let Outcome::Room(room) = &created {
+                        // A server that is not asked in time learns of it from nobody, but creates it when it is joined.
+                        drop(ask(peers, &Command::Adopt(room.clone())).await);
+                    }
+                    Ok(created)
+                }
+                command => {
+                    let others = ask(peers, &command).await?;
+                    merged(self.execute(command), others)
+                }
+            },
+        }
+    }
+
+    /// Shares rooms and messages with the servers of other processes, until `shutdown`.
+    pub(crate) fn span(&self, peers: &Peers, shutdown: CancellationToken) {
+        let Some(messages) = peers.messages() else { return };
+        self.set_peers(peers.clone());
+        let interval = self.limits().heartbeat_interval();
+        self.with(|lobby| lobby.span(interval));
+        tokio::spawn(serve(self.clone(), peers.clone(), messages, shutdown));
+    }
+}
+
+/// Takes the messages of other servers.
+async fn serve(sockets: Sockets, peers: Peers, mut messages: PeerMessages, shutdown: CancellationToken) {
+    let mut has_rooms = false;
+    loop {
+        let message = tokio::select! { biased;
+            message = messages.next() => message,
+            () = shutdown.cancelled() => return,
+        };
+        let Some(Incoming { from, bytes, answer }) = message else { return };
+        let Some(answer) = answer else {
+            match sockets.with(|lobby| lobby.relayed(&from, &bytes)) {
+                Heard::Known => {}
+                Heard::Stranger => {
+                    debug!(node = &*from, "🔗 Another server shares its clients");
+                    sockets.with(crate::lobby::Lobby::tell_numbers);
+                    if !std::mem::replace(&mut has_rooms, true) {
+                        tokio::spawn(adopt(sockets.clone(), peers.clone()));
+                    }
+                }
+                Heard::Malformed => {
+                    let code = Code::ClusterMessage.name();
+                    warn!(code, bytes = bytes.len(), "❌ Skipped a message that is not from a server");
+                }
+            }
+            continue;
+        };
+        let outcome = match serde_json::from_slice(&bytes) {
+            Ok(command) => sockets.execute(command),
+            Err(_) => Err(Problem::new(Code::ClusterVersion, "another node asked something unknown")),
+        };
+        // The other server may not wait any more.
+        drop(answer.send(serde_json::to_vec(&outcome).unwrap_or_default().into()));
+    }
+}
+
+/// Learns which rooms were created over REST before this server joined the others.
+async fn adopt(sockets: Sockets, peers: Peers) {
+    for outcome in ask_some(&peers, &Command::KeptRooms, 1).await.unwrap_or_default() {
+        if let Ok(Outcome::Rooms(rooms)) = outcome {
+            rooms.into_iter().for_each(|room| sockets.with(|lobby| lobby.adopt(room)));
+        }
+    }
+}
+
+async fn ask_some(
+    peers: &Peers,
+    command: &Command,
+    at_least: usize,
+) -> Result<Vec<Result<Outcome, Problem>>, Problem> {
+    let answers = peers.ask(command.to_bytes(), at_least).await?;
+    // Another version may answer something unknown.
+    Ok(answers.iter().filter_map(|answer| serde_json::from_slice(answer).ok()).collect())
+}
+
+async fn ask(peers: &Peers, command: &Command) -> Result<Vec<Result<Outcome, Problem>>, Problem> {
+    ask_some(peers, command, 0).await
+}
