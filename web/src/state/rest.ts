@@ -344,8 +344,10 @@ export interface ClusterState {
   owner: string | null
   /** Whether this node can reach NATS. */
   reachable: boolean
-  /** Why JetStream refuses the messages of a node, in its words, or that it does not answer; `null` if it takes them. */
+  /** Why JetStream refuses the messages of a node, in its words, that it does not answer, or that NATS rejects this node; `null` if neither. */
   refused: string | null
+  /** Why no node has owned the main channel for two leases; `null` if one does. */
+  unowned: string | null
 }
 
 /** Stable code of the failure. */
