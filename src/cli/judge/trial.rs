@@ -353,7 +353,13 @@ impl<V: Venue> Trial<'_, V> {
                 watch.says(now, if is_closed { Vec::new() } else { failures });
             }
             let last = printed.with(|(_, last)| *last).max(over);
-            if let Some(still) = watch.ends(now, last, self.afterwards(), self.owes_a_verdict()) {
+            let mut ended = watch.ends(now, last, self.afterwards(), self.owes_a_verdict());
+            if ended.is_some() && !is_due {
+                self.note(meter.read(now, child.work()));
+                watch.waits(slack.total());
+                ended = watch.ends(now, last, self.afterwards(), self.owes_a_verdict());
+            }
+            if let Some(still) = ended {
                 break still;
             }
         };

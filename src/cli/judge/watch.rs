@@ -67,8 +67,10 @@ pub(super) struct Watch {
     /// When the show was over.
     over: Instant,
     looked: Instant,
-    /// The slack that it had at the end of the show.
+    /// The slack that it had at the end of the show, the slack by now, and when it last printed with the slack then.
     slack: Duration,
+    waited: Duration,
+    printed: (Instant, Duration),
     /// When it last computed, and until when it may: what it has received may be unprocessed yet.
     worked: Option<Instant>,
     until: Instant,
@@ -87,6 +89,8 @@ impl Watch {
             over,
             looked: over,
             slack,
+            waited: slack,
+            printed: (over, slack),
             worked: None,
             until: over + patience.talking,
             is_computing: false,
@@ -103,12 +107,18 @@ impl Watch {
 
     /// Tells for how long it has used processors since the last look, and the slack that it has by now.
     pub(super) fn works(&mut self, now: Instant, used: Duration, slack: Duration) {
+        self.waits(slack);
         self.until = self.over + self.patience.talking + slack.saturating_sub(self.slack);
         self.looked = now;
         self.is_computing = used >= WORK_MIN;
         if self.is_computing && now < self.until {
             self.worked = Some(now);
         }
+    }
+
+    /// Tells the slack that it has by now.
+    pub(super) fn waits(&mut self, slack: Duration) {
+        self.waited = slack;
     }
 
     /// Whether it has this long, after the show and after what it computed, to exit or to write its result.
@@ -135,7 +145,12 @@ impl Watch {
     ) -> Option<Option<Still>> {
         // Some print their totals again and again.
         let has_settled = self.right.is_some_and(|since| now >= since + self.patience.settled);
-        if now < last + self.patience.quiet && self.quiet.is_none() && !has_settled {
+        if self.printed.0 != last {
+            self.printed = (last, self.waited);
+        }
+        // A command that waits for a processor is quiet without having said everything.
+        let starved = self.waited.saturating_sub(self.printed.1);
+        if now < last + self.patience.quiet + starved && self.quiet.is_none() && !has_settled {
             return (now >= self.until).then(|| Some(Still::Printing(now - self.over)));
         }
         let quiet = *self.quiet.get_or_insert(now);
@@ -194,6 +209,19 @@ mod tests {
     fn what_is_wrong_may_become_right() {
         assert_eq!(watch(NOTHING, NOTHING, false, |_| true), (6, None));
         assert_eq!(watch(NOTHING, NOTHING, false, |look| look < 20), (5, None));
+    }
+
+    #[test]
+    fn who_waits_for_a_processor_is_not_quiet() {
+        let over = livetape_io::clock::now();
+        let mut watch = Watch::new(Patience::FULL, over, Duration::from_secs(9));
+        let mut is_ended = |after, slack| {
+            watch.waits(Duration::from_secs(slack));
+            let now = over + Duration::from_secs(after);
+            watch.says(now, Vec::new());
+            watch.ends(now, over, NOTHING, false).is_some()
+        };
+        assert_eq!([is_ended(1, 10), is_ended(2, 11), is_ended(3, 11)], [false, false, true]);
     }
 
     #[test]
