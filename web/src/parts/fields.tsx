@@ -6,6 +6,7 @@ import { type Event, number, text } from '../feed/event.ts'
 import { type FieldRow, rowsOf } from '../lib/fields.ts'
 import { type Found, fieldsOf } from '../state/fields.ts'
 import { texts } from '../texts.ts'
+import { Foreign } from './foreign.tsx'
 
 /** Whether only fields are shown that are not as in the schema. */
 const onlyOdd = signal(false)
@@ -69,7 +70,7 @@ function Row({ row: { depth, number, name, wire, value, note } }: { row: FieldRo
       {number > 0 && <span class="quiet">{number} </span>}
       <strong>{name || '?'}</strong>
       <span class="quiet"> {wire} </span>
-      <bdi>{value}</bdi>
+      <Foreign text={value} />
       {note !== '' && <span class="note"> {note}</span>}
     </li>
   )
