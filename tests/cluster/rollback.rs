@@ -25,7 +25,8 @@ fn chat(node: &Node, number: usize) {
 }
 
 fn reads(feed: &Feed, number: usize) -> Vec<String> {
-    feed.until(|event| event["data"]["comment"] == number.to_string())
+    let number = number.to_string();
+    feed.until(|event| event["data"]["comment"] == number.as_str())
 }
 
 fn stream(event: &str) -> String {
