@@ -120,12 +120,13 @@ impl World {
     /// Lets these faults happen, and checks everything.
     pub(super) fn suffer(mut self, faults: &[&Fault], recording: &[Value]) {
         let mut may_void = false;
-        for (left, fault) in (0..faults.len()).rev().zip(faults) {
+        for (at, fault) in faults.iter().enumerate() {
             print!("  {}", fault.name);
             (fault.strike)(&mut self);
             may_void |= fault.voids;
             // The next one may happen before all have recovered.
-            if left == 0 || index(&mut self.rng, OVERLAPPING) > 0 {
+            let waits = faults.get(at + 1).is_none_or(|next| next.waits);
+            if index(&mut self.rng, OVERLAPPING) > 0 || waits {
                 self.settle(may_void);
                 may_void = false;
             }
@@ -304,7 +305,11 @@ impl World {
     pub(super) fn purge(&mut self) {
         let how = index(&mut self.rng, 4);
         let nats = self.nats();
-        let end = damage::info(nats)["state"]["last_seq"].clone();
+        // Another stream may be about to begin.
+        let info = recovered(|| {
+            servers::ask(nats, &format!("STREAM.INFO.{LOG}")).filter(|it| it["error"].is_null())
+        });
+        let end = info["state"]["last_seq"].clone();
         match how {
             0 => damage::purge(nats, &Value::Null),
             1 => damage::purge(nats, &json!({ "keep": 1 })),
@@ -330,7 +335,8 @@ impl World {
     }
 
     pub(super) fn delete_bucket(&mut self) {
-        damage::api(self.nats(), &format!("STREAM.DELETE.{BUCKET}"), &Value::Null);
+        // There may be none since the last time.
+        servers::ask(self.nats(), &format!("STREAM.DELETE.{BUCKET}"));
     }
 
     pub(super) fn delete_stream(&mut self) {
@@ -408,9 +414,20 @@ impl World {
     }
 }
 
-/// Returns what a node still has, up to a chat.
+/// Returns what a node still has, up to a chat. A node that learns that its stream is void ends the feed.
 fn backlog(node: &Node, last: &str) -> Vec<String> {
-    node.feed("0").until(|event| event["data"]["comment"] == *last)
+    recovered(|| {
+        let (feed, mut lines) = (node.feed("0"), Vec::new());
+        while let Some(line) = feed.next() {
+            let is_last =
+                matches!(Seen::parse(&line), Some(Seen::Event { chat: Some(it), .. }) if it == last);
+            lines.push(line);
+            if is_last {
+                return Some(lines);
+            }
+        }
+        None
+    })
 }
 
 /// Asks again until there is an answer.
@@ -423,6 +440,14 @@ fn recovered<T>(ask: impl FnMut() -> Option<T>) -> T {
 impl Drop for World {
     fn drop(&mut self) {
         if thread::panicking() {
+            for what in
+                ["INFO", "STREAM.NAMES", &format!("STREAM.INFO.{LOG}"), &format!("STREAM.INFO.{BUCKET}")]
+            {
+                println!(
+                    "── NATS about {what}: {:?}",
+                    servers::ask(self.nats(), what).map(|it| it.to_string())
+                );
+            }
             for node in &self.nodes {
                 println!("── {} at {}: {}", node.name, node.address(), node.process.rest());
                 println!("status: {}", node.text("/status"));
