@@ -155,5 +155,5 @@ describe('trees of fields', () => {
   test('texts are quoted, and nothing in them is invisible', () => {
     expect(rowsOf([{ number: 1, wire: 'len', text: 'a\u202e"' }])[0]?.value).toBe('"a\\u202e\\""')
   })
-  test.each([[undefined], ['x'], [[null, 3]]])('what is no tree has no rows: %j', (tree) => expect(rowsOf(tree)).toEqual([]))
+  test.each([[undefined], ['x'], [[null, 3]]])('anything but a tree has no rows: %j', (tree) => expect(rowsOf(tree)).toEqual([]))
 })

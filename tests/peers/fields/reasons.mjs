@@ -2,7 +2,7 @@
 
 /** How a field can be read without being the same: what `compare.mjs` calls it, in the order of the document. */
 export const KINDS = {
-  picture: 'Of the addresses of a picture, which all show the same, the event has the last, which is no webp where there is another; the client lists all.',
+  picture: 'Of the addresses of a picture, which all show the same, the event has the last, which is not a webp if there is another; the client lists all.',
   text: 'The event has the text with names and numbers in it; the client has the pattern, `{0:user} joined`, and its pieces.',
   keyed: 'The client has a map by user id, in another order.',
   name: 'The event has a name; the client has the number.',

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The owner asks on the subject of the node that the order names, and each node confirms the number of an order once, and
-//! only while it waits: the copy of an order, whoever publishes it and when, is not executed.
+//! only while it waits: a copy of an order is never executed.
 
 use std::{collections::HashMap, fmt, pin::Pin, sync::Arc, time::Duration};
 

@@ -189,7 +189,7 @@ mod tests {
         }
         peers.tell(message.clone());
         assert_eq!(peers.lost(), 30 - fit as u64, "there is room again");
-        // Whoever floods with empty messages, too.
+        // Empty messages take room, too.
         (0..100_000)
             .for_each(|_| link.pass(Incoming { from: "a".into(), bytes: Bytes::new(), answer: None }));
         assert_eq!(peers.lost(), 30 - fit as u64 + 100_000 - u64::from(WAITING_BYTES_MAX / OVERHEAD_BYTES));

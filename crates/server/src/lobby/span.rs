@@ -266,7 +266,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::lobby::{Limits, Moment, NewRoom, Opening, Role, Stats};
+    use crate::lobby::{Limits, Moment, NewRoom, Stats, tests::opening};
 
     const INTERVAL: Duration = Duration::from_secs(30);
 
@@ -313,19 +313,7 @@ mod tests {
 
         fn open(&mut self, server: usize, name: &str) -> Key {
             self.opened += 1;
-            let opening = Opening {
-                id: Uuid::from_u128(self.opened),
-                client_id: Some(name.to_owned()),
-                address: None,
-                path: "/ws".into(),
-                query: String::new(),
-                origin: String::new(),
-                agent: String::new(),
-                role: Role::Talks,
-                reading: None,
-                is_observer: false,
-                filter: String::new(),
-            };
+            let opening = opening(self.opened, name);
             self.at(server, |lobby| lobby.open(opening).unwrap()).0
         }
 

@@ -19,6 +19,23 @@ struct Rig {
     made: u128,
 }
 
+/// A client of `/ws` with this number and name.
+pub(super) fn opening(number: u128, name: &str) -> Opening {
+    Opening {
+        id: Uuid::from_u128(number),
+        client_id: Some(name.to_owned()),
+        address: None,
+        path: "/ws".into(),
+        query: String::new(),
+        origin: String::new(),
+        agent: String::new(),
+        role: Role::Talks,
+        reading: None,
+        is_observer: false,
+        filter: String::new(),
+    }
+}
+
 /// A recipient and its message.
 type Sent = (Key, Value);
 
@@ -39,19 +56,7 @@ impl Rig {
 
     fn opening(&mut self, name: &str) -> Opening {
         self.made += 1;
-        Opening {
-            id: Uuid::from_u128(self.made),
-            client_id: Some(name.to_owned()),
-            address: None,
-            path: "/ws".into(),
-            query: String::new(),
-            origin: String::new(),
-            agent: String::new(),
-            role: Role::Talks,
-            reading: None,
-            is_observer: false,
-            filter: String::new(),
-        }
+        opening(self.made, name)
     }
 
     /// Registers a client and discards the welcome messages.

@@ -2,7 +2,7 @@
 //! each, and the ways in which one ends.
 //!
 //! Each socket has a task, a [`session`], that reads its [`stream`]. A [`shard`] writes to all of its sockets, one
-//! after the other. Whoever has something to send puts it into the socket's outbox there.
+//! after the other. Everything else that is sent waits in the socket's outbox there.
 
 mod connection;
 pub(super) mod handlers;

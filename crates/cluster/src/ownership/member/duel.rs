@@ -3,13 +3,14 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use livetape_core::retry::SplitMix;
+
 use super::types::{BACKOFF_LEASES, DUEL_EPOCHS, UNOWNED_LEASES};
 
 /// How often the channel changed its owner, and how often this node lost it.
 #[derive(Debug)]
 pub(super) struct Duel {
-    /// State of the generator of random numbers.
-    random: u64,
+    random: SplitMix,
     /// Number of losses, each soon after the one before.
     losses: u32,
     lost_at: Duration,
@@ -19,8 +20,7 @@ pub(super) struct Duel {
 
 impl Duel {
     pub(super) fn new(seed: u64) -> Self {
-        // The generator needs a state other than 0.
-        Self { random: seed.max(1), losses: 0, lost_at: Duration::ZERO, begun: VecDeque::new() }
+        Self { random: SplitMix(seed), losses: 0, lost_at: Duration::ZERO, begun: VecDeque::new() }
     }
 
     /// An ownership has begun.
@@ -43,15 +43,8 @@ impl Duel {
         let most = lease / 4 * 2_u32.saturating_pow(self.losses.saturating_sub(2).min(u32::BITS - 1));
         let most = if self.losses < 2 { Duration::ZERO } else { most.min(lease * BACKOFF_LEASES) };
         // From half of it: otherwise all would try again at once.
-        most.mul_f64(0.5 + self.random() / 2.0)
-    }
-
-    /// Returns a number from 0 to 1 (xorshift).
-    fn random(&mut self) -> f64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        f64::from(u32::try_from(self.random >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+        let half = most / 2;
+        half + Duration::from_micros(self.random.up_to(half.as_micros().try_into().unwrap_or(u64::MAX)))
     }
 }
 
