@@ -122,7 +122,11 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         }
     }
     let lost = report_loss(&tape.name, reader.report().loss());
-    if is_empty { passed.explain(args, &tape.name).map(|()| lost) } else { Ok(lost) }
+    // What is missing may be what was asked for.
+    if is_empty && lost == exit::DONE {
+        passed.explain(args, &tape.name)?;
+    }
+    Ok(lost)
 }
 
 /// Maximum number of methods to suggest names from. TikTok has a few hundred.

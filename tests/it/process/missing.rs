@@ -87,6 +87,9 @@ fn no_command_exits_with_0_if_data_is_missing() {
             assert_eq!(code, Some(expected), "{line} of {name}: {said}");
         }
     }
+    // What is missing may be what was asked for.
+    let (code, said) = exit_code("cat IN --fields --type none", &file("flipped.bin"), folder.path());
+    assert_eq!(code, Some(3), "{said}");
     let lines = stderr(&run(&["events", text(&file("unsealed.bin"))]));
     assert_eq!(lines, "⚠️ unsealed is incomplete: not sealed: the end may be missing\n");
 }

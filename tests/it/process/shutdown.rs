@@ -255,3 +255,23 @@ async fn a_blocked_file_read_does_not_delay_the_exit() {
     server.signal("TERM");
     assert_eq!(finish(server).await.0.code(), Some(130));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_lost_before_a_stop_is_said() {
+    let server = tokio::task::block_in_place(|| Running::start(&["replay", "demo"]));
+    let body = r#"{"type":"raw","method":"WebcastChatMessage","payload":"Ev////8P"}"#;
+    let request = format!(
+        "POST /inject HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut io = TcpStream::connect(&server.address).await.unwrap();
+    io.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    io.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server.signal("TERM");
+    let (status, lines) = finish(server).await;
+    assert_eq!(status.code(), Some(3));
+    assert!(lines.iter().any(|line| line.contains("Incomplete: 1 frame or message unreadable")), "{lines:?}");
+}

@@ -310,6 +310,7 @@ impl Channel {
         };
         self.generation = summary.generation;
         self.ended.is_lossy |= summary.loss.is_some();
+        self.ended.loss += summary.untold;
         self.finish_recorder(recorder, true, Loss::default()).await;
         Ok(match summary.left {
             Left::Done | Left::ShutDown => State::Over,

@@ -55,6 +55,8 @@ pub struct Replay<'a> {
     driver: &'a mut Driver,
     shutdown: CancellationToken,
     on_end: Box<dyn FnMut(&Summary) + Send>,
+    /// What `on_end` was told to be missing.
+    told_loss: Loss,
     /// The order to load this recording, answered when it can be played.
     loaded_for: Option<Answer<ReplayState>>,
     feed: Feed,
@@ -112,6 +114,7 @@ impl<'a> Replay<'a> {
             pass_began: Duration::ZERO,
             pass_after: hub.head(),
             on_end: Box::new(on_end),
+            told_loss: Loss::default(),
             loaded_for: None,
             epoch: clock::now(),
             timer: timer(options.waiting)?,
@@ -333,6 +336,7 @@ impl<'a> Replay<'a> {
         self.report();
         let summary = self.summary();
         (self.on_end)(&summary);
+        self.told_loss = summary.loss;
         if self.options.exit_when_done {
             let reason = CloseReason { code: close::NORMAL, reason: "recording_ended".into() };
             tokio::select! { biased;
@@ -453,6 +457,8 @@ pub struct Summary {
     /// Lateness of the frames; empty at speed `max`.
     pub lateness: Lateness,
     pub loss: Loss,
+    /// The part of it that `on_end` was not told.
+    pub untold: Loss,
     /// Number of the last generation on this channel.
     pub generation: u32,
     pub left: Left,

@@ -327,6 +327,7 @@ impl Replay<'_> {
             events: counts.events.values().sum(),
             took: self.started.map_or(Duration::ZERO, |started| clock::now().duration_since(started)),
             loss: counts.loss(),
+            untold: counts.loss().since(&self.told_loss),
             generation: self.pipeline.decoder().generation(),
             left: Left::default(),
             lateness: self.lateness.clone(),
