@@ -359,7 +359,7 @@ async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response
     let cause = refused.map_or("", |refused| refused.cause);
     let reads_lines = path == "/events" && method == Method::GET && status == StatusCode::OK;
     if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {
-        traffic.is_client(span.clone());
+        traffic.is_client(span.clone(), reads_lines);
         let query = uri.query().filter(|query| !query.is_empty());
         let query = query.map(|query| format!("?{}", query::shown(query))).unwrap_or_default();
         info!(target: CLIENTS, path = path + &query, from, "✅ Client connected");

@@ -154,6 +154,7 @@ struct Counts {
 struct Client {
     request: Span,
     since: Instant,
+    reads_lines: bool,
 }
 
 /// Held by the connection, upgraded or not. Logs the traffic when dropped.
@@ -161,10 +162,11 @@ struct Client {
 pub(crate) struct Meter(Traffic);
 
 impl Traffic {
-    /// Marks the connection as that of a client. `request` is the span of the request that made it one.
-    pub(crate) fn is_client(&self, request: Span) {
+    /// Marks the connection as that of a client, which reads `/events` or has opened a WebSocket. `request` is the span
+    /// of the request that made it one.
+    pub(crate) fn is_client(&self, request: Span, reads_lines: bool) {
         // Set only once: no request follows an upgrade or `/events` on the same connection.
-        let _ = self.0.client.set(Client { request, since: clock::now() });
+        let _ = self.0.client.set(Client { request, since: clock::now(), reads_lines });
     }
 
     pub(crate) fn sent_bytes(&self) -> u64 {
@@ -177,6 +179,11 @@ impl Traffic {
 }
 
 impl Meter {
+    /// Whether the client reads `/events`.
+    pub(crate) fn reads_lines(&self) -> bool {
+        self.0.0.client.get().is_some_and(|client| client.reads_lines)
+    }
+
     pub(crate) fn received(&self, bytes: usize) {
         self.0.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }
@@ -193,7 +200,7 @@ impl Meter {
 impl Drop for Meter {
     fn drop(&mut self) {
         let counts = &self.0.0;
-        let Some(Client { request, since }) = counts.client.get() else { return };
+        let Some(Client { request, since, .. }) = counts.client.get() else { return };
         let _inside = request.enter();
         let received_bytes = counts.received.load(Ordering::Relaxed);
         let sent_bytes = counts.sent.load(Ordering::Relaxed);

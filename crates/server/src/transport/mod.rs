@@ -264,6 +264,8 @@ where
         }
     });
     let connection = http1::Builder::new()
+        // A client that closes its half after a request still gets the whole answer.
+        .half_close(true)
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_max)
         .max_buf_size(bounds.head_bytes_max)
@@ -284,6 +286,8 @@ const UNREAD_BYTES_MAX: usize = 4 << 20;
 /// Maximum time for reading them.
 const UNREAD_TIME_MAX: Duration = Duration::from_secs(10);
 const READ_BYTES: usize = 8 * 1024;
+/// Number of bytes dropped at once that a client sends while it reads `/events`.
+const IGNORED_BYTES: usize = 256;
 
 /// Whether the connection ends with a request that was not read to its end. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -308,6 +312,25 @@ struct Metered<I> {
 impl<I> Metered<I> {
     fn new(io: I, traffic: &Traffic, unread: Unread, slot: ConnectionSlot) -> Self {
         Self { io, meter: traffic.meter(), unread, unread_bytes: 0, unread_timer: None, _slot: slot }
+    }
+}
+
+impl<I: AsyncRead + Unpin> Metered<I> {
+    /// Fails if the client has closed its half. The HTTP library does not read while it answers, so it would notice
+    /// only when it writes. What the client sends is dropped, because no request follows.
+    fn check_presence(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut ignored = [0; IGNORED_BYTES];
+        loop {
+            let mut ignored = ReadBuf::new(&mut ignored);
+            // Now and then pending, so that a client that sends without pause does not keep the task here.
+            match Pin::new(&mut self.io).poll_read(cx, &mut ignored)? {
+                Poll::Ready(()) if ignored.filled().is_empty() => {
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
+                Poll::Ready(()) => {}
+                Poll::Pending => return Ok(()),
+            }
+        }
     }
 }
 
@@ -341,7 +364,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<I> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        if this.meter.reads_lines() {
+            this.check_presence(cx)?;
+        }
+        Pin::new(&mut this.io).poll_flush(cx)
     }
 
     /// Closing a socket with unread data would discard the response, so this first reads until the client

@@ -26,7 +26,7 @@ use livetape_server::{Config, Server, serve};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
-use crate::support::{Rig, chats, read, read_all, seqs, wait};
+use crate::support::{HttpResponse, Rig, chats, read, read_all, seqs, wait};
 
 const WORKS: u8 = 0;
 /// The next write takes a part of a frame, and the one after it fails.
@@ -173,6 +173,46 @@ async fn a_client_that_closes_its_half_is_gone_also_during_a_backlog() {
         let log = read_all(&mut socket).await;
         assert_eq!(log.close, None, "{backlog}");
         assert_eq!(log.seqs(), (1..=log.texts.len() as u64).collect::<Vec<_>>(), "{backlog}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_closes_its_half_after_a_request_gets_the_whole_answer() {
+    let rig = Rig::start();
+    for (request, body, length, status) in [
+        ("GET /status", "", 0, 200),
+        // Longer than the connection's buffer.
+        ("GET /openapi.json", "", 0, 200),
+        // After 30 s.
+        ("POST /inject?wait_clients=1", r#"{"type":"like","user":"ann"}"#, 28, 409),
+        ("POST /inject", "{", 28, 400),
+    ] {
+        let mut stream = rig.connect().await;
+        let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        let answer = HttpResponse::parse(&answer);
+        let length = answer.header("content-length").map(str::to_owned);
+        assert_eq!((answer.status, length), (status, Some(answer.body.len().to_string())), "{request}");
+    }
+}
+
+/// The answer would never end, so the client counts as gone.
+#[tokio::test(start_paused = true)]
+async fn a_client_of_events_that_closes_its_half_is_gone_without_an_event() {
+    let rig = Rig::start();
+    for sends in ["", "GET /status HTTP/1.1\r\n"] {
+        let mut stream = rig.connect().await;
+        stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0, "the head");
+        stream.write_all(sends.as_bytes()).await.unwrap();
+        wait(Duration::from_secs(1)).await;
+        assert_eq!(rig.hub.subscriber_count(), 1);
+        stream.shutdown().await.unwrap();
+        wait(Duration::from_millis(1)).await;
+        assert_eq!(rig.hub.subscriber_count(), 0, "{sends}");
     }
 }
 
