@@ -3,6 +3,8 @@
 //! All readers apply the same rules to the same log, so they agree on every number. A record counts only if
 //! it follows the message before it (`after`), comes from the current owner, and continues its numbers.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use bytes::Bytes;
 
 use super::record::{Body, Encoded, Epoch, NUMBER_MAX, Record, Refused, View};
@@ -15,6 +17,8 @@ pub struct Reader {
     log: u64,
     /// Sequence of the last message, readable or not.
     last: u64,
+    /// Sequence and hash of the last message before those that contradict it.
+    known: (u64, u64),
     /// Sequence of the last record that was applied.
     applied: u64,
     /// Sequence of the last record with which an owner ended.
@@ -34,6 +38,9 @@ pub struct Reader {
     shown: u64,
     /// Number of the last event in this stream that another node has delivered.
     shown_elsewhere: u64,
+    /// The stream that was read before the log was read again, and the number of its last event that any node has
+    /// delivered.
+    before: Option<(String, u64)>,
 }
 
 /// News from the log, in order.
@@ -93,6 +100,7 @@ impl Reader {
             channel: channel.to_owned(),
             log: 0,
             last: 0,
+            known: (0, 0),
             applied: 0,
             closed: 0,
             is_witness: false,
@@ -105,13 +113,19 @@ impl Reader {
             head: 0,
             shown: 0,
             shown_elsewhere: 0,
+            before: None,
         }
     }
 
     /// Starts to read another log, or the same one after messages were removed from its end. Events that were
     /// delivered before are not delivered again.
     pub fn restart(&mut self, log: u64) {
+        let shown = self.shown.max(self.shown_elsewhere);
+        if !self.stream.is_empty() {
+            self.before.get_or_insert_with(|| (self.stream.clone(), shown));
+        }
         (self.log, self.last, self.applied, self.closed) = (log, 0, 0, 0);
+        self.known = (0, 0);
         (self.is_behind, self.is_unreadable, self.is_witness) = (true, false, false);
         (self.epoch, self.head) = (0, 0);
         self.node.clear();
@@ -131,7 +145,9 @@ impl Reader {
         let is_next = previous == self.last || follows(self.last, sequence);
         let news = self.take(is_next, sequence, bytes);
         // Its owner is alive, or was a moment ago.
-        self.is_witness |= self.applied == sequence;
+        if self.applied == sequence {
+            (self.is_witness, self.before) = (true, None);
+        }
         Ok(news)
     }
 
@@ -173,7 +189,7 @@ impl Reader {
             log: self.log,
             last: self.last,
             stream: self.stream.clone(),
-            head: self.shown.max(self.head),
+            head: self.shown.max(self.shown_elsewhere).max(self.head),
             is_witness: self.is_witness,
             asks,
         }
@@ -184,6 +200,14 @@ impl Reader {
         if sequence <= self.last {
             return Vec::new();
         }
+        let news = self.take_next(is_next, sequence, bytes);
+        if !contradicts(&news) {
+            self.known = (sequence, hash(bytes));
+        }
+        news
+    }
+
+    fn take_next(&mut self, is_next: bool, sequence: u64, bytes: &Bytes) -> Vec<Delivery> {
         let fault = match Record::from_bytes(&self.channel, self.log, bytes) {
             Ok(record) if record.after >= self.last => {
                 self.is_behind |= record.after > self.last;
@@ -255,7 +279,9 @@ impl Reader {
     fn continue_at(&mut self, head: u64, continues: bool, record: &Record, news: &mut Vec<Delivery>) {
         if record.stream != self.stream {
             self.stream.clone_from(&record.stream);
-            (self.head, self.shown, self.shown_elsewhere) = (head, head, 0);
+            let before = self.before.as_ref().filter(|(stream, _)| *stream == self.stream);
+            (self.head, self.shown, self.shown_elsewhere) =
+                (head, head, before.map_or(0, |(_, shown)| *shown));
             self.lacks_state = head > 0;
             news.push(Delivery::Stream { name: self.stream.clone(), head, continues });
         } else if head > self.head {
@@ -289,6 +315,19 @@ impl Reader {
     #[must_use]
     pub fn last(&self) -> u64 {
         self.last
+    }
+
+    /// Returns the sequence of the last message before those that contradict it; 0 before the first.
+    #[must_use]
+    pub fn known(&self) -> u64 {
+        self.known.0
+    }
+
+    /// Whether the store has another message in the place of the last known one: the log is not the one that was
+    /// read.
+    #[must_use]
+    pub fn is_replaced(&self, sequence: u64, bytes: &Bytes) -> bool {
+        sequence == self.known.0 && hash(bytes) != self.known.1
     }
 
     /// Returns the sequence of the last record that was applied; 0 before the first.
@@ -364,6 +403,18 @@ impl Reader {
     pub fn lacks_state(&self) -> bool {
         self.lacks_state
     }
+}
+
+/// Whether a record that follows the last message of the log does not fit to what was read before. It is forged, or
+/// this log is not the one that was read.
+pub(super) fn contradicts(news: &[Delivery]) -> bool {
+    matches!(news, [Delivery::Fault(Fault::Stale { .. } | Fault::Renumbered { .. })])
+}
+
+fn hash(bytes: &Bytes) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether no sequence is between the two.

@@ -132,7 +132,7 @@ pub struct View {
     pub last: u64,
     #[prost(string, tag = "5")]
     pub stream: String,
-    /// Number of the last event that its subscribers may have received.
+    /// Number of the last event that any subscriber may have received, as far as it knows.
     #[prost(uint64, tag = "6")]
     pub head: u64,
     /// Whether it knew the end of the log while the log had an owner.

@@ -31,7 +31,7 @@ pub use types::{
 };
 
 use super::{
-    reader::{Delivery, Fault, Reader},
+    reader::{Delivery, Fault, Reader, contradicts},
     record::{CONTENT_BYTES_MAX, Encoded, Refused, View},
 };
 
@@ -48,6 +48,10 @@ pub struct Member {
     streams: u32,
     phase: Phase,
     tail: Tail,
+    /// Whether a record contradicts those before it.
+    is_contradicted: bool,
+    /// Earliest time to read the last known message again. A forged record must not cost more.
+    checks_at: Duration,
     /// Until when the others may tell what they know of the end of the log.
     asks_until: Option<Duration>,
     /// When it last asked them.
@@ -99,6 +103,8 @@ impl Member {
             streams: 0,
             phase: Phase::Following,
             tail: Tail::Idle,
+            is_contradicted: false,
+            checks_at: Duration::ZERO,
             asks_until: None,
             asked_at: None,
             owned_at: Duration::ZERO,
@@ -197,9 +203,11 @@ impl Member {
     /// Returns when to pass [`Input::Tick`] if nothing else happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
+        let check = self.is_contradicted.then_some(self.checks_at);
         let tail = match self.tail {
-            Tail::Due { at } => Some(at),
-            Tail::Idle | Tail::Asked { .. } => None,
+            Tail::Due { at } => Some(check.map_or(at, |check| check.min(at))),
+            Tail::Idle => check,
+            Tail::Asked { .. } => None,
         };
         let ask = self.wants_lease().then(|| self.lease.asks_at()).flatten();
         let retry = self.in_flight.as_ref().and_then(|flight| flight.retry_at);
@@ -300,6 +308,10 @@ impl Member {
             self.tail = Tail::Idle;
             self.ask_tail();
         }
+        if self.is_contradicted && self.checks_at <= self.now && !matches!(self.tail, Tail::Asked { .. }) {
+            (self.is_contradicted, self.checks_at) = (false, self.now + self.options.lease);
+            self.read_after(self.reader.known().saturating_sub(1));
+        }
         self.publish_due();
     }
 
@@ -398,10 +410,13 @@ impl Member {
 
     fn ask_tail(&mut self) {
         if !matches!(self.tail, Tail::Asked { .. }) {
-            let after = self.reader.last();
-            self.tail = Tail::Asked { after };
-            self.actions.push_back(Action::ReadTail { after });
+            self.read_after(self.reader.last());
         }
+    }
+
+    fn read_after(&mut self, after: u64) {
+        self.tail = Tail::Asked { after };
+        self.actions.push_back(Action::ReadTail { after });
     }
 
     fn message(&mut self, log: u64, previous: u64, sequence: u64, bytes: &Bytes) {
@@ -425,7 +440,8 @@ impl Member {
 
     fn tail_read(&mut self, log: u64, messages: Vec<(u64, Bytes)>, newest: u64, last: u64) {
         let Tail::Asked { after } = std::mem::replace(&mut self.tail, Tail::Idle) else { return };
-        if log != self.reader.log() || last < after {
+        let is_replaced = |(at, bytes): &(u64, Bytes)| self.reader.is_replaced(*at, bytes);
+        if log != self.reader.log() || last < after || messages.first().is_some_and(is_replaced) {
             if self.reader.log() != 0 {
                 self.step_down(StepDown::LogLost);
             }
@@ -457,6 +473,7 @@ impl Member {
         if news.iter().any(|news| matches!(news, Delivery::Epoch { .. })) {
             self.duel.begins(self.now);
         }
+        self.is_contradicted |= contradicts(&news);
         self.actions.extend(news.into_iter().map(Action::Deliver));
         self.log_changed(self.reader.applied() != applied, bytes);
     }

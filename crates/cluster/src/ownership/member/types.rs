@@ -190,7 +190,7 @@ pub enum Action {
     /// Read the messages after this sequence from the store. Answer with [`Input::Tail`] or
     /// [`Input::TailFailed`].
     ReadTail {
-        /// Sequence of the last known message.
+        /// Sequence of the last known message, or less to read that again.
         after: u64,
     },
     /// Append a message to the log. Answer with [`Input::Stored`], [`Input::Rejected`], [`Input::Refused`] or

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use self::{
     bus::{CHANNEL, FOREIGN_KINDS, FORGERIES, LEASE_MS},
-    node::Seen,
+    node::{Node, Seen},
     world::{Fate, Hop, Trouble, World},
 };
 use super::{Body, Delivery, Reader, Record};
@@ -135,6 +135,23 @@ fn nodes_do_not_fight_over_a_channel_whose_leases_are_lost() {
     world.run(135 * LEASE_MS);
     assert_eq!(ownerships(&world), before.0);
     assert!(world.seen.len() > before.1);
+}
+
+#[test]
+fn a_node_that_missed_that_the_storage_went_back_reads_the_log_again() {
+    for lost in 1..10 {
+        let mut world = World::new(3, vec![]);
+        world.run(5 * LEASE_MS);
+        let late = world.nodes.iter().position(|node| !node.member.is_owner()).unwrap();
+        world.nodes[late].stopped_until = 10 * LEASE_MS;
+        world.bus.go_back(lost);
+        // Then others have begun another stream, and stored more than what was lost.
+        world.run(15 * LEASE_MS);
+        world.is_quiet = true;
+        world.run(15 * LEASE_MS + SETTLE_MS);
+        let positions: Vec<_> = world.nodes.iter().map(Node::position).collect();
+        assert!(positions.iter().all(|it| *it == positions[0]), "{lost}: {positions:?}");
+    }
 }
 
 /// Reads everything that was ever stored.

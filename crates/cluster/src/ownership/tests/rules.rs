@@ -94,6 +94,28 @@ fn a_log_that_is_read_again_delivers_only_later_events() {
 }
 
 #[test]
+fn a_log_that_went_back_is_noticed_also_if_it_has_earlier_streams() {
+    let of = |bytes: &Bytes| {
+        let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+        Record { stream: "later".into(), ..record }.to_bytes()
+    };
+    let earlier = [opens("a", 1, 0, 0), piece("a", 1, 1, 1)];
+    let later = [opens("b", 1, 2, 0), piece("b", 1, 3, 1), piece("b", 1, 4, 2)].map(|it| of(&it));
+    let mut reader = reader();
+    for (sequence, bytes) in (3..).zip(&later) {
+        reader.read(sequence - 1, sequence, bytes).unwrap();
+    }
+    reader.restart(LOG);
+    for (sequence, bytes) in (1..).zip(earlier.iter().chain(&later[..2])) {
+        reader.read_stored(sequence, bytes);
+    }
+    assert_eq!((reader.stream(), reader.head()), ("later", 1));
+    assert!(reader.needs_new_stream());
+    reader.read_stored(5, &later[2]);
+    assert!(!reader.needs_new_stream());
+}
+
+#[test]
 fn records_of_anybody_but_the_owner_do_not_count() {
     let mut reader = reader();
     let news = reader.read(2, 3, &piece("b", 1, 2, 2)).unwrap();

@@ -126,6 +126,69 @@ fn a_node_tells_that_the_log_has_gone_back() {
     assert_eq!(actions(&mut member).pop(), Some(told));
 }
 
+/// A member that has followed the log of node `b`, which it does not own.
+fn following() -> Member {
+    let mut member = member();
+    member.handle(ms(10), Input::Lease(LeaseReply::Taken));
+    for (sequence, bytes) in log() {
+        member.handle(ms(10), Input::Message { log: LOG, previous: sequence - 1, sequence, bytes });
+    }
+    actions(&mut member);
+    member
+}
+
+/// A record of another stream, which follows the last message.
+fn of_another_stream(after: u64) -> Bytes {
+    let record = Record::from_bytes(CHANNEL, LOG, &piece("c", 1, after, after - 1)).unwrap();
+    Record { stream: "c".into(), ..record }.to_bytes()
+}
+
+#[test]
+fn a_log_that_is_not_the_one_that_was_read_is_read_from_its_start() {
+    let mut member = following();
+    let stranger = of_another_stream(2);
+    member.handle(ms(20), Input::Message { log: LOG, previous: 2, sequence: 3, bytes: stranger.clone() });
+    assert_eq!(actions(&mut member).pop(), Some(Action::ReadTail { after: 1 }));
+    let opens =
+        Record { stream: "c".into(), ..Record::from_bytes(CHANNEL, LOG, &opens("c", 1, 1, 0)).unwrap() };
+    let messages = vec![(2, opens.to_bytes()), (3, stranger)];
+    member.handle(ms(30), Input::Tail { log: LOG, messages: messages.clone(), newest: 3, last: 3 });
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
+    let messages = [vec![log().remove(0)], messages].concat();
+    member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 3, last: 3 });
+    let stream = Action::Deliver(Delivery::Stream { name: "c".into(), head: 0, continues: false });
+    assert!(actions(&mut member).contains(&stream));
+    assert_eq!((member.reader().owner(), member.reader().last()), (("c", 1), 3));
+}
+
+#[test]
+fn a_forged_record_costs_one_look_at_the_message_before_it_in_a_lease() {
+    let mut member = following();
+    let looks = |member: &mut Member, now| {
+        let sequence = member.reader().last() + 1;
+        let bytes = of_another_stream(sequence - 1);
+        member.handle(ms(now), Input::Message { log: LOG, previous: sequence - 1, sequence, bytes });
+        actions(member).contains(&Action::ReadTail { after: 1 })
+    };
+    let answer = |member: &mut Member, now, messages| {
+        let last = member.reader().last();
+        member.handle(ms(now), Input::Tail { log: LOG, messages, newest: last, last });
+        let told = actions(member);
+        assert!(!told.iter().any(|action| matches!(action, Action::ReadTail { .. })), "{told:?}");
+    };
+    assert!(looks(&mut member, 20));
+    // More of them meanwhile, and in the same lease.
+    assert!(!looks(&mut member, 25));
+    answer(&mut member, 30, vec![log().remove(1)]);
+    assert!(!looks(&mut member, 4_019));
+    assert_eq!(member.deadline(), Some(ms(4_020)));
+    member.handle(ms(4_020), Input::Tick);
+    assert!(actions(&mut member).contains(&Action::ReadTail { after: 1 }));
+    // A message that is gone proves nothing.
+    answer(&mut member, 4_030, vec![]);
+    assert_eq!((member.reader().owner(), member.reader().head()), (("b", 1), 1));
+}
+
 #[test]
 fn views_of_other_programs_are_not_views() {
     let known = view(2, "s", 1, true);
