@@ -1,6 +1,6 @@
 /** Test TikTok LIVE bots, overlays and games: replay recordings, send events, and mock TikTok. */
 
-export { cases, type Case } from './cases.js'
+export { cases, type Case } from './program.js'
 export { LivetapeError } from './error.js'
 export type { FeedEvent } from './feed.js'
 export { matchers, type LivetapeMatchers } from './matchers.js'

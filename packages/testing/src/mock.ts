@@ -4,8 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, isObject, wrong } from './check.js'
 import { LivetapeError } from './error.js'
-import { ask } from './rest.js'
-import { Server } from './server.js'
+import { ask, Server } from './server.js'
 
 /** Default timeout of {@link Mock.waitFor}, in ms: less than that of a test in Vitest and Jest. */
 const PATIENCE_MS = 4_000

@@ -6,9 +6,8 @@ import { asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount,
 import { LivetapeError } from './error.js'
 import { Feed, type FeedEvent } from './feed.js'
 import { startMock, type Mock, type MockOptions } from './mock.js'
-import { ask, post } from './rest.js'
 import { senders, type Send, type Sent } from './send.js'
-import { Server } from './server.js'
+import { ask, post, Server } from './server.js'
 
 /** Default timeout for clients and events, in ms. Less than that of a test in Vitest and Jest, 5 s, so that the reason is reported. */
 export const PATIENCE_MS = 4_000
