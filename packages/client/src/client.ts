@@ -3,12 +3,11 @@
 import { CLOSE, meaningOf } from './closing.js'
 import { Connection } from './connection.js'
 import { Emitter } from './emitter.js'
-import { ClientError } from './error.js'
+import { ClientError, hintOf, pageHint, refusalOf } from './error.js'
 import type { LivetapeEvent } from './events.js'
 import { isEvent, parse, type Message } from './message.js'
 import { handled, pending, type Pending } from './pending.js'
 import { Position } from './position.js'
-import { hintOf, pageHint, refusalOf } from './refusal.js'
 import { FEED_ROOM, Rooms } from './rooms.js'
 import type { Room } from './room.js'
 import { EventStream, type EventsOptions } from './stream.js'
@@ -419,3 +418,23 @@ function socketUrl(url: string): URL {
 const madeUp = (): string => `client_${Date.now()}_${Math.random().toString(36).slice(2)}`
 
 const failure = ({ code, message, ...details }: Record<string, any>): ClientError => new ClientError(String(code), String(message), details)
+
+/** A server that refuses an open socket sends an error immediately. In ms. */
+const SILENCE_MS = 1000
+
+/** Tries to connect, and returns what stops it as far as this page can learn it; `undefined` if nothing does. */
+export async function explain(url: string | URL, token?: string): Promise<ClientError | undefined> {
+  const asked = new URL(url)
+  // Other addresses have no observers.
+  if (/^\/(ws)?$/.test(asked.pathname)) asked.searchParams.set('observer', '1')
+  const client = new WebSocketClient(asked.href, undefined, { token, autoReconnect: false })
+  let told: ClientError | undefined
+  client.on('error', (error) => (told = error))
+  const over = new Promise<unknown>((resolve) => client.on('welcome', resolve).on('disconnected', resolve))
+  // The server refuses some sockets after it opened them, because browsers hide the response to a refused upgrade.
+  const silence = () => Promise.race([over, new Promise((resolve) => setTimeout(resolve, SILENCE_MS))])
+  await client.connect().then(silence, (error) => (told ??= error))
+  const isOpen = client.getStatus() === 'connected'
+  client.disconnect()
+  return isOpen ? undefined : told
+}
