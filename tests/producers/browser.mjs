@@ -1,7 +1,7 @@
 // `livetape record --cdp` and `livetape live --cdp` with a real browser.
 
 import assert from 'node:assert/strict'
-import { readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 
 import { chromium as engine } from 'playwright-core'
@@ -11,15 +11,15 @@ import { assertSame, comparable, info, livetape as run, start, until, withSite }
 
 /** Opens a page in a new browser, on this debugging port or on any; returns the browser and the address of the port. */
 async function openBrowser({ chromium, folder }, url, port = 0) {
-  const profile = path.join(folder, 'profile')
-  await rm(profile, { recursive: true, force: true })
+  // A browser that was killed leaves processes that still write to its own.
+  const profile = await mkdtemp(path.join(folder, 'profile-'))
   const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', `--remote-debugging-port=${port}`]
   const browser = start(chromium, [...flags, `--user-data-dir=${profile}`, url])
   // It writes the file only if it chose the port.
   const readPort = () => readFile(path.join(profile, 'DevToolsActivePort'), 'utf8').catch(() => '')
   const tabs = async () => (await fetch(`http://127.0.0.1:${port}/json/list`)).json()
   try {
-    await until(`the tab of ${chromium}:\n${browser.lines.join('\n')}`, async () => {
+    await until(() => `the tab of ${chromium}:\n${browser.lines.join('\n')}`, async () => {
       port ||= (await readPort()).split('\n')[0]
       return port && (await tabs().catch(() => [])).some((tab) => tab.url === url)
     })
@@ -102,7 +102,7 @@ export async function followTab(tools, { socketUrl, played, frames }) {
         const attached = (times) => until(`${times} attachments`, () => said().split('Attached to the tab').length > times)
         const { events, ended } = await subscribe(url)
         const count = (type, is = () => true) => events.filter((event) => event.type === type && is(event.data)).length
-        const connected = (times) => until(`${times} connections:\n${said()}`, () => count('connection_created') === times)
+        const connected = (times) => until(() => `${times} connections:\n${said()}`, () => count('connection_created') === times)
         const status = async () => (await fetch(`${url}/status`)).json()
         await attached(1)
         const recorder = start(livetape, ['record', 'site_host', '--cdp', address, '-o', recorded])
@@ -125,15 +125,18 @@ export async function followTab(tools, { socketUrl, played, frames }) {
         assert.equal(count('connection_closed', ({ willRetry }) => willRetry), 1)
         const session = await driver.contexts()[0].newCDPSession(page)
         session.send('Page.crash').catch(() => {})
-        await until(`the crash:\n${said()}`, () => count('error', ({ code, retrying }) => code === 'tab_lost' && retrying) === 1)
+        await until(() => `the crash:\n${said()}`, () => count('error', ({ code, retrying }) => code === 'tab_lost' && retrying) === 1)
         session.send('Page.reload').catch(() => {})
         await connected(3)
         await driver.close()
 
         await browser.end('SIGKILL')
-        await until(`the end of the browser:\n${said()}`, () => count('error', ({ code }) => code === 'tab_lost') === 2)
+        await until(() => `the end of the browser:\n${said()}`, () => count('error', ({ code }) => code === 'tab_lost') === 2)
         assert.equal((await status()).state, 'retrying')
+        site.hold()
         ;({ browser } = await openBrowser(tools, site.url, port))
+        await attached(2)
+        site.go()
         await connected(4)
         assert.equal(count('connection_closed', ({ willRetry }) => willRetry), 3)
         assert.equal(await stop(), 0, said())

@@ -29,7 +29,7 @@ export async function recordFlows(tools, { base, frames }) {
   await withMitmproxy(tools, ['-w', flows, '--mode', `reverse:${base}`, '--set', `hardump=${har}`], async (port) => {
     const client = start(livetape, ['record', 'demo', '--upstream', `http://127.0.0.1:${port}`, '-o', ours])
     try {
-      await until(`${frames} frames of\n${client.lines.join('\n')}`, async () => {
+      await until(() => `${frames} frames of\n${client.lines.join('\n')}`, async () => {
         return ((await info(livetape, ours))?.framesReceived ?? 0) >= frames
       })
     } finally {

@@ -80,7 +80,7 @@ export function start(program, args, options = {}) {
   }
   const ended = once(child, 'exit').then(([code, signal]) => code ?? signal)
   const line = async (part) => {
-    await until(`${part} of ${program}:\n${lines.join('\n')}`, () => {
+    await until(() => `${part} of ${program}:\n${lines.join('\n')}`, () => {
       if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}:\n${lines.join('\n')}`)
       return lines.some((line) => line.includes(part))
     })
@@ -112,12 +112,14 @@ function talk(url, frames) {
 
 /**
  * Serves the page of a LIVE. After `go` it requests the room and connects to the mock, in a worker if wanted; `isDone` resolves when it has
- * received all frames.
+ * received all frames. After `hold`, pages wait for `go` again.
  */
 export async function withSite({ socketUrl, frames, inWorker = false }, act) {
   let go
+  let going
+  const hold = () => (going = new Promise((resolve) => (go = resolve)))
+  hold()
   let done
-  const going = new Promise((resolve) => (go = resolve))
   const isDone = new Promise((resolve, reject) => {
     done = resolve
     setTimeout(() => reject(new Error('the page was not done in time')), STEP_MS_MAX).unref()
@@ -144,7 +146,7 @@ export async function withSite({ socketUrl, frames, inWorker = false }, act) {
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   try {
-    return await act({ url: `http://127.0.0.1:${server.address().port}/@site_host/live`, go, isDone })
+    return await act({ url: `http://127.0.0.1:${server.address().port}/@site_host/live`, hold, go: () => go(), isDone })
   } finally {
     server.closeAllConnections()
     server.close()

@@ -81,13 +81,13 @@ export async function ask(url, address, init) {
   return response.json()
 }
 
-/** Waits until `probe` returns a truthy value, and returns it. */
+/** Waits until `probe` returns a truthy value, and returns it. `what` is for the error: a text, or a function that returns it then. */
 export async function until(what, probe, ms = 15_000, every = 20) {
   const deadline = Date.now() + ms
   for (;;) {
     const found = await probe()
     if (found) return found
-    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`)
+    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what.call ? what() : what}`)
     await new Promise((resolve) => setTimeout(resolve, every))
   }
 }
