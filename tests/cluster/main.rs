@@ -9,6 +9,7 @@ mod failover;
 mod far;
 mod faults;
 mod full;
+mod handover;
 mod logins;
 mod losing;
 mod orders;

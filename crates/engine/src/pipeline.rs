@@ -82,10 +82,15 @@ impl Pipeline {
 
     /// Decodes `item` and queues the resulting events for [`Pipeline::publish`].
     pub fn decode(&mut self, item: &Item) {
+        self.record(item);
+        self.decoder.handle(item);
+    }
+
+    /// Passes `item` only to the recorder.
+    pub fn record(&mut self, item: &Item) {
         if let Some(tap) = &self.tap {
             tap.record_with(item, self.decoder.unzipper());
         }
-        self.decoder.handle(item);
     }
 
     /// Number of queued events.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use livetape_core::error::Problem;
-use livetape_feed::control::{Joined, Joining, Term, followed_user};
+use livetape_feed::control::{Joined, Joining, Turn, followed_user};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
@@ -19,7 +19,7 @@ use crate::counts::Totals;
 
 /// What the task of a channel reports to the rest of the process.
 pub(super) struct Heard {
-    pub(super) terms: mpsc::Receiver<Term>,
+    pub(super) terms: mpsc::Receiver<Turn>,
     pub(super) owner: watch::Receiver<Owner>,
     pub(super) has_stream: watch::Receiver<bool>,
     pub(super) intent: watch::Receiver<Option<Arc<str>>>,
@@ -43,7 +43,8 @@ pub(super) struct Shown {
 }
 
 pub(super) fn told(totals: &Totals) -> (Told, Heard) {
-    let (sender, terms) = mpsc::channel(1);
+    // A term, and what comes before it.
+    let (sender, terms) = mpsc::channel(2);
     let (owners, owner) = watch::channel(Owner::default());
     let (streams, has_stream) = watch::channel(false);
     let (intents, intent) = watch::channel(None);

@@ -192,6 +192,7 @@ impl Reader {
             head: self.shown.max(self.shown_elsewhere).max(self.head),
             is_witness: self.is_witness,
             asks,
+            ..View::default()
         }
     }
 

@@ -141,6 +141,12 @@ pub struct View {
     /// Whether it wants the views of the others.
     #[prost(bool, tag = "8")]
     pub asks: bool,
+    /// Whether it owns the channel, and leaves it.
+    #[prost(bool, tag = "9")]
+    pub leaves: bool,
+    /// Whether it is the successor of an owner that leaves, and waits for its end.
+    #[prost(bool, tag = "10")]
+    pub awaits: bool,
 }
 
 impl View {

@@ -50,6 +50,8 @@ pub(super) enum Origin {
     Connected(Box<Live>),
     /// A room that another channel opens now.
     Guest(Box<Attachment>),
+    /// A room that another process has left to this one.
+    Moved(Box<Attachment>),
 }
 
 impl Wanted {
@@ -114,6 +116,7 @@ pub(super) struct Shown {
     /// one.
     pub(super) is_mock: bool,
     pub(super) continues: bool,
+    pub(super) is_moved: bool,
     pub(super) room: Attachment,
 }
 
@@ -126,6 +129,7 @@ impl Channel {
             Err(problem) => return self.refuse(answer, problem).await,
         };
         let is_mock = matches!(origin, Origin::Mock(_));
+        let is_moved = matches!(origin, Origin::Moved(_));
         let shutdown = self.shutdown.clone();
         let wait_max = if answer.is_some() { Duration::ZERO } else { QUEUE_MAX };
         let found = tokio::select! { biased;
@@ -155,7 +159,7 @@ impl Channel {
             Err(problem) => return self.refuse(answer, problem).await,
         };
         let (room, _kept) = self.enter(&user, found, is_mock);
-        self.show(Shown { user, is_mock, continues, room }, recorder, answer).await
+        self.show(Shown { user, is_mock, continues, is_moved, room }, recorder, answer).await
     }
 
     /// Counts and logs that a room was refused before it was connected. Without an order, the command prints
@@ -179,7 +183,7 @@ impl Channel {
         continues: bool,
     ) -> Result<FoundRoom, Refusal> {
         let (mut permit, options, is_mock) = match origin {
-            Origin::Guest(room) => return Ok(FoundRoom::Guest(*room, None)),
+            Origin::Guest(room) | Origin::Moved(room) => return Ok(FoundRoom::Guest(*room, None)),
             Origin::Connected(live) => return Ok(FoundRoom::Connected(*live, Permit::default())),
             Origin::Tab(tab, permit) => return self.follow(*tab, permit).await,
             Origin::Mock(options) => (Permit::default(), *options, true),
@@ -280,13 +284,15 @@ impl Channel {
         let mut room = match found {
             FoundRoom::Guest(room, _guard) => return (room, Kept { _guard, _task }),
             FoundRoom::Connected(live, permit) => Room::new(live, permit, self.options.live.limit.clone()),
-            FoundRoom::Permitted(options, permit) => {
-                let limit = options.limit.clone();
-                Room::new(Live::start(*options, self.transport.clone()), permit, limit)
-            }
+            FoundRoom::Permitted(options, permit) => self.room(*options, permit),
         };
         let _guard = tokens.filter(|_| !are_shared).and_then(|tokens| tokens.open_guest(user, &mut room));
         (room.start(), Kept { _guard, _task })
+    }
+
+    pub(super) fn room(&self, options: LiveOptions, permit: Permit) -> Room {
+        let limit = options.limit.clone();
+        Room::new(Live::start(options, self.transport.clone()), permit, limit)
     }
 
     /// Connects again, when the other processes let this one.

@@ -67,6 +67,7 @@ use crate::{
 };
 use connect::{Origin, Wanted};
 use show::Played;
+use terms::Moved;
 use tokens::{RequestTask, TokenChannels};
 
 pub use tokens::LINGER;
@@ -149,6 +150,8 @@ pub struct Channel {
     options: ChannelOptions,
     rooms: Rooms,
     role: Role,
+    /// A room that moves to this process.
+    moved: Option<Moved>,
     /// Number of generations so far, which keeps ids of later ones distinct.
     generation: u32,
     ended: Ended,
@@ -190,7 +193,8 @@ impl Channel {
             }
         };
         let ended = Ended::default();
-        Self { hub, driver, shutdown, transport, options, rooms, role, generation: 0, ended }
+        let moved = None;
+        Self { hub, driver, shutdown, transport, options, rooms, role, moved, generation: 0, ended }
     }
 
     /// Starts idle, and serves until shutdown.

@@ -70,7 +70,7 @@ impl Channel {
         recorder: Option<Recorder>,
         answer: Option<Answer<Status>>,
     ) -> State {
-        let Shown { user, is_mock, continues, room } = &shown;
+        let Shown { user, is_mock, continues, is_moved, room } = &shown;
         let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         pipeline.set_tap(recorder.as_ref().map(Recorder::tap));
@@ -78,7 +78,7 @@ impl Channel {
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
         let is_shared = !is_mock && self.is_shared_with_token(user);
-        self.begin_room(user, is_shared, *continues, &mut pipeline).await;
+        self.begin_room(user, is_shared, (*continues, *is_moved), &mut pipeline).await;
         let (is_opener, is_of_token) = (room.is_opener(), self.role.is_token());
         let source = source_of(room.header());
         let mut status = RoomStatus::new(&self.driver, user, source, answer, (is_opener, is_of_token));
@@ -146,7 +146,11 @@ impl Channel {
                         watch.left_out.fetch_add(1, Ordering::Relaxed);
                     }
                     was_connected |= matches!(item.what, What::ConnOpen(_) | What::Frame(_));
-                    pipeline.handle(&item, Pacing::Free).await;
+                    if self.moves(leaving.as_ref()) && matches!(item.what, What::ConnClose(_)) {
+                        pipeline.record(&item);
+                    } else {
+                        pipeline.handle(&item, Pacing::Free).await;
+                    }
                     pipeline.report(&self.driver);
                     // Answer waiting orders only after the event was broadcast.
                     status.note(&self.driver, &item);
@@ -226,7 +230,9 @@ impl Channel {
         };
         // When a failed source ends the server, sockets get its `error` event and the close frame instead.
         let told = reason.filter(|_| problem.is_none() || !self.options.ends_with_source);
-        pipeline.finish(last, told, Pacing::Free).await;
+        if !self.moves(leaving.as_ref()) {
+            pipeline.finish(last, told, Pacing::Free).await;
+        }
         pipeline.report(&self.driver);
         let replacement = leaving.as_ref().and_then(Leaving::replacement);
         room.end(&self.driver, problem.clone(), leaving.as_ref());
@@ -253,6 +259,12 @@ impl Channel {
             }
             (next, ..) => next,
         }
+    }
+
+    /// Whether another process continues the room, or the next one. Its readers then learn from that one that a connection
+    /// was closed, and streaks continue there.
+    fn moves(&self, leaving: Option<&Leaving>) -> bool {
+        matches!(leaving, Some(Leaving::ShutDown)) && self.hub.is_relayed()
     }
 
     /// Handles a room that this channel did not leave.

@@ -12,17 +12,23 @@ use livetape_core::{
     },
 };
 use livetape_feed::{
-    control::{Answer, Joined, Term, shutting_down},
+    control::{Answer, Joined, Moving, Term, Turn, shutting_down},
     hub::CloseReason,
 };
 use livetape_io::clock;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
-use super::{Channel, Ended, State, connect::Wanted, show::Played};
+use super::{
+    Channel, Ended, State,
+    connect::{Origin, Wanted},
+    show::Played,
+};
 use crate::{
     pipeline::{Pacing, Pipeline},
-    source::{Position, load},
+    room::{Attachment, Permit},
+    source::{Position, live::LiveOptions, load},
 };
 
 /// What the owner of the channel is doing, for its successor.
@@ -48,10 +54,20 @@ pub(super) enum Intent {
     Replay(Box<Position>),
 }
 
+/// The room of another process, which is about to leave it to this one.
+pub(super) struct Moved {
+    user: String,
+    room: Attachment,
+    /// Told when it is connected.
+    connected: Option<oneshot::Sender<()>>,
+    /// Cancelled if the other process does not leave it to this one.
+    over: CancellationToken,
+}
+
 impl Channel {
     /// Works in each term, until the last one is over. Between terms, nothing runs here but the channels of
     /// tokens.
-    pub async fn serve_terms(mut self, mut terms: mpsc::Receiver<Term>) -> Ended {
+    pub async fn serve_terms(mut self, mut terms: mpsc::Receiver<Turn>) -> Ended {
         self.start_channels();
         let mut ended = Ended::default();
         while let Some(term) = self.next_term(&mut terms).await {
@@ -73,7 +89,7 @@ impl Channel {
                     self.hub.drain(reason).await;
                     return ended;
                 }
-                term = terms.recv() => term,
+                term = self.next_term(&mut terms) => term,
             };
             let Some(term) = term else { return ended };
             let over = term.over.clone();
@@ -96,9 +112,10 @@ impl Channel {
             (None, intent) => self.resume(intent, passed).await,
             (Some(user), intent) => {
                 let continues = matches!(intent, Some(Intent::Live { .. }));
-                Wanted { continues, ..Wanted::user(user.to_owned(), None) }.into()
+                self.wanted(user.to_owned(), continues).into()
             }
         };
+        self.moved = None;
         let ended = self.run(next).await;
         self.driver.forget_user();
         self.driver.set_replay(None);
@@ -106,12 +123,44 @@ impl Channel {
         ended
     }
 
-    async fn next_term(&mut self, terms: &mut mpsc::Receiver<Term>) -> Option<Term> {
+    /// Cancel safe.
+    async fn next_term(&mut self, terms: &mut mpsc::Receiver<Turn>) -> Option<Term> {
         loop {
             tokio::select! { biased;
-                term = terms.recv() => return term,
+                turn = terms.recv() => match turn? {
+                    Turn::Term(term) => return Some(term),
+                    Turn::Moving(moving) => self.moved = self.prepare(moving),
+                },
+                () = given_up(&mut self.moved) => self.moved = None,
                 Some(order) = self.driver.next_order() => order.refuse(shutting_down()),
             }
+        }
+    }
+
+    /// Connects to the room that another process shows, until that one leaves it.
+    fn prepare(&self, moving: Moving) -> Option<Moved> {
+        let Moving { intent, connected, over } = moving;
+        let Ok(Intent::Live { user, .. }) = serde_json::from_str(&intent?) else { return None };
+        let reserved = Some(self.rooms.reserve(&user)?);
+        let (slot, claim) = self.rooms.slots.inherit(&user)?;
+        let permit = Permit { reserved, slot: Some(slot), claim: Some(claim), turn: None };
+        let options = LiveOptions {
+            user: user.clone(),
+            wall_anchor: Some(clock::wall()),
+            continues: true,
+            ..self.options.live.clone()
+        };
+        let room = self.room(options, permit).start();
+        Some(Moved { user, room, connected: Some(connected), over })
+    }
+
+    /// Returns the room of `user`, which is connected already if it moves to this process.
+    fn wanted(&mut self, user: String, continues: bool) -> Wanted {
+        let moved = self.moved.take().filter(|moved| continues && moved.user.eq_ignore_ascii_case(&user));
+        let wanted = Wanted { continues, ..Wanted::user(user, None) };
+        match moved {
+            Some(Moved { room, .. }) => Wanted { origin: Origin::Moved(Box::new(room)), ..wanted },
+            None => wanted,
         }
     }
 
@@ -127,7 +176,7 @@ impl Channel {
         match intent {
             None | Some(Intent::Idle { .. } | Intent::Ended { .. }) => State::Idle,
             Some(Intent::Live { user, .. }) => {
-                Wanted { continues: true, ..Wanted::user(user, Some(Answer::unheard())) }.into()
+                Wanted { answer: Some(Answer::unheard()), ..self.wanted(user, true) }.into()
             }
             Some(Intent::Replay(position)) => {
                 self.generation = position.generation.saturating_sub(1);
@@ -180,20 +229,23 @@ impl Channel {
         }
     }
 
-    /// Begins a room, or continues that of the previous owner, whose connection is gone.
+    /// Begins a room, or continues that of the previous owner, whose connection is gone or `is_moved` to this process.
     pub(super) async fn begin_room(
         &mut self,
         user: &str,
         is_shared: bool,
-        continues: bool,
+        (continues, is_moved): (bool, bool),
         pipeline: &mut Pipeline,
     ) {
         self.start_channels();
         self.intend(Some((user, is_shared)));
         if continues {
-            let reason = "the node of this connection is gone".to_owned();
-            let close =
-                ConnClose { code: close::ABNORMAL.into(), reason, will_retry: true, ..ConnClose::default() };
+            let (code, reason) = match is_moved {
+                true => (close::NORMAL, "another node continues the room"),
+                false => (close::ABNORMAL, "the node of this connection is gone"),
+            };
+            let (code, reason) = (code.into(), reason.to_owned());
+            let close = ConnClose { code, reason, will_retry: true, ..ConnClose::default() };
             pipeline.take_over(&self.hub.backlog(), close).await;
         }
     }
@@ -213,6 +265,19 @@ impl Channel {
             let item = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
             pipeline.handle(&item, Pacing::Free).await;
         }
+    }
+}
+
+/// Tells when a room that moves to this process is connected. Returns if it does not move after all; never without one.
+async fn given_up(moved: &mut Option<Moved>) {
+    let Some(Moved { room, connected, over, .. }) = moved else { return std::future::pending().await };
+    tokio::select! { biased;
+        () = over.cancelled() => {}
+        () = async {
+            room.connected().await;
+            connected.take().map(|connected| connected.send(()));
+            std::future::pending().await
+        } => {}
     }
 }
 

@@ -14,7 +14,7 @@ use livetape_core::{
     event::{Data, Event, Failure, Millis},
 };
 use livetape_feed::{
-    control::{self, Control, Limit, LimitNews, NodeState, Term, live_user},
+    control::{self, Control, Limit, LimitNews, NodeState, Turn, live_user},
     hub::{CloseReason, Hub, Mark},
 };
 use livetape_io::clock;
@@ -37,7 +37,7 @@ use crate::{
     ownership::{self, Action, Delivery, Fault, Input, Member, View},
     progress::{self, Progress},
 };
-use term::{Running, changed, ended};
+use term::{Preparing, Running, changed, ended, prepared};
 
 /// Maximum number of answers that wait for the task.
 const ANSWERS_MAX: usize = 64;
@@ -65,6 +65,8 @@ pub(super) struct Node {
     reports_to_owner: Option<Subscriber>,
     free: Subscriber,
     term: Option<Running>,
+    /// The next term, while another node still owns the channel.
+    preparing: Option<Preparing>,
     /// What the owner is doing, by the log.
     progress: Progress,
     /// The same, as of the last event that the member accepted.
@@ -98,7 +100,7 @@ pub(super) struct Node {
 
 /// What the task tells the rest of the process.
 pub(super) struct Told {
-    pub(super) terms: mpsc::Sender<Term>,
+    pub(super) terms: mpsc::Sender<Turn>,
     pub(super) owners: watch::Sender<Owner>,
     pub(super) has_stream: watch::Sender<bool>,
     /// What the owner is doing.
@@ -139,6 +141,7 @@ impl Node {
             started: clock::now(),
             answers: mpsc::channel(ANSWERS_MAX),
             term: None,
+            preparing: None,
             progress: Progress::default(),
             ahead: Progress::default(),
             mark: None,
@@ -186,6 +189,7 @@ impl Node {
                 _ = self.is_connected.changed() => self.connection_changed(),
                 Ok(()) = self.refusals.changed() => self.refusal_changed(),
                 () = ended(&mut self.term) => self.term_ended(),
+                () = prepared(&mut self.preparing) => self.tell(Input::Prepared),
                 () = changed(&mut self.may_own) => self.reconsider(),
                 Some(message) = self.free.next() => self.freed(&message),
                 () = hub.unpublished(), if can_offer => {}
@@ -252,7 +256,9 @@ impl Node {
                     self.ask(move |store| async move { store.publish(token, expected, bytes).await });
                 }
                 Action::Tell(view) => self.store.tell(&views(&self.store), view.to_bytes()).await,
+                Action::PrepareUpstream => self.prepare_upstream(),
                 Action::OpenUpstream => self.open_upstream(),
+                Action::EndUpstream => self.end_upstream(),
                 Action::CloseUpstream => self.close_upstream().await,
                 Action::Deliver(delivery) => self.deliver(delivery),
                 Action::SteppedDown { reason, unpublished, uncertain } => {

@@ -14,6 +14,7 @@
 //! whether one was.
 
 mod duel;
+mod handover;
 mod lease;
 mod publish;
 mod types;
@@ -22,6 +23,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use duel::Duel;
+pub use handover::HANDOVER_TIME_MAX;
+use handover::Handover;
 pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
 use publish::{InFlight, Pace, Queue};
 pub use types::{
@@ -59,6 +62,7 @@ pub struct Member {
     /// When the channel last had an owner, as far as this node knows.
     owned_at: Duration,
     duel: Duel,
+    handover: Handover,
     /// The epoch that this node has opened, or tries to open.
     epoch: u64,
     queue: Queue,
@@ -109,6 +113,7 @@ impl Member {
             asked_at: None,
             owned_at: Duration::ZERO,
             duel: Duel::new(options.seed),
+            handover: Handover::default(),
             epoch: 0,
             queue: Queue::new(1),
             since_checkpoint: (0, 0),
@@ -128,6 +133,8 @@ impl Member {
         match input {
             Input::Start { stream } => self.wanted = Some(stream),
             Input::Stop => self.stop(),
+            Input::Leave => self.leave(),
+            Input::Prepared => self.prepared(),
             Input::Lease(answer) => self.lease_answered(answer),
             Input::LeaseFree => self.lease.is_free(self.now),
             Input::Message { log, previous, sequence, bytes } => {
@@ -211,7 +218,7 @@ impl Member {
         };
         let ask = self.wants_lease().then(|| self.lease.asks_at()).flatten();
         let retry = self.in_flight.as_ref().and_then(|flight| flight.retry_at);
-        [self.lease.ends_at(), ask, tail, retry].into_iter().flatten().min()
+        [self.lease.ends_at(), ask, tail, retry, self.handover.deadline()].into_iter().flatten().min()
     }
 
     /// Whether this node is the owner, and accepts events.
@@ -312,6 +319,7 @@ impl Member {
             (self.is_contradicted, self.checks_at) = (false, self.now + self.options.lease);
             self.read_after(self.reader.known().saturating_sub(1));
         }
+        self.hand_over_due();
         self.publish_due();
     }
 
@@ -363,6 +371,7 @@ impl Member {
     /// Ends the ownership, or the attempt. Closes the upstream before anybody else can have the lease.
     fn step_down(&mut self, reason: StepDown) {
         let phase = std::mem::replace(&mut self.phase, Phase::Following);
+        self.handover.end();
         if phase == Phase::Owning {
             self.owned_at = self.now;
             self.actions.push_back(Action::CloseUpstream);
@@ -389,6 +398,7 @@ impl Member {
             return;
         }
         self.reader.learn(view);
+        self.handover_told(view);
         if view.asks {
             self.tell(false);
         }

@@ -2,6 +2,7 @@
 
 mod bus;
 mod damage;
+mod handover;
 mod node;
 mod rules;
 mod witness;
@@ -56,6 +57,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         1 => (1..3 * LEASE_MS).prop_map(Trouble::Refuse),
         2 => (0..9_usize).prop_map(Trouble::Kill),
         2 => (0..9_usize).prop_map(Trouble::Release),
+        2 => (0..9_usize).prop_map(Trouble::Leave),
         2 => any::<u8>().prop_map(Trouble::Foreign),
     ]
 }

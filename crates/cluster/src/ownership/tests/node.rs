@@ -36,6 +36,12 @@ pub(super) struct Node {
     /// Requests without an answer.
     pub pending: HashSet<u64>,
     pub is_upstream_open: bool,
+    /// Whether it is connected to the show of an owner that leaves.
+    pub is_prepared: bool,
+    /// Whether it shuts down.
+    pub is_leaving: bool,
+    /// Frames of the show that it has not offered yet.
+    heard: VecDeque<Bytes>,
     pub seen: Seen,
     pub gaps: u64,
     pub faults: usize,
@@ -70,6 +76,9 @@ impl Node {
             todo: VecDeque::new(),
             pending: HashSet::new(),
             is_upstream_open: false,
+            is_prepared: false,
+            is_leaving: false,
+            heard: VecDeque::new(),
             seen: Seen::new(),
             gaps: 0,
             faults: 0,
@@ -119,22 +128,36 @@ impl Node {
         if !self.is_upstream_open || !self.member.is_owner() {
             return;
         }
-        let (first, mut events, mut state) = (self.member.next_number(), Vec::new(), self.offered_state);
-        for _ in 0..1 + now_ms % BATCH_MAX {
-            let json = Bytes::from(format!("{} {}", self.start, self.offered.len() + events.len()));
-            state = state.map(|state| hash(state, &json));
-            events.push(Encoded { json, ..Encoded::default() });
+        let first = self.offered.len();
+        let numbers = first..=first + (now_ms % BATCH_MAX) as usize;
+        self.offer(now_ms, numbers.map(|number| Bytes::from(format!("{} {number}", self.start))).collect());
+    }
+
+    /// Takes a frame of a show that all nodes can connect to.
+    pub(super) fn hear(&mut self, now_ms: u64, json: Bytes) {
+        if self.is_upstream_open || self.is_prepared {
+            self.heard.push_back(json);
         }
-        let jsons: Vec<Bytes> = events.iter().map(|event| event.json.clone()).collect();
-        match self.member.offer(self.clock(now_ms), first, events) {
-            Ok(()) => {
-                self.offered.extend(jsons);
-                self.offered_state = state;
+        while self.is_upstream_open && self.member.is_owner() {
+            let Some(json) = self.heard.pop_front() else { break };
+            let is_known = self.seen.values().any(|seen| *seen == json) || self.offered.contains(&json);
+            if !is_known && !self.offer(now_ms, vec![json.clone()]) {
+                return self.heard.push_front(json);
             }
-            // Both slow the upstream down or end it.
-            Err(Refusal::Full | Refusal::NotOwner) => {}
+        }
+    }
+
+    /// Returns whether the events were offered. If not, the upstream is slowed down or ends.
+    fn offer(&mut self, now_ms: u64, jsons: Vec<Bytes>) -> bool {
+        let first = self.member.next_number();
+        let event = |json: &Bytes| Encoded { json: json.clone(), ..Encoded::default() };
+        match self.member.offer(self.clock(now_ms), first, jsons.iter().map(event).collect()) {
+            Ok(()) => {}
+            Err(Refusal::Full | Refusal::NotOwner) => return false,
             Err(refusal) => panic!("{refusal}"),
         }
+        self.offered_state = jsons.iter().fold(self.offered_state, |state, json| Some(hash(state?, json)));
+        self.offered.extend(jsons);
         if let Some(state) = self.offered_state
             && self.member.needs_checkpoint()
         {
@@ -143,6 +166,7 @@ impl Node {
             assert!(matches!(offered, Ok(()) | Err(Refusal::Full | Refusal::NotOwner)), "{offered:?}");
         }
         self.take_actions();
+        true
     }
 
     pub(super) fn deliver(&mut self, delivery: Delivery) {

@@ -15,7 +15,7 @@ fn log() -> Vec<(u64, Bytes)> {
 
 fn view(last: u64, stream: &str, head: u64, is_witness: bool) -> View {
     let (channel, node, stream) = (CHANNEL.to_owned(), "c".to_owned(), stream.to_owned());
-    View { channel, node, log: LOG, last, stream, head, is_witness, asks: false }
+    View { channel, node, log: LOG, last, stream, head, is_witness, ..View::default() }
 }
 
 /// A member that holds the lease, and has just read this log.
