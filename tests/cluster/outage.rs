@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::{
     schema::Schema,
     support::{
-        CLUSTER, LEASE, Nats, Node, Process, assert_same, contents, demo, livetape, node, numbers, polled,
+        CLUSTER, LEASE, Nats, Node, Process, after, assert_same, contents, demo, livetape, node, numbers,
+        polled,
     },
     upstream::{Show, is_chat},
 };
@@ -121,6 +122,24 @@ fn an_event_that_is_not_stored_is_not_confirmed() {
 }
 
 #[test]
+fn a_position_is_unknown_only_to_a_node_that_can_read_the_log() {
+    let nats = Nats::start();
+    let node = Node::start(&nats);
+    node.post("/inject", &json!({ "type": "chat", "user": "ann", "comment": "first" }));
+    let next = after(&node.feed("0").next().unwrap()).replace(":1", ":2");
+    // Another node may have sent them to a client.
+    for position in [&*next, "another:1"] {
+        let ask = || node.request("GET", &format!("/events?since={position}"), &Value::Null);
+        nats.signal("STOP");
+        let (status, answer) = ask();
+        assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")), "{answer}");
+        nats.signal("CONT");
+        let answer = polled(|| Some(ask()).filter(|(status, _)| *status != 503));
+        assert_eq!((answer.0, &answer.1["error"]["code"]), (410, &json!("unknown_position")));
+    }
+}
+
+#[test]
 fn without_its_storage_another_stream_begins() {
     let mut nats = Nats::start();
     let nodes = Node::three(&nats);
@@ -138,7 +157,7 @@ fn without_its_storage_another_stream_begins() {
     nodes[1].post("/replay/load", &json!({ "recording": "demo" }));
     nodes[1].post("/replay/speed", &json!({ "speed": "max" }));
     let logs: Vec<_> = nodes.iter().map(|node| node.feed("0").to_end()).collect();
-    assert_ne!(crate::support::after(&logs[0][0]), crate::support::after(&before[0]));
+    assert_ne!(after(&logs[0][0]), after(&before[0]));
     assert!(logs[1] == logs[0] && logs[2] == logs[0]);
 }
 

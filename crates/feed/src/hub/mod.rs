@@ -32,7 +32,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use entry::{Encoder, Line};
@@ -44,9 +44,6 @@ pub use filter::{Filter, Format, Gifts, OnGap, Since, Types};
 pub use relay::{EVENT_BYTES_MAX, Encoding, Mark, Unfit, Unpublished};
 pub use subscriber::{Batches, Next, Progress, Subscriber};
 
-/// Maximum time for a process to read events of a shared channel that a client has already received from
-/// another one.
-const BEHIND_MAX: Duration = Duration::from_secs(5);
 /// Maximum to encode at once; any real frame fits. Entries are slices of one allocation, which the last of
 /// them keeps alive.
 const PART: Window = Window { events: u64::MAX, bytes: 1 << 20 };
@@ -247,16 +244,6 @@ impl Hub {
         let dismissed = self.shared.state.write().dismiss(reason, |reader| reader == Reader::Client);
         self.shared.remove_present(&dismissed);
         self.shared.news.send_replace(());
-    }
-
-    /// In a channel that several processes share, waits until this one has read the events before `since`.
-    pub async fn reach(&self, since: Option<&Since>) {
-        let Some(Since::After { stream, seq }) = since.filter(|_| self.is_relayed()) else { return };
-        let mut news = self.shared.news.subscribe();
-        let reached = async {
-            while self.head() < *seq && *self.stream() == **stream && news.changed().await.is_ok() {}
-        };
-        drop(timeout(BEHIND_MAX, reached).await);
     }
 
     /// Adds a subscriber. Its backlog and later events are contiguous.

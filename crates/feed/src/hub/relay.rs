@@ -5,7 +5,11 @@
 use std::{
     collections::VecDeque,
     slice,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,11 +20,11 @@ use livetape_core::{
 };
 use parking_lot::Mutex;
 use serde::de::IgnoredAny;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 use tracing::warn;
 
 use super::{
-    CloseReason, Delivery, Hub, Limits, Window,
+    CloseReason, Delivery, Hub, Limits, Since, Window,
     entry::{Encoder, Entry, Line, StateRole, View},
     filter::Audience,
     ring::{ChannelState, Ring},
@@ -33,6 +37,9 @@ const ENDS: u32 = 1 << 17;
 /// with the description of its source.
 pub const EVENT_BYTES_MAX: usize = 952 << 10;
 
+/// Maximum time for a process to read all events that others have, before it says that it cannot.
+const BEHIND_MAX: Duration = Duration::from_secs(5);
+
 /// Events that wait for acceptance.
 #[derive(Debug)]
 pub(super) struct Relay {
@@ -42,6 +49,10 @@ pub(super) struct Relay {
     queue: Mutex<Queue>,
     /// Notified when the queue grows or shrinks, opens or closes, or events are accepted.
     changed: Notify,
+    /// Number of clients so far with a position that this process did not know.
+    sought: AtomicU64,
+    /// How many of them came before this process last began to read all events that others have.
+    answered: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +121,14 @@ pub enum Unfit {
 impl Relay {
     pub(super) fn new(name_here: String, limits: Limits) -> Self {
         let window = limits.at_least_workable().pace();
-        Self { name_here: name_here.into(), window, queue: Mutex::default(), changed: Notify::new() }
+        Self {
+            name_here: name_here.into(),
+            window,
+            queue: Mutex::default(),
+            changed: Notify::new(),
+            sought: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn name_here(&self) -> Arc<str> {
@@ -312,6 +330,54 @@ impl Hub {
         let Some(relay) = &self.shared.relay else { return true };
         relay.until(|queue| queue.term != term || has(queue)).await;
         relay.queue.lock().term == term
+    }
+
+    /// Waits until this process has read the events before `since`, or all that others have: only then it can say that
+    /// nobody knows this position. Returns at once in a channel of one process.
+    ///
+    /// # Errors
+    /// `cluster_unreachable` if it can read neither for long: the position may be valid.
+    pub async fn reach(&self, since: Option<&Since>) -> Result<(), Problem> {
+        let (Some(relay), Some(Since::After { stream, seq })) = (&self.shared.relay, since) else {
+            return Ok(());
+        };
+        let mut news = self.shared.news.subscribe();
+        let is_known = || {
+            let state = self.shared.state.read();
+            state.closed.is_some() || (*state.stream == **stream && *seq <= state.ring.head())
+        };
+        if is_known() {
+            return Ok(());
+        }
+        let number = relay.sought.fetch_add(1, Ordering::SeqCst) + 1;
+        let reached = async {
+            while !is_known()
+                && relay.answered.load(Ordering::SeqCst) < number
+                && news.changed().await.is_ok()
+            {}
+        };
+        timeout(BEHIND_MAX, reached).await.map_err(|_| {
+            let message =
+                "this node could not read the log of the cluster, so it does not know the position yet";
+            Problem::new(Code::ClusterUnreachable, message).hint("try again, with the same position")
+        })
+    }
+
+    /// Returns the number of clients so far that came with a position that this process did not know; `None` if
+    /// none of them waits.
+    #[must_use]
+    pub fn sought(&self) -> Option<u64> {
+        let relay = self.shared.relay.as_ref()?;
+        let sought = relay.sought.load(Ordering::SeqCst);
+        (relay.answered.load(Ordering::SeqCst) < sought).then_some(sought)
+    }
+
+    /// Tells these clients that this process has read all events that others had when they came.
+    pub fn answer_sought(&self, sought: u64) {
+        if let Some(relay) = &self.shared.relay {
+            relay.answered.fetch_max(sought, Ordering::SeqCst);
+            self.shared.news.send_replace(());
+        }
     }
 
     /// Adds events of this or another process: `first` is the number of the first. Numbers that the channel

@@ -36,7 +36,7 @@ pub(crate) async fn events(
                 Denied::Socket { problem, .. } => problem.into(),
             })?;
         }
-        app.shared.hub.reach(join.since.as_ref()).await;
+        app.shared.hub.reach(join.since.as_ref()).await?;
         let subscriber = app.shared.join(&app.shared.hub, &join)?;
         app.connections.spawn_beside(drop_stalled(subscriber.slow(), reset.0.clone()));
         body(subscriber, app.shared.hub.stream().to_string(), reset.0)

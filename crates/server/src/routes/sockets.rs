@@ -318,8 +318,10 @@ async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Respon
             }
         };
     }
-    if let Some(hub) = &request.feed {
-        hub.reach(request.join.since.as_ref()).await;
+    if let Some(hub) = &request.feed
+        && let Err(problem) = hub.reach(request.join.since.as_ref()).await
+    {
+        return turn_away(app, upgrade, role, problem);
     }
     // Join before sending the 101: a client that has read it misses no later event.
     let session = admit(app, &upgrade, request);

@@ -85,6 +85,8 @@ pub(super) struct Node {
     counts: Counts,
     /// Whether it has read what happened before it joined.
     has_read: bool,
+    /// Clients that came before it last began to read the log, with positions that it did not know.
+    sought: Option<u64>,
     /// The last message of the log that any node has reported since this one's last report.
     log_end: u64,
     reporting: Interval,
@@ -152,6 +154,7 @@ impl Node {
             limit: control.limit().clone(),
             counts: Counts::default(),
             has_read: false,
+            sought: None,
             log_end: 0,
             leaving: None,
             has_owned: false,
@@ -250,6 +253,7 @@ impl Node {
                     self.store.release_ownership(&self.options.node, revision).await;
                 }
                 Action::ReadTail { after } => {
+                    self.sought = self.hub.sought();
                     self.ask(move |store| async move { store.read_tail(after).await });
                 }
                 Action::Publish { token, expected, bytes } => {
@@ -586,6 +590,9 @@ impl Node {
         }
         self.share_state();
         self.tell_trouble();
+        if self.hub.sought().is_some() {
+            self.read_tail();
+        }
         let (is_owner, subject) = (self.term.is_some(), format!("node.{}", self.store.channel()));
         let to_owner = format!("{subject}.owner");
         if is_owner != self.reports_to_owner.is_some() {

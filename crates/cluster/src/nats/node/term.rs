@@ -206,6 +206,7 @@ impl Node {
         if end.is_some_and(|end| self.member.reader().last() >= end) {
             self.perform().await;
             self.has_read = true;
+            self.sought.take().into_iter().for_each(|sought| self.hub.answer_sought(sought));
             self.tell_stream();
         }
     }

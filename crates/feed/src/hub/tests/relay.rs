@@ -195,13 +195,33 @@ async fn a_client_of_another_process_waits_until_this_one_has_read_its_events() 
     let after = |stream: &str, seq| Some(Since::After { stream: stream.to_owned(), seq });
     let since = after("s", 4);
     let mut reached = pin!(hub.reach(since.as_ref()));
-    assert_eq!(reached.as_mut().now_or_never(), None);
+    assert!(reached.as_mut().now_or_never().is_none());
     hub.accept(3, &events[2..]).unwrap();
-    assert_eq!(reached.now_or_never(), Some(()));
-    for known in [None, Some(Since::Start), after("s", 4), after("another", 9)] {
-        assert_eq!(hub.reach(known.as_ref()).now_or_never(), Some(()), "{known:?}");
+    assert!(reached.now_or_never().is_some());
+    for known in [None, Some(Since::Start), after("s", 4)] {
+        assert!(hub.reach(known.as_ref()).now_or_never().is_some(), "{known:?}");
     }
-    let started = clock::now();
-    hub.reach(after("s", 5).as_ref()).await;
-    assert_eq!((clock::now() - started).as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_is_unknown_only_after_everything_was_read() {
+    let hub = shared(8);
+    let positions =
+        [("s", 5), ("another", 1)].map(|(stream, seq)| Since::After { stream: stream.to_owned(), seq });
+    for since in &positions {
+        let mut reached = pin!(hub.reach(Some(since)));
+        assert!(reached.as_mut().now_or_never().is_none());
+        let sought = hub.sought().unwrap();
+        let mut later = pin!(hub.reach(Some(since)));
+        assert!(later.as_mut().now_or_never().is_none());
+        hub.answer_sought(sought);
+        assert_eq!(reached.now_or_never(), Some(Ok(())));
+        // The reading may have begun before.
+        assert!(later.as_mut().now_or_never().is_none());
+        let started = clock::now();
+        let problem = later.await.unwrap_err();
+        assert_eq!((problem.code, (clock::now() - started).as_secs()), (Code::ClusterUnreachable, 5));
+        hub.answer_sought(hub.sought().unwrap());
+        assert_eq!(hub.sought(), None);
+    }
 }
