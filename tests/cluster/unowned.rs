@@ -74,6 +74,26 @@ fn start(nats: &Nats) -> (Vec<Node>, Vec<Feed>) {
 }
 
 #[test]
+fn nothing_plays_while_no_node_owns_the_channel() {
+    let nats = Nats::start();
+    let (nodes, _) = start(&nats);
+    nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
+    let replays = |node: &Node| node.status()["mode"] == "replay";
+    let owner = polled(|| nodes.iter().find(|node| node.is_owner()));
+    nodes.iter().for_each(|node| polled(|| replays(node).then_some(())));
+    let before = set(&nats, "max_msg_size", 10);
+    // It has closed its source, and the others do not know yet.
+    let ended = polled(|| Some(owner.status()).filter(|status| status["mode"] == "idle"));
+    assert_ne!(ended["cluster"]["owner"], *owner.name);
+    for node in &nodes {
+        polled(|| (!node.status()["cluster"]["unowned"].is_null() && !replays(node)).then_some(()));
+        assert_eq!(node.request("GET", "/replay", &Value::Null).0, 409);
+    }
+    set(&nats, "max_msg_size", before);
+    nodes.iter().for_each(|node| polled(|| replays(node).then_some(())));
+}
+
+#[test]
 fn nodes_tell_that_no_lease_can_be_stored() {
     let nats = Nats::start();
     let (nodes, feeds) = start(&nats);

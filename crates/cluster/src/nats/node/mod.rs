@@ -14,7 +14,7 @@ use livetape_core::{
     event::{Data, Event, Failure, Millis},
 };
 use livetape_feed::{
-    control::{self, Control, Limit, LimitNews, NodeState, Turn, live_user},
+    control::{self, Control, Limit, LimitNews, NodeState, Status, Term, Turn, live_user},
     hub::{CloseReason, Hub, Mark},
 };
 use livetape_io::clock;
@@ -270,9 +270,15 @@ impl Node {
                 }
             }
         }
+        self.share_owner();
+    }
+
+    fn share_owner(&mut self) {
         let (owner, is_unowned) = (self.member.reader().owner().0, self.member.is_unowned(self.now()));
+        // Its ownership is the last in the log, but over.
+        let is_over = owner == self.options.node && !self.member.is_owner();
         let owner = Owner {
-            node: (!owner.is_empty() && !is_unowned).then(|| owner.to_owned()),
+            node: (!owner.is_empty() && !is_unowned && !is_over).then(|| owner.to_owned()),
             is_here: self.member.is_owner() && self.term.is_some() && self.leaving.is_none(),
         };
         if self.told.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
@@ -590,6 +596,11 @@ impl Node {
         }
         self.share_state();
         self.tell_trouble();
+        if self.term.is_none() && self.unowned().is_some() {
+            // What the last owner reported has ended.
+            let counts = self.control.status().counts;
+            self.control.mirror(Status { counts, ..Status::default() }, None);
+        }
         if self.hub.sought().is_some() {
             self.read_tail();
         }

@@ -92,6 +92,7 @@ impl Node {
 
     /// Closes the upstream, and discards what its source publishes from now on.
     pub(super) async fn close_upstream(&mut self) {
+        self.share_owner();
         let discarded = self.hub.close_relay();
         self.lose(discarded);
         if discarded > 0 {
