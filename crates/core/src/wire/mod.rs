@@ -1,18 +1,18 @@
 //! Encodes and decodes push frames, batches and messages. Decoding accepts any bytes: it returns as much as
 //! possible, plus [`Fault`]s.
 
-mod batch;
 pub mod client;
 pub mod compose;
 mod fields;
+mod frame;
 mod kinds;
 mod merge;
-mod push;
 mod raw;
 #[path = "../generated/schema.rs"]
 mod schema;
 mod unzip;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+#[rustfmt::skip]
 #[path = "../generated/used.rs"]
 mod used;
 #[allow(
@@ -23,6 +23,7 @@ mod used;
     clippy::pedantic,
     reason = "generated; the library does not set every field"
 )]
+#[rustfmt::skip]
 #[path = "../generated/written.rs"]
 mod webcast;
 
@@ -30,10 +31,12 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
-pub use batch::{Batch, BatchInfo, EntriesLeft, Message, read_batch, unzip_batch, write_batch};
 pub use fields::{Field, Kind, Schema};
+pub use frame::{
+    Batch, BatchInfo, EntriesLeft, Message, Push, read_batch, read_push, unzip_batch, without_gzip,
+    write_batch, write_push,
+};
 pub use kinds::{Known, Reading, app_method, is_known, known_methods, millis, read_in_batch, read_message};
-pub use push::{Push, read_push, without_gzip, write_push};
 pub use raw::{RawField, RawFields, RawValue, write_bytes, write_number};
 pub use unzip::{BODY_TOO_LONG, Unzipper, gzip_length, unzip, unzip_body, zip};
 

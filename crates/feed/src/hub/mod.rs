@@ -5,10 +5,8 @@
 //! still available for resuming. Only [`Hub::publish_paced`] waits for the slowest cursor.
 
 mod entry;
-mod filter;
 mod relay;
 mod ring;
-mod subscriber;
 
 use std::{
     borrow::Cow,
@@ -35,14 +33,13 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use entry::{Encoder, Line};
-use filter::Audience;
+use entry::{Audience, Encoder, Line};
 use relay::Relay;
 use ring::{ChannelState, Cursor, Ring};
 
-pub use filter::{Filter, Format, Gifts, OnGap, Since, Types};
+pub use entry::{Filter, Format, Gifts, OnGap, Since, Types};
 pub use relay::{EVENT_BYTES_MAX, Encoding, Mark, Unfit, Unpublished};
-pub use subscriber::{Batches, Next, Progress, Subscriber};
+pub use ring::{Batches, Next, Progress, Subscriber};
 
 /// Maximum to encode at once; any real frame fits. Entries are slices of one allocation, which the last of
 /// them keeps alive.

@@ -25,8 +25,7 @@ use tracing::warn;
 
 use super::{
     CloseReason, Delivery, Hub, Limits, Since, Window,
-    entry::{Encoder, Entry, Line, StateRole, View},
-    filter::Audience,
+    entry::{Audience, Encoder, Entry, Line, StateRole, View},
     ring::{ChannelState, Ring},
 };
 

@@ -14,7 +14,7 @@ use livetape_core::{
     event::{Data, Event, Failure, Millis},
 };
 use livetape_feed::{
-    control::{self, Control, Limit, LimitNews, NodeState, Status, Term, Turn, live_user},
+    control::{self, Control, Limit, LimitNews, NodeState, Status, Turn, live_user},
     hub::{CloseReason, Hub, Mark},
 };
 use livetape_io::clock;

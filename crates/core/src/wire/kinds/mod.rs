@@ -9,13 +9,12 @@ mod goals;
 mod names;
 mod notices;
 mod room;
-mod table;
 mod viewers;
 
 use std::{error::Error, slice};
 
 pub use names::app_method;
-use prost::DecodeError;
+use prost::{DecodeError, Message as _};
 
 use super::{EntriesLeft, Fault, FaultKind, MESSAGE_BYTES_MAX, Message, merge::merge, used as webcast};
 use crate::event;
@@ -72,7 +71,7 @@ pub fn read_message(message: &Message, faults: &mut Vec<Fault>) -> Reading {
 
 /// Decodes one of the messages of a batch, which together have a limit; see [`read_message`].
 pub fn read_in_batch(message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
-    match table::reader(&message.method) {
+    match find(&message.method) {
         None => Reading::Unknown,
         Some(_) if message.payload.len() > MESSAGE_BYTES_MAX => {
             let detail = format!("{} bytes, more than {MESSAGE_BYTES_MAX}", message.payload.len());
@@ -80,24 +79,24 @@ pub fn read_in_batch(message: &Message, left: &mut EntriesLeft, faults: &mut Vec
             faults.push(Fault { method, ..Fault::new(FaultKind::TooLarge, detail) });
             Reading::Broken(FaultKind::TooLarge)
         }
-        Some(reader) => read(reader, message, left, faults),
+        Some(row) => read(row.read, message, left, faults),
     }
 }
 
 /// Whether messages of this method have a schema.
 #[must_use]
 pub fn is_known(method: &str) -> bool {
-    table::reader(method).is_some()
+    find(method).is_some()
 }
 
 /// Returns the name of a method's payload type, if it has a schema.
 pub(super) fn schema_name(method: &str) -> Option<&'static str> {
-    table::schema_name(method)
+    find(method).map(|row| row.schema)
 }
 
 /// Returns the methods with a schema, in alphabetical order.
 pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
-    table::READERS.iter().map(|row| row.method)
+    READERS.iter().map(|row| row.method)
 }
 
 fn read(reader: Reader, message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
@@ -141,9 +140,146 @@ pub fn millis(create_time: i64) -> Option<i64> {
     }
 }
 
+/// Passes all methods with a schema, in alphabetical order, to the macro with this name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! methods {
+    ($rows:ident) => {
+        $rows! {
+            LinkMicMethod "LinkMicMethod",
+            System "RoomMessage",
+            AccessControl "WebcastAccessControlMessage",
+            AccessRecall "WebcastAccessRecallMessage",
+            AnchorToolModification "WebcastAnchorToolModificationMessage",
+            BaLeadGen "WebcastBALeadGenMessage",
+            Barrage "WebcastBarrageMessage",
+            BoostCard "WebcastBoostCardMessage",
+            Bottom "WebcastBottomMessage",
+            Capsule "WebcastCapsuleMessage",
+            Caption "WebcastCaptionMessage",
+            Chat "WebcastChatMessage",
+            CommentTray "WebcastCommentTrayMessage",
+            Control "WebcastControlMessage",
+            DonationStickerModify "WebcastDonationStickerModifyMethod",
+            EmoteChat "WebcastEmoteChatMessage",
+            Envelope "WebcastEnvelopeMessage",
+            EnvelopePortal "WebcastEnvelopePortalMessage",
+            FansEvent "WebcastFansEventMessage",
+            GameRankNotify "WebcastGameRankNotifyMessage",
+            GiftBroadcast "WebcastGiftBroadcastMessage",
+            GiftCollectionUpdate "WebcastGiftCollectionUpdateMessage",
+            GiftDynamicRestriction "WebcastGiftDynamicRestrictionMessage",
+            GiftGallery "WebcastGiftGalleryMessage",
+            Gift "WebcastGiftMessage",
+            GiftPanelUpdate "WebcastGiftPanelUpdateMessage",
+            GiftProgress "WebcastGiftProgressMessage",
+            GiftPrompt "WebcastGiftPromptMessage",
+            GoalUpdate "WebcastGoalUpdateMessage",
+            GoodyBag "WebcastGoodyBagMessage",
+            Guide "WebcastGuideMessage",
+            Hashtag "WebcastHashtagMessage",
+            HourlyRank "WebcastHourlyRankMessage",
+            HourlyRankReward "WebcastHourlyRankRewardMessage",
+            ImDelete "WebcastImDeleteMessage",
+            InRoomBanner "WebcastInRoomBannerMessage",
+            InRoomBannerRefresh "WebcastInRoomBannerRefreshMessage",
+            Like "WebcastLikeMessage",
+            LinkLayer "WebcastLinkLayerMessage",
+            Link "WebcastLinkMessage",
+            LinkMicAnchorGuide "WebcastLinkMicAnchorGuideMessage",
+            LinkMicArmies "WebcastLinkMicArmies",
+            LinkMicBattle "WebcastLinkMicBattle",
+            LinkMicBattleItemCard "WebcastLinkMicBattleItemCard",
+            LinkMicBattlePunishFinish "WebcastLinkMicBattlePunishFinish",
+            LinkMicFanTicket "WebcastLinkMicFanTicketMethod",
+            LinkMicLayoutState "WebcastLinkMicLayoutStateMessage",
+            LinkMicMethod "WebcastLinkMicMethod",
+            LinkScreenChange "WebcastLinkScreenChangeMessage",
+            LinkState "WebcastLinkStateMessage",
+            LinkMicBattleNotice "WebcastLinkmicBattleNoticeMessage",
+            LinkMicBattleTask "WebcastLinkmicBattleTaskMessage",
+            LiveGameIntro "WebcastLiveGameIntroMessage",
+            LiveIntro "WebcastLiveIntroMessage",
+            MarqueeAnnouncement "WebcastMarqueeAnnouncementMessage",
+            Member "WebcastMemberMessage",
+            MsgDetect "WebcastMsgDetectMessage",
+            Notice "WebcastNoticeMessage",
+            OecLiveShopping "WebcastOecLiveShoppingMessage",
+            PaidContentLiveShopping "WebcastPaidContentLiveShoppingMessage",
+            PartnershipCardChange "WebcastPartnershipCardChangeMessage",
+            PartnershipDownloadCount "WebcastPartnershipDownloadCountMessage",
+            PartnershipDropsUpdate "WebcastPartnershipDropsUpdateMessage",
+            PartnershipGameOffline "WebcastPartnershipGameOfflineMessage",
+            PartnershipPunish "WebcastPartnershipPunishMessage",
+            Perception "WebcastPerceptionMessage",
+            PictionaryEnd "WebcastPictionaryEndMessage",
+            PictionaryExit "WebcastPictionaryExitMessage",
+            PictionaryStart "WebcastPictionaryStartMessage",
+            PictionaryUpdate "WebcastPictionaryUpdateMessage",
+            Poll "WebcastPollMessage",
+            QuestionDelete "WebcastQuestionDeleteMessage",
+            QuestionNew "WebcastQuestionNewMessage",
+            QuestionSelected "WebcastQuestionSelectedMessage",
+            QuestionSlideDown "WebcastQuestionSlideDownMessage",
+            QuestionSwitch "WebcastQuestionSwitchMessage",
+            RankText "WebcastRankTextMessage",
+            RankUpdate "WebcastRankUpdateMessage",
+            Room "WebcastRoomMessage",
+            RoomNotify "WebcastRoomNotifyMessage",
+            RoomPin "WebcastRoomPinMessage",
+            RoomSticker "WebcastRoomStickerMessage",
+            RoomUserSeq "WebcastRoomUserSeqMessage",
+            RoomVerify "WebcastRoomVerifyMessage",
+            Social "WebcastSocialMessage",
+            Speaker "WebcastSpeakerMessage",
+            StarCommentNotification "WebcastStarCommentNotificationMessage",
+            StarCommentPush "WebcastStarCommentPushMessage",
+            SubNotify "WebcastSubNotifyMessage",
+            SubPinEvent "WebcastSubPinEventMessage",
+            SubTimerSticker "WebcastSubTimerStickerMessage",
+            SubWave "WebcastSubWaveMessage",
+            SubscriptionGuide "WebcastSubscriptionGuideMessage",
+            System "WebcastSystemMessage",
+            Toast "WebcastToastMessage",
+            UnauthorizedMember "WebcastUnauthorizedMemberMessage",
+            ViewerPicksUpdate "WebcastViewerPicksUpdateMessage",
+            WeeklyRankReward "WebcastWeeklyRankRewardMessage",
+        }
+    };
+}
+
+/// The table entry of a method.
+struct Row {
+    method: &'static str,
+    read: Reader,
+    schema: &'static str,
+}
+
+macro_rules! rows {
+    ($($kind:ident $method:literal,)*) => {
+        const READERS: &[Row] = &[
+            $(Row {
+                method: $method,
+                read: |bytes, message| Ok(webcast::$kind::decode(bytes)?.parts(message)),
+                schema: stringify!($kind),
+            },)*
+        ];
+    };
+}
+methods!(rows);
+
+fn find(method: &str) -> Option<&'static Row> {
+    READERS.binary_search_by_key(&method, |row| row.method).ok().map(|at| &READERS[at])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_is_in_order() {
+        assert!(READERS.is_sorted_by(|a, b| a.method < b.method));
+    }
 
     #[test]
     fn times_are_seconds_milliseconds_or_nothing() {
@@ -178,8 +314,6 @@ mod tests {
 
     #[test]
     fn invalid_utf8_in_an_unused_text_is_not_a_fault() {
-        use prost::Message as _;
-
         use crate::wire::webcast;
         let common = webcast::Common { method: "#".into(), create_time: 7, ..Default::default() };
         let payload = webcast::Like { common: Some(common), count: 3, ..Default::default() };
