@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use livetape_core::retry::SplitMix;
+use livetape_core::{
+    event::{ConnectionCreated, Data},
+    retry::SplitMix,
+};
 use livetape_feed::hub::CloseReason;
 use livetape_io::clock;
 use livetape_server::{Config, Limits, lobby};
@@ -11,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::yield_now;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Rig, Socket, chat, chats, is_quiet, json, read, read_all, seed, seqs, wait};
+use crate::support::{Rig, Socket, chat, chats, event, is_quiet, json, read, read_all, seed, seqs, wait};
 
 /// Connects a client called `name`, without the feed, and reads its welcome.
 pub(crate) async fn client(rig: &Rig, name: &str) -> Socket {
@@ -86,6 +89,26 @@ async fn joining_and_leaving_the_users_room_turns_the_feed_on_and_off() {
     assert_eq!(rig.hub.subscriber_count(), 0);
     socket.send(leave("user:ann")).await.unwrap();
     assert_eq!(next(&mut socket).await["code"], "not_in_room");
+    assert!(is_quiet(&mut socket));
+}
+
+/// Like a new subscriber without `since`; a client that knows the position drops it.
+#[tokio::test(start_paused = true)]
+async fn joining_the_users_room_again_begins_with_the_state_again() {
+    let rig = Rig::start();
+    show(&rig);
+    rig.hub.publish(&[event(Data::ConnectionCreated(ConnectionCreated::default())), chat("before")]);
+    let mut socket = client(&rig, "bob").await;
+    for seq in [3, 4] {
+        socket.send(join("user:ann")).await.unwrap();
+        assert_eq!(next(&mut socket).await["type"], "room_joined");
+        rig.hub.publish(&[chat("heard")]);
+        let first = next(&mut socket).await;
+        assert_eq!((&first["type"], &first["seq"]), (&json!("connection_created"), &json!(1)));
+        assert_eq!(next(&mut socket).await["seq"], seq);
+        socket.send(leave("user:ann")).await.unwrap();
+        assert_eq!(next(&mut socket).await["type"], "room_left");
+    }
     assert!(is_quiet(&mut socket));
 }
 
