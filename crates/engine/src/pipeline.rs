@@ -13,6 +13,7 @@ use livetape_feed::{
     control::{Driver, shutting_down},
     hub::Hub,
 };
+use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
 use crate::recorder::Tap;
@@ -122,6 +123,8 @@ impl Pipeline {
         if delivery.seqs.len() < events.iter().filter(|event| event.injected).count() {
             return Err(shutting_down());
         }
+        // A worker runs the task first that was woken last, so it would write the answer before the event.
+        yield_now().await;
         let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
         let delivered = delivery.clients();
         Ok((Injected { offset_ms, ids, seqs: delivery.seqs, delivered }, item))
