@@ -333,12 +333,16 @@ fn the_reference_names_every_event_type_and_every_code() {
             assert!(reference.contains(&row), "docs/reference.md has no row {row}");
         }
     }
-    for code in livetape_core::error::Code::ALL {
+    for code in Code::ALL {
         let row = format!("| `{code}` |");
         let line =
             reference.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
         for number in [code.http_status(), code.close_code(), u16::from(code.exit_code())] {
             assert!(line.contains(&format!("| {number} |")), "{code}: {number} is not in {line}");
         }
+    }
+    let others = [close::NORMAL, close::GOING_AWAY, close::PROTOCOL, close::NOT_TEXT, close::INTERNAL];
+    for close in others.into_iter().chain(Code::ALL.iter().map(|code| code.close_code())) {
+        assert!(reference.contains(&format!("\n| {close} | ")), "no row for the close code {close}");
     }
 }

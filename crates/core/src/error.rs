@@ -347,8 +347,6 @@ pub mod close {
     pub const NOT_TEXT: u16 = 1007;
     /// The peer repeatedly did something that is not allowed.
     pub const POLICY: u16 = 1008;
-    /// A message was too long.
-    pub const TOO_LARGE: u16 = 1009;
     /// The server failed.
     pub const INTERNAL: u16 = 1011;
 }

@@ -407,7 +407,8 @@ impl Lobby {
     pub fn fail_message(&mut self, id: Uuid, room_id: &str) {
         self.count_received();
         let message = format!("the server failed to check your message to `{room_id}`, and did not send it");
-        self.fail(id, super::error, message);
+        let now = self.now.wall;
+        self.fail(id, |problem| super::error(Role::Handled, problem, None, now), message);
     }
 
     /// Reports a server failure to a client. It does not count towards closing the connection.

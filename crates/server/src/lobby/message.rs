@@ -1,16 +1,18 @@
 //! Messages on `/ws`, in both directions: JSON in snake_case.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use livetape_core::{
     error::{Code, Problem},
-    event::Millis,
+    event::{Data, Event, Failure, Millis, finish_json},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use super::Stats;
+use super::{Role, Stats};
 
 #[derive(Debug)]
 pub(super) enum ClientMessage<'a> {
@@ -249,9 +251,12 @@ impl ServerMessage<'_> {
     }
 }
 
-/// Encodes a problem as an `error` message.
+/// Encodes a problem for a client with this role: as an `error` message if it can join rooms, otherwise as an event.
 #[must_use]
-pub fn error(problem: &Problem) -> Bytes {
+pub fn error(role: Role, problem: &Problem, retry_after: Option<Duration>, now: Millis) -> Bytes {
+    if !role.has_rooms() {
+        return failure(problem, retry_after, now, None).into();
+    }
     ServerMessage::Error {
         from: Sender::Server,
         code: problem.code,
@@ -259,4 +264,31 @@ pub fn error(problem: &Problem) -> Bytes {
         hint: &problem.hint,
     }
     .encode()
+}
+
+/// Encodes a problem as an `error` event, in the same shape as failures of a source. `position` is the client's, if it
+/// has joined a stream. Otherwise, the event belongs to no stream, so that no client takes it for a position.
+#[must_use]
+pub fn failure(
+    problem: &Problem,
+    retry_after: Option<Duration>,
+    now: Millis,
+    position: Option<(&str, u64)>,
+) -> Vec<u8> {
+    let retry_after_ms = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    let failure = Event {
+        username: "".into(),
+        user: None,
+        timestamp: now,
+        ts: now,
+        id: None,
+        replay: false,
+        injected: false,
+        data: Data::Failure(Failure { retry_after_ms, ..Failure::from(problem) }),
+    };
+    let Some((stream, seq)) = position else { return failure.to_json_alone() };
+    let mut json = Vec::new();
+    failure.begin_json(stream, &mut json);
+    finish_json(seq, &mut json);
+    json
 }

@@ -27,7 +27,7 @@ use livetape_core::{
     terminal::is_invisible,
 };
 use message::{ClientMessage, Ping, RoomMessageRequest, Sender, ServerMessage, SetMetadata, System};
-pub use message::{error, schemas};
+pub use message::{error, failure, schemas};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
@@ -433,7 +433,21 @@ impl Lobby {
 
     /// Rejects a message, and closes the connection after too many rejections.
     fn refuse(&mut self, key: Key, problem: &Problem) {
-        self.refuse_with(key, problem.code, error(problem));
+        let Some(connection) = self.connections.get(&key) else { return };
+        let said = error(connection.role, problem, None, self.now.wall);
+        self.refuse_with(key, problem.code, said);
+    }
+
+    /// Closes a connection because of a message that is longer than `bytes_max`, and is not read.
+    pub fn too_large(&mut self, key: Key, bytes_max: usize) {
+        let Some(connection) = self.connections.get_mut(&key).filter(|it| !it.is_leaving) else { return };
+        connection.is_leaving = true;
+        let problem = Problem::new(Code::TooLarge, format!("a message has more than {bytes_max} bytes"));
+        let (code, reason) = (problem.code.close_code(), problem.code.name().to_owned());
+        let said = error(connection.role, &problem, None, self.now.wall);
+        self.count_refused(problem.code);
+        self.send(vec![key], said);
+        self.effects.push(Effect::Close { key, code, reason });
     }
 
     fn count_refused(&mut self, code: Code) {
@@ -445,7 +459,8 @@ impl Lobby {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let bearable = connection.conduct.is_bearable(self.now.uptime);
         connection.is_leaving = !bearable;
-        if connection.role.has_rooms() {
+        // Others learn only why they are closed.
+        if connection.role.has_rooms() || !bearable {
             self.send(vec![key], said);
         }
         if !bearable {

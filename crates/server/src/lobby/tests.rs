@@ -11,7 +11,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Audience, Effect, Feed, Key, Limits, Lobby, Moment, NewRoom, Opening, Payload, Role, Stats};
+use super::{
+    Audience, Connection, Effect, Feed, Key, Limits, Lobby, Moment, NewRoom, Opening, Payload, Role, Stats,
+};
 
 /// A lobby with helpers to drive it.
 struct Rig {
@@ -440,7 +442,7 @@ fn a_flood_of_any_kind_is_rejected_and_then_closed() {
         }
         let effects = rig.lobby.take_effects();
         assert_eq!(closed(&effects), [(ann, 1008, "rate_exceeded")]);
-        assert_eq!(effects.len(), if role == Role::Talks { refused + 1 } else { 1 });
+        assert_eq!(effects.len(), if role == Role::Talks { refused + 1 } else { 2 });
         assert_eq!(rig.lobby.counts().received, u64::from(limits.message_burst()) + refused as u64);
         assert_eq!(rig.lobby.counts().refused, BTreeMap::from([(Code::RateExceeded, refused as u64)]));
     }
@@ -657,7 +659,9 @@ proptest! {
                         sent += to.len() as u64;
                         let unique: BTreeSet<_> = to.iter().collect();
                         prop_assert_eq!(unique.len(), to.len(), "a duplicate recipient");
-                        prop_assert!(to.iter().all(|key| rig.lobby.connections[key].role == Role::Talks));
+                        // Others only learn why they are closed.
+                        let hears = |it: &Connection| it.role == Role::Talks || it.is_leaving;
+                        prop_assert!(to.iter().all(|key| hears(&rig.lobby.connections[key])));
                         let is_private = match &payload {
                             Payload::Binary(_) => true,
                             Payload::Text(text) => {

@@ -10,15 +10,18 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use livetape_core::error::{Code, Problem, close};
+use livetape_core::{
+    error::{Code, Problem, close},
+    event::Millis,
+};
 use livetape_feed::hub::{MAX_STALL, Next, Progress, Reader, Subscriber};
 use livetape_io::clock;
 use serde::Deserialize;
 use tokio::{select, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, door::Denied, query, sockets};
-use crate::{state::Refusal, transport::Reset};
+use super::{App, door::Denied, query};
+use crate::{lobby, state::Refusal, transport::Reset};
 
 pub(crate) async fn events(
     State(app): State<App>,
@@ -107,7 +110,7 @@ fn slow_line(stream: &str, last: Option<&Bytes>) -> Bytes {
     let problem = Problem::new(Code::SlowConsumer, "fell too far behind");
     let seq =
         last.and_then(|json| serde_json::from_slice::<Positioned>(json).ok()).map_or(0, |last| last.seq);
-    let mut line = sockets::failure(&problem, None, Some((stream, seq)));
+    let mut line = lobby::failure(&problem, None, Millis::from(clock::wall()), Some((stream, seq)));
     line.push(b'\n');
     line.into()
 }

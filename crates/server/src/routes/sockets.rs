@@ -6,7 +6,7 @@
 //! Browsers cannot read the response to a rejected upgrade. Problems with a token or its room are therefore
 //! sent over the socket: an `error` event, then the close frame.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     Extension,
@@ -17,7 +17,7 @@ use axum::{
 };
 use livetape_core::{
     error::{Code, Problem},
-    event::{Data, Event, Failure, Millis, finish_json},
+    event::Millis,
 };
 use livetape_engine::log_target::CLIENTS;
 use livetape_feed::{
@@ -344,16 +344,12 @@ fn turn_away(app: &App, upgrade: Upgrade, role: Role, why: impl Into<control::Re
     begin(app, upgrade, role, Err(turned_away(role, why.into())), ())
 }
 
-/// Returns a rejection with the message that the client gets before the close frame: a lobby error on `/ws`,
-/// elsewhere an event. It belongs to no stream, so that no client takes it for a position.
+/// Returns a rejection with the message that the client gets before the close frame.
 fn turned_away(role: Role, why: control::Refusal) -> Box<TurnedAway> {
     let control::Refusal { problem, retry_after, .. } = why;
-    let told = match role {
-        Role::Talks | Role::Handled => Some(lobby::error(&problem)),
-        // Clients start over by themselves, so this is not a failure to show to people.
-        Role::Reads | Role::Echoes if problem.code == Code::UnknownPosition => None,
-        Role::Reads | Role::Echoes => Some(failure(&problem, retry_after, None).into()),
-    };
+    // Clients start over by themselves, so an unknown position is not a failure to show to people.
+    let is_told = role.has_rooms() || problem.code != Code::UnknownPosition;
+    let told = is_told.then(|| lobby::error(role, &problem, retry_after, Millis::from(clock::wall())));
     Box::new(TurnedAway { problem, told })
 }
 
@@ -417,32 +413,4 @@ fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Ses
     admitted
         .map(|(handle, feed)| Box::new(Session { handle, feed }))
         .map_err(|problem| turned_away(role, problem.into()))
-}
-
-/// Builds an `error` event, for clients that expect feed messages but could not join or fell behind, in the same
-/// shape as failures of a source. `position` is the subscriber's, if it has
-/// joined a stream.
-pub(super) fn failure(
-    problem: &Problem,
-    retry_after: Option<Duration>,
-    position: Option<(&str, u64)>,
-) -> Vec<u8> {
-    let retry_after_ms = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-    let data = Data::Failure(Failure { retry_after_ms, ..Failure::from(problem) });
-    let now = Millis::from(clock::wall());
-    let failure = Event {
-        username: "".into(),
-        user: None,
-        timestamp: now,
-        ts: now,
-        id: None,
-        replay: false,
-        injected: false,
-        data,
-    };
-    let Some((stream, seq)) = position else { return failure.to_json_alone() };
-    let mut json = Vec::new();
-    failure.begin_json(stream, &mut json);
-    finish_json(seq, &mut json);
-    json
 }

@@ -446,6 +446,13 @@ impl SocketHandle {
         self.sockets.with(|lobby| lobby.binary(self.key, bytes));
     }
 
+    /// Closes the socket because of a message that is too long.
+    pub(crate) fn too_large(&self) {
+        let Limits { message_bytes_max, echo_bytes_max, .. } = *self.limits();
+        let bytes_max = if self.echoes() { echo_bytes_max } else { message_bytes_max };
+        self.sockets.with(|lobby| lobby.too_large(self.key, bytes_max));
+    }
+
     /// Logs how the server ends the socket, if it does.
     pub(crate) fn log(&self, end: &End) {
         let _inside = self.request.enter();

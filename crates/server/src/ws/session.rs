@@ -110,6 +110,10 @@ async fn listen(stream: &mut WsStream, handle: &SocketHandle) -> End {
     while let Ok(message) = timeout(handle.limits().silence_max(), stream.next()).await {
         let Some(message) = message else { return End::Left };
         match message {
+            Err(Error::Capacity(_)) => {
+                handle.too_large();
+                return until_closed().await;
+            }
             Err(error) => return end_for(&error),
             Ok(Message::Close(frame)) => handle.left(frame.as_ref()),
             Ok(message) if handle.hooked().is_some() => {
@@ -133,10 +137,7 @@ async fn listen(stream: &mut WsStream, handle: &SocketHandle) -> End {
             Ok(Message::Ping(_) | Message::Frame(_)) => handle.heard(),
         }
         if handle.outbox().is_closing() {
-            // The close frame waits behind messages that the client may never read. Reading on would only
-            // cost time. Boxed: otherwise, every idle socket would take memory for the timer.
-            Box::pin(sleep_until(clock::now() + MAX_STALL)).await;
-            return End::of(Code::SlowConsumer);
+            return until_closed().await;
         }
         // A client that sends without pause must not keep its socket from being written to or closed.
         yield_now().await;
@@ -144,9 +145,16 @@ async fn listen(stream: &mut WsStream, handle: &SocketHandle) -> End {
     End::Over
 }
 
+/// Waits until the shard closes the socket. Its close frame waits behind messages that the client may never read, and
+/// reading on would only cost time.
+async fn until_closed() -> End {
+    // Boxed: otherwise, every idle socket would take memory for the timer.
+    Box::pin(sleep_until(clock::now() + MAX_STALL)).await;
+    End::of(Code::SlowConsumer)
+}
+
 fn end_for(error: &Error) -> End {
     let (code, reason) = match error {
-        Error::Capacity(_) => (close::TOO_LARGE, Code::TooLarge.name()),
         Error::Utf8(_) => (close::NOT_TEXT, "not_utf8"),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Over,
         Error::Protocol(_) => (close::PROTOCOL, PROTOCOL_ERROR),

@@ -32,6 +32,13 @@ async fn answer(socket: &mut Socket, message: impl Into<Message>) -> String {
     format!("{} {}", text("type"), text("code"))
 }
 
+/// Returns the code of an `error`, as a message of `/ws` or an event; empty for other messages.
+fn code_of_error(text: &str) -> String {
+    let said = json(text);
+    let code = said["code"].as_str().or(said["data"]["code"].as_str());
+    code.filter(|_| said["type"] == "error").unwrap_or_default().to_owned()
+}
+
 fn asking(kind: &str, room: &str) -> String {
     json!({"type": kind, "room_id": room, "message": "hi"}).to_string()
 }
@@ -109,7 +116,11 @@ async fn overlong_and_invalid_text_closes_at_once() {
         socket.feed(message).await.unwrap();
         // The server stops reading before the end.
         let _ = tokio::time::timeout(Duration::from_millis(1), socket.flush()).await;
-        assert_eq!(read_all(&mut socket).await.close, Some((close.0, close.1.to_owned())), "{path}");
+        let log = read_all(&mut socket).await;
+        assert_eq!(log.close, Some((close.0, close.1.to_owned())), "{path}");
+        let last = log.texts.last().map(|text| code_of_error(text));
+        let said = last.filter(|code| !code.is_empty());
+        assert_eq!(said.as_deref(), (close.0 == 1009).then_some(close.1), "{path}");
     }
     other.send("1".into()).await.unwrap();
     assert_eq!(next_said(&mut other).await["type"], "echo");
@@ -276,7 +287,9 @@ async fn a_flood_on_the_feed_is_closed_too() {
         socket.send("1".into()).await.unwrap();
     }
     let log = read_all(&mut socket).await;
-    assert_eq!((log.texts.len(), log.close), (0, Some((1008, "rate_exceeded".to_owned()))));
+    assert_eq!((log.texts.len(), log.close), (1, Some((1008, "rate_exceeded".to_owned()))));
+    assert_eq!(code_of_error(&log.texts[0]), "rate_exceeded");
+    assert_eq!(json(&log.texts[0])["seq"], Value::Null, "it is not a position");
 }
 
 #[tokio::test(start_paused = true)]
@@ -365,13 +378,18 @@ async fn empty_frames_count_as_messages() {
                 }
                 sent
             });
-            let mut close = None;
+            let (mut close, mut last) = (None, String::new());
             while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reading).await {
-                if let Message::Close(frame) = message {
-                    close = frame.map(|it| (u16::from(it.code), it.reason.to_string()));
+                match message {
+                    Message::Text(text) => last = code_of_error(&text),
+                    Message::Close(frame) => {
+                        close = frame.map(|it| (u16::from(it.code), it.reason.to_string()));
+                    }
+                    _ => {}
                 }
             }
             assert_eq!(close, Some((1008, "rate_exceeded".into())), "{kind} on /{path}");
+            assert_eq!(last, "rate_exceeded", "{kind} on /{path}");
             assert!(flood.await.unwrap() < 100_000, "it is not read on: {kind} on /{path}");
         }
     }
