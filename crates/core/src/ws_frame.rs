@@ -1,5 +1,7 @@
 //! Headers of WebSocket frames (RFC 6455 §5.2) from a server: final and unmasked.
 
+use bytes::Bytes;
+
 /// Maximum length of the reason in a close frame, in bytes: the space beside the code (RFC 6455 §5.5).
 pub const REASON_BYTES_MAX: usize = 123;
 /// Opcode of a complete text message.
@@ -37,4 +39,11 @@ pub fn head(opcode: u8, length: usize) -> ([u8; HEAD_BYTES_MAX], usize) {
             (head, HEAD_BYTES_MAX)
         }
     }
+}
+
+/// Returns a whole frame.
+#[must_use]
+pub fn frame(opcode: u8, payload: &[u8]) -> Bytes {
+    let (head, length) = head(opcode, payload.len());
+    [&head[..length], payload].concat().into()
 }

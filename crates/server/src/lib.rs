@@ -35,7 +35,7 @@ pub use routes::{
     recordings::Recordings,
 };
 pub use state::API_VERSION;
-use state::Shared;
+use state::{Feeds, Shared};
 use tokio::{
     select,
     time::{Interval, MissedTickBehavior, interval_at, timeout_at},
@@ -43,11 +43,10 @@ use tokio::{
 use tracing::{info, warn};
 use transport::Connections;
 pub use transport::{Bounds, tls::Tls};
-use ws::registry::{Feeds, Sockets};
+use ws::registry::Sockets;
 pub use ws::{
     Limits, check_close,
-    handlers::{HandledPath, Handlers},
-    hooks::{Event, HandlerLimits, Handshake, Last, Reply, Wanted, What},
+    handlers::{Event, HandledPath, HandlerLimits, Handlers, Handshake, Last, Reply, Wanted, What},
 };
 
 #[derive(Clone, Debug)]

@@ -33,6 +33,7 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 pub use span::Heard;
 use span::{Span, To};
+pub(crate) use state::LeftView;
 use state::{Conduct, Connection, Room};
 pub use state::{ConnectionView, FEED_PREFIX, Feed, Limits, Metadata, NewRoom, Opening, Role, RoomView};
 use uuid::Uuid;

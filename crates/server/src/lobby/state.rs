@@ -132,6 +132,24 @@ pub struct ConnectionView {
     pub last_ping: Millis,
 }
 
+/// A connection that has left, in responses: its last state, and how it ended.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LeftView {
+    #[serde(flatten)]
+    pub(crate) connection: ConnectionView,
+    /// When it left.
+    pub(crate) left_at: Millis,
+    /// Close code; 1005 if the client sent none, 1006 if it was cut or broke.
+    pub(crate) code: u16,
+    /// Reason in the close frame.
+    pub(crate) reason: String,
+    /// Whether the server ended it.
+    pub(crate) by_server: bool,
+    /// Number of bytes sent to it, the response to its request included.
+    pub(crate) sent_bytes: u64,
+}
+
 /// Prefix of the ids of users' rooms; the user name follows.
 pub const FEED_PREFIX: &str = "user:";
 

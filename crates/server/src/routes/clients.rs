@@ -22,12 +22,12 @@ use uuid::Uuid;
 
 use super::{App, given, parse_body, path_params, query};
 use crate::{
-    lobby::{Audience, ConnectionView, LobbyStats, Metadata, NewRoom, RoomView},
+    lobby::{Audience, ConnectionView, LeftView, LobbyStats, Metadata, NewRoom, RoomView},
     state::Refusal,
     ws::{
         check_close,
         peers::{Command, Outcome},
-        registry::{LEFT_MAX, LeftView},
+        registry::LEFT_MAX,
     },
 };
 

@@ -130,7 +130,7 @@ pub(crate) async fn unknown(app: State<App>, uri: Uri) -> Response {
 
 /// Rejects unknown paths, and requests without an upgrade for handled ones.
 pub(crate) async fn not_found(State(app): State<App>, uri: Uri) -> Refusal {
-    if app.handlers.is_some_and(|handlers| handlers.path(uri.path()).is_some()) {
+    if app.handlers.is_some_and(|handlers| handlers.hooked(uri.path()).is_some()) {
         return Problem::new(Code::UpgradeRequired, "WebSocket upgrade required").into();
     }
     Problem::new(Code::NotFound, format!("`{}` does not exist", masked(uri.path()))).into()

@@ -10,7 +10,7 @@ use livetape_core::{
     nearest, offset,
     pace::Speed,
 };
-use livetape_feed::hub::{Format, Gifts, Join, OnGap, Reader};
+use livetape_feed::hub::{Filter, Format, Gifts, Join, OnGap, Reader, Types};
 
 use crate::lobby::check_client_id;
 
@@ -266,6 +266,15 @@ pub(crate) fn shown(query: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// Formats a filter the way it is parsed from a query, without defaults.
+pub(crate) fn parameters(&Filter { types, gifts, raw, format }: &Filter) -> String {
+    let types = (types != Types::ALL).then(|| format!("types={types}"));
+    let gifts = (gifts != Gifts::default()).then(|| format!("gifts={}", gifts.name()));
+    let raw = raw.then(|| "raw=1".to_owned());
+    let format = (format != Format::default()).then(|| format!("format={}", format.name()));
+    [types, gifts, raw, format].into_iter().flatten().collect::<Vec<_>>().join("&")
 }
 
 /// Makes observers skip gaps, whatever `on_gap` says.

@@ -28,16 +28,17 @@ use livetape_io::clock;
 use tokio::select;
 use tracing::info;
 use tungstenite::protocol::WebSocketConfig;
+use uuid::Uuid;
 
 #[cfg(feature = "page")]
 use super::assets;
 use super::{App, door::Denied, openapi, query};
 use crate::{
     access::bearer::{Authenticated, Removed, protocols},
-    lobby::{self, Role},
+    lobby::{self, Opening, Role},
     state::{Asker, Refusal},
     ws::{
-        hooks::{Handshake, Hooking, select_protocol},
+        handlers::{Handshake, Hooked, select_protocol},
         registry::JoinRequest,
         session::{self, Session, TurnedAway},
         stream::Upgrade,
@@ -62,14 +63,14 @@ struct SocketRequest {
     pub(crate) join: Join,
     /// Held as long as the socket is open.
     guard: Option<ChannelGuard>,
-    /// How the socket is hooked, if its path is handled.
-    pub(crate) hooking: Option<Hooking>,
+    /// Its hooks, if its path is handled.
+    pub(crate) hooked: Option<Box<Hooked>>,
 }
 
 impl SocketRequest {
     fn reader(path: &'static str, hub: Hub, join: Join, guard: Option<ChannelGuard>) -> Self {
         let (path, feed) = (path.into(), Some(hub));
-        Self { path, role: Role::Reads, client_id: None, feed, join, guard, hooking: None }
+        Self { path, role: Role::Reads, client_id: None, feed, join, guard, hooked: None }
     }
 }
 
@@ -140,7 +141,7 @@ pub(crate) async fn talk(
     };
     let feed = feed.then(|| app.shared.hub.clone());
     let (path, role) = ("/ws".into(), Role::Talks);
-    let request = SocketRequest { path, role, client_id, feed, join, guard: None, hooking: None };
+    let request = SocketRequest { path, role, client_id, feed, join, guard: None, hooked: None };
     Ok(open(&app, upgrade, request).await)
 }
 
@@ -157,7 +158,7 @@ pub(crate) async fn echo(
         Ok(slot) => slot,
         Err(problem) => return Ok(turn_away(&app, upgrade, role, problem)),
     };
-    let request = SocketRequest { path, role, client_id: None, feed: None, join, guard: None, hooking: None };
+    let request = SocketRequest { path, role, client_id: None, feed: None, join, guard: None, hooked: None };
     let session = admit(&app, &upgrade, request);
     Ok(begin(&app, upgrade, role, session, slot))
 }
@@ -250,7 +251,7 @@ fn segment(token: Token) -> String {
 /// Middleware that takes the sockets of handled paths, before any route of the same path.
 pub(crate) async fn intercept(State(app): State<App>, request: Request, next: Next) -> Response {
     let handlers = app.handlers.as_ref().filter(|_| asks_for_upgrade(request.headers()));
-    let Some(mut hooking) = handlers.and_then(|handlers| handlers.path(request.uri().path())) else {
+    let Some(mut hooked) = handlers.and_then(|handlers| handlers.hooked(request.uri().path())) else {
         return next.run(request).await;
     };
     let (mut parts, _) = request.into_parts();
@@ -258,22 +259,15 @@ pub(crate) async fn intercept(State(app): State<App>, request: Request, next: Ne
         Ok(upgrade) => upgrade,
         Err(refusal) => return refusal.into_response(),
     };
-    let protocol = select_protocol(&protocols(&parts.headers), &hooking.protocols).cloned();
+    let protocol = select_protocol(&protocols(&parts.headers), &hooked.path.protocols).cloned();
     let role = Role::Handled;
     let mut response = match query::client_id(&parts.uri, app.shared.client_id_chars_max) {
         Err(problem) => turn_away(&app, upgrade, role, problem),
         Ok(client_id) => {
             let (path, join) = (parts.uri.path().to_owned().into(), Join::default());
-            *hooking.handshake = Handshake { protocol: protocol.clone(), ..handshake(parts) };
-            let request = SocketRequest {
-                path,
-                role,
-                client_id,
-                feed: None,
-                join,
-                guard: None,
-                hooking: Some(hooking),
-            };
+            *hooked.handshake = Handshake { protocol: protocol.clone(), ..handshake(parts) };
+            let request =
+                SocketRequest { path, role, client_id, feed: None, join, guard: None, hooked: Some(hooked) };
             open(&app, upgrade, request).await
         }
     };
@@ -392,10 +386,10 @@ fn begin(
 }
 
 fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
-    let SocketRequest { path, role, client_id, feed, join, guard: _, hooking } = request;
-    let reading = feed.as_ref().map(|hub| hub.stream().to_string());
-    let again = Join { since: None, ..join.clone() };
-    let request = JoinRequest {
+    let SocketRequest { path, role, client_id, feed, join, guard: _, hooked } = request;
+    let handled = hooked.as_ref().map(|hooked| hooked.path.clone()).unwrap_or_default();
+    let opening = Opening {
+        id: hooked.as_ref().map_or_else(Uuid::new_v4, |hooked| hooked.id),
         client_id,
         address: upgrade.address,
         path,
@@ -403,14 +397,20 @@ fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Ses
         origin: upgrade.origin.clone(),
         agent: upgrade.agent.clone(),
         role,
-        reading,
-        join: again,
-        hooking,
+        reading: feed.as_ref().map(|hub| hub.stream().to_string()),
+        is_observer: join.reader == Reader::Observer,
+        filter: query::parameters(&join.filter),
+    };
+    let request = JoinRequest {
+        opening,
+        preferred_id: handled.client_id,
+        is_held: handled.wanted.connect,
+        join: Join { since: None, ..join.clone() },
         traffic: upgrade.traffic.clone(),
     };
     let subscribe = || feed.map(|hub| app.shared.join(&hub, &join)).transpose();
     let admitted = app.sockets.enter(request, subscribe);
     admitted
-        .map(|(handle, feed)| Box::new(Session { handle, feed }))
+        .map(|(handle, feed)| Box::new(Session { handle, feed, hooked }))
         .map_err(|problem| turned_away(role, problem.into()))
 }

@@ -1,4 +1,4 @@
-//! The connection of a socket, which its task reads and its shard writes to, and the frames that are written.
+//! The connection of a socket, which its task reads and its shard writes to.
 
 use std::{
     collections::VecDeque,
@@ -11,41 +11,11 @@ use axum::body::Bytes;
 use bytes::Buf as _;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use livetape_core::ws_frame::{BINARY, PING, TEXT, head};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
-/// Maximum length of a payload that is copied behind its head, in bytes.
-const JOINED_BYTES_MAX: usize = 16 * 1024;
 /// Maximum number of pieces in one vectored write.
 const SLICES_MAX: usize = 64;
-
-/// A message as it is written: in one piece, or a head and a long payload.
-#[derive(Clone, Debug)]
-pub(super) struct Frame(pub(super) Bytes, pub(super) Option<Bytes>);
-
-impl Frame {
-    pub(super) fn text(json: Bytes) -> Self {
-        Self::new(TEXT, json)
-    }
-
-    pub(super) fn binary(bytes: Bytes) -> Self {
-        Self::new(BINARY, bytes)
-    }
-
-    pub(super) fn ping(payload: &[u8]) -> Self {
-        Self::new(PING, Bytes::copy_from_slice(payload))
-    }
-
-    fn new(opcode: u8, payload: Bytes) -> Self {
-        let (head, length) = head(opcode, payload.len());
-        let head = &head[..length];
-        if payload.len() > JOINED_BYTES_MAX {
-            return Self(Bytes::copy_from_slice(head), Some(payload));
-        }
-        Self([head, &payload].concat().into(), None)
-    }
-}
 
 /// `None` before the handshake, and once the connection is gone. The lock is held for one system call.
 #[derive(Debug, Default)]
@@ -121,21 +91,5 @@ fn advance(pieces: &mut VecDeque<Bytes>, mut count: usize) {
         }
         count -= first.len();
         pieces.pop_front();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_payload_is_not_copied() {
-        for (length, is_joined) in [(0, true), (JOINED_BYTES_MAX, true), (JOINED_BYTES_MAX + 1, false)] {
-            let payload = Bytes::from(vec![b'x'; length]);
-            let Frame(first, rest) = Frame::text(payload.clone());
-            assert_eq!(rest.is_none(), is_joined, "{length}");
-            assert!([first, rest.clone().unwrap_or_default()].concat().ends_with(&payload));
-            assert!(rest.is_none_or(|rest| rest.as_ptr() == payload.as_ptr()));
-        }
     }
 }

@@ -1,23 +1,319 @@
-//! Paths whose sockets are handled by the program that embeds the server, and the messages of these sockets.
+//! Sockets that are handled by the program that embeds the server: their paths, their events for it, what it learns about
+//! their requests, and its answers.
+//!
+//! All events cross one bounded queue. A socket has at most one event that waits for an answer, and reads
+//! its next message after the answer: a slow program slows down its clients, and nothing piles up.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt, mem,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderName, HeaderValue, Uri},
+};
 use livetape_core::error::{Code, Problem};
-use livetape_feed::{control::Control, hub::Hub};
+use livetape_feed::{
+    control::Control,
+    hub::{Hub, MAX_STALL},
+};
 use livetape_io::clock;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde_json::{json, value::RawValue};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 use tungstenite::Message;
+use uuid::Uuid;
 
 use super::{
     End, Limits,
-    hooks::{
-        Event, HandlerLimits, Hooked, Hooking, Hooks, Last, Reply, Unanswered, Wanted, What, check_protocol,
-    },
-    registry::{Feeds, SocketHandle, Sockets},
+    registry::{SocketHandle, Sockets},
 };
-use crate::lobby::{self, ConnectionView, Intent, Lobby, Metadata, check_client_id};
+use crate::{
+    access::bearer::is_token,
+    lobby::{self, ConnectionView, Intent, Lobby, Metadata, check_client_id},
+    state::Feeds,
+};
+
+/// Limits of the events of handled sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandlerLimits {
+    /// Maximum number of events that wait until the program takes them. A socket whose next event finds no
+    /// place for ten seconds is closed with 4101.
+    pub events_max: usize,
+    /// Time for an answer. Without one, what the program could have refused is refused.
+    pub answer_max: Duration,
+    /// Whether events continue without an answer, and after [`Reply::Failed`].
+    pub fail_open: bool,
+}
+
+impl Default for HandlerLimits {
+    fn default() -> Self {
+        Self { events_max: 256, answer_max: Duration::from_secs(5), fail_open: false }
+    }
+}
+
+/// An event of a socket.
+#[derive(Debug)]
+pub struct Event {
+    /// Identifies the event in [`Handlers::answer`](super::handlers::Handlers::answer); `None` if nothing
+    /// waits for an answer.
+    pub ticket: Option<u64>,
+    /// Id of the connection.
+    pub socket: Uuid,
+    pub what: What,
+}
+
+/// What happened on a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It connected. Nothing is read before the answer.
+    Connect {
+        path: String,
+        client_id: String,
+        handshake: Box<Handshake>,
+    },
+    /// It sent a text message that is not for the lobby.
+    Message(String),
+    Binary(Bytes),
+    /// It is about to send a message to a room.
+    Say {
+        room_id: String,
+        /// JSON of the message.
+        message: String,
+    },
+    /// It is about to join a room.
+    Join(String),
+    /// It is about to leave a room.
+    Leave(String),
+    Ping,
+    Pong,
+    /// It closed. Comes last, once for each socket that connected.
+    Close {
+        /// Close code; 1005 if the client sent none, 1006 if the connection broke.
+        code: u16,
+        reason: String,
+        last: Box<Last>,
+    },
+}
+
+/// The state of a socket when it closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Last {
+    /// The room that it had joined last.
+    pub room_id: Option<String>,
+    pub metadata: Metadata,
+}
+
+/// The answer to an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Continue,
+    /// Refuse the connection, or drop the message or request.
+    Cancel,
+    /// Continue with this JSON as the message to the room; for other events, the same as `Continue`.
+    Replace(String),
+    /// The program failed to decide: the same as `Cancel`, but reported as `handler_failed`. So is a missing
+    /// answer.
+    Failed,
+}
+
+/// Which optional events the sockets of a path report. They always report [`What::Connect`] and
+/// [`What::Close`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whether a connection waits for the answer to [`What::Connect`]: until then, it is not listed, and
+    /// receives no broadcasts or messages to rooms. Otherwise, nothing can refuse it.
+    pub connect: bool,
+    /// [`What::Message`] and [`What::Say`].
+    pub message: bool,
+    pub binary: bool,
+    pub join: bool,
+    pub leave: bool,
+    pub ping: bool,
+    pub pong: bool,
+}
+
+/// The queue of events, and the answers that are missing. Clones share them.
+#[derive(Clone, Debug)]
+struct Hooks {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    queue: mpsc::Sender<Event>,
+    answer_max: Duration,
+    fail_open: bool,
+    answers: Mutex<HashMap<u64, Unanswered>>,
+    last_ticket: AtomicU64,
+    unanswered: AtomicU64,
+}
+
+/// An event that waits for its answer.
+#[derive(Debug)]
+struct Unanswered {
+    answer: oneshot::Sender<Reply>,
+    /// The connection that the answer accepts, if it is about one.
+    connecting: Option<Uuid>,
+}
+
+impl Hooks {
+    fn new(limits: HandlerLimits) -> (Self, mpsc::Receiver<Event>) {
+        let HandlerLimits { events_max, answer_max, fail_open } = limits;
+        let (queue, events) = mpsc::channel(events_max.max(1));
+        let shared = Shared {
+            queue,
+            answer_max,
+            fail_open,
+            answers: Mutex::default(),
+            last_ticket: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+        };
+        (Self { shared: Arc::new(shared) }, events)
+    }
+
+    fn take(&self, ticket: u64) -> Option<Unanswered> {
+        self.shared.answers.lock().remove(&ticket)
+    }
+
+    /// Converts `Failed` to `Continue` if handlers fail open.
+    fn settle(&self, verdict: Reply) -> Reply {
+        if verdict == Reply::Failed && self.shared.fail_open { Reply::Continue } else { verdict }
+    }
+
+    fn unanswered(&self) -> u64 {
+        self.shared.unanswered.load(Ordering::Relaxed)
+    }
+}
+
+/// The hooks of one socket.
+#[derive(Debug)]
+pub(crate) struct Hooked {
+    hooks: Hooks,
+    /// Id of the connection.
+    pub(crate) id: Uuid,
+    pub(crate) path: HandledPath,
+    /// The request, until it is reported.
+    pub(crate) handshake: Box<Handshake>,
+}
+
+impl Hooked {
+    /// Reports an event and waits for the answer. A missing one is counted.
+    ///
+    /// # Errors
+    /// How the socket ends if the queue stays full.
+    async fn ask(&self, what: What) -> Result<Reply, End> {
+        let ticket = self.hooks.shared.last_ticket.fetch_add(1, Ordering::Relaxed) + 1;
+        let (answer, answered) = oneshot::channel();
+        let connecting = matches!(what, What::Connect { .. }).then_some(self.id);
+        self.hooks.shared.answers.lock().insert(ticket, Unanswered { answer, connecting });
+        let waiting = Waiting { hooks: &self.hooks, ticket };
+        self.report(Some(ticket), what).await?;
+        let verdict = timeout(self.hooks.shared.answer_max, answered).await;
+        drop(waiting);
+        if verdict.is_err() {
+            self.hooks.shared.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(verdict.ok().and_then(Result::ok).unwrap_or_else(|| self.hooks.settle(Reply::Failed)))
+    }
+
+    /// Reports an event that needs no answer.
+    ///
+    /// # Errors
+    /// Same as [`ask`](Self::ask).
+    async fn tell(&self, what: What) -> Result<(), End> {
+        self.report(None, what).await
+    }
+
+    async fn report(&self, ticket: Option<u64>, what: What) -> Result<(), End> {
+        match timeout(MAX_STALL, self.hooks.shared.queue.reserve()).await {
+            Err(_) => Err(End::of(Code::SlowConsumer)),
+            // The program no longer takes events.
+            Ok(Err(_)) => Err(End::of(Code::ShuttingDown)),
+            Ok(Ok(place)) => {
+                place.send(Event { ticket, socket: self.id, what });
+                Ok(())
+            }
+        }
+    }
+
+    /// Reports the end of the socket, however long the queue stays full.
+    pub(super) async fn closed(&self, (code, reason): (u16, String), last: Box<Last>) {
+        let event = Event { ticket: None, socket: self.id, what: What::Close { code, reason, last } };
+        // If the program no longer takes events, it no longer needs this one.
+        let _ = self.hooks.shared.queue.send(event).await;
+    }
+}
+
+/// Forgets a ticket, also if the socket ends before the answer.
+struct Waiting<'a> {
+    hooks: &'a Hooks,
+    ticket: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.hooks.shared.answers.lock().remove(&self.ticket);
+    }
+}
+
+/// The request that opened a socket. It may contain credentials, so `Debug` shows nothing of it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Handshake {
+    /// Path and query.
+    pub url: String,
+    /// Headers in their order, with names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Address of the client; `None` for a connection in memory.
+    pub address: Option<IpAddr>,
+    /// The subprotocol that the server selected.
+    pub protocol: Option<String>,
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").finish_non_exhaustive()
+    }
+}
+
+impl Handshake {
+    pub(crate) fn new(uri: &Uri, headers: &HeaderMap, address: Option<IpAddr>) -> Self {
+        let url = uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
+        // Bytes beyond ASCII are Latin-1, as in other HTTP servers.
+        let text = |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect();
+        let header = |(name, value): (&HeaderName, _)| (name.as_str().to_owned(), text(value));
+        Self { url, headers: headers.iter().map(header).collect(), address, protocol: None }
+    }
+}
+
+/// Selects a subprotocol: the first that the client offers and that the program speaks. An empty list means
+/// any but those that carry a token.
+pub(crate) fn select_protocol<'a>(offered: &'a [String], spoken: &[String]) -> Option<&'a String> {
+    let is_spoken = |name: &&String| match spoken {
+        [] => !is_token(name) && check_protocol(name).is_ok(),
+        spoken => spoken.contains(name),
+    };
+    offered.iter().find(is_spoken)
+}
+
+fn check_protocol(name: &str) -> Result<(), Problem> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !name.is_empty() && name.bytes().all(is_allowed) {
+        return Ok(());
+    }
+    let problem = Problem::new(Code::BadRequest, format!("`{}` is not a subprotocol", name.escape_debug()));
+    Err(problem.hint("use letters, digits and punctuation other than separators: chat.v1"))
+}
 
 const PATHS_MAX: usize = 1_000;
 const PATH_BYTES_MAX: usize = 1_024;
@@ -111,11 +407,10 @@ impl Handlers {
         &self.sockets
     }
 
-    /// Returns how sockets of this path are hooked; `None` if it is not handled.
-    pub(crate) fn path(&self, path: &str) -> Option<Hooking> {
-        let paths = self.paths.read();
-        let HandledPath { client_id, wanted, protocols } = paths.get(path)?.clone();
-        Some(Hooking { hooks: self.hooks.clone(), wanted, client_id, protocols, handshake: Box::default() })
+    /// Returns the hooks of a new socket of this path; `None` if it is not handled.
+    pub(crate) fn hooked(&self, path: &str) -> Option<Box<Hooked>> {
+        let (hooks, path) = (self.hooks.clone(), self.paths.read().get(path)?.clone());
+        Some(Box::new(Hooked { hooks, id: Uuid::new_v4(), path, handshake: Box::default() }))
     }
 }
 
@@ -132,111 +427,112 @@ fn check_path(path: &str) -> Result<(), Problem> {
     Err(problem.hint("start with `/`, and leave out `..`, queries and patterns: /chat"))
 }
 
-/// Reports that the socket has connected.
-///
-/// # Errors
-/// How the socket ends, if the program refuses it or does not take events.
-pub(super) async fn connect(handle: &SocketHandle) -> Result<(), End> {
-    let Some(hooked) = handle.hooked() else { return Ok(()) };
-    let view = handle.with(|lobby| lobby.connection_view(&hooked.id().to_string()));
-    let Ok(ConnectionView { path, client_id, .. }) = view else { return Ok(()) };
-    let path = path.into_owned();
-    let handshake = hooked.take_handshake();
-    let what = What::Connect { path, client_id, handshake };
-    if !hooked.wanted.connect {
-        return hooked.tell(what).await;
-    }
-    match hooked.ask(what).await? {
-        Reply::Cancel => Err(End::of(Code::Refused)),
-        Reply::Failed => Err(End::of(Code::HandlerFailed)),
-        Reply::Continue | Reply::Replace(_) => {
-            // An answer has accepted it already. If the lack of one lets it in, this does.
-            handle.with(|lobby| lobby.accept(hooked.id()));
-            Ok(())
+/// What the socket asks and tells.
+impl Hooked {
+    /// Reports that the socket has connected.
+    ///
+    /// # Errors
+    /// How the socket ends, if the program refuses it or does not take events.
+    pub(super) async fn connect(&mut self, handle: &SocketHandle) -> Result<(), End> {
+        let view = handle.with(|lobby| lobby.connection_view(&self.id.to_string()));
+        let Ok(ConnectionView { path, client_id, .. }) = view else { return Ok(()) };
+        let path = path.into_owned();
+        let handshake = mem::take(&mut self.handshake);
+        let what = What::Connect { path, client_id, handshake };
+        if !self.path.wanted.connect {
+            return self.tell(what).await;
+        }
+        match self.ask(what).await? {
+            Reply::Cancel => Err(End::of(Code::Refused)),
+            Reply::Failed => Err(End::of(Code::HandlerFailed)),
+            Reply::Continue | Reply::Replace(_) => {
+                // An answer has accepted it already. If the lack of one lets it in, this does.
+                handle.with(|lobby| lobby.accept(self.id));
+                Ok(())
+            }
         }
     }
-}
 
-/// Returns the room that a socket joined last and its metadata, before the lobby forgets it.
-pub(super) fn last(handle: &SocketHandle, hooked: &Hooked) -> Last {
-    handle.with(|lobby| Last {
-        room_id: lobby.latest_room(hooked.id()).map(str::to_owned),
-        metadata: lobby
-            .connection_view(&hooked.id().to_string())
-            .map_or_else(|_| Metadata::new(), |it| it.metadata),
-    })
-}
-
-/// # Errors
-/// How the socket ends, if the program does not take events.
-pub(super) async fn receive(handle: &SocketHandle, message: Message) -> Result<(), End> {
-    let Some(hooked) = handle.hooked() else { return Ok(()) };
-    let wanted = hooked.wanted;
-    match message {
-        Message::Text(text) => receive_text(handle, hooked, &text).await?,
-        Message::Binary(bytes) => {
-            handle.with(Lobby::count_received);
-            if wanted.binary {
-                hooked.ask(What::Binary(bytes)).await?;
-            }
-        }
-        Message::Ping(_) => {
-            handle.heard();
-            if wanted.ping {
-                hooked.tell(What::Ping).await?;
-            }
-        }
-        Message::Pong(_) => {
-            handle.heard();
-            if wanted.pong {
-                hooked.tell(What::Pong).await?;
-            }
-        }
-        Message::Frame(_) | Message::Close(_) => handle.heard(),
+    /// Returns the room that a socket joined last and its metadata, before the lobby forgets it.
+    pub(super) fn last(&self, handle: &SocketHandle) -> Last {
+        handle.with(|lobby| Last {
+            room_id: lobby.latest_room(self.id).map(str::to_owned),
+            metadata: lobby
+                .connection_view(&self.id.to_string())
+                .map_or_else(|_| Metadata::new(), |it| it.metadata),
+        })
     }
-    Ok(())
-}
 
-async fn receive_text(handle: &SocketHandle, hooked: &Hooked, text: &str) -> Result<(), End> {
-    let wanted = hooked.wanted;
-    match Intent::read(text, handle.json_depth_max()) {
-        Intent::Message => {
-            handle.with(Lobby::count_received);
-            if wanted.message {
-                hooked.ask(What::Message(text.to_owned())).await?;
+    /// # Errors
+    /// How the socket ends, if the program does not take events.
+    pub(super) async fn receive(&self, handle: &SocketHandle, message: Message) -> Result<(), End> {
+        let wanted = self.path.wanted;
+        match message {
+            Message::Text(text) => self.receive_text(handle, &text).await?,
+            Message::Binary(bytes) => {
+                handle.with(Lobby::count_received);
+                if wanted.binary {
+                    self.ask(What::Binary(bytes)).await?;
+                }
             }
-        }
-        // The program sees only requests that can succeed. The lobby rejects the others.
-        Intent::Say { room_id, message }
-            if wanted.message && handle.with(|lobby| lobby.may_say(hooked.id(), &room_id)) =>
-        {
-            match hooked.ask(What::Say { room_id: room_id.clone(), message }).await? {
-                Reply::Continue => handle.text(text),
-                Reply::Cancel => handle.with(Lobby::count_received),
-                Reply::Failed => handle.with(|lobby| lobby.fail_message(hooked.id(), &room_id)),
-                Reply::Replace(json) => handle.text(&room_message(&room_id, json)),
+            Message::Ping(_) => {
+                handle.heard();
+                if wanted.ping {
+                    self.tell(What::Ping).await?;
+                }
             }
-        }
-        Intent::Join(room_id) if wanted.join && handle.with(|lobby| lobby.may_join(&room_id)) => {
-            match hooked.ask(What::Join(room_id.clone())).await? {
-                Reply::Cancel => handle.with(|lobby| lobby.refuse_join(hooked.id(), &room_id)),
-                Reply::Failed => handle.with(|lobby| lobby.fail_join(hooked.id(), &room_id)),
-                Reply::Continue | Reply::Replace(_) => handle.text(text),
+            Message::Pong(_) => {
+                handle.heard();
+                if wanted.pong {
+                    self.tell(What::Pong).await?;
+                }
             }
+            Message::Frame(_) | Message::Close(_) => handle.heard(),
         }
-        Intent::Leave(room_id) if wanted.leave && handle.with(|lobby| lobby.is_in(hooked.id(), &room_id)) => {
-            hooked.ask(What::Leave(room_id)).await?;
-            handle.text(text);
-        }
-        Intent::Ping => {
-            handle.text(text);
-            if wanted.ping {
-                hooked.tell(What::Ping).await?;
-            }
-        }
-        Intent::Say { .. } | Intent::Join(_) | Intent::Leave(_) | Intent::Command => handle.text(text),
+        Ok(())
     }
-    Ok(())
+
+    async fn receive_text(&self, handle: &SocketHandle, text: &str) -> Result<(), End> {
+        let wanted = self.path.wanted;
+        match Intent::read(text, handle.json_depth_max()) {
+            Intent::Message => {
+                handle.with(Lobby::count_received);
+                if wanted.message {
+                    self.ask(What::Message(text.to_owned())).await?;
+                }
+            }
+            // The program sees only requests that can succeed. The lobby rejects the others.
+            Intent::Say { room_id, message }
+                if wanted.message && handle.with(|lobby| lobby.may_say(self.id, &room_id)) =>
+            {
+                match self.ask(What::Say { room_id: room_id.clone(), message }).await? {
+                    Reply::Continue => handle.text(text),
+                    Reply::Cancel => handle.with(Lobby::count_received),
+                    Reply::Failed => handle.with(|lobby| lobby.fail_message(self.id, &room_id)),
+                    Reply::Replace(json) => handle.text(&room_message(&room_id, json)),
+                }
+            }
+            Intent::Join(room_id) if wanted.join && handle.with(|lobby| lobby.may_join(&room_id)) => {
+                match self.ask(What::Join(room_id.clone())).await? {
+                    Reply::Cancel => handle.with(|lobby| lobby.refuse_join(self.id, &room_id)),
+                    Reply::Failed => handle.with(|lobby| lobby.fail_join(self.id, &room_id)),
+                    Reply::Continue | Reply::Replace(_) => handle.text(text),
+                }
+            }
+            Intent::Leave(room_id) if wanted.leave && handle.with(|lobby| lobby.is_in(self.id, &room_id)) => {
+                self.ask(What::Leave(room_id)).await?;
+                handle.text(text);
+            }
+            Intent::Ping => {
+                handle.text(text);
+                if wanted.ping {
+                    self.tell(What::Ping).await?;
+                }
+            }
+            Intent::Say { .. } | Intent::Join(_) | Intent::Leave(_) | Intent::Command => handle.text(text),
+        }
+        Ok(())
+    }
 }
 
 /// Builds a `room_message` with this message, which counts as text if it is not JSON.
@@ -262,5 +558,29 @@ mod tests {
         ] {
             assert_eq!(check_path(path).unwrap_err().code, Code::BadRequest, "{path}");
         }
+    }
+
+    #[test]
+    fn the_first_offered_subprotocol_that_the_program_speaks_is_selected() {
+        let selected = |offered: &[&str], spoken: &[&str]| {
+            let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+            select_protocol(&texts(offered), &texts(spoken)).cloned()
+        };
+        assert_eq!(selected(&["chat", "other"], &[]).as_deref(), Some("chat"));
+        assert_eq!(selected(&["bearer.secret", "", "a b", "livetape"], &[]).as_deref(), Some("livetape"));
+        assert_eq!(selected(&["v1", "v2"], &["v2", "v3"]).as_deref(), Some("v2"));
+        assert_eq!(selected(&["v1"], &["v2"]), None);
+        assert_eq!(selected(&["bearer.secret"], &[]), None);
+        assert_eq!(selected(&[], &["v2"]), None);
+    }
+
+    #[test]
+    fn a_handshake_does_not_show_its_credentials() {
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", HeaderValue::from_bytes(b"session=secr\xe9t").unwrap());
+        let handshake = Handshake::new(&"/chat?ticket=secret".parse().unwrap(), &headers, None);
+        assert_eq!(handshake.url, "/chat?ticket=secret");
+        assert_eq!(handshake.headers, [("cookie".to_owned(), "session=secr\u{e9}t".to_owned())]);
+        assert_eq!(format!("{handshake:?}"), "Handshake { .. }");
     }
 }

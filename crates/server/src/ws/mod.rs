@@ -6,7 +6,6 @@
 
 mod connection;
 pub(super) mod handlers;
-pub(super) mod hooks;
 pub(super) mod peers;
 pub(super) mod registry;
 pub(super) mod session;
@@ -100,8 +99,6 @@ pub fn check_close(code: u16, reason: &str) -> Result<(), Problem> {
 pub(crate) enum End {
     /// The server closes it.
     Close(CloseFrame),
-    /// The server closes it because of what the client sent; unread data may remain.
-    Refuse(CloseFrame),
     /// The server cuts the connection without a close frame.
     Cut,
     /// The client closed it; the reply is queued.
@@ -124,7 +121,7 @@ impl End {
     /// Returns the close code and reason, if the server ends the socket; 1006 if it cuts it.
     fn by_server(&self) -> Option<(u16, String)> {
         match self {
-            Self::Close(frame) | Self::Refuse(frame) => Some((frame.code.into(), frame.reason.to_string())),
+            Self::Close(frame) => Some((frame.code.into(), frame.reason.to_string())),
             Self::Cut => Some((close::ABNORMAL, String::new())),
             Self::Left | Self::Over => None,
         }

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::{
     check_close,
-    registry::{LEFT_MAX, LeftView, Sockets},
+    registry::{LEFT_MAX, Sockets},
 };
-use crate::lobby::{Audience, ConnectionView, Heard, LobbyStats, Metadata, NewRoom, RoomView};
+use crate::lobby::{Audience, ConnectionView, Heard, LeftView, LobbyStats, Metadata, NewRoom, RoomView};
 
 /// What the REST API asks of all sockets.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -100,7 +100,7 @@ impl Outcome {
                 open.extend(more);
                 open.sort_by_key(|view| view.created_at);
                 left.extend(more_left);
-                left.sort_by_key(LeftView::left_at);
+                left.sort_by_key(|it| it.left_at);
                 left.drain(..left.len().saturating_sub(LEFT_MAX));
                 Self::Connections(open, left)
             }

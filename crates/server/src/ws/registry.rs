@@ -1,9 +1,7 @@
 //! Registry of open sockets: the lobby they are in, the outbox of each, and the last that have left.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, VecDeque},
-    net::IpAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -15,33 +13,29 @@ use axum::body::Bytes;
 use livetape_core::{
     error::{Cause, Problem, close},
     event::Millis,
+    ws_frame::{BINARY, PING, TEXT, frame},
 };
 use livetape_engine::log_target::CLIENTS;
 use livetape_feed::{
-    control::{Control, Peers},
-    hub::{Filter, Format, Gifts, Hub, Join, Progress, Reader, Subscriber, Types},
+    control::Peers,
+    hub::{Join, Progress, Subscriber},
 };
 use livetape_io::clock;
 use parking_lot::{Mutex, MutexGuard};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError},
     time::Instant,
 };
 use tracing::{Span, debug, info};
 use tungstenite::protocol::CloseFrame;
-use uuid::Uuid;
 
 use super::{
     End, Limits, PROTOCOL_ERROR,
-    connection::Frame,
-    hooks::{Hooked, Hooking},
     shard::{Outbox, Shards},
 };
 use crate::{
-    lobby::{self, ConnectionView, Effect, Feed, Key, Lobby, Moment, Opening, Payload, Role, Stats},
-    state::Traffic,
+    lobby::{self, ConnectionView, Effect, Key, LeftView, Lobby, Moment, Opening, Payload, Role, Stats},
+    state::{Feeds, Traffic},
 };
 
 /// All open sockets. Clones share them.
@@ -76,7 +70,8 @@ const DIRECT_MAX: usize = 4;
 struct State {
     lobby: Lobby,
     sockets: BTreeMap<Key, Socket>,
-    left: Departures,
+    /// The last connections that have left, oldest first.
+    left: VecDeque<LeftView>,
     is_ending: bool,
 }
 
@@ -93,20 +88,13 @@ struct Socket {
 
 /// A request to register a socket.
 pub(crate) struct JoinRequest {
-    pub(crate) client_id: Option<String>,
-    pub(crate) address: Option<IpAddr>,
-    pub(crate) path: Cow<'static, str>,
-    /// Query of the request, in the form for responses.
-    pub(crate) query: String,
-    pub(crate) origin: String,
-    pub(crate) agent: String,
-    pub(crate) role: Role,
-    /// Stream that the socket reads, if any.
-    pub(crate) reading: Option<String>,
+    pub(crate) opening: Opening,
+    /// Client id of a client that chooses none, unless another connection has it.
+    pub(crate) preferred_id: Option<String>,
+    /// Whether it is only listed once it is accepted.
+    pub(crate) is_held: bool,
     /// How the socket joins other feeds.
     pub(crate) join: Join,
-    /// How the socket is hooked, if its path is handled.
-    pub(crate) hooking: Option<Hooking>,
     pub(crate) traffic: Traffic,
 }
 
@@ -119,8 +107,6 @@ pub(crate) struct SocketHandle {
     outbox: Arc<Outbox>,
     /// Log span of the request that opened it.
     request: Span,
-    /// Hooks of the program that embeds the server, if it handles the socket's path.
-    hooked: Option<Arc<Hooked>>,
     traffic: Traffic,
     /// Code and reason of the client's close frame.
     left: OnceLock<(u16, String)>,
@@ -140,8 +126,8 @@ impl State {
 impl Sockets {
     pub(crate) fn new(feeds: Feeds, limits: Limits, lobby: lobby::Limits, started: Instant) -> Self {
         let json_depth_max = lobby.json_depth_max;
-        let (lobby, left) = (Lobby::new(lobby), Departures::default());
-        let state = State { lobby, sockets: BTreeMap::new(), left, is_ending: false };
+        let lobby = Lobby::new(lobby);
+        let state = State { lobby, sockets: BTreeMap::new(), left: VecDeque::new(), is_ending: false };
         let started_wall = clock::wall();
         let (state, shards) = (Mutex::new(state), Shards::default());
         let echoes = Arc::new(Semaphore::new(limits.echo_sockets_max));
@@ -205,42 +191,14 @@ impl Sockets {
         request: JoinRequest,
         subscribe: impl FnOnce() -> Result<Option<Subscriber>, Problem>,
     ) -> Result<(SocketHandle, Option<Subscriber>), Problem> {
-        let JoinRequest {
-            client_id,
-            address,
-            path,
-            query,
-            origin,
-            agent,
-            role,
-            reading,
-            join,
-            hooking,
-            traffic,
-        } = request;
-        let is_observer = join.reader == Reader::Observer;
-        let filter = parameters(&join.filter);
-        let outbox = self.outbox();
+        let JoinRequest { mut opening, preferred_id, is_held, join, traffic } = request;
+        let (role, outbox) = (opening.role, self.outbox());
         let mut state = self.lock();
         let subscribed = subscribe()?;
-        let id = Uuid::new_v4();
-        let preferred = hooking.as_ref().and_then(|hooking| hooking.client_id.clone());
-        let client_id = client_id.or(preferred.filter(|it| state.lobby.is_free(it)));
-        let opening = Opening {
-            id,
-            client_id,
-            address,
-            path,
-            query,
-            origin,
-            agent,
-            role,
-            reading,
-            is_observer,
-            filter,
-        };
+        let preferred = preferred_id.filter(|it| state.lobby.is_free(it));
+        opening.client_id = opening.client_id.or(preferred);
         let key = state.lobby.open(opening)?;
-        if hooking.as_ref().is_some_and(|hooking| hooking.wanted.connect) {
+        if is_held {
             state.lobby.hold(key);
         }
         let progress = subscribed.as_ref().map(Subscriber::progress);
@@ -250,14 +208,12 @@ impl Sockets {
             outbox.go_away();
         }
         self.deliver(state);
-        let hooked = hooking.map(|hooking| Arc::new(hooking.socket(id)));
         let handle = SocketHandle {
             sockets: self.clone(),
             key,
             role,
             outbox,
             request: Span::current(),
-            hooked,
             traffic,
             left: OnceLock::new(),
             closed: OnceLock::new(),
@@ -288,14 +244,14 @@ impl Sockets {
 
     /// Returns the last connections that have left, in the order in which they did.
     pub(crate) fn left(&self) -> Vec<LeftView> {
-        self.lock().left.views()
+        self.lock().left.iter().cloned().collect()
     }
 
     /// Sends every socket that reads a feed a ping. Returns its number.
     pub(crate) fn ask(&self) -> u64 {
         let state = self.lock();
         let number = self.shared.pings.fetch_add(1, Ordering::Relaxed) + 1;
-        let ping = Frame::ping(&number.to_be_bytes());
+        let ping = frame(PING, &number.to_be_bytes());
         for socket in state.sockets.values().filter(|socket| socket.progress.is_some()) {
             socket.outbox.queue(ping.clone());
             socket.outbox.call();
@@ -343,7 +299,7 @@ impl Sockets {
             match effect {
                 Effect::Send { to, payload } => {
                     log_sent(to.len(), payload.len());
-                    let Some(frame) = frame(payload) else { continue };
+                    let Some(frame) = encode(payload) else { continue };
                     for socket in to.iter().filter_map(|key| state.sockets.get(key)) {
                         socket.outbox.queue(frame.clone());
                         if to.len() <= DIRECT_MAX {
@@ -385,15 +341,6 @@ impl Sockets {
     }
 }
 
-/// Formats a filter the way it is parsed from a query, without defaults.
-fn parameters(&Filter { types, gifts, raw, format }: &Filter) -> String {
-    let types = (types != Types::ALL).then(|| format!("types={types}"));
-    let gifts = (gifts != Gifts::default()).then(|| format!("gifts={}", gifts.name()));
-    let raw = raw.then(|| "raw=1".to_owned());
-    let format = (format != Format::default()).then(|| format!("format={}", format.name()));
-    [types, gifts, raw, format].into_iter().flatten().collect::<Vec<_>>().join("&")
-}
-
 fn log_sent(recipients: usize, bytes: usize) {
     if recipients == 1 {
         debug!(bytes, "📤 Message sent");
@@ -402,10 +349,10 @@ fn log_sent(recipients: usize, bytes: usize) {
     }
 }
 
-fn frame(payload: Payload) -> Option<Frame> {
+fn encode(payload: Payload) -> Option<Bytes> {
     match payload {
-        Payload::Text(text) => str::from_utf8(&text).is_ok().then(|| Frame::text(text)),
-        Payload::Binary(bytes) => Some(Frame::binary(bytes)),
+        Payload::Text(text) => str::from_utf8(&text).is_ok().then(|| frame(TEXT, &text)),
+        Payload::Binary(bytes) => Some(frame(BINARY, &bytes)),
     }
 }
 
@@ -420,10 +367,6 @@ impl SocketHandle {
 
     pub(crate) fn echoes(&self) -> bool {
         self.role == Role::Echoes
-    }
-
-    pub(super) fn hooked(&self) -> Option<&Arc<Hooked>> {
-        self.hooked.as_ref()
     }
 
     pub(super) fn json_depth_max(&self) -> usize {
@@ -453,28 +396,20 @@ impl SocketHandle {
         self.sockets.with(|lobby| lobby.too_large(self.key, bytes_max));
     }
 
-    /// Logs how the server ends the socket, if it does.
-    pub(crate) fn log(&self, end: &End) {
-        let _inside = self.request.enter();
-        match end {
-            End::Close(frame) | End::Refuse(frame) => {
-                info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Closing client");
-            }
-            End::Cut => info!("❌ Cutting client"),
-            End::Left | End::Over => {}
-        }
-    }
-
     /// Remembers the client's close frame.
     pub(super) fn left(&self, frame: Option<&CloseFrame>) {
         let _ = self.left.set(code_and_reason(frame));
     }
 
-    /// Remembers how the server ends the socket, if it does.
+    /// Logs and remembers how the server ends the socket, if it does.
     pub(super) fn end(&self, end: &End) {
-        if let Some(closed) = end.by_server() {
-            let _ = self.closed.set(closed);
+        let Some((code, reason)) = end.by_server() else { return };
+        let _inside = self.request.enter();
+        match code {
+            close::ABNORMAL => info!("❌ Cutting client"),
+            code => info!(code, reason, "❌ Closing client"),
         }
+        let _ = self.closed.set((code, reason));
     }
 
     /// Returns the code and reason with which the socket ended; 1006 without a close frame.
@@ -490,7 +425,7 @@ impl SocketHandle {
         let Some(progress) = progress else { return Unread(None) };
         match end {
             End::Left | End::Over => progress.count_left(),
-            End::Close(frame) | End::Refuse(frame) => match u16::from(frame.code) {
+            End::Close(frame) => match u16::from(frame.code) {
                 close::NORMAL if progress.is_closed() => return Unread(Some(progress)),
                 // The server was stopped, so clients are expected not to have read everything.
                 close::GOING_AWAY => {}
@@ -541,7 +476,10 @@ impl Drop for SocketHandle {
             state.locate(&mut connection);
             let (left_at, by_server) = (state.lobby.now(), self.closed.get().is_some());
             let sent_bytes = self.traffic.sent_bytes();
-            state.left.push(LeftView { connection, left_at, code, reason, by_server, sent_bytes });
+            if state.left.len() >= LEFT_MAX {
+                state.left.pop_front();
+            }
+            state.left.push_back(LeftView { connection, left_at, code, reason, by_server, sent_bytes });
         }
         state.sockets.remove(&self.key);
         state.lobby.close(self.key);
@@ -549,91 +487,10 @@ impl Drop for SocketHandle {
     }
 }
 
-/// The channels that clients may read by name: the main one, with one user at a time, and the rooms of
-/// tokens.
-#[derive(Clone, Debug)]
-pub(crate) struct Feeds {
-    main: Hub,
-    control: Control,
-}
-
-impl Feeds {
-    pub(crate) fn new(main: Hub, control: Control) -> Self {
-        Self { main, control }
-    }
-
-    /// Returns the current users and the streams of their events.
-    fn current(&self) -> Vec<Feed> {
-        let main = self.control.username().map(|user| (user, self.main.stream().to_string()));
-        let mut feeds: Vec<Feed> =
-            main.into_iter().map(|(user, stream)| Feed { user, streams: vec![stream] }).collect();
-        for room in self.control.channels().statuses() {
-            let (Some(user), stream) = (room.user, room.hub.stream().to_string()) else { continue };
-            // The users of tokens' channels differ, so only the main channel can show the same.
-            match feeds.first_mut().filter(|main| main.is_of(&user)) {
-                Some(main) => main.streams.push(stream),
-                None => feeds.push(Feed { user, streams: vec![stream] }),
-            }
-        }
-        feeds
-    }
-
-    /// Returns the channel with this stream, and whether it is the main one.
-    fn channel(&self, stream: &str) -> Option<(Hub, bool)> {
-        if *self.main.stream() == *stream {
-            return Some((self.main.clone(), true));
-        }
-        let rooms = self.control.channels().statuses().into_iter();
-        let mut hubs = rooms.filter(|room| room.user.is_some()).map(|room| room.hub);
-        hubs.find(|hub| *hub.stream() == *stream).map(|hub| (hub, false))
-    }
-}
-
 /// Maximum number of connections that have left in the list.
 pub(crate) const LEFT_MAX: usize = 100;
 /// Reason that the library puts in place of a close code that must not be sent, such as 1005.
 const INVALID_CODE: &str = "Protocol violation";
-
-/// A connection that has left, in responses: its last state, and how it ended.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct LeftView {
-    #[serde(flatten)]
-    pub(super) connection: ConnectionView,
-    /// When it left.
-    left_at: Millis,
-    /// Close code; 1005 if the client sent none, 1006 if it was cut or broke.
-    pub(super) code: u16,
-    /// Reason in the close frame.
-    pub(super) reason: String,
-    /// Whether the server ended it.
-    pub(super) by_server: bool,
-    /// Number of bytes sent to it, the response to its request included.
-    pub(super) sent_bytes: u64,
-}
-
-impl LeftView {
-    pub(super) fn left_at(&self) -> Millis {
-        self.left_at
-    }
-}
-
-/// The last connections that have left, oldest first.
-#[derive(Debug, Default)]
-struct Departures(VecDeque<LeftView>);
-
-impl Departures {
-    fn push(&mut self, left: LeftView) {
-        if self.0.len() >= LEFT_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back(left);
-    }
-
-    fn views(&self) -> Vec<LeftView> {
-        self.0.iter().cloned().collect()
-    }
-}
 
 fn code_and_reason(frame: Option<&CloseFrame>) -> (u16, String) {
     match frame {
@@ -646,6 +503,7 @@ fn code_and_reason(frame: Option<&CloseFrame>) -> (u16, String) {
 #[cfg(test)]
 mod tests {
     use livetape_feed::{control::Control, hub::Hub};
+    use uuid::Uuid;
 
     use super::*;
 
@@ -655,7 +513,8 @@ mod tests {
         let hub = Hub::new("s".into(), livetape_feed::hub::Limits::default());
         let feeds = Feeds::new(hub.clone(), control);
         let sockets = Sockets::new(feeds, Limits::default(), lobby::Limits::default(), clock::now());
-        let request = JoinRequest {
+        let opening = Opening {
+            id: Uuid::new_v4(),
             client_id: None,
             address: None,
             path: "/".into(),
@@ -664,8 +523,14 @@ mod tests {
             agent: String::new(),
             role: Role::Reads,
             reading: Some("s".into()),
+            is_observer: false,
+            filter: String::new(),
+        };
+        let request = JoinRequest {
+            opening,
+            preferred_id: None,
+            is_held: false,
             join: Join::default(),
-            hooking: None,
             traffic: Traffic::default(),
         };
         let subscribe = || {

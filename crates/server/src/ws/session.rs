@@ -4,7 +4,10 @@ use std::{io, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
 use futures_util::StreamExt as _;
-use livetape_core::error::{Code, Problem, close};
+use livetape_core::{
+    error::{Code, Problem, close},
+    ws_frame::{BINARY, PING, TEXT, frame},
+};
 use livetape_feed::hub::{MAX_STALL, Subscriber};
 use livetape_io::clock;
 use tokio::{
@@ -15,13 +18,11 @@ use tokio::{
 use tungstenite::{
     Message,
     error::{Error, ProtocolError},
-    protocol::CloseFrame,
 };
 
 use super::{
     End, PROTOCOL_ERROR,
-    connection::Frame,
-    handlers,
+    handlers::Hooked,
     registry::{SocketHandle, Sockets, Unread},
     shard::Outbox,
     stream::WsStream,
@@ -36,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) handle: SocketHandle,
     /// The feed that it reads, if any.
     pub(crate) feed: Option<Subscriber>,
+    /// Its hooks, if the program that embeds the server handles its path.
+    pub(crate) hooked: Option<Box<Hooked>>,
 }
 
 /// A rejected socket, and the message that it gets before the close frame.
@@ -56,25 +59,26 @@ pub(crate) async fn converse(
             let TurnedAway { problem, told } = *turned_away;
             let _ended = sockets.shards().open(&outbox, None);
             if let Some(told) = told {
-                outbox.send(Frame::text(told));
+                outbox.send(frame(TEXT, &told));
                 // If the client does not read this, it will not read the close frame either.
                 let _ = timeout(MAX_STALL, outbox.written()).await;
             }
             (End::of(problem.code), None, None)
         }
         Ok(mut session) => {
-            let Session { handle, feed } = &mut *session;
+            let Session { handle, feed, hooked } = &mut *session;
             let ended = sockets.shards().open(&outbox, feed.take());
             let end = select! {
                 biased;
-                end = listen(&mut stream, handle) => end,
+                end = listen(&mut stream, handle, hooked.as_deref_mut()) => end,
                 end = ended => end.unwrap_or(End::Over),
                 end = ping(&outbox, handle) => end,
             };
-            handle.log(&end);
             handle.end(&end);
-            let last = |hooked| Box::new(handlers::last(handle, hooked));
-            let hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), handle.ended(), last(hooked)));
+            let hooked = hooked.take().map(|hooked| {
+                let last = Box::new(hooked.last(handle));
+                (hooked, handle.ended(), last)
+            });
             let unread = handle.count(&end);
             (end, Some(unread), hooked)
         }
@@ -95,46 +99,35 @@ async fn ping(outbox: &Arc<Outbox>, handle: &SocketHandle) -> End {
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         due.tick().await;
-        outbox.send(Frame::ping(&[]));
+        outbox.send(frame(PING, &[]));
     }
 }
 
 /// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
-async fn listen(stream: &mut WsStream, handle: &SocketHandle) -> End {
+async fn listen(stream: &mut WsStream, handle: &SocketHandle, mut hooked: Option<&mut Hooked>) -> End {
     // Boxed: otherwise, sockets without hooks would take memory for it, too.
-    if handle.hooked().is_some()
-        && let Err(end) = Box::pin(handlers::connect(handle)).await
+    if let Some(hooked) = &mut hooked
+        && let Err(end) = Box::pin(hooked.connect(handle)).await
     {
         return end;
     }
     while let Ok(message) = timeout(handle.limits().silence_max(), stream.next()).await {
         let Some(message) = message else { return End::Left };
-        match message {
-            Err(Error::Capacity(_)) => {
+        let taken = match (message, &hooked) {
+            (Err(Error::Capacity(_)), _) => {
                 handle.too_large();
                 return until_closed().await;
             }
-            Err(error) => return end_for(&error),
-            Ok(Message::Close(frame)) => handle.left(frame.as_ref()),
-            Ok(message) if handle.hooked().is_some() => {
-                if let Err(end) = Box::pin(handlers::receive(handle, message)).await {
-                    return end;
-                }
+            (Err(error), _) => return end_for(&error),
+            (Ok(Message::Close(frame)), _) => {
+                handle.left(frame.as_ref());
+                Ok(())
             }
-            Ok(message @ (Message::Text(_) | Message::Binary(_))) if handle.echoes() => {
-                handle.outbox().send(match message {
-                    Message::Text(text) => Frame::text(text.into()),
-                    message => Frame::binary(message.into_data()),
-                });
-                // Read the next message only when this one is written, so that echoes do not pile up.
-                if timeout(MAX_STALL, handle.outbox().written()).await.is_err() {
-                    return End::of(Code::SlowConsumer);
-                }
-            }
-            Ok(Message::Text(text)) => handle.text(&text),
-            Ok(Message::Binary(bytes)) => handle.binary(bytes),
-            Ok(Message::Pong(payload)) => handle.answered(&payload),
-            Ok(Message::Ping(_) | Message::Frame(_)) => handle.heard(),
+            (Ok(message), Some(hooked)) => Box::pin(hooked.receive(handle, message)).await,
+            (Ok(message), None) => take(handle, message).await,
+        };
+        if let Err(end) = taken {
+            return end;
         }
         if handle.outbox().is_closing() {
             return until_closed().await;
@@ -143,6 +136,28 @@ async fn listen(stream: &mut WsStream, handle: &SocketHandle) -> End {
         yield_now().await;
     }
     End::Over
+}
+
+/// Takes a message of a socket without hooks.
+///
+/// # Errors
+/// How the socket ends if the client does not read its echoes.
+async fn take(handle: &SocketHandle, message: Message) -> Result<(), End> {
+    match message {
+        Message::Text(_) | Message::Binary(_) if handle.echoes() => {
+            let opcode = if message.is_text() { TEXT } else { BINARY };
+            handle.outbox().send(frame(opcode, &message.into_data()));
+            // Read the next message only when this one is written, so that echoes do not pile up.
+            return timeout(MAX_STALL, handle.outbox().written())
+                .await
+                .map_err(|_| End::of(Code::SlowConsumer));
+        }
+        Message::Text(text) => handle.text(&text),
+        Message::Binary(bytes) => handle.binary(bytes),
+        Message::Pong(payload) => handle.answered(&payload),
+        Message::Ping(_) | Message::Frame(_) | Message::Close(_) => handle.heard(),
+    }
+    Ok(())
 }
 
 /// Waits until the shard closes the socket. Its close frame waits behind messages that the client may never read, and
@@ -161,17 +176,16 @@ fn end_for(error: &Error) -> End {
         Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => (close::PROTOCOL, PROTOCOL_ERROR),
         _ => return End::Over,
     };
-    End::Refuse(CloseFrame { code: code.into(), reason: reason.into() })
+    End::close(code, reason)
 }
 
 /// Sends the close frame after everything queued, and waits for the client's reply. Dropped before its end,
 /// it counts the client as unread.
 async fn close_session(mut stream: WsStream, end: End, unread: Option<Unread>) {
-    let (frame, has_unread_data) = match end {
+    let frame = match end {
         End::Cut | End::Over => return,
         End::Left => return stream.flush().await,
-        End::Close(frame) => (frame, false),
-        End::Refuse(frame) => (frame, true),
+        End::Close(frame) => frame,
     };
     if stream.close(frame).await.is_err() {
         // The client closed it at the same time.
@@ -190,7 +204,7 @@ async fn close_session(mut stream: WsStream, end: End, unread: Option<Unread>) {
     if let Some(unread) = unread {
         unread.confirm();
     }
-    if has_unread_data || !is_answered {
+    if !is_answered {
         sleep_until(clock::now() + LINGER).await;
     }
 }

@@ -54,19 +54,16 @@ use tokio::{
 };
 use tungstenite::protocol::CloseFrame;
 
-use super::{
-    End, INTERNAL_ERROR,
-    connection::{Connection, Frame},
-};
+use super::{End, INTERNAL_ERROR, connection::Connection};
 
-/// Cost of a piece in addition to its length, in bytes, so that empty messages are not free.
-const PIECE_OVERHEAD_BYTES: usize = 64;
+/// Cost of a frame in addition to its length, in bytes, so that empty messages are not free.
+const FRAME_OVERHEAD_BYTES: usize = 64;
 /// Number of bytes that a shard takes from an outbox at once, and that may wait when the library queues a frame: a client
-/// that falls behind has to read no more before the close frame. The piece that exceeds it is still taken.
+/// that falls behind has to read no more before the close frame. The frame that exceeds it is still taken.
 const TAKEN_BYTES_MAX: usize = 32 * 1024;
 
-fn cost(piece: &Bytes) -> usize {
-    piece.len() + PIECE_OVERHEAD_BYTES
+fn cost(frame: &Bytes) -> usize {
+    frame.len() + FRAME_OVERHEAD_BYTES
 }
 
 /// The connection of a socket, and everything that it is sent except events. Shared by the socket's task, its shard and
@@ -102,8 +99,8 @@ struct Queue {
 /// What the shard does for a socket, in this order. Small, because a queue keeps its memory after a burst.
 #[derive(Debug)]
 enum Order {
-    /// Write a frame, or a part of one. The flag is set for its last part.
-    Write(Bytes, bool),
+    /// Write this frame, or several.
+    Write(Bytes),
     /// Read this feed from now on, or none. The flag is set if the socket ends with the feed.
     Read(Option<Box<Subscriber>>, bool),
 }
@@ -152,9 +149,8 @@ impl Outbox {
 
     /// Queues a message, to be followed by [`write`](Self::write) or [`call`](Self::call). Never waits: a socket whose
     /// queue overflows ends. A single message may exceed the limit if nothing else is queued.
-    pub(super) fn queue(&self, frame: Frame) {
-        let Frame(first, payload) = frame;
-        let cost = cost(&first) + payload.as_ref().map_or(0, cost);
+    pub(super) fn queue(&self, frame: Bytes) {
+        let cost = cost(&frame);
         let mut queue = self.queue.lock();
         let bytes = queue.unwritten_bytes();
         if bytes > 0 && bytes + cost > self.bytes_max && !matches!(queue.ending, Some(Ending::Cut)) {
@@ -164,12 +160,11 @@ impl Outbox {
             return;
         }
         queue.bytes += cost;
-        queue.orders.push_back(Order::Write(first, payload.is_none()));
-        queue.orders.extend(payload.map(|payload| Order::Write(payload, true)));
+        queue.orders.push_back(Order::Write(frame));
     }
 
     /// Queues a message, and writes it.
-    pub(super) fn send(self: &Arc<Self>, frame: Frame) {
+    pub(super) fn send(self: &Arc<Self>, frame: Bytes) {
         self.queue(frame);
         self.write();
     }
@@ -224,7 +219,7 @@ impl Outbox {
         }
         let frames = Bytes::copy_from_slice(frames);
         queue.bytes += cost(&frames);
-        queue.orders.push_back(Order::Write(frames, true));
+        queue.orders.push_back(Order::Write(frames));
         drop(queue);
         self.write();
         Poll::Ready(())
@@ -453,16 +448,14 @@ impl Slot {
     /// Takes what the outbox has, now that everything before is written. Returns whether there is something to write.
     fn take_orders(&mut self, frames: &mut VecDeque<Bytes>) -> bool {
         let mut unused = Vec::new();
-        let mut is_whole = true;
         let mut queue = self.outbox.queue.lock();
         queue.taken_bytes = 0;
-        while !is_whole || queue.taken_bytes < TAKEN_BYTES_MAX {
+        while queue.taken_bytes < TAKEN_BYTES_MAX {
             match queue.orders.pop_front() {
-                Some(Order::Write(piece, is_last)) => {
-                    queue.bytes -= cost(&piece);
-                    queue.taken_bytes += cost(&piece);
-                    frames.push_back(piece);
-                    is_whole = is_last;
+                Some(Order::Write(frame)) => {
+                    queue.bytes -= cost(&frame);
+                    queue.taken_bytes += cost(&frame);
+                    frames.push_back(frame);
                 }
                 Some(Order::Read(feed, is_bound)) => {
                     unused.extend(mem::replace(&mut self.feed, feed.map(|feed| *feed)));

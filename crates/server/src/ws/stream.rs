@@ -18,7 +18,10 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{SinkExt as _, Stream};
 use hyper::upgrade::OnUpgrade;
-use livetape_core::error::{Code, Problem};
+use livetape_core::{
+    error::{Code, Problem},
+    ws_frame::HEAD_BYTES_MAX,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::{
@@ -266,8 +269,6 @@ impl AsyncWrite for OutboxIo {
     }
 }
 
-/// Maximum length of a head without its mask, in bytes.
-const HEAD_BYTES_MAX: usize = 10;
 /// Length of the mask after the head of a masked frame, in bytes.
 const MASK_BYTES: u64 = 4;
 
