@@ -1,7 +1,8 @@
 //! Sends events to a webhook: an HTTP POST for each event, in order, with the event's JSON as its body.
 //!
 //! The ring of the channel is the queue: a webhook that lags too far skips events, and receives the range of
-//! the gap. It subscribes as an observer, so it never slows the feed.
+//! the gap. It subscribes as an observer, so it never slows the feed. Of several processes that share a channel,
+//! only the one that has a [`Posting`] sends requests.
 
 use std::{
     future::{Future, ready},
@@ -20,7 +21,7 @@ use livetape_core::{
     secret::Secret,
 };
 use livetape_feed::{
-    control::WebhookCounts,
+    control::{Posting, WebhookState},
     hub::{Filter, Hub, Join, Next, OnGap, Reader, Since},
 };
 use livetape_io::clock;
@@ -66,42 +67,52 @@ pub struct Response {
     pub retry_after: Option<Duration>,
 }
 
-/// Delivers the events of a channel until it closes, or `drain_max` after `shutdown`. From either on, failures
-/// are retried for `drain_max` at most, and after `shutdown` a webhook that cannot be reached gets one more
-/// request. Counts each event once, also those left at the end.
+/// Delivers the events of a channel that are this process's to deliver, until the channel closes, or `drain_max`
+/// after `shutdown`. From either on, failures are retried for `drain_max` at most, and after `shutdown` a webhook
+/// that cannot be reached gets one more request. Counts each event once, also those left at the end.
 pub async fn deliver(
     hub: Hub,
     options: Options,
     post: impl Post,
-    counts: &WebhookCounts,
+    state: &WebhookState,
     shutdown: CancellationToken,
 ) {
     let key = options.secret.as_ref();
     let key = key.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes()));
     let drain_max = options.drain_max;
+    if !hub.is_relayed() {
+        state.begin(hub.stream(), 0);
+    }
     let sink = Sink {
         options,
         key,
         post,
-        counts,
+        state,
         hub: &hub,
         shutdown: &shutdown,
         until: OnceLock::new(),
         read: AtomicU64::new(0),
+        left: AtomicU64::new(0),
         is_down: AtomicBool::new(false),
         has_given_up: AtomicBool::new(false),
     };
-    select! {
+    let is_late = select! {
         biased;
-        () = sink.run() => return,
-        () = too_late(&shutdown, drain_max) => {}
+        () = sink.run() => false,
+        () = too_late(&shutdown, drain_max) => true,
+    };
+    if is_late {
+        // Counts what is left, without waiting for more.
+        sink.has_given_up.store(true, Ordering::Relaxed);
+        select! {
+            biased;
+            () = sink.run() => {}
+            () = ready(()) => {}
+        }
     }
-    // Counts what is left, without waiting for more.
-    sink.has_given_up.store(true, Ordering::Relaxed);
-    select! {
-        biased;
-        () = sink.run() => {}
-        () = ready(()) => {}
+    // A successor delivers them.
+    if state.postings().borrow().is_some() {
+        state.skipped.fetch_add(sink.left.into_inner(), Ordering::Relaxed);
     }
 }
 
@@ -114,13 +125,15 @@ struct Sink<'a, P> {
     options: Options,
     key: Option<hmac::Key>,
     post: P,
-    counts: &'a WebhookCounts,
+    state: &'a WebhookState,
     hub: &'a Hub,
     shutdown: &'a CancellationToken,
     /// Time of the last attempt, once the channel closes or the server shuts down.
     until: OnceLock<Instant>,
-    /// Number of the last event that was delivered or given up.
+    /// Number of the last event that was delivered, given up or left out.
     read: AtomicU64,
+    /// Number of events that were left out at the end.
+    left: AtomicU64,
     /// Whether the last request failed.
     is_down: AtomicBool,
     /// Whether no more requests are sent.
@@ -155,49 +168,84 @@ struct Failed {
 
 impl<P: Post> Sink<'_, P> {
     async fn run(&self) {
-        let hub = self.hub;
-        let mut batch = Vec::new();
+        let mut postings = self.state.postings();
         loop {
-            let since = match self.read.load(Ordering::Relaxed) {
-                0 => Since::Start,
-                seq => Since::After { stream: hub.stream().to_string(), seq },
+            let posting = postings.borrow_and_update().clone();
+            let delivering = async {
+                if let Some(posting) = &posting {
+                    self.deliver(posting).await;
+                }
+                select! { biased;
+                    () = self.shutdown.cancelled() => {}
+                    () = self.closed() => {}
+                }
             };
+            select! { biased;
+                // The successor sends the event of an unanswered request again.
+                Ok(()) = postings.changed() => self.read.store(0, Ordering::Relaxed),
+                () = delivering => return,
+            }
+        }
+    }
+
+    /// Delivers events until the stream ends.
+    async fn deliver(&self, posting: &Posting) {
+        self.read.fetch_max(posting.posted.load(Ordering::Relaxed), Ordering::Relaxed);
+        let (mut batch, mut news) = (Vec::new(), self.hub.news());
+        loop {
+            let (stream, seq) = (posting.stream.to_string(), self.read.load(Ordering::Relaxed));
             let join = Join {
-                since: Some(since),
+                since: Some(Since::After { stream, seq }),
                 on_gap: OnGap::Skip,
                 filter: self.options.filter,
                 reader: Reader::Observer,
             };
-            // Joining cannot fail, because the position is of this channel and gaps are skipped.
-            let Ok(mut subscriber) = hub.join(&join) else { return };
+            // Joining only fails if the stream has ended, because gaps are skipped.
+            let Ok(mut subscriber) = self.hub.join(&join) else { return };
             loop {
-                match subscriber.next(&mut batch).await {
-                    Next::Events => self.all(&batch).await,
-                    Next::Slow => break,
-                    Next::Closed(_) => return,
+                let head = self.hub.head();
+                select! { biased;
+                    next = subscriber.next(&mut batch) => match next {
+                        Next::Events => self.all(posting, &batch).await,
+                        Next::Slow => break,
+                        Next::Closed(_) => return,
+                    },
+                    // It wants none of the events up to there.
+                    () = ready(()) => {
+                        self.has_read(posting, head);
+                        news.wait().await;
+                    }
                 }
             }
         }
     }
 
-    async fn all(&self, batch: &[Bytes]) {
+    /// Nothing up to `seq` is left to deliver.
+    fn has_read(&self, posting: &Posting, seq: u64) {
+        self.read.store(seq, Ordering::Relaxed);
+        if !self.has_given_up.load(Ordering::Relaxed) {
+            posting.posted.store(seq, Ordering::Relaxed);
+        }
+    }
+
+    async fn all(&self, posting: &Posting, batch: &[Bytes]) {
         for event in batch {
             let Ok(Position { seq, from, to }) = serde_json::from_slice(event) else { continue };
             let fate = self.event(event).await;
             if let (Some(from), Some(to)) = (from, to) {
-                self.counts.skipped.fetch_add(to + 1 - from, Ordering::Relaxed);
+                self.state.skipped.fetch_add(to + 1 - from, Ordering::Relaxed);
                 error!(from, to, "🪝 Webhook fell behind and skipped events");
             } else {
-                let counts = self.counts;
+                let state = self.state;
                 let count = match fate {
-                    Fate::Delivered => &counts.delivered,
-                    Fate::Failed => &counts.failed,
-                    Fate::Skipped => &counts.skipped,
+                    Fate::Delivered => &state.delivered,
+                    Fate::Failed => &state.failed,
+                    Fate::Skipped => &self.left,
                 };
                 count.fetch_add(1, Ordering::Relaxed);
             }
             if let Some(read) = seq.or(to) {
-                self.read.store(read, Ordering::Relaxed);
+                self.has_read(posting, read);
             }
         }
     }
@@ -270,7 +318,7 @@ impl<P: Post> Sink<'_, P> {
     /// not flood the log.
     fn report(&self, Failed { why, is_unreachable, .. }: &Failed, verdict: Decision) {
         let is_first = !self.is_down.swap(true, Ordering::Relaxed);
-        let failed = self.counts.failed.load(Ordering::Relaxed) + 1;
+        let failed = self.state.failed.load(Ordering::Relaxed) + 1;
         match verdict {
             Decision::Again(_) if is_first && *is_unreachable => {
                 error!(why, "🪝 Webhook cannot be reached: trying again");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use livetape_core::event::{Chat, Data, Disconnected, Event, Millis};
-use livetape_feed::hub::{CloseReason, Limits};
+use livetape_feed::hub::{CloseReason, Limits, Unpublished};
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::*;
@@ -44,12 +44,15 @@ struct Rig {
     hub: Hub,
     shutdown: CancellationToken,
     requests: Requests,
-    counts: Arc<WebhookCounts>,
+    state: Arc<WebhookState>,
     delivering: JoinHandle<()>,
 }
 
 fn start(answers: &'static [HookReply], events_max: u64) -> Rig {
-    let hub = Hub::new("s".to_owned(), Limits { events_max, ..Limits::default() });
+    start_on(Hub::new("s".to_owned(), Limits { events_max, ..Limits::default() }), answers)
+}
+
+fn start_on(hub: Hub, answers: &'static [HookReply]) -> Rig {
     let (requests, shutdown) = (Requests::default(), CancellationToken::new());
     let options = Options {
         filter: Filter { types: "chat".parse().unwrap(), ..Filter::default() },
@@ -59,10 +62,10 @@ fn start(answers: &'static [HookReply], events_max: u64) -> Rig {
         drain_max: Duration::from_secs(2),
     };
     let hook = Hook { answers, requests: Arc::clone(&requests) };
-    let counts = Arc::<WebhookCounts>::default();
-    let (of_hub, of_counts, until) = (hub.clone(), Arc::clone(&counts), shutdown.clone());
-    let delivering = tokio::spawn(async move { deliver(of_hub, options, hook, &of_counts, until).await });
-    Rig { hub, shutdown, requests, counts, delivering }
+    let state = Arc::<WebhookState>::default();
+    let (of_hub, shared, until) = (hub.clone(), Arc::clone(&state), shutdown.clone());
+    let delivering = tokio::spawn(async move { deliver(of_hub, options, hook, &shared, until).await });
+    Rig { hub, shutdown, requests, state, delivering }
 }
 
 impl Rig {
@@ -75,7 +78,7 @@ impl Rig {
     async fn end(self) -> ([u64; 3], Vec<serde_json::Value>) {
         self.hub.close(CloseReason { code: 1000, reason: "done".into() });
         self.delivering.await.unwrap();
-        let counts = self.counts.by_outcome().map(|(_, count)| count);
+        let counts = self.state.by_outcome().map(|(_, count)| count);
         let requests = self.requests.lock().unwrap();
         (counts, requests.iter().map(|(_, body, _)| serde_json::from_slice(body).unwrap()).collect())
     }
@@ -165,7 +168,7 @@ async fn an_hour_of_failures_skips_events_and_reports_the_gap() {
     for failure in [Refused, Hangs, Status(500, None)] {
         let rig = start(Box::leak(Box::new([failure])), 16);
         an_hour(&rig).await;
-        let lost = rig.counts.lost();
+        let lost = rig.state.lost();
         assert!(lost > 1000, "the losses can be seen while the server runs: {lost} {failure:?}");
         let head = rig.hub.head();
         let (counts, bodies) = rig.end().await;
@@ -270,4 +273,90 @@ async fn only_events_that_the_webhook_wants_count_as_lost() {
     rig.hub.publish(&events);
     rig.shutdown.cancel();
     assert_eq!(rig.end().await.0, [1, 0, 1]);
+}
+
+/// Starts two processes that share a channel.
+fn two(answers: [&'static [HookReply]; 2]) -> [Rig; 2] {
+    answers
+        .map(|answers| start_on(Hub::relayed("s".to_owned(), "here".to_owned(), Limits::default()), answers))
+}
+
+/// Stores events that the first process publishes.
+fn store(rigs: &[Rig; 2], events: &[Event]) {
+    let (hub, head) = (&rigs[0].hub, rigs[0].hub.head());
+    hub.open_relay(head);
+    hub.publish(events);
+    let encoding = |unpublished| match unpublished {
+        Unpublished::Event { encoding, .. } => Some(encoding),
+        Unpublished::Mark(_) => None,
+    };
+    let stored: Vec<_> =
+        hub.take_unpublished(usize::MAX, usize::MAX).into_iter().filter_map(encoding).collect();
+    rigs.iter().for_each(|rig| rig.hub.accept(head + 1, &stored).unwrap());
+}
+
+/// Returns the events that a process has sent, each as its position.
+fn sent(rig: &Rig) -> Vec<String> {
+    let position = |body: &Bytes| {
+        let event: serde_json::Value = serde_json::from_slice(body).unwrap();
+        format!("{}:{}", event["stream"].as_str().unwrap(), event["seq"])
+    };
+    rig.requests.lock().unwrap().iter().map(|(_, body, _)| position(body)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_goes_on_where_the_last_owner_was() {
+    let rigs = two([&[Status(204, None), Status(204, None), Hangs], &[Status(204, None)]]);
+    store(&rigs, &chats(5));
+    rigs[0].settle().await;
+    assert!(sent(&rigs[0]).is_empty() && sent(&rigs[1]).is_empty(), "it is nobody's turn");
+    let posting = rigs[0].state.begin("s".into(), 1);
+    sleep_until(clock::now() + Duration::from_secs(1)).await;
+    // Its answer is missing.
+    rigs[0].state.end();
+    let posted = posting.posted.load(Ordering::Relaxed);
+    let last = rigs[1].state.begin("s".into(), posted);
+    rigs[0].settle().await;
+    assert_eq!(sent(&rigs[0]), ["s:2", "s:3", "s:4"]);
+    assert_eq!(sent(&rigs[1]), ["s:4", "s:5"], "the repeated event has the same position");
+    // What the webhook does not want need not be read again.
+    store(&rigs, &[Event { data: Data::Disconnected(Disconnected::default()), ..chats(1).remove(0) }]);
+    rigs[0].settle().await;
+    assert_eq!((posted, last.posted.load(Ordering::Relaxed)), (3, 6));
+    for rig in rigs {
+        assert_eq!(rig.end().await.0, [2, 0, 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_goes_on_in_another_stream() {
+    let rigs = two([&[Status(204, None)], &[Status(204, None)]]);
+    rigs[0].state.begin("s".into(), 0);
+    store(&rigs, &chats(1));
+    rigs[0].settle().await;
+    for rig in &rigs {
+        rig.hub.restart("t", 0, &CloseReason { code: 4001, reason: "unknown_position".into() });
+    }
+    store(&rigs, &chats(1));
+    rigs[0].settle().await;
+    assert_eq!(sent(&rigs[0]), ["s:1"]);
+    rigs[0].state.begin("t".into(), 0);
+    rigs[0].settle().await;
+    assert_eq!(sent(&rigs[0]), ["s:1", "t:1"]);
+    assert!(sent(&rigs[1]).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stops_leaves_the_rest_to_its_successor() {
+    let rigs = two([&[Refused], &[Refused]]);
+    let posting = rigs[0].state.begin("s".into(), 0);
+    store(&rigs, &chats(3));
+    sleep_until(clock::now() + Duration::from_millis(1)).await;
+    rigs.iter().for_each(|rig| rig.shutdown.cancel());
+    sleep_until(clock::now() + Duration::from_millis(1)).await;
+    rigs[0].state.end();
+    for rig in rigs {
+        assert_eq!(rig.end().await.0, [0, 0, 0], "it was never its turn, or is not any more");
+    }
+    assert_eq!(posting.posted.load(Ordering::Relaxed), 0);
 }

@@ -29,3 +29,4 @@ mod support;
 mod talk;
 mod unowned;
 mod upstream;
+mod webhook;

@@ -19,6 +19,9 @@ pub(crate) struct Progress {
     /// What readers of the stream know of the losses of each process, the last one at the end.
     #[serde(default)]
     told: Vec<Told>,
+    /// Number of the last event that the webhook does not need any more, if there is a webhook.
+    #[serde(default)]
+    pub(crate) posted: Option<u64>,
 }
 
 /// Number of events that readers know a process has lost.
@@ -70,7 +73,7 @@ impl Progress {
 
     /// Returns what holds at the start of a stream that continues this one.
     pub(crate) fn untold(&self) -> Self {
-        Self { told: Vec::new(), ..self.clone() }
+        Self { told: Vec::new(), posted: None, ..self.clone() }
     }
 
     pub(crate) fn tell(&mut self, told: Told) {

@@ -10,7 +10,7 @@ use livetape_core::{
 };
 use livetape_engine::source::live::{LiveOptions, NetTransport, Request};
 use livetape_feed::{
-    control::{Sources, TOKENS_MAX, Token, WebhookCounts},
+    control::{Sources, TOKENS_MAX, Token, WebhookState},
     hub::{self, Filter, Gifts, Hub},
 };
 use livetape_io::{clock, files, net::Listening};
@@ -234,7 +234,7 @@ impl Addresses {
 pub(crate) struct Webhook {
     options: Options,
     post: Network,
-    pub(crate) counts: Arc<WebhookCounts>,
+    pub(crate) counts: Arc<WebhookState>,
 }
 
 /// Sends requests over the network, without the proxy for TikTok.

@@ -21,7 +21,7 @@ use livetape_engine::{
     source::live::{LiveOptions, NetTransport},
 };
 use livetape_feed::{
-    control::{Control, Driver, WebhookCounts},
+    control::{Control, Driver, WebhookState},
     hub::{Ends, Hub, Limits},
 };
 use livetape_io::{
@@ -54,7 +54,7 @@ pub(crate) struct Stage {
     pub(crate) control: Control,
     displays: TaskTracker,
     serving: JoinHandle<()>,
-    webhook: Option<Arc<WebhookCounts>>,
+    webhook: Option<Arc<WebhookState>>,
     exits_when_done: bool,
 }
 

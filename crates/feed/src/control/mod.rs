@@ -46,7 +46,8 @@ pub use orders::{
 };
 pub use peers::{Incoming, Outgoing, PEER_BYTES_MAX, PeerLink, PeerMessages, Peers, Question};
 pub use state::{
-    Lateness, Mode, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Upstream, WebhookCounts,
+    Lateness, Mode, Posting, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Upstream,
+    WebhookState,
 };
 
 /// Maximum number of orders in the queue of a source. Further requests wait until it takes one.

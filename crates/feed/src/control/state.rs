@@ -15,6 +15,7 @@ use livetape_core::{counts::Counts, error::Code, pace::Speed};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use tokio::sync::watch;
 
 /// What a replay is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
@@ -183,7 +184,7 @@ pub struct Upstream {
     /// Number of items that earlier recorders lost.
     pub recorder_lost: u64,
     pub recorder_failures: u64,
-    pub webhook: Option<Arc<WebhookCounts>>,
+    pub webhook: Option<Arc<WebhookState>>,
     /// Number of differences from the baseline of `--drift`.
     pub drift: Option<Arc<AtomicU64>>,
 }
@@ -206,18 +207,45 @@ pub trait RecorderQueue: Debug + Send + Sync {
     fn seal(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// Number of events for the webhook by outcome. It can be read while events are being delivered.
+/// State of the webhook: the number of its events by outcome, and which of them this process delivers.
 #[derive(Debug, Default)]
-pub struct WebhookCounts {
+pub struct WebhookState {
     /// Accepted with a status of 200 to 299.
     pub delivered: AtomicU64,
     /// Given up after the last attempt.
     pub failed: AtomicU64,
-    /// Left out because the webhook lagged too far, or the server shut down.
+    /// Left out because the webhook lagged too far, the server shut down, or the stream of a cluster ended.
     pub skipped: AtomicU64,
+    posting: watch::Sender<Option<Posting>>,
 }
 
-impl WebhookCounts {
+/// The events that the webhook of this process delivers: those of a stream after a number.
+#[derive(Clone, Debug)]
+pub struct Posting {
+    pub stream: Arc<str>,
+    /// Number of the last event that was delivered or given up.
+    pub posted: Arc<AtomicU64>,
+}
+
+impl WebhookState {
+    /// Lets this process deliver the events after `posted`.
+    pub fn begin(&self, stream: Arc<str>, posted: u64) -> Posting {
+        let posting = Posting { stream, posted: Arc::new(posted.into()) };
+        self.posting.send_replace(Some(posting.clone()));
+        posting
+    }
+
+    /// Leaves all events to another process.
+    pub fn end(&self) {
+        self.posting.send_replace(None);
+    }
+
+    /// Returns the events that this process delivers, or `None`, now and after each change.
+    #[must_use]
+    pub fn postings(&self) -> watch::Receiver<Option<Posting>> {
+        self.posting.subscribe()
+    }
+
     #[must_use]
     pub fn by_outcome(&self) -> [(&'static str, u64); 3] {
         let counts = [("delivered", &self.delivered), ("failed", &self.failed), ("skipped", &self.skipped)];

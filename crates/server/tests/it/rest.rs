@@ -508,7 +508,7 @@ async fn activity_is_counted() {
         status.counts.count_unknown("WebcastMadeUp\"\n{}");
         status.counts.count_unknown("WebcastKaraokeReqMessage");
     });
-    let webhook = Arc::<livetape_feed::control::WebhookCounts>::default();
+    let webhook = Arc::<livetape_feed::control::WebhookState>::default();
     webhook.delivered.store(7, Ordering::Relaxed);
     webhook.failed.store(2, Ordering::Relaxed);
     rig.driver().update_upstream(|upstream| {

@@ -1,6 +1,7 @@
 //! The task of a node: performs the actions of the [`Member`], and passes it their results.
 
 mod term;
+mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,6 +39,8 @@ use crate::{
     progress::{self, Progress},
 };
 use term::{Preparing, Running, changed, ended, prepared};
+use term::{Running, changed, ended};
+use webhook::Webhook;
 
 /// Maximum number of answers that wait for the task.
 const ANSWERS_MAX: usize = 64;
@@ -67,6 +70,7 @@ pub(super) struct Node {
     term: Option<Running>,
     /// The next term, while another node still owns the channel.
     preparing: Option<Preparing>,
+    webhook: Webhook,
     /// What the owner is doing, by the log.
     progress: Progress,
     /// The same, as of the last event that the member accepted.
@@ -144,6 +148,7 @@ impl Node {
             answers: mpsc::channel(ANSWERS_MAX),
             term: None,
             preparing: None,
+            webhook: Webhook::new(control.upstream().webhook.filter(|_| store.channel() == MAIN)),
             progress: Progress::default(),
             ahead: Progress::default(),
             mark: None,
@@ -305,6 +310,7 @@ impl Node {
     fn deliver(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Stream { name, head, continues } => {
+                self.miss_posted();
                 let code = Code::UnknownPosition;
                 let reason = CloseReason { code: code.close_code(), reason: code.name().into() };
                 self.hub.restart(&name, head, &reason);
@@ -319,6 +325,9 @@ impl Node {
             Delivery::Epoch { node, epoch } => {
                 self.store.accepts_records();
                 self.counts.handovers += u64::from(self.has_read);
+                if node != self.options.node {
+                    self.webhook.forget_missed();
+                }
                 if self.has_read {
                     info!(node, epoch, "👑 The channel has a new owner");
                 }
@@ -594,6 +603,7 @@ impl Node {
         if self.store.channel() != MAIN {
             self.told.totals.note(&self.options.node, &self.counts);
         }
+        self.store_posted();
         self.share_state();
         self.tell_trouble();
         if self.term.is_none() && self.unowned().is_some() {

@@ -88,11 +88,13 @@ impl Node {
         }
         self.term = Some(Running { over, ended, has_ended: false });
         self.begin_losses();
+        self.begin_webhook();
     }
 
     /// Closes the upstream, and discards what its source publishes from now on.
     pub(super) async fn close_upstream(&mut self) {
         self.share_owner();
+        self.end_webhook();
         let discarded = self.hub.close_relay();
         self.lose(discarded);
         if discarded > 0 {
