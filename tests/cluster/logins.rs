@@ -11,7 +11,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{CLUSTER, LEASE, Nats, Node, Process, node, own_ip, polled};
+use crate::{
+    support::{CLUSTER, LEASE, Nats, Node, Process, node, own_ip, polled},
+    talk::Client,
+};
 
 /// User and password of nodes. No node may print it.
 pub(crate) const USER: &str = "planted-node";
@@ -90,6 +93,29 @@ fn a_permission_that_is_found_missing_late_is_named_too() {
     let (exit, output) = node.process.wait();
     assert_eq!(exit, Some(1), "{output}");
     assert!(output.contains("does not allow this user to publish on `livetape.test.node."), "{output}");
+}
+
+/// Later, a node goes on without it, and says what is missing.
+#[test]
+fn a_permission_that_is_taken_away_names_itself() {
+    let mut allowed = documented_permissions(CLUSTER);
+    let mut nats = Nats::configured(&["--jetstream"], &users(&allowed));
+    let node = Node::with(node(&nats.url(), LEASE).env("LIVETAPE_HEARTBEAT", "11s"));
+    let feed = node.feed("0");
+    // A node that has just started exits.
+    Client::open(&node, "ann").until_heartbeat();
+    let granted = users(&allowed);
+    allowed[0].retain(|subject| !subject.starts_with("$KV."));
+    std::fs::write(nats.config(), users(&allowed)).unwrap();
+    nats.signal("HUP");
+    let told = node.process.until("No node owns the channel");
+    assert!(told.contains("does not allow this user to publish on `$KV.livetape-test."), "{told}");
+    feed.until(|event| event["data"]["code"] == "cluster_unowned");
+    std::fs::write(nats.config(), granted).unwrap();
+    nats.kill();
+    nats.restart();
+    node.process.until("This node owns the channel");
+    polled(|| node.status()["cluster"]["unowned"].is_null().then_some(()));
 }
 
 #[test]

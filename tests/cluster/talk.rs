@@ -7,10 +7,10 @@ use tungstenite::{Message, WebSocket};
 
 use crate::support::{Nats, Node, PATIENCE, node, polled};
 
-struct Client(WebSocket<TcpStream>);
+pub(crate) struct Client(WebSocket<TcpStream>);
 
 impl Client {
-    fn open(node: &Node, name: &str) -> Self {
+    pub(crate) fn open(node: &Node, name: &str) -> Self {
         let socket = TcpStream::connect(node.address()).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let url = format!("ws://{}/ws?client_id={name}", node.address());
@@ -24,7 +24,7 @@ impl Client {
     }
 
     /// Reads up to a message of this type.
-    fn until(&mut self, kind: &str) -> Value {
+    pub(crate) fn until(&mut self, kind: &str) -> Value {
         loop {
             let Message::Text(text) = self.0.read().unwrap() else { continue };
             let message: Value = serde_json::from_str(&text).unwrap();
@@ -33,6 +33,10 @@ impl Client {
                 return message;
             }
         }
+    }
+
+    pub(crate) fn until_heartbeat(&mut self) {
+        while !self.0.read().unwrap().to_text().unwrap_or_default().contains(r#""event":"heartbeat""#) {}
     }
 
     fn join(&mut self, room: &str) {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Options,
-    options::{Denied, Link, same_lease},
+    options::{Link, denied, first_denied, same_lease},
     report::{Report, Settings},
     store::{MAIN, Store},
 };
@@ -232,25 +232,6 @@ pub(super) async fn check(link: &Link, cluster: &str) -> Result<(), Problem> {
     }
     drop(subscriptions);
     first_denied(&link.denied)
-}
-
-/// Waits until NATS has denied something; forever, if the client ends before.
-pub(super) async fn denied(mut denied: Denied) {
-    if denied.wait_for(|denied| !denied.is_empty()).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Returns the first subject that NATS has denied, as a problem.
-pub(super) fn first_denied(denied: &Denied) -> Result<(), Problem> {
-    let first = denied.borrow().first().cloned();
-    first.map_or(Ok(()), |told| {
-        let act = if told.to_lowercase().contains("publish") { "publish on" } else { "subscribe to" };
-        let subject = told.split('"').nth(1).unwrap_or(&told);
-        let message = format!("NATS does not allow this user to {act} `{subject}`");
-        Err(Problem::new(Code::ClusterUnreachable, message)
-            .hint("grant the user this subject, or use another with --nats-creds"))
-    })
 }
 
 /// Returns how long a message to this process itself takes; `None` without an answer.

@@ -88,7 +88,7 @@ impl Cluster {
             ensured = store.ensure().await;
         }
         // The reason why JetStream does not answer, if NATS gave it after the check.
-        doctor::first_denied(&link.denied)?;
+        options::first_denied(&link.denied)?;
         ensured?;
         Ok(Self { options, link, store })
     }
@@ -139,7 +139,7 @@ impl Cluster {
         );
         tokio::spawn(carrier.await?.run(carried));
         let pause = store.read_pause(START_TIME).await;
-        doctor::first_denied(&link.denied)?;
+        options::first_denied(&link.denied)?;
         if let Some(pause) = pause? {
             control.limit().learn(&pause);
         }
@@ -155,10 +155,10 @@ impl Cluster {
         let (denied, denied_later) = (link.denied.clone(), link.denied);
         let ready = Box::pin(async move {
             tokio::select! { biased;
-                () = doctor::denied(denied.clone()) => {}
+                () = options::denied(denied.clone()) => {}
                 ready = ready(has_stream, within) => ready?,
             }
-            doctor::first_denied(&denied)
+            options::first_denied(&denied)
         });
         let (_, always) = watch::channel(true);
         let shutdown = control.shutdown().clone();
@@ -198,10 +198,10 @@ async fn serve(
 /// Waits for what NATS denies; forever, if that is nothing. On a busy machine, the client may tell it after
 /// the check.
 async fn denied_at_start(denied: options::Denied) -> Result<(), Problem> {
-    if timeout(START_TIME, doctor::denied(denied.clone())).await.is_err() {
+    if timeout(START_TIME, options::denied(denied.clone())).await.is_err() {
         std::future::pending::<()>().await;
     }
-    doctor::first_denied(&denied)
+    options::first_denied(&denied)
 }
 
 async fn ready(mut has_stream: watch::Receiver<bool>, within: Duration) -> Result<(), Problem> {

@@ -9,7 +9,10 @@ use livetape_core::{
 };
 use livetape_io::clock;
 use nkeys::KeyPair;
-use tokio::{sync::watch, time::sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use tracing::{debug, info, warn};
 
 use super::report::Settings;
@@ -26,6 +29,7 @@ const TLS_HINT: &str = "check the certificate of NATS and --nats-ca, or use nats
 pub(super) const REJECTED: &str =
     "NATS rejects the user of this node: it was removed, or its password changed";
 pub(super) const REJECTED_HINT: &str = "check --nats-creds, or the user and password in --nats";
+pub(super) const DENIED_HINT: &str = "grant the user this subject, or use another with --nats-creds";
 /// Maximum number of denials that are kept.
 const DENIED_MAX: usize = 32;
 
@@ -67,6 +71,9 @@ pub enum Login {
 /// What NATS has denied so far, in its own words.
 pub(super) type Denied = watch::Receiver<Vec<String>>;
 
+/// What NATS has denied last, and when.
+pub(super) type LastDenied = watch::Receiver<Option<(Instant, String)>>;
+
 /// A connection to NATS, and whether it currently works.
 pub(super) struct Link {
     pub(super) client: Client,
@@ -74,6 +81,7 @@ pub(super) struct Link {
     /// Whether NATS rejects this user, although it has accepted it before.
     pub(super) is_rejected: watch::Receiver<bool>,
     pub(super) denied: Denied,
+    pub(super) last_denied: LastDenied,
 }
 
 impl Options {
@@ -113,6 +121,7 @@ impl Options {
         let (connected, is_connected) = watch::channel(true);
         let (rejecting, is_rejected) = watch::channel(false);
         let (denying, denied) = watch::channel(Vec::new());
+        let (denying_last, last_denied) = watch::channel(None);
         let options = identified
             .map_err(|problem| (ConnectErrorKind::Authentication, problem))?
             .name(format!("livetape {}", self.node))
@@ -123,7 +132,7 @@ impl Options {
                 note(&connected, &event);
                 note_rejected(&rejecting, &event);
                 if let Event::ServerError(ServerError::Other(text)) = &event {
-                    note_denied(&denying, text);
+                    note_denied(&denying, &denying_last, text);
                 }
                 std::future::ready(())
             });
@@ -134,7 +143,7 @@ impl Options {
         };
         let client =
             options.connect(&self.urls).await.map_err(|error| (kind_of(&error), self.problem(&error)))?;
-        Ok(Link { client, is_connected, is_rejected, denied })
+        Ok(Link { client, is_connected, is_rejected, denied, last_denied })
     }
 
     fn problem(&self, error: &ConnectError) -> Problem {
@@ -253,8 +262,34 @@ fn note_rejected(rejecting: &watch::Sender<bool>, event: &Event) {
     }
 }
 
-fn note_denied(denied: &watch::Sender<Vec<String>>, text: &str) {
+/// Waits until NATS has denied something; forever, if the client ends before.
+pub(super) async fn denied(mut denied: Denied) {
+    if denied.wait_for(|denied| !denied.is_empty()).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Returns the first subject that NATS has denied, as a problem.
+pub(super) fn first_denied(denied: &Denied) -> Result<(), Problem> {
+    let first = denied.borrow().first().cloned();
+    first.map_or(Ok(()), |told| Err(denial(&told)))
+}
+
+/// Returns what NATS has denied, in our words.
+pub(super) fn denial(told: &str) -> Problem {
+    let act = if told.to_lowercase().contains("publish") { "publish on" } else { "subscribe to" };
+    let subject = told.split('"').nth(1).unwrap_or(told);
+    let message = format!("NATS does not allow this user to {act} `{subject}`");
+    Problem::new(Code::ClusterUnreachable, message).hint(DENIED_HINT)
+}
+
+fn note_denied(
+    denied: &watch::Sender<Vec<String>>,
+    last: &watch::Sender<Option<(Instant, String)>>,
+    text: &str,
+) {
     if text.to_lowercase().starts_with("permissions violation") {
+        last.send_replace(Some((clock::now(), text.to_owned())));
         denied.send_if_modified(|known| {
             let is_new = known.len() < DENIED_MAX && !known.iter().any(|known| known == text);
             if is_new {

@@ -31,7 +31,7 @@ use super::{
     options::{REJECTED, REJECTED_HINT},
     orders::Owner,
     report::{About, LogView, Losses, Nodes, Report, To},
-    store::{MAIN, REFUSED_HINT, Refusals, SILENT, SILENT_HINT, Store, UNSTORED},
+    store::{MAIN, REFUSED_HINT, Refusals, Store, UNSTORED},
 };
 use crate::{
     counts::{self, Counts, Totals},
@@ -490,8 +490,8 @@ impl Node {
             let message = format!("JetStream refuses messages: {why}; the feed continues when it takes them");
             return Some(Trouble { code, message, hint: REFUSED_HINT });
         }
-        let message = format!("{}; the feed continues when it does", self.silence()?);
-        Some(Trouble { code, message, hint: SILENT_HINT })
+        let (why, hint) = self.silence()?;
+        Some(Trouble { code, message: format!("{why}; the feed continues when it does"), hint })
     }
 
     /// Returns why no node owns the channel, if none has for long.
@@ -503,15 +503,15 @@ impl Node {
         let why = || {
             let refused = self.refused().map(|why| format!("JetStream refuses messages: {why}"));
             let unstored = || self.store.stores_no_lease().then(|| UNSTORED.to_owned());
-            let why = refused.or_else(|| self.silence()).or_else(unstored);
+            let why = refused.or_else(|| Some(self.silence()?.0)).or_else(unstored);
             why.unwrap_or_else(|| "none could read the log and store its first record".to_owned())
         };
         self.member.is_unowned(now).then(why)
     }
 
-    /// Returns that JetStream does not answer, if so.
-    fn silence(&self) -> Option<String> {
-        self.refusals.borrow().is_silent().then(|| SILENT.to_owned())
+    /// Returns that JetStream does not answer, if so, and what to do.
+    fn silence(&self) -> Option<(String, &'static str)> {
+        self.refusals.borrow().is_silent().then(|| self.store.silence())
     }
 
     /// Returns why JetStream refuses the messages of a node.
@@ -657,7 +657,7 @@ impl Node {
             reachable,
             refused: rejected
                 .or_else(|| self.refused().map(|why| why.to_string()))
-                .or_else(|| self.silence()),
+                .or_else(|| Some(self.silence()?.0)),
             figures: counts::figures(reachable, nodes.len(), &self.counts, &users),
             nodes,
         });

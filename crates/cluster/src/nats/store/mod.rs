@@ -27,7 +27,10 @@ use tokio::{
 };
 use tracing::info;
 
-use super::{Options, options::Link};
+use super::{
+    Options,
+    options::{DENIED_HINT, LastDenied, Link, denial},
+};
 use crate::ownership::LeaseReply;
 
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
@@ -66,6 +69,7 @@ pub(super) struct Store {
     answer_time: Duration,
     refusals: watch::Sender<Refusals>,
     is_rejected: watch::Receiver<bool>,
+    last_denied: LastDenied,
     /// Since when no lease could be created, although nobody has it.
     unfit_since: Arc<Mutex<Option<Instant>>>,
     /// Revision of the owner's lease, and since when it is known.
@@ -88,6 +92,7 @@ impl Store {
             answer_time,
             refusals: watch::Sender::default(),
             is_rejected: link.is_rejected.clone(),
+            last_denied: link.last_denied.clone(),
             unfit_since: Arc::default(),
             oldest_lease: Arc::default(),
         }
@@ -96,6 +101,15 @@ impl Store {
     /// Whether NATS rejects the user of this node.
     pub(super) fn is_rejected(&self) -> bool {
         *self.is_rejected.borrow()
+    }
+
+    /// Returns why JetStream does not answer, as far as NATS says so, and what to do.
+    pub(super) fn silence(&self) -> (String, &'static str) {
+        let denied = self.last_denied.borrow().clone();
+        match denied.filter(|(at, _)| *at + self.lease > clock::now()) {
+            Some((_, told)) => (denial(&told).message, DENIED_HINT),
+            None => (SILENT.to_owned(), SILENT_HINT),
+        }
     }
 
     pub(super) fn of_channel(&self, channel: &str) -> Self {
