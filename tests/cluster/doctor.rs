@@ -2,7 +2,7 @@
 
 use crate::{
     logins::{documented_permissions, users},
-    support::{CLUSTER, Nats, Node, livetape, node},
+    support::{CLUSTER, Nats, Node, livetape, nats_server, node},
 };
 
 /// Long enough for a busy machine.
@@ -31,6 +31,7 @@ fn everything_that_a_node_needs_is_checked() {
             "✅ JetStream is on",
             "✅ no node has joined yet",
             "✅ the clock differs ",
+            "✅ unknown whether JetStream syncs before it acknowledges",
         ] {
             assert!(works.lines().any(|told| told.starts_with(line)), "no {line:?} in {works}");
         }
@@ -101,4 +102,33 @@ fn settings_are_compared_with_those_of_the_nodes() {
     assert_eq!(output.status.code(), Some(1), "{fails}");
     let told = format!("node {} has other tokens and --max-live 8 instead of 7", second.name);
     assert!(fails.contains(&told) && fails.contains('💡') && !fails.contains("planted"), "{fails}");
+}
+
+/// A system account that lets livetape's read what servers are like, as documented.
+fn with_system_account(jetstream: &str) -> String {
+    let text = include_str!("../../docs/cluster.md");
+    let accounts = text.split("```\n").find(|block| block.starts_with("accounts {")).unwrap();
+    format!("{}\njetstream: {jetstream}\n", accounts.replace("a-password", "planted"))
+}
+
+#[test]
+fn a_system_account_knows_what_a_power_cut_loses() {
+    for (jetstream, told) in [
+        ("enabled", "✅ JetStream syncs every 120s: a power cut of NATS loses"),
+        ("{ sync_interval: always }", "✅ JetStream syncs before it acknowledges"),
+    ] {
+        let folder = tempfile::TempDir::new().unwrap();
+        let config = with_system_account(jetstream);
+        std::fs::write(folder.path().join("nats.conf"), &config).unwrap();
+        let checked =
+            nats_server().arg("-t").arg("-c").arg(folder.path().join("nats.conf")).output().unwrap();
+        if String::from_utf8_lossy(&checked.stderr).contains(r#"unknown field "sync_interval""#) {
+            // nats-server of Debian 12 is too old.
+            continue;
+        }
+        let nats = Nats::configured(&[], &config);
+        let (exit, works, fails) = examined(&nats.url().replace("//", "//livetape:planted@"), LEASE);
+        assert_eq!((exit, fails.as_str()), (Some(0), ""), "{works}");
+        assert!(works.contains(told), "{works}");
+    }
 }

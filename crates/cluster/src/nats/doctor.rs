@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, future::join_all};
 use livetape_core::error::{Code, Problem};
 use livetape_io::clock;
+use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
@@ -68,6 +69,7 @@ pub async fn diagnose(options: &Options) -> Vec<Finding> {
     findings.push(Ok(format!("JetStream is on, and has the stream `{}`", store.log())));
     findings.push(lease(&link, &options.cluster, options.lease).await);
     findings.push(clock_difference(&store).await);
+    findings.push(Ok(told_sync(&syncs(&link).await)));
     findings.extend(others(&store, &options.settings).await);
     findings
 }
@@ -173,6 +175,77 @@ async fn clock_difference(store: &Store) -> Finding {
     Ok(format!("the clock differs from that of NATS by {} ms", difference.as_millis()))
 }
 
+/// Subject on which each NATS server describes itself to its system account, and to those that import it from there.
+const FACTS: &str = "$SYS.REQ.SERVER.PING.VARZ";
+/// Maximum time for a NATS server to describe itself.
+const FACTS_TIME: Duration = Duration::from_secs(1);
+/// Maximum number of NATS servers that are asked.
+const SERVERS_MAX: usize = 64;
+
+/// What a NATS server tells about itself.
+#[derive(Deserialize)]
+struct Facts {
+    data: ServerFacts,
+}
+
+#[derive(Deserialize)]
+struct ServerFacts {
+    jetstream: JetStreamFacts,
+}
+
+#[derive(Deserialize)]
+struct JetStreamFacts {
+    /// Absent if JetStream is off at this server.
+    config: Option<Sync>,
+}
+
+/// When a NATS server writes what it acknowledged to its disk.
+#[derive(Debug, Deserialize, PartialEq)]
+struct Sync {
+    /// Whether before the acknowledgement.
+    #[serde(default)]
+    sync_always: bool,
+    /// In nanoseconds. NATS 2.9 has no such setting.
+    #[serde(default = "default_sync")]
+    sync_interval: u64,
+}
+
+const fn default_sync() -> u64 {
+    120_000_000_000
+}
+
+/// Asks all NATS servers. Returns nothing if this user may not.
+async fn syncs(link: &Link) -> Vec<Sync> {
+    let (client, inbox, mut found) = (&link.client, link.client.new_inbox(), Vec::new());
+    let Ok(mut answers) = client.subscribe(inbox.clone()).await else { return found };
+    if client.publish_with_reply(FACTS, inbox, Bytes::new()).await.is_err() {
+        return found;
+    }
+    let ends = clock::now() + FACTS_TIME;
+    while found.len() < SERVERS_MAX
+        && let Ok(Some(answer)) = timeout_at(ends, answers.next()).await
+        // Without a system account, NATS answers that nobody listens.
+        && let Ok(Facts { data }) = serde_json::from_slice(&answer.payload)
+    {
+        found.extend(data.jetstream.config);
+    }
+    found
+}
+
+fn told_sync(servers: &[Sync]) -> String {
+    let slowest = servers.iter().filter(|sync| !sync.sync_always).map(|sync| sync.sync_interval).max();
+    match (servers.len(), slowest) {
+        (0, _) => {
+            "unknown whether JetStream syncs before it acknowledges: this needs a system account".to_owned()
+        }
+        (_, None) => "JetStream syncs before it acknowledges (`sync_interval: always`)".to_owned(),
+        (_, Some(nanos)) => format!(
+            "JetStream syncs every {:?}: a power cut of NATS loses what it acknowledged since (`sync_interval`)",
+            Duration::from_nanos(nanos)
+        ),
+    }
+}
+
 fn failed(message: &str, hint: &'static str) -> Finding {
     Err(Problem::new(Code::ClusterUnreachable, message).hint(hint))
 }
@@ -247,6 +320,20 @@ pub(super) async fn round_trip(client: &Client) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_slowest_server_decides_how_much_a_power_cut_loses() {
+        let sync = |config: &str| {
+            let answer = format!(r#"{{"server":{{}},"data":{{"jetstream":{{"config":{config}}}}}}}"#);
+            serde_json::from_str::<Facts>(&answer).unwrap().data.jetstream.config.unwrap()
+        };
+        let always = r#"{"sync_interval":120000000000,"sync_always":true}"#;
+        let told = |configs: &[&str]| told_sync(&configs.iter().map(|it| sync(it)).collect::<Vec<_>>());
+        assert!(told(&[]).starts_with("unknown") && told(&[]).ends_with("system account"));
+        assert!(told(&[always, always]).starts_with("JetStream syncs before"));
+        assert!(told(&[always, r#"{"sync_interval":10000000000}"#]).starts_with("JetStream syncs every 10s"));
+        assert!(told(&["{}"]).starts_with("JetStream syncs every 120s"), "NATS 2.9");
+    }
 
     #[test]
     fn the_documentation_has_the_same_subjects() {
