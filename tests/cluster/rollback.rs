@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Feed, Nats, Node, after, assert_same, contents, demo, nats_server, numbers, polled};
+use crate::support::{
+    Feed, Nats, Node, after, assert_same, contents, demo, nats_server, numbers, polled, take_owner,
+};
 
 #[test]
 fn the_nats_of_the_compose_file_syncs_what_it_acknowledges() {
@@ -137,5 +139,44 @@ fn a_replay_goes_on_in_another_stream_after_everything_was_killed() {
     assert_eq!(numbers(&rest)[0], 1);
     assert_ne!(stream(&rest[0]), stream(&log[0]));
     log.extend(rest);
+    assert_same(&of_demo(&log), &demo());
+}
+
+/// The backup of a cluster that was stopped properly, put back as documented.
+#[test]
+fn a_backup_that_is_put_back_begins_another_stream() {
+    let mut nats = Nats::start();
+    let mut nodes = vec![Node::start(&nats), Node::start(&nats)];
+    let played = play(&nodes[0]);
+    let owner = take_owner(&mut nodes);
+    shut_down(nodes);
+    shut_down(vec![owner]);
+    let backup = nats.copy_storage();
+    nats.restart();
+    let nodes = [Node::start(&nats), Node::start(&nats)];
+    let feed = nodes[1].feed(&after(played.last().unwrap()));
+    chat(&nodes[1], 7);
+    let lost = reads(&feed, 7).pop().unwrap();
+    assert_eq!(stream(&lost), stream(&played[0]), "it was stopped properly");
+    shut_down(Vec::from(nodes));
+    nats.put_back(backup);
+    nats.restart();
+    // As `nats pub` does for each stream that `nats stream ls` names.
+    let listed = nats.request("$JS.API.STREAM.NAMES", "");
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let names = listed["streams"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let logs: Vec<_> = names.filter_map(|name| name.strip_prefix("livetape-test_")).collect();
+    assert_eq!(logs, ["main"]);
+    logs.iter().for_each(|log| {
+        nats.publish(&format!("livetape.test.feed.{}", log.replacen('_', ".", 1)), b"restored")
+    });
+    let nodes = [Node::start(&nats), Node::start(&nats)];
+    for node in &nodes {
+        let (status, answer) = node.request("GET", &format!("/events?since={}", after(&lost)), &Value::Null);
+        assert_eq!((status, &answer["error"]["code"]), (410, &json!("unknown_position")), "{answer}");
+    }
+    // The replay goes on where it was when the copy was made.
+    let mut log = played;
+    log.extend(play_on(&nodes[0], "0"));
     assert_same(&of_demo(&log), &demo());
 }
