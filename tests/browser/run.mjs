@@ -5,22 +5,16 @@ import path from 'node:path'
 
 import { chromium } from 'playwright-core'
 
-import { addresses } from './addresses.mjs'
 import { busy } from './busy.mjs'
-import { drops } from './drops.mjs'
 import { feed, hostile, resume } from './feed.mjs'
 import { connect, rooms } from './first.mjs'
-import { looks } from './looks.mjs'
-import { marks } from './marks.mjs'
-import { mock } from './mock.mjs'
-import { nodes } from './nodes.mjs'
-import { origins } from './origins.mjs'
+import { looks, names } from './looks.mjs'
+import { addresses, origins } from './origins.mjs'
 import { gone, navigation, overlays, rush, show } from './overlays.mjs'
 import { CONTROLS } from './page.mjs'
-import { inject, recordings, token } from './recordings.mjs'
-import { names } from './names.mjs'
-import { idle, lookup, restart, source, stay } from './source.mjs'
-import { held, transport } from './transport.mjs'
+import { drops, inject, recordings, token } from './recordings.mjs'
+import { idle, lookup, mock, nodes, restart, source, stay } from './source.mjs'
+import { held, marks, transport } from './transport.mjs'
 
 // Short checks come last, so that all lanes end at about the same time.
 const CHECKS = { connect, addresses, rooms, overlays, show, navigation, feed, transport, marks, recordings, drops, inject, looks, names, source, lookup, idle, mock, restart, gone, nodes, token, origins, hostile, resume, held, stay, busy, rush }
