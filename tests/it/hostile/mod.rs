@@ -4,7 +4,6 @@
 
 mod floods;
 mod handshakes;
-mod redirects;
 
 use std::{
     io::{self, Read as _, Write as _},

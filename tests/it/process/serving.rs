@@ -1,12 +1,22 @@
-//! Behaviour of all serving commands: settings, order of events, and output about clients.
+//! Behaviour of all serving commands: settings, order of events, output about clients, `--ready-file` and
+//! `--exit-with-stdin`, tokens and certificates from files.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, pipe},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use livetape::settings::is_token;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair, generate_simple_self_signed};
 use serde_json::Value;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::support::{
     demo::over_tcp,
-    process::{Running, finish, run, stdout, text},
+    process::{Running, finish, livetape, run, stderr, stdout, text},
 };
 
 fn start(args: &[&str], env: &[(&str, &str)], last: &str) -> Running {
@@ -129,4 +139,238 @@ async fn clients_and_rooms_are_logged_unless_quiet() {
             assert!(quiet || log.contains(part), "{log}");
         }
     }
+}
+
+/// Every serving command, and a part of its line when it is ready; `run` has its own tests.
+const SERVING: [(&[&str], &str); 4] = [
+    (&["replay", "demo"], "Ctrl+C"),
+    (&["live", "ann", "--upstream", "http://127.0.0.1:9", "--wait-clients", "1"], "Waiting"),
+    (&["serve"], "Ctrl+C"),
+    (&["mock"], "Ctrl+C"),
+];
+
+#[test]
+fn the_ready_file_has_the_addresses_and_the_end_of_input_ends_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    for (args, last) in SERVING {
+        fs::write(&file, "left by an earlier process").unwrap();
+        let (input, end) = pipe().unwrap();
+        let flags = ["--port", "0", "--ready-file", text(&file), "--exit-with-stdin"];
+        let server = Running::spawn(livetape(&[args, &flags].concat()).stdin(input), last);
+        let ready: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let http = ready["http"].as_str().unwrap();
+        let port = http.strip_prefix("http://127.0.0.1:").unwrap();
+        assert!(port.parse::<u16>().unwrap() > 0, "{ready}");
+        assert_eq!(ready["ws"], format!("ws://127.0.0.1:{port}/"));
+        let version = env!("CARGO_PKG_VERSION");
+        let others = [&ready["pid"], &ready["version"], &ready["apiVersion"], &ready["mock"]];
+        assert_eq!(others, [&server.id().into(), &version.into(), &1.into(), &Value::Null]);
+        drop(end);
+        assert_eq!(server.wait().0.code(), Some(0), "{args:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_takes_requests_as_soon_as_the_ready_file_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    let args = ["replay", "demo", "--wait-clients", "1", "--quiet", "--port", "0", "--exit-with-stdin"];
+    let mut command = livetape(&[&args[..], &["--ready-file", text(&file)]].concat());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let ready = loop {
+        match fs::read(&file) {
+            Ok(ready) => break ready,
+            Err(_) => assert!(child.try_wait().unwrap().is_none()),
+        }
+    };
+    let ready: Value = serde_json::from_slice(&ready).unwrap();
+    let url = format!("{}/replay/play", ready["http"].as_str().unwrap());
+    assert_eq!(reqwest::Client::new().post(url).send().await.unwrap().status(), 200);
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_ready_file_of_run_names_the_mock() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    let args = ["run", "demo", "--mock", "demo", "--ready-file", text(&file), "--", "cat", text(&file)];
+    let output = run(&args);
+    let ready: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(ready["mock"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{ready}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ready_file_that_cannot_be_written_is_reported() {
+    use std::os::unix::fs::{FileTypeExt as _, symlink};
+
+    let folder = tempfile::tempdir().unwrap();
+    let [missing, fifo, link, target] =
+        ["missing/ready.json", "fifo", "link", "target"].map(|name| folder.path().join(name));
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    fs::write(&target, "other data").unwrap();
+    symlink(&target, &link).unwrap();
+    for (file, message) in [
+        (text(folder.path()), "is a directory\n💡 use another path for --ready-file"),
+        (text(&missing), "create the directory first"),
+        (text(&fifo), "is not a regular file"),
+        (text(&link), "is not a regular file"),
+    ] {
+        let run_args = ["run", "demo", "--clients", "0", "--ready-file", file, "--", "true"];
+        for args in [&run_args[..], &["serve", "--port", "0", "--ready-file", file]] {
+            let output = run(args);
+            assert!(output.status.code() != Some(0) && stderr(&output).contains(message), "{output:?}");
+        }
+    }
+    assert!(fifo.symlink_metadata().unwrap().file_type().is_fifo());
+    assert!(link.is_symlink());
+}
+
+/// Files of a server: certificate, key and tokens.
+fn files(folder: &Path) -> [String; 3] {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let token = stdout(&run(&["token"]));
+    assert!(is_token(token.trim()));
+    let contents = [cert.pem(), signing_key.serialize_pem(), format!("# the overlay's\n{token}\n")];
+    let names = ["cert.pem", "key.pem", "tokens"].map(|name| folder.join(name));
+    for (path, content) in names.iter().zip(contents) {
+        fs::write(path, content).unwrap();
+    }
+    names.map(|path| text(&path).to_owned())
+}
+
+/// Returns a command that prints the first event of a server behind TLS.
+fn watch(server: &Running, more: &[&str]) -> Command {
+    let url = format!("wss://{}/?since=0", server.address);
+    livetape(&[&["watch", &url, "--json", "--types", "connection_created"], more].concat())
+}
+
+/// Asserts that `watch` prints the first event.
+fn assert_shown(mut watch: Command) {
+    let mut watching = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(watching.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    assert!(line.contains("connection_created"), "{line}");
+}
+
+#[test]
+fn a_feed_behind_tls_and_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cert, key, tokens] = files(folder.path());
+    let args = ["replay", "demo", "--tls-cert", &cert, "--tls-key", &key, "--token-file", &tokens];
+    let server = Running::start(&args);
+    assert!(server.greeting.iter().any(|line| line.contains("https://")), "{:?}", server.greeting);
+    for (flag, file, code, said) in [
+        ("--token-file", &tokens, 1, "ertificate"),
+        ("--ca", &cert, 1, "bearer token"),
+        ("--ca", &key, 2, "--ca"),
+    ] {
+        let output = watch(&server, &[flag, file]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{flag} {file}");
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+    assert_shown(watch(&server, &["--ca", &cert, "--token-file", &tokens]));
+}
+
+#[test]
+fn beyond_loopback_only_with_a_token_or_on_purpose() {
+    let folder = tempfile::tempdir().unwrap();
+    let [_, _, tokens] = files(folder.path());
+    let beyond = ["serve", "--listen", "0.0.0.0:0"];
+    let output = run(&beyond);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("0.0.0.0 is not a loopback address") && said.contains("livetape token"), "{said}");
+    for more in [&["--insecure"][..], &["--token-file", &tokens]] {
+        let server = Running::start(&[&beyond[..], more].concat());
+        assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
+    }
+    for (content, said) in [("# nothing\n", "no token in "), ("short\n", ":1: not a token\n")] {
+        fs::write(&tokens, content).unwrap();
+        let output = run(&[&beyond[..], &["--token-file", &tokens]].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(said) && !stderr(&output).contains("short"), "{}", stderr(&output));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_with_secrets_that_others_can_read_cause_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tokens, config) = (folder.path().join("tokens"), folder.path().join("livetape.toml"));
+    assert_eq!(run(&["token", "-o", text(&tokens)]).status.code(), Some(0));
+    assert!(is_token(fs::read_to_string(&tokens).unwrap().trim()));
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    assert_eq!(tokens.metadata().unwrap().permissions(), mode(0o100_600), "made for its owner alone");
+    let again = run(&["token", "-o", text(&tokens)]);
+    assert_eq!(again.status.code(), Some(1), "nothing is overwritten");
+
+    let warned = |settings: &str| {
+        fs::write(&config, settings).unwrap();
+        let checked = run(&["config", "check", text(&config)]);
+        assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+        stderr(&checked)
+    };
+    assert_eq!(warned("server.token_file = \"tokens\"\n"), "");
+    fs::set_permissions(&tokens, mode(0o644)).unwrap();
+    assert!(warned("server.token_file = \"tokens\"\n").contains("run `chmod 600 "));
+    assert_eq!(warned("server.insecure = true\n"), "", "loopback is for this machine alone");
+    let open = warned("[server]\ninsecure = true\nlisten = \"0.0.0.0:0\"\n");
+    assert!(open.contains("--insecure without TLS"), "{open}");
+}
+
+/// `openssl req -x509` creates a certificate of an authority, for any names.
+#[test]
+fn watch_trusts_the_certificate_that_openssl_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str| {
+        let mut params = CertificateParams::new(vec!["tape.example".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let files = ["cert", "key"].map(|kind| folder.path().join(format!("{name}.{kind}.pem")));
+        fs::write(&files[0], params.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(&files[1], key.serialize_pem()).unwrap();
+        files.map(|path| text(&path).to_owned())
+    };
+    let ([cert, key], [other, _]) = (make("ours"), make("other"));
+    let server = Running::start(&["replay", "demo", "--tls-cert", &cert, "--tls-key", &key]);
+    assert_shown(watch(&server, &["--ca", &cert]));
+    let distrusted = watch(&server, &["--ca", &other]).output().unwrap();
+    assert_eq!(distrusted.status.code(), Some(1));
+    assert!(stderr(&distrusted).contains("--ca FILE"), "{}", stderr(&distrusted));
+}
+
+/// An address may hold a password or a token; errors never repeat them.
+#[test]
+fn errors_about_addresses_omit_their_secrets() {
+    let check = |args: &[&str]| {
+        let output = run(args);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {}", output.status);
+        let said = stdout(&output) + &stderr(&output);
+        assert!(said.contains('❌') && !said.contains("SECRET"), "{args:?}: {said}");
+    };
+    let room = ["live", "ann", "--port", "0", "--max-attempts", "1", "--upstream"];
+    for url in [
+        "ws://u:SECRETPW@127.0.0.1:1/?token=SECRETTOK",
+        "wxs://u:SECRETPW@h/?token=SECRETTOK",
+        "u:SECRETPW@127.0.0.1:1/?key=SECRETKEY#SECRETTOK",
+        "ws://u:SECRETPW@127.0.0.1:99999/?token=SECRETTOK",
+        "ws://u:SECRETPW@99999/?token=SECRETTOK",
+        "u:SECRETPW@[/?token=SECRETTOK",
+    ] {
+        check(&["watch", url]);
+        check(&["record", "--cdp", url]);
+        check(&["live", "--cdp", url]);
+        check(&[&room[..], &[url]].concat());
+        for flag in ["--proxy", "--sign-url"] {
+            check(&[&room[..], &["http://127.0.0.1:1", flag, url]].concat());
+        }
+    }
+    check(&["watch", "127.0.0.1:1/ws/SECRETTOK"]);
 }
