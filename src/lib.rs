@@ -5,6 +5,3 @@ pub mod cli;
 pub mod log;
 pub mod settings;
 pub mod webhook;
-
-#[cfg(test)]
-mod fuzz;

@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use clap::error::ErrorKind;
+use livetape::cli::command;
 use livetape_cases::table::{Case, Suite};
 
 /// Folders of the repository. A path that starts with one of them must exist.
@@ -31,6 +33,8 @@ const ENDINGS: [&str; 15] = [
 ];
 /// Extensions of files whose comments are checked.
 const CODE: [&str; 7] = ["rs", "ts", "tsx", "mjs", "proto", "css", "py"];
+/// Minimum number of commands in the documents; fewer mean that the search is broken.
+const COMMANDS_MIN: usize = 40;
 /// Placeholder for any name.
 const ANY: &str = "NAME";
 
@@ -245,4 +249,72 @@ fn alerts_read_metrics_that_exist_and_each_has_a_test() {
     let untested: Vec<_> =
         alerts.iter().filter(|name| !tests.contains(&format!("alertname: {name}\n"))).collect();
     assert!(alerts.len() > 10 && untested.is_empty(), "without an example: {untested:?}");
+}
+
+/// Returns the commands in code spans, and after the prompt in console blocks.
+fn commands(text: &str) -> Vec<&str> {
+    let (mut found, mut is_code) = (Vec::new(), false);
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        } else if is_code {
+            found.extend(line.strip_prefix("$ "));
+        } else {
+            found.extend(line.split('`').skip(1).step_by(2));
+        }
+    }
+    let parts = found.into_iter().flat_map(|line| line.split(['|', ';']).flat_map(|part| part.split("&&")));
+    // Neither comments nor redirections are arguments.
+    let parts = parts.filter_map(|part| part.split(" #").next()?.split(" >").next());
+    parts.map(str::trim).collect()
+}
+
+/// Splits arguments. One in single quotes may contain spaces.
+fn arguments(args: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for (at, part) in args.split('\'').enumerate() {
+        if at % 2 == 1 {
+            words.push(part);
+        } else {
+            words.extend(part.split_whitespace().map(|word| word.trim_matches('"')));
+        }
+    }
+    words
+}
+
+#[test]
+fn every_command_in_a_document_parses() {
+    let (mut count, mut unknown) = (0, Vec::new());
+    let folders = ["", "docs", "examples", "recordings", "fixtures/scenarios"];
+    let is_in = |name: &str| {
+        Path::new(name).parent().is_some_and(|parent| folders.iter().any(|it| parent == Path::new(it)))
+    };
+    for name in files().into_iter().filter(|name| ending(name) == "md" && is_in(name)) {
+        let text = fs::read_to_string(root().join(&name)).unwrap();
+        for shown in commands(&text) {
+            let args = shown.strip_prefix("livetape ").or_else(|| shown.strip_prefix("cargo run -- "));
+            let Some(args) = args.filter(|args| !args.contains('…')) else { continue };
+            if let Err(error) =
+                command().try_get_matches_from(["livetape"].into_iter().chain(arguments(args)))
+            {
+                // Text such as `livetape repair` or `livetape record --cdp` names a command or flag without
+                // its arguments.
+                let is_short = matches!(
+                    error.kind(),
+                    ErrorKind::MissingRequiredArgument
+                        | ErrorKind::DisplayHelp
+                        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                        | ErrorKind::MissingSubcommand
+                        | ErrorKind::DisplayVersion
+                );
+                let names_a_flag = shown.rsplit(' ').next().is_some_and(|last| last.starts_with('-'));
+                if !is_short && !names_a_flag {
+                    unknown.push(format!("{name}: `{shown}`: {error}"));
+                }
+            }
+            count += 1;
+        }
+    }
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+    assert!(count > COMMANDS_MIN, "{count} commands");
 }

@@ -4,6 +4,7 @@
 mod doctor;
 mod documents;
 mod edges;
+mod fuzz;
 mod hostile;
 mod layers;
 mod missing;

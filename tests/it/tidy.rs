@@ -76,7 +76,7 @@ fn the_core_does_no_io() {
 const FLOORS: &[(&str, &[&str], &[&str])] = &[
     ("core", &[], &["axum", "tokio"]),
     ("io", &["core"], &["axum"]),
-    ("samples", &["core"], &["axum", "tokio"]),
+    ("samples", &["core", "io"], &["axum"]),
     ("cases", &["core"], &["axum", "tokio"]),
     ("tools", &["core"], &["axum", "tokio"]),
     ("feed", &["core", "io"], &["async-nats", "axum"]),

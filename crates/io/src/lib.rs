@@ -3,5 +3,3 @@
 pub mod clock;
 pub mod files;
 pub mod net;
-#[cfg(feature = "simulation")]
-pub mod simulation;

@@ -1,4 +1,5 @@
-//! Recorded data, and recordings made for tests, which the tests of several crates share.
+//! What the tests of several crates share: recorded data, recordings made for tests, a disk that fails, and a clock that
+//! they set.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -17,6 +18,7 @@ use livetape_core::{
 use serde_json::{Value, json};
 
 pub mod captures;
+pub mod disk;
 pub mod messages;
 
 /// Returns the folder of the repository: the first above the crate that has the lock file of the workspace.
@@ -30,6 +32,12 @@ pub fn seed() -> u64 {
     let seed = std::env::var("PROPTEST_RNG_SEED").expect("`cargo test` sets it");
     println!("PROPTEST_RNG_SEED={seed}");
     seed.parse().unwrap()
+}
+
+/// A runtime whose clock only advances when told to. Deterministic code reads it through [`livetape_io::clock`].
+pub fn paused_clock() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().expect("a runtime without threads")
 }
 
 /// Reads a file of recorded data.

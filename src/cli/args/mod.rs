@@ -1,7 +1,5 @@
 //! Commands and flags, as given on the command line.
 
-#[cfg(test)]
-mod documented;
 mod files;
 mod flags;
 mod judge;

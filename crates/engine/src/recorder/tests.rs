@@ -15,12 +15,10 @@ use livetape_core::{
         records::{ConnClose, ConnOpen, Header},
     },
 };
-use livetape_io::{
-    clock,
-    simulation::{
-        disk::{Faults, Image, SimulatedDisk, faults},
-        paused_clock,
-    },
+use livetape_io::clock;
+use livetape_samples::{
+    disk::{Faults, Image, SimulatedDisk, faults},
+    paused_clock,
 };
 use livetape_tools::edit::{self, Input, cut, mark, merge, repair};
 use proptest::{collection::vec, option, prelude::*};

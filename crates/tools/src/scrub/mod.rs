@@ -7,8 +7,6 @@
 
 mod allow;
 mod audit;
-#[cfg(test)]
-mod by_construction;
 mod check;
 mod class;
 mod http;
@@ -18,6 +16,8 @@ mod made_up;
 mod passes;
 mod patterns;
 mod rewriter;
+#[cfg(test)]
+mod tests;
 mod views;
 mod walk;
 

@@ -4,10 +4,8 @@ use std::{io::BufReader, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use livetape_core::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header};
-use livetape_io::{
-    files::Draft,
-    simulation::disk::{Fault, Faults, SimulatedDisk, faults},
-};
+use livetape_io::files::Draft;
+use livetape_samples::disk::{Fault, Faults, SimulatedDisk, faults};
 use livetape_tools::{
     export,
     import::{self, ImportOptions, import_capture},

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
+use livetape::settings::{Sources, resolve};
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     recording::{
@@ -24,8 +25,6 @@ use livetape_tools::{
     verify::verify,
 };
 use proptest::{prelude::*, test_runner::TestCaseError};
-
-use crate::settings::{Sources, resolve};
 
 /// The report on a recording, read to its end.
 fn report(bytes: &[u8]) -> Option<Report> {

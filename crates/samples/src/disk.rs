@@ -7,10 +7,9 @@ use std::{
     sync::Arc,
 };
 
+use livetape_io::files::{Disk, DiskFile};
 use parking_lot::Mutex;
 use proptest::prelude::*;
-
-use crate::files::{Disk, DiskFile};
 
 /// Unit that a disk writes at once, in bytes. A power failure can tear one into an old and a new part.
 const SECTOR_BYTES: usize = 512;

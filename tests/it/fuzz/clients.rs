@@ -13,8 +13,9 @@ use livetape_feed::{
     control::{Control, Sources},
     hub::{self, Hub},
 };
-use livetape_io::{net::memory, simulation::paused_clock};
+use livetape_io::net::memory;
 use livetape_mock::{MockTikTok, Scenario, ScenarioFile};
+use livetape_samples::paused_clock;
 use livetape_server::{Config, Server, serve};
 use proptest::{prelude::*, test_runner::TestCaseError};
 use tokio::{

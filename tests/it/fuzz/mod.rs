@@ -52,7 +52,7 @@ fn imports() {
 
 #[test]
 fn settings() {
-    fuzz(&[include_bytes!("../../livetape.example.toml").to_vec()], targets::settings);
+    fuzz(&[include_bytes!("../../../livetape.example.toml").to_vec()], targets::settings);
 }
 
 #[test]
