@@ -21,8 +21,6 @@ const BEARER_BYTES_MIN: usize = 16;
 
 /// Valid range of a backlog, in events. Half of the minimum exceeds the events of a typical frame.
 const BACKLOG_EVENTS: RangeInclusive<usize> = 64..=1 << 22;
-/// Valid range of a backlog, in bytes of JSON.
-const BACKLOG_BYTES: RangeInclusive<usize> = 256 << 10..=1 << 30;
 
 /// Returns every conflict and every value out of range.
 pub(super) fn check(settings: &Settings) -> Vec<Problem> {
@@ -139,13 +137,9 @@ fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
     if !BACKLOG_EVENTS.contains(&limits.backlog_events) {
         bad("limits.backlog_events is not between 64 and 4194304", "choose a value in this range");
     }
-    if !BACKLOG_BYTES.contains(&limits.backlog_bytes.0) {
-        bad("limits.backlog_bytes is not between 256KiB and 1GiB", "choose a value in this range");
-    }
     let zeros = [
         ("connections", limits.connections == 0),
         ("connections_per_address", limits.connections_per_address == 0),
-        ("subscribers", limits.subscribers == 0),
         ("message_bytes", limits.message_bytes.0 == 0),
         ("messages_per_second", limits.messages_per_second == 0),
     ];

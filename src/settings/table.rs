@@ -182,21 +182,20 @@ settings! {
     /// Limits of the server.
     limits: Limits {
         /// Accept at most this many connections
+        ///
+        /// Five of six may be subscribers, observers included.
         connections: usize = 12_000, "", "LIVETAPE_MAX_CONNECTIONS";
         /// Accept at most this many connections from one address
         ///
         /// An IPv6 /64 network counts as one. Loopback is not limited.
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
-        /// Accept at most this many subscribers, observers included
-        subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
         /// Reject WebSocket messages longer than this
         message_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_MESSAGE_BYTES";
         /// Keep this many events per channel for clients that resume [64 to 4194304]
         ///
-        /// A subscriber more than half of them behind is disconnected (4101).
+        /// Their JSON may have 512 bytes each: 8 MiB by default, at least 256 KiB, at most 1 GiB. A subscriber more than half
+        /// of either behind is disconnected (4101).
         backlog_events: usize = 16_384, "", "LIVETAPE_BACKLOG_EVENTS";
-        /// Keep at most this much JSON per channel [256KiB to 1GiB]
-        backlog_bytes: Bytes = Bytes(8 << 20), "", "LIVETAPE_BACKLOG_BYTES";
         /// Accept this many messages per second from each socket
         ///
         /// After silence, twice as many at once.

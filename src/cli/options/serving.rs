@@ -1,6 +1,6 @@
 //! Options of the server and the webhook, from the settings. Reads tokens and certificates.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::RangeInclusive, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use livetape_core::{
@@ -23,10 +23,16 @@ use crate::{
         process::{display, output::warn, signals},
     },
     log,
-    settings::{self, Address, Settings, TOKEN_HINT, is_token},
+    settings::{self, Address, Limits, Settings, TOKEN_HINT, is_token},
     webhook::{Options, Post, Response, deliver},
 };
 
+/// Of this many connections, one is no subscriber's, but left for requests and `/ws`.
+const CONNECTIONS_PER_OTHER: usize = 6;
+/// Bytes of JSON in a backlog for each of its events.
+const BACKLOG_EVENT_BYTES: u64 = 512;
+/// Range of a backlog, in bytes of JSON. The minimum holds the events of any frame.
+const BACKLOG_BYTES: RangeInclusive<u64> = 256 << 10..=1 << 30;
 /// Mode bits that let the group or everyone read a file.
 #[cfg(unix)]
 const OTHERS_MAY_READ: u32 = 0o044;
@@ -59,7 +65,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
             ..Bounds::default()
         },
         tls: tls(settings)?,
-        subscribers_max: limits.subscribers,
+        subscribers_max: subscribers_max(limits),
         sockets: livetape_server::Limits {
             message_bytes_max: limits.message_bytes.0,
             heartbeat_interval: server.heartbeat,
@@ -116,10 +122,15 @@ pub(crate) fn token_sources(settings: &Settings) -> Sources {
     }
 }
 
+/// Returns the maximum number of subscribers.
+pub(crate) fn subscribers_max(limits: &Limits) -> usize {
+    limits.connections - limits.connections / CONNECTIONS_PER_OTHER
+}
+
 /// Returns the limits of each channel's backlog.
 pub(crate) fn backlog(settings: &Settings) -> hub::Limits {
-    let limits = &settings.limits;
-    let (events_max, bytes_max) = (limits.backlog_events as u64, limits.backlog_bytes.0 as u64);
+    let events_max = settings.limits.backlog_events as u64;
+    let bytes_max = (events_max * BACKLOG_EVENT_BYTES).clamp(*BACKLOG_BYTES.start(), *BACKLOG_BYTES.end());
     hub::Limits { events_max, bytes_max, ..hub::Limits::default() }
 }
 

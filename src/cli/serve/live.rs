@@ -15,7 +15,11 @@ use super::{cluster, drift, stage};
 use crate::{
     cli::{
         args,
-        options::{config, serving::Addresses, sources},
+        options::{
+            config,
+            serving::{self, Addresses},
+            sources,
+        },
         process::display,
     },
     log,
@@ -106,7 +110,7 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         if named.is_none() {
             display::say("💡 No recording given: playing the built-in demo");
         }
-        greet(&tape, &play, addresses, settings.limits.subscribers);
+        greet(&tape, &play, addresses, serving::subscribers_max(&settings.limits));
         if let Some(staged) = &staged {
             display::say(&format!("🎬 Case {}: {}", staged.case.name, staged.case.what));
         }
