@@ -1,17 +1,11 @@
 //! The command line's part of a cluster: its settings, `serve --nats` and `doctor`.
 
 #[cfg(feature = "nats")]
-mod doctor;
-#[cfg(feature = "nats")]
-mod options;
-#[cfg(feature = "nats")]
-mod serve;
+mod nats;
 
-#[cfg(feature = "nats")]
-pub(in crate::cli) use doctor::doctor;
 use livetape_core::error::Problem;
 #[cfg(feature = "nats")]
-pub(super) use serve::serve;
+pub(in crate::cli) use nats::{doctor, serve};
 #[cfg(not(feature = "nats"))]
 pub(in crate::cli) use without::{doctor, serve};
 
@@ -21,7 +15,7 @@ use crate::settings::Settings;
 pub(in crate::cli) fn check(settings: &Settings) -> Result<(), Problem> {
     settings.cluster.check_nats()?;
     #[cfg(feature = "nats")]
-    options::options(settings)?;
+    nats::options_of(settings)?;
     #[cfg(not(feature = "nats"))]
     if settings.cluster.nats.is_some() {
         return Err(without::problem());
