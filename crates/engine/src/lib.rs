@@ -5,9 +5,24 @@
 //! read.
 
 pub mod channels;
-pub mod demo;
-pub mod log_target;
 pub mod pipeline;
 pub mod recorder;
 mod room;
 pub mod source;
+
+/// The recording that is built in.
+pub mod demo {
+    pub use livetape_core::recording::DEMO;
+
+    /// Its file, `recordings/demo.bin`.
+    pub const DEMO_BYTES: &[u8] = include_bytes!("../recordings/demo.bin");
+}
+
+/// Targets of lines that the program logs even while the terminal displays events, unless a level is set.
+pub mod log_target {
+    /// Target of lines about clients that connect and disconnect, and rooms they create.
+    pub const CLIENTS: &str = "livetape::clients";
+
+    /// Target of lines about the rooms of tokens: the terminal displays only events of the main channel.
+    pub const TOKENS: &str = "livetape::tokens";
+}
