@@ -2,9 +2,8 @@
 //! seeks, and a live room whose connection drops. Writes memory, descriptors and threads of each process to a
 //! CSV file, which `cargo xtask nightly soak` judges.
 
-mod feed;
+mod clients;
 mod hidden;
-mod requests;
 mod watched;
 
 use std::{
@@ -145,23 +144,23 @@ fn start_clients(load: &Arc<Load>) -> JoinSet<Result<(), Problem>> {
     let mut clients = JoinSet::new();
     let client = |number| Client { load: Arc::clone(load), number, random: SplitMix(number) };
     for number in 0..READERS {
-        clients.spawn(feed::read(client(number)));
+        clients.spawn(clients::read(client(number)));
     }
     for number in READERS..READERS + TALKERS {
-        clients.spawn(feed::talk(client(number)));
+        clients.spawn(clients::talk(client(number)));
     }
     for (number, gifts) in [Gifts::Raw, Gifts::Delta].into_iter().enumerate() {
         for address in [&load.replay, &load.live] {
-            clients.spawn(feed::witness(
+            clients.spawn(clients::witness(
                 client(READERS + TALKERS + 3 + number as u64),
                 address.clone(),
                 gifts,
             ));
         }
     }
-    clients.spawn(requests::upload(client(READERS + TALKERS), DEMO_BYTES));
-    clients.spawn(requests::seek(client(READERS + TALKERS + 1)));
-    clients.spawn(requests::reconnect(client(READERS + TALKERS + 2)));
+    clients.spawn(clients::upload(client(READERS + TALKERS), DEMO_BYTES));
+    clients.spawn(clients::seek(client(READERS + TALKERS + 1)));
+    clients.spawn(clients::reconnect(client(READERS + TALKERS + 2)));
     clients
 }
 

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use super::{machine::resident_kib, measured::Kind, points::Point, run::measure_beside};
+use super::{
+    machine::resident_kib,
+    points::{Kind, Point},
+    run::measure_beside,
+};
 use crate::support::{Args, Report, allow_sockets};
 
 const SUBSCRIBERS: usize = 1_000;

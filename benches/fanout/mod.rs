@@ -6,11 +6,8 @@
 mod floor;
 mod load;
 mod machine;
-mod measured;
 mod memory;
 mod ours;
-mod peer;
-mod plot;
 mod points;
 mod report;
 mod run;

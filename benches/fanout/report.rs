@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    measured::{Kind, Measured},
-    points::Point,
-};
+use super::points::{Kind, Measured, Point};
 use crate::support::{median, rounded, spread, verdict};
 
 /// Maximum resident memory per connection, in KiB.

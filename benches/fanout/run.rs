@@ -9,12 +9,10 @@ use std::{
 
 use super::{
     machine,
-    measured::{Kind, Measured},
-    peer,
-    points::{POINTS, Point},
+    points::{Kind, MESSAGE_BYTES, Measured, POINTS, Point},
     report::{Report, Row},
 };
-use crate::support::{Args, Run, allow_sockets};
+use crate::support::{Args, Run, allow_sockets, node};
 
 /// Time for a server to become idle before its memory is sampled.
 const REST: Duration = Duration::from_millis(300);
@@ -26,7 +24,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     let mut kinds = vec![Kind::Livetape, Kind::Floor, Kind::Joined];
     if !args.has("--no-peer") {
         // Fails before any measurement if the peer is missing.
-        peer::command(&POINTS[0])?;
+        peer(&POINTS[0])?;
         kinds.push(Kind::Ws);
     }
     let most = points.iter().map(|point| point.subscribers).max().unwrap_or(0);
@@ -63,7 +61,7 @@ pub(crate) fn measure_beside<B, E: FnOnce() -> B>(
     begin: impl FnOnce(u32) -> E,
 ) -> io::Result<(Measured, B)> {
     let mut server = Program::start(match kind {
-        Kind::Ws => peer::command(point)?,
+        Kind::Ws => peer(point)?,
         _ => this_program(kind.name(), point)?,
     })?;
     let port = server.line()?.trim_start_matches("port ").to_owned();
@@ -155,4 +153,14 @@ pub(crate) fn say(line: &str) {
 /// Waits for a line from the parent process.
 pub(crate) fn await_go() -> io::Result<()> {
     io::stdin().lock().read_line(&mut String::new()).map(drop)
+}
+
+/// Returns the peer: npm `ws`, installed from the lock file in `benches/peers`.
+///
+/// # Errors
+/// A message with the commands that install what is missing.
+fn peer(point: &Point) -> io::Result<Command> {
+    let mut command = node("benches/peers", "ws.mjs", "ws").map_err(io::Error::other)?;
+    command.args(point.args()).args(["--bytes", &MESSAGE_BYTES.to_string()]);
+    Ok(command)
 }
