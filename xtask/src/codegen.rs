@@ -65,9 +65,9 @@ pub(crate) fn run() -> Result<()> {
     let set = compile(source)?;
     generated("schema", &out.join("schema.rs"), Some(crate::schema::write(&set)))?;
     let package = "livetape.webcast";
-    let (used, boxed) = (crate::used::used(&set), crate::used::still_large(&BOXED));
+    let (used, boxed) = (crate::schema::used(&set), crate::schema::still_large(&BOXED));
     generated("used", &structs(used, &boxed, package, &out.join("used"))?, None)?;
-    let written = crate::used::with(&set, &WRITTEN);
+    let written = crate::schema::with(&set, &WRITTEN);
     generated("written", &structs(written, &BOXED, package, &out.join("written"))?, None)?;
 
     let source = "proto/recording.proto";

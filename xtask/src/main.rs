@@ -4,12 +4,9 @@ mod bench;
 mod codegen;
 mod package;
 mod programs;
-mod record;
 #[cfg(feature = "codegen")]
 mod schema;
 mod soak;
-#[cfg(feature = "codegen")]
-mod used;
 mod verdict;
 mod version;
 
@@ -83,7 +80,7 @@ fn main() -> anyhow::Result<ExitCode> {
             "proto" => codegen::run(),
             _ => stages("codegen", std::slice::from_ref(what)),
         }),
-        Chore::Record { args } => return record::run(&args),
+        Chore::Record { args } => return programs::record(&args),
         Chore::Package { check, published } => package::run(check, published),
         Chore::Version { new } => version::run(&new),
         Chore::Soak(args) => soak::run(&args),

@@ -1,11 +1,13 @@
 //! Runs other programs.
 
 use std::{
-    env,
-    env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX},
+    env::{
+        self,
+        consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX},
+    },
     ffi::OsStr,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitCode, ExitStatus},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -90,5 +92,34 @@ impl Built {
             livetape: folder.join(format!("livetape{EXE_SUFFIX}")),
             addon: folder.join(format!("{DLL_PREFIX}livetape_node{DLL_SUFFIX}")),
         })
+    }
+}
+
+/// Exit code for a process ended by a signal.
+const ENDED_BY_SIGNAL: u8 = 130;
+
+/// Runs livetape from source with the same arguments, and returns its exit code. livetape reports its own
+/// errors.
+pub(crate) fn record(args: &[String]) -> Result<ExitCode> {
+    let status = cargo().args(["run", "--quiet", "--", "record"]).args(args).status()?;
+    Ok(exit_code(status).into())
+}
+
+fn exit_code(status: ExitStatus) -> u8 {
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(ENDED_BY_SIGNAL)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_exit_code_of_livetape_is_passed_on() {
+        for code in [0, 1, 2, 3, 130] {
+            assert_eq!(exit_code(ExitStatus::from_raw(i32::from(code) << 8)), code);
+        }
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 130, "killed");
     }
 }
