@@ -39,7 +39,6 @@ use crate::{
     progress::{self, Progress},
 };
 use term::{Preparing, Running, changed, ended, prepared};
-use term::{Running, changed, ended};
 use webhook::Webhook;
 
 /// Maximum number of answers that wait for the task.
