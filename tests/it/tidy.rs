@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use livetape_core::error::{Code, close};
+
 /// Maximum length of a file, in lines. A file is about a single noun.
 const LINES_MAX: usize = 800;
 

@@ -276,7 +276,7 @@ async fn given_up(moved: &mut Option<Moved>) {
         () = async {
             room.connected().await;
             connected.take().map(|connected| connected.send(()));
-            std::future::pending().await
+            std::future::pending::<()>().await;
         } => {}
     }
 }
