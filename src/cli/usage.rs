@@ -1,6 +1,6 @@
 //! Errors of the command line, in the same form as all other errors: a line, and a hint.
 
-use std::env;
+use std::{collections::BTreeSet, env, sync::LazyLock};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use livetape_core::error::{Code, Problem};
@@ -51,10 +51,28 @@ fn same(text: &str, error: &clap::Error) -> Option<&'static str> {
     meant.find(|meant| known.get_arguments().any(|it| it.get_long() == Some(meant)))
 }
 
+/// Command of this process, if it exists.
+fn current() -> Option<clap::Command> {
+    command().find_subcommand(env::args().nth(1)?).cloned()
+}
+
 fn see_help() -> String {
-    let name = env::args().nth(1).filter(|name| command().find_subcommand(name).is_some());
-    let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+    let name = current().map(|command| format!(" {}", command.get_name())).unwrap_or_default();
     format!("run `livetape{name} --help` for the arguments")
+}
+
+/// Whether the command of this process has a flag, such as `--port` or `-o`. Hints name no others.
+pub(super) fn has_flag(flag: &str) -> bool {
+    static FLAGS: LazyLock<BTreeSet<String>> =
+        LazyLock::new(|| current().map(|command| flags(&command)).unwrap_or_default());
+    FLAGS.contains(flag)
+}
+
+/// Returns the flags of a command and its subcommands.
+fn flags(command: &clap::Command) -> BTreeSet<String> {
+    let long = command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?)));
+    let short = command.get_arguments().filter_map(|arg| Some(format!("-{}", arg.get_short()?)));
+    long.chain(short).chain(command.get_subcommands().flat_map(flags)).collect()
 }
 
 /// Replaces wording that only programmers understand. The value itself stays.
@@ -79,6 +97,13 @@ fn plain(message: &str, error: &clap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    use livetape_core::error::flags_of;
+
     use super::*;
 
     fn failed(line: &str) -> (String, String) {
@@ -111,6 +136,73 @@ mod tests {
         assert!(hint.starts_with("run `livetape"), "{hint}");
         let (message, _) = failed("livetape export foo demo");
         assert!(message.ends_with("[possible values: har, jsonl, piratetok]"), "{message}");
+    }
+
+    /// Commands that print what happens to a room.
+    const OF_ROOMS: [&str; 5] = ["live", "serve", "replay", "record", "doctor"];
+
+    #[test]
+    fn hints_name_only_flags_of_the_command() {
+        let commands = command();
+        let of = |name: &str| flags(commands.find_subcommand(name).unwrap());
+        let shown = |code: Code, flags: &BTreeSet<String>| {
+            code.terminal_hint(code.hint(), |flag| flags.contains(flag))
+        };
+        for command in commands.get_subcommands() {
+            let has = flags(command);
+            for code in Code::ALL {
+                let hint = shown(*code, &has);
+                assert!(flags_of(hint).all(|flag| has.contains(flag)), "{}: {hint}", command.get_name());
+            }
+        }
+        assert_eq!(OF_ROOMS.map(|name| of(name).contains("--wait-live")), [true, true, true, true, false]);
+        assert_eq!(shown(Code::UserOffline, &of("doctor")), Code::UserOffline.hint());
+        assert!(shown(Code::Blocked, &of("doctor")).ends_with("(--proxy)"));
+        assert!(OF_ROOMS.iter().all(|name| shown(Code::ConnectionLost, &of(name)).contains("--proxy")));
+    }
+
+    /// Also those that are not in the table of codes.
+    #[test]
+    fn commands_in_hints_have_their_flags() {
+        let commands = command();
+        let mut wrong = Vec::new();
+        let mut count = 0;
+        for path in sources(Path::new(env!("CARGO_MANIFEST_DIR"))) {
+            let text = fs::read_to_string(&path).unwrap();
+            for quoted in text.split('`').skip(1).filter_map(|text| text.strip_prefix("livetape ")) {
+                let mut words = quoted.lines().next().unwrap_or_default().split([' ', '{', '}', '\\', '"']);
+                let Some(known) = words.next().and_then(|name| commands.find_subcommand(name)) else {
+                    continue;
+                };
+                let has = flags(known);
+                // What follows belongs to the command that is run.
+                let used = words.take_while(|word| *word != "--").filter(|word| word.starts_with("--"));
+                for flag in used.filter(|flag| *flag != "--help" && !has.contains(*flag)) {
+                    wrong.push(format!("{}: livetape {} has no {flag}", path.display(), known.get_name()));
+                }
+                count += 1;
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert!(count > 40, "{count} commands");
+    }
+
+    /// Returns the files of our code.
+    fn sources(root: &Path) -> Vec<PathBuf> {
+        let crates =
+            fs::read_dir(root.join("crates")).unwrap().map(|entry| entry.unwrap().path().join("src"));
+        let mut folders: Vec<_> = crates.chain([root.join("src")]).collect();
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                match entry.extension() {
+                    None if entry.is_dir() => folders.push(entry),
+                    Some(ending) if ending == "rs" => files.push(entry),
+                    _ => {}
+                }
+            }
+        }
+        files
     }
 
     #[test]

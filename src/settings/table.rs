@@ -230,7 +230,7 @@ settings! {
         upstream: Option<Address> = None, "--upstream URL", "LIVETAPE_UPSTREAM";
         /// Enter rooms by these ways, in order: direct, sign, tab [repeat the flag]
         ///
-        /// One that fails for good hands over to the next. `sign` tells a sign server the room's id; `tab` needs --cdp. With the default, --sign-url or --sign-key comes first.
+        /// One that fails for good hands over to the next. `sign` sends the room's id and the user agent to a sign server; `tab` needs --cdp. With the default, --sign-url or --sign-key puts `sign` first.
         ways: Vec<Way> = vec![Way::Direct], "--way WAY", "LIVETAPE_WAYS";
         /// Follow a tab of Chrome through its debugging port
         ///
@@ -252,7 +252,7 @@ settings! {
         session_cookie: Option<Secret> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
         /// Use the cookies in this file (Netscape's format), for rooms that need a login
         ///
-        /// Only its owner may read it. Or `name=value; name=value`. Replaces --session-cookie. The session's id also goes to --sign-url.
+        /// Only its owner may read it. Or `name=value; name=value`. Replaces --session-cookie. The session also goes to --sign-url.
         session: Option<Session> = None, "--session FILE", "LIVETAPE_SESSION";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";

@@ -2,12 +2,20 @@
 
 use std::{fs, time::Duration};
 
+use livetape_core::error::flags_of;
 use livetape_engine::source::live::{Diagnosis, LiveOptions, MemoryTransport, Url, Verdict, Way, diagnose};
 use livetape_mock::{MockTikTok, ScenarioFile};
 
 use crate::support::demo::with_demo;
 
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scenarios");
+
+/// Whether `livetape doctor` has a flag.
+fn has_flag(flag: &str) -> bool {
+    let command = livetape::cli::command();
+    let doctor = command.find_subcommand("doctor").unwrap();
+    doctor.get_arguments().filter_map(|arg| arg.get_long()).any(|long| flag == format!("--{long}"))
+}
 
 async fn examine(scenario: &str, options: &LiveOptions) -> Diagnosis {
     let path = format!("{SCENARIOS}/{scenario}.toml");
@@ -18,7 +26,7 @@ async fn examine(scenario: &str, options: &LiveOptions) -> Diagnosis {
         async move { connector.connect().await }
     });
     let mut told = Vec::new();
-    let found = diagnose(options, transport, |step| told.push(format!("{step:?}"))).await.unwrap();
+    let found = diagnose(options, transport, has_flag, |step| told.push(format!("{step:?}"))).await.unwrap();
     let steps: Vec<_> = found.steps.iter().map(|step| format!("{step:?}")).collect();
     assert_eq!(told, steps, "{scenario}");
     found
@@ -108,6 +116,9 @@ async fn each_scenario_has_its_verdict() {
         if verdict != expected {
             wrong.push(format!("(\"{name}\", \"{verdict}\"),"));
         }
+        for advice in &found.next {
+            assert!(flags_of(advice).all(has_flag), "{name}: {advice}");
+        }
         let works = found.next[0].starts_with("run `livetape live demo");
         assert_eq!(works, !found.works.is_empty(), "{name}: {found:?}");
     }
@@ -131,13 +142,29 @@ async fn a_diagnosis_has_every_step_and_no_secret() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_ways_that_are_set_count_and_each_that_fails_has_its_hint() {
+    let hint = "set an API key of 127.0.0.1:3100: `sign_key` under [live], or LIVETAPE_SIGN_KEY";
+    let found = examine("sign-401", &LiveOptions { ways: vec![Way::Sign], ..options() }).await;
+    assert!(found.works.is_empty() && found.next.contains(&hint.to_owned()), "{:?}", found.next);
+    let direct = found.steps.iter().find(|step| step.way == Some("direct")).unwrap();
+    assert_eq!((direct.verdict, direct.detail.as_str()), (Verdict::Skipped, "not one of `live.ways`"));
+    let found = examine("sign-401", &options()).await;
+    let run = "run `livetape live demo --upstream http://127.0.0.1:3100`".to_owned();
+    assert_eq!(found.next, [run, format!("sign: {hint}")]);
+    // With a sign server, both are the default.
+    let sign_url = Some(Url::parse("http://127.0.0.1:3100").unwrap());
+    let found = examine("sign-401", &LiveOptions { ways: vec![Way::Direct], sign_url, ..options() }).await;
+    assert_eq!((found.works.len(), found.next.len()), (1, 2), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn advice_names_no_way_that_was_tried_and_begins_with_the_network() {
     let found = examine("silent", &options()).await;
     assert!(found.works.is_empty());
     assert!(!found.next.iter().any(|advice| advice.contains("sign server")), "{:?}", found.next);
     let unresolved =
         || async { Err::<tokio::io::DuplexStream, _>(std::io::ErrorKind::ConnectionRefused.into()) };
-    let found = diagnose(&options(), MemoryTransport::new(unresolved), |_| ()).await.unwrap();
+    let found = diagnose(&options(), MemoryTransport::new(unresolved), has_flag, |_| ()).await.unwrap();
     assert!(found.next[0].starts_with("check that the upstream server is running"), "{:?}", found.next);
     assert!(!found.next.iter().any(|advice| advice.contains("log in")), "{:?}", found.next);
 }

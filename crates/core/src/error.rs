@@ -86,12 +86,12 @@ impl Problem {
 }
 
 /// Rows: variant, stable name, HTTP status, WebSocket close code, exit code and hint. Two more are optional:
-/// a title for `error` events, which defaults to the name with spaces instead of underscores, and a hint for
-/// terminals, which may name flags. Browsers get the plain hint.
+/// a title for `error` events, which defaults to the name with spaces instead of underscores, and hints for
+/// terminals, which may name flags: the first is shown whose flags the command has, or else the plain hint.
 macro_rules! codes {
     ($(
         $(#[$doc:meta])*
-        $code:ident = $name:literal, $http:literal, $close:literal, $exit:literal, $hint:literal $(, title $title:literal)? $(, terminal $terminal:literal)?;
+        $code:ident = $name:literal, $http:literal, $close:literal, $exit:literal, $hint:literal $(, title $title:literal)? $(, terminal $($terminal:literal)|+)?;
     )*) => {
         /// The stable code of a failure.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,16 +116,9 @@ macro_rules! codes {
             /// Returns the default hint.
             #[must_use]
             pub fn hint(self) -> &'static str { match self { $(Self::$code => $hint,)* } }
-            /// Returns the hint to show in a terminal: if `hint` is the default, the variant that names
-            /// flags.
-            #[must_use]
-            pub fn terminal_hint(self, hint: &str) -> &str {
-                let given: &[&str] = match self { $(Self::$code => &[$($terminal)?],)* };
-                match given.first() {
-                    Some(terminal) if hint == self.hint() => terminal,
-                    Some(terminal) if hint == without_wait(self.hint()) => without_wait(terminal),
-                    _ => hint,
-                }
+            /// Returns the hints for terminals.
+            fn terminal_hints(self) -> &'static [&'static str] {
+                match self { $(Self::$code => &[$($($terminal),+)?],)* }
             }
             /// Returns a short headline.
             #[must_use]
@@ -142,11 +135,34 @@ macro_rules! codes {
     };
 }
 
+impl Code {
+    /// Returns what to show in a terminal instead of `hint`, if that is the default or names flags that the command does
+    /// not have.
+    #[must_use]
+    pub fn terminal_hint(self, hint: &str, has_flag: impl Fn(&str) -> bool) -> &str {
+        let is_usable = |hint: &&str| flags_of(hint).all(&has_flag);
+        let is_default = |hint: &str| hint == self.hint() || hint == without_wait(self.hint());
+        if !is_default(hint) && is_usable(&hint) {
+            return hint;
+        }
+        let own = self.terminal_hints().iter().copied().find(is_usable).unwrap_or(self.hint());
+        if hint == self.hint() { own } else { without_wait(own) }
+    }
+}
+
+/// Returns the flags that a hint tells to use, as in `--proxy`: not those of commands in backticks.
+pub fn flags_of(hint: &str) -> impl Iterator<Item = &str> {
+    let words = hint.split('`').step_by(2).flat_map(|text| {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter(|word| word.starts_with('-'))
+    });
+    words.filter(|word| word.contains(|c: char| c.is_ascii_alphabetic()))
+}
+
 codes! {
     /// A user name is empty or malformed.
     InvalidUsername = "invalid_username", 400, 1008, 2, "use the name in the profile's address, with or without @";
     /// A command line, query or body is invalid.
-    BadRequest = "bad_request", 400, 1008, 2, "see GET /openapi.json for valid requests", terminal "run the command with --help for valid arguments";
+    BadRequest = "bad_request", 400, 1008, 2, "see GET /openapi.json for valid requests", terminal "run the command with `--help` for valid arguments";
     /// A setting in the file or the environment is invalid.
     BadConfig = "bad_config", 500, 1011, 2, "run `livetape config check` to list every error";
     /// The address or connection does not exist, or the user is not the current one.
@@ -179,7 +195,7 @@ codes! {
     /// A room is connected, so a recording cannot be loaded; or a later request replaced this one.
     RoomRunning = "room_running", 409, 1008, 1, "disconnect the room first: DELETE /connect/USER";
     /// The port is in use.
-    PortInUse = "port_in_use", 500, 1011, 1, "choose another port with --port N, or any free port with --port 0";
+    PortInUse = "port_in_use", 500, 1011, 1, "choose another port, or 0 for any free port", terminal "choose another port with --port N, or any free port with --port 0";
     /// The server cannot listen on the address.
     CannotListen = "cannot_listen", 500, 1011, 1, "choose another address or port";
     /// The recording does not exist.
@@ -191,13 +207,13 @@ codes! {
     /// The capture cannot be imported.
     BadCapture = "bad_capture", 422, 1011, 1, "run `livetape import --help` for the formats";
     /// The output file already exists.
-    OutputExists = "output_exists", 409, 1011, 1, "choose another name with -o FILE, or overwrite the file with --force";
+    OutputExists = "output_exists", 409, 1011, 1, "choose another name", terminal "choose another name with -o FILE, or overwrite the file with --force" | "choose another name with -o FILE";
     /// The recording is being replayed, written or changed; or a later request replaced this one.
     RecordingBusy = "recording_busy", 409, 1011, 1, "stop replaying or recording it first, or load another recording";
     /// The recording is built in.
     ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
     /// The recording reached its maximum size and was sealed.
-    RecordingFull = "recording_full", 507, 1011, 3, "raise the limit with --max-size";
+    RecordingFull = "recording_full", 507, 1011, 3, "raise the maximum size", terminal "raise the limit with --max-size";
     /// The output is incomplete, for example because the disk is full.
     OutputIncomplete = "output_incomplete", 507, 1011, 3, "check that the disk is not full; the part written so far is kept";
     /// A file could not be read or written.
@@ -215,9 +231,9 @@ codes! {
     /// The sign server rejected the key, or requires payment.
     SignUnauthorized = "sign_unauthorized", 502, 1011, 1, "check the API key of the sign server and its plan", title "Sign server rejected the key", terminal "check the API key of the sign server (--sign-key) and its plan";
     /// The sign server failed or is unreachable.
-    SignFailed = "sign_failed", 502, 1011, 1, "try again later, or connect without a sign server", title "Sign server failed", terminal "try again later, or without --sign-url";
+    SignFailed = "sign_failed", 502, 1011, 1, "try again later", title "Sign server failed";
     /// The sign server's answer is a stub or incomplete.
-    SignEmpty = "sign_empty", 502, 1011, 1, "try again later, or connect without a sign server", title "Empty response from the sign server", terminal "try again later, or without --sign-url";
+    SignEmpty = "sign_empty", 502, 1011, 1, "try again later", title "Empty response from the sign server";
     /// TikTok rejected the WebSocket for a reason other than a blocked device.
     HandshakeRefused = "handshake_refused", 502, 1011, 1, "try again later", title "Handshake rejected";
     /// The bearer token is missing or wrong, or the token in `/ws/{token}` is unknown.
@@ -237,13 +253,13 @@ codes! {
     /// Clients did not read to the end of a recording before the server exited.
     UnreadClients = "unread_clients", 503, 4101, 3, "read until the close frame (1000); to keep the server running at the end, do not set `exit_when_done`", terminal "let the clients read until the close frame (1000), or omit --exit-when-done to keep the server running";
     /// The connection to the room was closed, reset or silent.
-    ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream server is running and reachable", terminal "check that the upstream server is running and reachable: --upstream, --proxy, --ca, the network";
+    ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream server is running and reachable", terminal "check that the upstream server is running and reachable: --upstream, --proxy, the network";
     /// No browser responds at the debugging port.
-    BrowserUnreachable = "browser_unreachable", 502, 1011, 1, "start Chrome with a fixed debugging port and a profile of its own", title "No browser", terminal "start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER; with port 0, TikTok does not enter rooms";
+    BrowserUnreachable = "browser_unreachable", 502, 1011, 1, "start Chrome with a fixed debugging port and a profile of its own", title "No browser", terminal "start Chrome with `--remote-debugging-port=9222 --user-data-dir=NEW_FOLDER`; with port 0, TikTok does not enter rooms";
     /// What listens at the debugging port is not a browser.
-    NotABrowser = "not_a_browser", 502, 1011, 1, "use the debugging port of Chrome", title "Not a browser", terminal "use the port of --remote-debugging-port that Chrome was started with";
+    NotABrowser = "not_a_browser", 502, 1011, 1, "use the debugging port of Chrome", title "Not a browser", terminal "use the port of `--remote-debugging-port` that Chrome was started with";
     /// No tab of the browser shows the LIVE.
-    TabNotFound = "tab_not_found", 404, 1011, 1, "open the LIVE in the browser with the debugging port", title "No tab shows the LIVE", terminal "open https://www.tiktok.com/@USER/live in that browser; to wait without limit, add --wait-live";
+    TabNotFound = "tab_not_found", 404, 1011, 1, "open the LIVE in the browser with the debugging port", title "No tab shows the LIVE", terminal "open https://www.tiktok.com/@USER/live in that browser; to wait without limit, add --wait-live" | "open https://www.tiktok.com/@USER/live in that browser";
     /// Several tabs of the browser show the LIVE.
     TabAmbiguous = "tab_ambiguous", 409, 1011, 1, "close the other tabs, or choose one by its number", title "Several tabs show the LIVE", terminal "close the other tabs, or choose one with --tab N";
     /// The tab was closed, has crashed, or shows something else; or its browser has ended.
@@ -385,19 +401,22 @@ mod tests {
 
     #[test]
     fn only_hints_for_terminals_name_flags() {
-        // Failures that no server reports to its clients.
-        let terminal =
-            [Code::PortInUse, Code::CannotListen, Code::OutputExists, Code::RecordingFull, Code::BadCapture];
-        for code in Code::ALL.iter().filter(|code| !terminal.contains(code)) {
-            assert!(!code.hint().contains("--"), "{code}: {}", code.hint());
+        for code in Code::ALL {
+            assert_eq!(flags_of(code.hint()).next(), None, "{code}");
         }
         let code = Code::UserOffline;
-        assert_eq!(
-            code.terminal_hint(code.hint()),
-            "try again when the user is live, or wait with --wait-live"
-        );
-        assert_eq!(code.terminal_hint("a better hint"), "a better hint");
-        assert_eq!(Code::Capacity.terminal_hint(Code::Capacity.hint()), Code::Capacity.hint());
+        let longer = "try again when the user is live, or wait with --wait-live";
+        assert_eq!(code.terminal_hint(code.hint(), |flag| flag == "--wait-live"), longer);
+        assert_eq!(code.terminal_hint(code.hint(), |_| false), code.hint());
+        assert_eq!(code.terminal_hint("a better hint", |_| false), "a better hint");
+        let quoted = "run `livetape live ann --stay`";
+        assert_eq!(code.terminal_hint(quoted, |_| false), quoted);
+        assert_eq!(code.terminal_hint("wait with --other", |flag| flag == "--wait-live"), longer);
+        let code = Code::OutputExists;
+        let some = |flags: &'static [&str]| move |flag: &str| flags.contains(&flag);
+        let hints = [&["-o", "--force"][..], &["-o"], &["--force"]].map(some);
+        let hints = hints.map(|has| code.terminal_hint(code.hint(), has));
+        assert!(hints[0].ends_with("--force") && hints[1].ends_with("-o FILE") && hints[2] == code.hint());
     }
 
     #[test]
@@ -406,7 +425,7 @@ mod tests {
         assert!(hint.starts_with(USUAL_WAIT));
         let shorter = without_wait(hint);
         assert!(shorter.starts_with("try another user"), "{shorter}");
-        assert!(Code::RateLimited.terminal_hint(shorter).ends_with("(--sign-url, --sign-key)"));
-        assert!(!Code::RateLimited.terminal_hint(shorter).contains("wait"));
+        let shown = Code::RateLimited.terminal_hint(shorter, |_| true);
+        assert!(shown.ends_with("(--sign-url, --sign-key)") && !shown.contains("wait"), "{shown}");
     }
 }

@@ -101,6 +101,13 @@ impl Retry {
         Decision::Again(server_wait.unwrap_or_else(|| self.backoff(code)))
     }
 
+    /// Returns how often this failure was met, if more attempts are left, but no more for it.
+    #[must_use]
+    pub fn gave_up_after(&self, code: Code) -> Option<u32> {
+        let is_limited = matches!(retries(code), Retries::Times(_)) && self.attempt < self.attempts_max;
+        self.of_code.get(&code).copied().filter(|_| is_limited)
+    }
+
     /// Starts the next attempt.
     pub fn start_next(&mut self) {
         self.attempt = self.attempt.saturating_add(1);

@@ -11,8 +11,10 @@ use crate::{error::Code, retry::SERVER_WAIT_MAX};
 const TEXT_CHARS_MAX: usize = 300;
 
 /// Formats successive events. Of several equal hints in a row, only the first is shown.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lines {
+    /// Whether the command at hand has a flag, so that hints may name it.
+    has_flag: fn(&str) -> bool,
     /// Code and hint of the last failure whose hint was displayed.
     hinted: Option<(String, String)>,
     /// Whether a connection was just lost, so that the next failure is not a failure to connect.
@@ -20,15 +22,21 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Creates a display for a command, whose flags hints may name.
+    #[must_use]
+    pub fn new(has_flag: fn(&str) -> bool) -> Self {
+        Self { has_flag, hinted: None, is_lost: false }
+    }
+
     /// Formats the next event like [`line()`], without repeating the hint of the previous failure.
     #[must_use]
     pub fn next(&mut self, event: &Value) -> Option<String> {
         match event["type"].as_str()? {
-            "connection_created" => *self = Self::default(),
+            "connection_created" => *self = Self::new(self.has_flag),
             "connection_closed" => self.is_lost = true,
             "disconnected" => self.is_lost = false,
             "error" => {
-                let (message, hint) = failure(event, std::mem::take(&mut self.is_lost));
+                let (message, hint) = failure(event, std::mem::take(&mut self.is_lost), self.has_flag);
                 let hinted = (event["data"]["code"].to_string(), hint.clone());
                 if self.hinted.as_ref() == Some(&hinted) {
                     return Some(message);
@@ -82,7 +90,7 @@ pub fn line(event: &Value) -> Option<String> {
             format!("🔌 Disconnected{}: {}", with_user("from"), text(&data["reason"]).replace('_', " "))
         }
         "error" => {
-            let (message, hint) = failure(event, false);
+            let (message, hint) = failure(event, false, |_| false);
             with_hint(message, &hint)
         }
         "gap" => format!("⚠️ Events {} to {} are missing", event["from"], event["to"]),
@@ -114,7 +122,7 @@ fn with_hint(message: String, hint: &str) -> String {
 /// Formats the failure and, if it is known, when livetape or the user can try again. Also returns the hint,
 /// which then leaves out the usual wait. `is_lost` means that an open connection was lost, rather than that
 /// an attempt to connect failed.
-fn failure(event: &Value, is_lost: bool) -> (String, String) {
+fn failure(event: &Value, is_lost: bool, has_flag: fn(&str) -> bool) -> (String, String) {
     let data = &event["data"];
     let message = text(&data["message"]);
     let is_numbered = data["attempt"].as_u64().is_some_and(|number| number > 0);
@@ -122,8 +130,10 @@ fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let failed = if is_attempt { "Failed to connect: " } else { "" };
     let mut shown = format!("❌ {failed}{message}");
     let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
-    let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
+    let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint, has_flag));
     let hint = match event["username"].as_str().unwrap_or_default() {
+        // It does so by itself.
+        _ if hint == "try again later" && data["retrying"] == true => String::new(),
         "" => hint.to_owned(),
         user => hint.replace("@USER/", &format!("@{user}/")),
     };
@@ -247,6 +257,15 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_told_to_do_what_livetape_does() {
+        let shown = |retrying: bool| {
+            let data = json!({"code":"sign_failed","message":"x","hint":"try again later","attempt":1,"retrying":retrying,"retryAfterMs":1500});
+            line(&json!({"type": "error", "data": data})).unwrap().contains("💡")
+        };
+        assert_eq!([shown(true), shown(false)], [false, true]);
+    }
+
+    #[test]
     fn failures_of_the_feed_are_not_attempts_to_connect() {
         let error = |data| json!({"type": "error", "data": data});
         for attempt in [json!(0), Value::Null] {
@@ -296,7 +315,7 @@ mod tests {
 
     #[test]
     fn only_the_first_of_equal_failures_shows_its_hint() {
-        let mut lines = Lines::default();
+        let mut lines = Lines::new(|_| true);
         let mut has_hint = |kind, code| {
             let data = json!({"code":code,"message":"x","hint":"wait","retrying":true,"retryAfterMs":1});
             lines.next(&json!({"type": kind, "data": data})).unwrap().contains("💡")
@@ -310,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_lost_connection_is_not_a_failure_to_connect() {
-        let mut lines = Lines::default();
+        let mut lines = Lines::new(|_| true);
         assert!(lines.next(&json!({"type":"connection_closed","username":"ann","data":{}})).is_some());
         let data =
             json!({"code":"connection_lost","message":"x","attempt":1,"retrying":true,"retryAfterMs":1500});

@@ -28,6 +28,7 @@ use crate::{
         args,
         options::{config, serving, trust::trust},
         process::{display, signals::Signals},
+        usage::has_flag,
     },
     settings::ServerUrl,
 };
@@ -61,7 +62,7 @@ pub(crate) async fn watch(args: args::Watch) -> Result<u8, Problem> {
 
 /// Prints events until the server closes the feed, or stdout cannot be written.
 async fn follow(socket: &mut Socket, args: &args::Watch) -> Result<u8, Problem> {
-    let (mut lines, mut last) = (Lines::default(), None);
+    let (mut lines, mut last) = (Lines::new(has_flag), None);
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(json))) => {
@@ -210,7 +211,7 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
     let is_tls = |error: &io::Error| matches!(error.get_ref(), Some(inside) if inside.is::<rustls::Error>());
     match error {
         tungstenite::Error::Io(error) if is_tls(error) => {
-            problem.hint("pass the server's certificate file (its --tls-cert) with --ca FILE")
+            problem.hint("pass the server's certificate file (its `--tls-cert`) with --ca FILE")
         }
         _ => problem,
     }

@@ -17,7 +17,7 @@ use super::serving;
 
 /// Returns a TLS configuration that trusts only the certificates in a file.
 pub(crate) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
-    let hint = "use the server's certificate file (its --tls-cert)";
+    let hint = "use the server's certificate file (its `--tls-cert`)";
     let (roots, held) = certificates(path, "--ca", hint)?;
     let bad = |error: &dyn fmt::Display| bad(path, "--ca", error, hint);
     // Named explicitly, as in the server.

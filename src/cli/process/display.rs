@@ -29,7 +29,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::output::cannot_write;
-use crate::log;
+use crate::{cli::usage::has_flag, log};
 
 const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
 
@@ -178,7 +178,7 @@ impl Display {
     fn new(style: Style, incoming: UnboundedReceiver<Report>) -> Self {
         Self {
             style,
-            lines: Lines::default(),
+            lines: Lines::new(has_flag),
             is_ready: style == Style::Plain,
             incoming,
             reports: VecDeque::new(),

@@ -11,6 +11,7 @@ use crate::cli::{
     args,
     options::{config, sources},
     process::output::{say_json, say_lines},
+    usage::has_flag,
 };
 
 pub(in crate::cli) async fn doctor(args: args::Doctor) -> Result<u8, Problem> {
@@ -27,7 +28,7 @@ pub(in crate::cli) async fn doctor(args: args::Doctor) -> Result<u8, Problem> {
             drop(say_lines(&line(step)));
         }
     };
-    let found = diagnose(&options, NetTransport::new(&options)?, tell).await?;
+    let found = diagnose(&options, NetTransport::new(&options)?, has_flag, tell).await?;
     if args.json {
         say_json(&found)?;
     } else {

@@ -61,7 +61,7 @@ impl Fronts {
                 Code::BadConfig,
                 format!("cannot pass {host}: livetape answers for it"),
             )
-            .hint("remove it from --pass, LIVETAPE_MOCK_PASS and mock.pass"));
+            .hint("remove it from mock.pass and LIVETAPE_MOCK_PASS"));
         }
         let Opened { ca, certificate, trust_store, node_guard, .. } = open_ca(settings.ca_dir.as_deref())?;
         let proxy = bind(settings.proxy_listen, "--proxy-listen").await?;

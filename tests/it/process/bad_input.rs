@@ -108,7 +108,7 @@ fn live_says_how_to_start_chrome() {
     let said = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains(&format!("no browser responded at {browser}")), "{said}");
-    assert!(said.contains("start Chrome with --remote-debugging-port=9222"), "{said}");
+    assert!(said.contains("start Chrome with `--remote-debugging-port=9222"), "{said}");
 }
 
 #[test]

@@ -417,7 +417,7 @@ async fn a_tab_hands_over_at_once_to_the_next_way() {
     assert_eq!(
         problem.hint,
         "try again later, or let a sign server help: set `ways = [\"tab\", \"direct\", \"sign\"]` under [live] in \
-         livetape.toml; the room's id and the user agent then go to sign.example:8080, a third party"
+         livetape.toml; this sends the room's id and the user agent to sign.example:8080, a third party"
     );
 
     // Also a tab that is lost; the next connection has the next number.
@@ -480,14 +480,15 @@ async fn the_doctor_finds_a_tab_that_works() {
         tab.receive("a", &chat()).await;
         tab
     };
-    let (found, _tab) = tokio::join!(diagnose(&options, server.transport(), |_| ()), page);
+    let (found, _tab) = tokio::join!(diagnose(&options, server.transport(), |_| true, |_| ()), page);
     let found = found.unwrap();
     assert_eq!(found.works, ["tab"]);
-    assert_eq!(found.next, ["run `livetape live ann --upstream http://mock --cdp 127.0.0.1:9222`"]);
+    let run = "run `livetape live ann --upstream http://mock --cdp 127.0.0.1:9222`";
+    assert_eq!(found.next, [run, "direct: try again later"]);
 
     // Another page is not that of the user.
     chrome.shows(&[BEN]);
-    let found = diagnose(&options, server.transport(), |_| ()).await.unwrap();
+    let found = diagnose(&options, server.transport(), |_| true, |_| ()).await.unwrap();
     let tab = found.steps.last().unwrap();
     assert_eq!((tab.way, tab.step, tab.code), (Some("tab"), "tab", Some(Code::TabNotFound)));
     assert!(found.works.is_empty() && found.next[0].contains("--way direct --way sign"), "{:?}", found.next);

@@ -220,7 +220,8 @@ async fn no_secret_is_in_any_item() {
     let answers = [(API, vec![room(2)]), ("/", vec![cookie()]), (FETCH, vec![refusal])];
     let secret = |text: &str| Some(text.parse().unwrap());
     let (key, session) = (secret("planted-key"), secret("planted-session"));
-    let signing = LiveOptions { sign_key: key, session_cookie: session.clone(), ..options() };
+    let ways = vec![Way::Sign];
+    let signing = LiveOptions { ways, sign_key: key, session_cookie: session.clone(), ..options() };
     let (mut items, outcome) = run(&Server::new(answers), signing.clone()).await;
     assert_failed(&outcome, Code::SignUnauthorized);
     let headers =
@@ -280,7 +281,9 @@ async fn all_cookies_of_a_session_reach_tiktok_and_only_a_sign_server_that_was_n
     for (sign_url, has_session) in [(None, false), (Some(Url::parse("http://mock").unwrap()), true)] {
         let server = Server::new([(API, vec![room(2)]), (FETCH, vec![refusal.clone()])]);
         let key = Some("planted-key".parse().unwrap());
-        let (more, outcome) = run(&server, LiveOptions { sign_key: key, sign_url, ..direct.clone() }).await;
+        let ways = vec![Way::Sign];
+        let signing = LiveOptions { ways, sign_key: key, sign_url, ..direct.clone() };
+        let (more, outcome) = run(&server, signing).await;
         assert_failed(&outcome, Code::SignUnauthorized);
         items.extend(more);
         let seen: Vec<_> = server.seen().iter().map(|seen| format!("{seen:?}")).collect();
@@ -362,7 +365,7 @@ async fn the_hint_names_the_other_way_and_the_third_party() {
     };
     let hint = refused(LiveOptions { upstream: None, ..options() }).await;
     assert!(hint.contains(r#"set `ways = ["direct", "sign"]` under [live]"#), "{hint}");
-    assert!(hint.contains("go to api.eulerstream.com, a third party"), "{hint}");
+    assert!(hint.ends_with("the user agent to api.eulerstream.com, a third party"), "{hint}");
     let both = vec![Way::Direct, Way::Sign];
     let server =
         Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, vec![status(403, &[], "")])]);
@@ -558,29 +561,42 @@ async fn a_malformed_name_causes_no_request() {
     assert_failed(&run(&Server::new([]), broken).await.1, Code::BadRequest);
 }
 
+/// With a sign server, the default ways are the same as `["sign", "direct"]`.
 #[tokio::test(start_paused = true)]
-async fn a_broken_sign_server_is_bypassed_but_not_one_that_rejects() {
-    let with = |reply: Reply| {
-        let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
-        Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, socket), (FETCH, vec![reply])])
-    };
-    let signing =
-        || LiveOptions { sign_url: Some(Url::parse("http://sign").unwrap()), attempts_max: 1, ..options() };
-    let (items, outcome) = run(&with(status(503, &[], "")), signing()).await;
-    assert_eq!(outcome, Outcome::Ended("stream_ended"));
-    assert_eq!(codes(&items), [(0, "sign_failed", true)]);
-    let stub = ok("Connected through Euler Stream fallback proxy");
-    let (items, outcome) = run(&with(stub), signing()).await;
-    assert_eq!(outcome, Outcome::Ended("stream_ended"));
-    assert_eq!(codes(&items), [(0, "sign_empty", true)]);
-    for (refusal, code) in [
-        (429, Code::RateLimited),
-        (401, Code::SignUnauthorized),
-        (402, Code::SignUnauthorized),
-        (403, Code::SignUnauthorized),
+async fn a_sign_server_that_fails_hands_over_like_any_way() {
+    let sign_url = Some(Url::parse("http://sign.example").unwrap());
+    let default = LiveOptions { sign_url, attempts_max: 2, ..options() };
+    let named = LiveOptions { ways: vec![Way::Sign, Way::Direct], ..default.clone() };
+    let stub = || ok("Connected through Euler Stream fallback proxy");
+    for (reply, times, message) in [
+        (status(503, &[], ""), 2, "returned 503"),
+        (status(401, &[], ""), 1, "returned 401"),
+        (stub(), 1, "sent a stub, which leads nowhere"),
+        (ok("<html>"), 2, "sent a web page instead of a signature"),
     ] {
-        let (_, outcome) = run(&with(status(refusal, &[], "")), signing()).await;
-        assert_failed(&outcome, code);
+        for options in [&default, &named] {
+            let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
+            let replies =
+                [(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, socket), (FETCH, vec![reply.clone()])];
+            let (items, outcome) = run(&Server::new(replies), options.clone()).await;
+            assert_eq!(outcome, Outcome::Ended("stream_ended"));
+            let told = items.iter().filter_map(|item| match &item.what {
+                What::Status(status) => Some(status),
+                _ => None,
+            });
+            let told: Vec<_> = told.collect();
+            assert_eq!(told.len(), times, "{told:?}");
+            let last = told[times - 1];
+            let detail = format!("sign: the sign server sign.example {message}; trying direct next (mock)");
+            assert_eq!((last.detail.as_str(), last.retrying), (detail.as_str(), true));
+            let is_named = options.ways.contains(&Way::Sign);
+            let hint = match last.code.as_str() {
+                "sign_unauthorized" => "set an API key of sign.example, a third party: `sign_key`",
+                _ => "if it always fails, ",
+            };
+            assert!(last.hint.starts_with(hint), "{}", last.hint);
+            assert_eq!(last.hint.ends_with("if it always fails, leave `sign` out of `ways`"), is_named);
+        }
     }
 }
 
@@ -627,6 +643,18 @@ async fn wait_live_waits_until_the_user_is_live() {
     let (items, outcome) = run(&server, waiting).await;
     assert_eq!(outcome, Outcome::Ended("stream_ended"));
     assert_eq!(codes(&items), [(0, "user_offline", true), (60_000, "user_offline", true)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_fails_has_the_advice_for_the_ways() {
+    let captcha = || vec![ok("<html>")];
+    let server = Server::new([(API, captcha()), (PAGE, captcha())]);
+    let why = check(&options(), server.transport()).await.why.unwrap();
+    let ways = "set `cdp = 9222` and `ways = [\"direct\", \"tab\"]` under [live] in livetape.toml";
+    assert!(
+        why.hint.starts_with("wait a while or connect through a proxy") && why.hint.ends_with(ways),
+        "{why:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ async fn tiktok_and_other_addresses_are_rejected_at_once() {
     }
     let why = check(&offline(), NetTransport::new(&offline()).unwrap()).await.why.unwrap();
     assert_eq!(why.message, "`www.tiktok.com` is not a loopback address, and livetape runs offline");
-    let hint = why.code.terminal_hint(&why.hint);
+    let hint = why.code.terminal_hint(&why.hint, |_| true);
     assert!(hint.contains("--upstream") && hint.contains("LIVETAPE_OFFLINE"), "{hint}");
 }
 

@@ -3,7 +3,7 @@
 
 use livetape_core::error::Code;
 
-use super::{LiveOptions, Way, upstream::Failure};
+use super::{LiveOptions, Way, sign, upstream::Failure};
 
 /// Returns the advice for a failure; `None` for that of its code.
 pub(super) fn of(options: &LiveOptions, failure: &Failure) -> Option<String> {
@@ -12,15 +12,17 @@ pub(super) fn of(options: &LiveOptions, failure: &Failure) -> Option<String> {
         return Some(first);
     }
     let ways = options.ways();
-    let next = Way::ALL.iter().copied().find(|way| !ways.contains(way) && may_help(*way, failure))?;
+    let Some(next) = Way::ALL.iter().copied().find(|way| !ways.contains(way) && may_help(*way, failure))
+    else {
+        return Some(first);
+    };
     let ways = ways.into_iter().chain([next]).map(|way| format!("{:?}", way.name()));
     let ways = format!("`ways = [{}]` under [live] in livetape.toml", ways.collect::<Vec<_>>().join(", "));
     Some(match next {
         Way::Direct => format!("{first}, or connect without a sign server, too: set {ways}"),
-        Way::Sign => format!(
-            "{first}, or let a sign server help: set {ways}; the room's id and the user agent then go to {}",
-            options.sign_server()
-        ),
+        Way::Sign => {
+            format!("{first}, or let a sign server help: set {ways}; {}", sign::sends(options))
+        }
         Way::Tab => {
             let port = if options.tab.is_some() { "" } else { "`cdp = 9222` and " };
             format!("{first}, or follow a tab of Chrome that shows the LIVE: set {port}{ways}")
@@ -28,23 +30,38 @@ pub(super) fn of(options: &LiveOptions, failure: &Failure) -> Option<String> {
     })
 }
 
+/// Returns the advice after a way that handed over to the next.
+pub(super) fn without(options: &LiveOptions, failure: &Failure, way: Way) -> String {
+    let leave = match way {
+        // The default ways begin with the sign server that was named.
+        Way::Sign if !options.ways.contains(&way) => {
+            "if it always fails, remove `sign_url` and `sign_key` from the settings".to_owned()
+        }
+        _ => format!("if it always fails, leave `{}` out of `ways`", way.name()),
+    };
+    match first(options, failure) {
+        Some((first, false)) => format!("{first}; {leave}"),
+        _ => leave,
+    }
+}
+
 /// Returns the advice without other ways, and whether these may help.
 pub(super) fn first(options: &LiveOptions, failure: &Failure) -> Option<(String, bool)> {
     let is_logged_in = options.cookies().count() > 0;
     Some(match failure.code {
         _ if failure.hint.is_some() => (failure.hint.clone()?, false),
-        Code::ConnectionLost if failure.is_silent => ("try again later".to_owned(), true),
-        Code::HandshakeRefused => ("try again later".to_owned(), true),
+        Code::ConnectionLost if failure.recurs => ("try again later".to_owned(), true),
+        Code::HandshakeRefused | Code::SignFailed | Code::SignEmpty => ("try again later".to_owned(), true),
         Code::Blocked if options.proxy.is_none() => {
             ("wait a while or connect through a proxy".to_owned(), true)
         }
         Code::Blocked => ("wait a while".to_owned(), true),
-        Code::SignFailed | Code::SignEmpty if options.ways.contains(&Way::Sign) => {
-            ("try again later".to_owned(), true)
-        }
         Code::SignUnauthorized if options.sign_key.is_none() => {
             let server = options.sign_server();
             (format!("set an API key of {server}: `sign_key` under [live], or LIVETAPE_SIGN_KEY"), false)
+        }
+        Code::SignUnauthorized => {
+            (format!("check the API key of {}, and its plan", options.sign_server()), false)
         }
         Code::RateLimited if options.sign_key.is_some() => {
             ("wait 5-10 minutes, up to an hour; or try another user".to_owned(), false)

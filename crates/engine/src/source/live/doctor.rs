@@ -1,7 +1,7 @@
 //! Finds out which ways lead into a user's room: looks the user up in both places, then connects by each way once,
 //! through [`Live`] as a server does, and reads the steps off its items.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    Live, LiveOptions, SharedTransport, Way, advice, lookup,
+    Live, LiveOptions, SharedTransport, Way, advice, lookup, sign,
     upstream::{Failure, Turn, Upstream},
     url,
 };
@@ -90,22 +90,20 @@ impl Step {
 }
 
 /// Connects to the user's room by each of the ways of `options`, and by the tab if there is one, once. Calls `tell` with
-/// each step as soon as its result is certain.
+/// each step as soon as its result is certain. `has_flag` tells which flags advice may name.
 ///
 /// # Errors
 /// If an option is invalid.
 pub async fn diagnose(
     options: &LiveOptions,
     transport: impl Into<SharedTransport>,
+    has_flag: fn(&str) -> bool,
     mut tell: impl FnMut(&Step),
 ) -> Result<Diagnosis, Problem> {
     let (user, transport) = (options.username()?, transport.into());
     let mut found = Diagnosis { user, room_id: None, steps: Vec::new(), works: Vec::new(), next: Vec::new() };
     let is_live = look_up(options, transport.clone(), &mut found, &mut tell).await;
     let mut wanted = options.ways();
-    if wanted == [Way::Sign] {
-        wanted.push(Way::Direct);
-    }
     if options.tab.is_some() {
         wanted.push(Way::Tab);
     }
@@ -126,7 +124,7 @@ pub async fn diagnose(
         tell(&step);
         found.steps.push(step);
     }
-    found.next = next(options, &found);
+    found.next = next(options, &found, has_flag);
     Ok(found)
 }
 
@@ -346,10 +344,11 @@ impl Trial {
             self.push(Step::new(Some(self.way), name, Verdict::Fails), item.offset);
             self.steps.len() - 1
         });
-        let failure = Failure { is_silent: name == "first frame", ..Failure::new(code, "") };
-        let hint = match self.way {
-            Way::Tab => status.hint.clone(),
-            _ => advice::first(options, &failure).map(|(first, _)| first).unwrap_or_default(),
+        let failure = Failure { recurs: name == "first frame", ..Failure::new(code, "") };
+        let hint = if self.way == Way::Tab {
+            status.hint.clone()
+        } else {
+            advice::first(options, &failure).map(|(first, _)| first).unwrap_or_default()
         };
         fail(&mut self.steps[at], code, status.detail.clone(), hint);
     }
@@ -375,8 +374,13 @@ impl LiveOptions {
 }
 
 /// Returns advice, the most promising first.
-fn next(options: &LiveOptions, found: &Diagnosis) -> Vec<String> {
+fn next(options: &LiveOptions, found: &Diagnosis, has_flag: fn(&str) -> bool) -> Vec<String> {
     let user = &found.user;
+    let failed = || found.steps.iter().filter(|step| step.verdict == Verdict::Fails);
+    let hint = |step: &Step| {
+        let hint = step.code.map_or(step.hint.as_str(), |code| code.terminal_hint(&step.hint, has_flag));
+        hint.replace("@USER/", &format!("@{user}/"))
+    };
     let is_of = |way: Way| found.works.first() == Some(&way.name());
     if let Some(way) = Way::ALL.iter().find(|way| is_of(**way)) {
         let flag = match way {
@@ -385,30 +389,29 @@ fn next(options: &LiveOptions, found: &Diagnosis) -> Vec<String> {
             Way::Direct if options.tab.is_none() => String::new(),
             way => format!(" --way {}", way.name()),
         };
-        let servers =
-            LiveOptions { tab: options.tab.clone().filter(|_| *way == Way::Tab), ..options.clone() };
-        return vec![format!("run `livetape live {user}{}{flag}`", servers.servers())];
+        let used = LiveOptions {
+            tab: options.tab.clone().filter(|_| *way == Way::Tab),
+            sign_url: options.sign_url.clone().filter(|_| *way == Way::Sign),
+            ..options.clone()
+        };
+        let run = format!("run `livetape live {user}{}{flag}`", used.servers());
+        let others = failed().filter_map(|step| Some(format!("{}: {}", step.way?, hint(step))));
+        return [run].into_iter().chain(others).collect();
     }
-    let failed = || found.steps.iter().filter(|step| step.verdict == Verdict::Fails);
-    let mut hints: Vec<String> = Vec::new();
-    for step in failed() {
-        let Some(code) = step.code else { continue };
-        let hint = code.terminal_hint(&step.hint).replace("@USER/", &format!("@{user}/"));
-        if !hints.contains(&hint) {
-            hints.push(hint);
-        }
-    }
+    let mut hints: Vec<String> = failed().map(hint).collect();
+    let mut known = BTreeSet::new();
+    hints.retain(|hint| known.insert(hint.clone()));
     // Without an answer, neither a log-in nor another way helps.
     let is_reached = found.steps.iter().any(|step| step.status.is_some());
     if !is_reached || !failed().filter_map(|step| step.code).all(may_be_live) {
         return hints;
     }
     let mut next = Vec::new();
-    if !options.ways.contains(&Way::Sign) && failed().any(|step| step.way == Some(Way::Direct.name())) {
+    if !options.ways().contains(&Way::Sign) && failed().any(|step| step.way == Some(Way::Direct.name())) {
         let servers = options.servers();
         next.push(format!(
-            "run `livetape doctor {user}{servers} --way direct --way sign`: the room's id then goes to {}",
-            options.sign_server()
+            "run `livetape doctor {user}{servers} --way direct --way sign`; {}",
+            sign::sends(options)
         ));
     }
     if options.cookies().count() == 0 {
@@ -416,7 +419,7 @@ fn next(options: &LiveOptions, found: &Diagnosis) -> Vec<String> {
     }
     if options.tab.is_none() {
         next.push(format!(
-            "start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER, open the room there, and run \
+            "start Chrome with `--remote-debugging-port=9222 --user-data-dir=NEW_FOLDER`, open the room there, and run \
              `livetape doctor {user}{} --cdp 9222`",
             options.servers()
         ));

@@ -170,16 +170,19 @@ impl Driver {
             Some(every) => Decision::Again(every.max(WAIT_LIVE_MIN)),
             None => self.retry.failed(failure.code, failure.wait, healthy),
         };
-        // A socket that is accepted and then ignored is so again.
-        let is_over = failure.is_silent || matches!(verdict, Decision::Final(_));
+        let is_over = failure.recurs || matches!(verdict, Decision::Final(_));
+        let known = failure.clone();
+        if is_over && let Some(times) = self.retry.gave_up_after(failure.code) {
+            failure.detail += &format!("; the same {times} times, so not tried again");
+        }
         let skipped = self.next_way(&failure).filter(|_| is_over);
         failure.hint = match skipped {
             Some(skipped) => {
                 failure.detail = self.hands_over(&failure.detail, self.ways[skipped]);
-                Some(format!("if it always fails, leave `{}` out of `ways`", self.ways[0].name()))
+                Some(advice::without(&self.options, &failure, self.ways[0]))
             }
             // Another way is left.
-            None if self.next_way(&failure).is_some() => None,
+            None if self.next_way(&failure).is_some() => failure.hint.take(),
             None => advice::of(&self.options, &failure),
         };
         let after = match (skipped.map(|at| self.ways[at]), verdict) {
@@ -199,7 +202,7 @@ impl Driver {
         self.upstream.conn += u32::from(is_open);
         let Some(after) = after else {
             if failure.code == Code::UserNotFound {
-                self.options.limit.remember(&self.options.user, failure.clone().into(), None);
+                self.options.limit.remember(&self.options.user, known.into(), None);
             }
             return Err(failure);
         };
@@ -341,25 +344,15 @@ impl Driver {
             (2.., Some(way)) => format!("{}: {}", way.name(), failure.detail),
             _ => failure.detail,
         };
-        Failure { detail, is_of_way: true, ..failure }
+        // No way leads past the setting `offline`.
+        Failure { detail, is_of_way: failure.code != Code::OfflineMode, ..failure }
     }
 
-    /// Falls back to a direct connection only if the sign server is unavailable, not if it rejects the request.
     async fn find_target(&mut self, room_id: i64) -> Result<SocketTarget, Failure> {
         if self.ways.front() == Some(&Way::Sign) {
-            // Without `ways`, a direct connection follows.
-            let is_default = !self.options.ways.contains(&Way::Sign);
-            let falls_back = self.ways.get(1).map_or(is_default, |way| *way == Way::Direct);
-            match sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await {
-                Ok(signed) => {
-                    let (url, cookie) = (signed.socket_url.clone(), signed.cookie.clone());
-                    return Ok(SocketTarget { url, cookie, room_id: signed.room_id, signed: Some(signed) });
-                }
-                Err(failure) if failure.may_fall_back && falls_back => {
-                    self.note_fallback(&failure);
-                }
-                Err(failure) => return Err(failure),
-            }
+            let signed = sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await?;
+            let (url, cookie) = (signed.socket_url.clone(), signed.cookie.clone());
+            return Ok(SocketTarget { url, cookie, room_id: signed.room_id, signed: Some(signed) });
         }
         let cookie = match &self.cookie {
             Some(cookie) => cookie.clone(),
@@ -392,12 +385,6 @@ impl Driver {
     fn note_initial_batch(&mut self, signed: &Signed) -> Bytes {
         self.upstream.note_http(Role::InitialBatch, &signed.request, &signed.answer, true);
         signed.answer.body.clone()
-    }
-
-    fn note_fallback(&mut self, failure: &Failure) {
-        let detail = format!("{}; connecting without it", failure.detail);
-        let failure = Failure { detail, ..failure.clone() };
-        self.note_status(&failure, Some(Duration::ZERO));
     }
 
     /// Discards state that the next attempt should not reuse.
@@ -615,7 +602,7 @@ impl Lost {
         let reason = "nothing for 30 s after it was accepted";
         let detail = format!("the room pushes {reason}");
         let lost = Self::new(close::ABNORMAL, reason.to_owned(), Who::Us, detail, Duration::ZERO);
-        Self { failure: Failure { is_silent: true, ..lost.failure }, ..lost }
+        Self { failure: Failure { recurs: true, ..lost.failure }, ..lost }
     }
 
     /// Not retried, because the upstream would send as much after reconnecting.

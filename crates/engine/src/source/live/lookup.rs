@@ -18,7 +18,7 @@ use livetape_io::clock;
 use serde_json::Value;
 
 use super::{
-    LiveOptions, SharedTransport,
+    LiveOptions, SharedTransport, advice,
     request::Group,
     transport::HttpResponse,
     upstream::{Failure, NOT_FOUND, OFFLINE, Upstream},
@@ -263,7 +263,8 @@ async fn look_up_twice(options: &LiveOptions, transport: SharedTransport) -> Res
             tokio::time::sleep_until(clock::now() + after).await;
             continue;
         }
-        let failure = Failure { detail: upstream.redact.text(&failure.detail), ..failure };
+        let (detail, hint) = (upstream.redact.text(&failure.detail), advice::of(options, &failure));
+        let failure = Failure { detail, hint, ..failure };
         if failure.code == Code::UserNotFound {
             options.limit.remember(&user, failure.clone().into(), None);
         }

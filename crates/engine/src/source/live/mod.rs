@@ -201,7 +201,7 @@ pub struct LiveOptions {
     /// Server to use instead of TikTok for all requests, such as a mock: `http://127.0.0.1:PORT`.
     pub upstream: Option<Url>,
     /// Ways into the room, in this order: one that fails for good hands over to the next. With only
-    /// [`Way::Direct`], and the URL or key of a sign server, that is asked first.
+    /// [`Way::Direct`], and the URL or key of a sign server, [`Way::Sign`] comes first.
     pub ways: Vec<Way>,
     /// Tab for [`Way::Tab`].
     pub tab: Option<Tab>,
@@ -405,7 +405,7 @@ impl LiveOptions {
             }
         }
         match ways[..] {
-            [] | [Way::Direct] if has_server => vec![Way::Sign],
+            [] | [Way::Direct] if has_server => vec![Way::Sign, Way::Direct],
             [] => vec![Way::Direct],
             _ => ways,
         }

@@ -53,10 +53,10 @@ pub(super) async fn sign(
     let request = request(&upstream.origins.sign, options, room_id);
     let lost = |failure: Failure| match failure.code {
         Code::OfflineMode => failure,
-        _ => Failure::new(Code::SignFailed, failure.detail).may_fall_back(),
+        _ => Failure { recurs: true, ..Failure::new(Code::SignFailed, failure.detail) },
     };
     let answer = upstream.get(Role::Sign, &request, false).await.map_err(lost)?;
-    let (info, cookie) = read(&answer, upstream.wall())?;
+    let (info, cookie) = read(&answer, &url::host(&upstream.origins.sign), upstream.wall())?;
     upstream.redact.hide(&cookie);
     let room_id = answer.header("x-room-id").and_then(|id| id.parse().ok()).unwrap_or(room_id);
     Ok(Signed {
@@ -94,45 +94,63 @@ fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {
     Request { url, headers }
 }
 
-/// Parses the batch's metadata and the cookies.
-fn read(answer: &HttpResponse, wall: Duration) -> Result<(BatchInfo, String), Failure> {
-    check_status(answer, wall)?;
-    let empty = |why: &str| Failure::new(Code::SignEmpty, why);
+/// Says what a sign server gets, read off the request to it.
+pub(super) fn sends(options: &LiveOptions) -> String {
+    const ROOM: i64 = 7_300_000_000_000_000_001;
+    let Request { url, headers } = request(&super::Origins::new(options).sign, options, ROOM);
+    let has = |value: &str| !value.is_empty() && url.contains(&url::segment(value));
+    let known = [
+        ("the room's id", has(&ROOM.to_string())),
+        ("the user agent", has(options.requests.user_agent())),
+        ("the session", options.cookies().get("sessionid").is_some_and(|id| has(id.reveal()))),
+        ("the API key", headers.iter().any(|(name, _)| name == "x-api-key")),
+    ];
+    let known: Vec<_> = known.into_iter().filter(|(_, is_sent)| *is_sent).map(|(what, _)| what).collect();
+    let known = known.join(", ");
+    // Every request contains the room's id.
+    let known = known.rsplit_once(", ").map_or(known.clone(), |(first, last)| format!("{first} and {last}"));
+    format!("this sends {known} to {}", options.sign_server())
+}
+
+/// Parses the batch's metadata and the cookies. `server` is for people.
+fn read(answer: &HttpResponse, server: &str, wall: Duration) -> Result<(BatchInfo, String), Failure> {
+    check_status(answer, server, wall)?;
+    let empty = |what: &str| Failure::new(Code::SignEmpty, format!("the sign server {server} sent {what}"));
     if answer.body.is_empty() {
-        return Err(empty("the sign server's response is empty"));
+        return Err(empty("an empty response"));
+    }
+    // No message begins with this byte, which would end a group.
+    if answer.body.trim_ascii_start().starts_with(b"<") {
+        return Err(empty("a web page instead of a signature"));
     }
     let info = wire::read_batch(&wire::unzip(answer.body.clone(), &mut Vec::new()), &mut Vec::new()).info;
     let is_stub =
         memchr::memmem::find(&answer.body, STUB_TEXT).is_some() || info.push_server.contains(STUB_HOST);
     if is_stub {
-        return Err(empty("the sign server's response is a stub").may_fall_back());
+        return Err(Failure { recurs: true, ..empty("a stub, which leads nowhere") });
     }
     if info.cursor.is_empty() {
-        return Err(empty("the sign server's response has no cursor"));
+        return Err(empty("a response without a cursor"));
     }
     if !["ws://", "wss://"].iter().any(|scheme| info.push_server.starts_with(scheme)) {
-        return Err(empty("the sign server's response has no socket address"));
+        return Err(empty("a response without the address of a socket"));
     }
     match answer.header("x-set-tt-cookie").filter(|cookie| !cookie.is_empty()) {
         Some(cookie) => Ok((info, cookie.to_owned())),
-        None => Err(empty("the sign server sent no cookies")),
+        None => Err(empty("a response without cookies")),
     }
 }
 
-fn check_status(answer: &HttpResponse, wall: Duration) -> Result<(), Failure> {
-    let explanation = explanation(&answer.body);
-    let failed = format!("the sign server returned {}{explanation}", answer.status);
+fn check_status(answer: &HttpResponse, server: &str, wall: Duration) -> Result<(), Failure> {
+    let failed = format!("the sign server {server} returned {}{}", answer.status, explanation(&answer.body));
     match answer.status {
         200 => Ok(()),
         429 => {
             let failure = Failure::rate_limited(answer, wall);
-            Err(Failure { detail: format!("{RATE_LIMITED}{explanation}"), ..failure })
+            Err(Failure { detail: format!("{RATE_LIMITED}: {failed}"), ..failure })
         }
         401..=403 => Err(Failure::new(Code::SignUnauthorized, failed)),
-        500.. => {
-            let failure = Failure::new(Code::SignFailed, failed).may_fall_back();
-            Err(Failure { wait: answer.wait(wall), ..failure })
-        }
+        500.. => Err(Failure { wait: answer.wait(wall), ..Failure::new(Code::SignFailed, failed) }),
         _ => Err(Failure::new(Code::SignFailed, failed)),
     }
 }
@@ -264,50 +282,64 @@ mod tests {
         wire::write_batch(&Batch { info, ..Default::default() })
     }
 
+    fn read(answer: &HttpResponse) -> Result<(BatchInfo, String), Failure> {
+        super::read(answer, "sign.example", Duration::ZERO)
+    }
+
     #[track_caller]
-    fn check(answer: &HttpResponse, code: Code, may_fall_back: bool) {
-        let failure = read(answer, Duration::ZERO).unwrap_err();
-        assert_eq!((failure.code, failure.may_fall_back), (code, may_fall_back), "{}", failure.detail);
+    fn check(answer: &HttpResponse, code: Code, message: &str) {
+        let failure = read(answer).unwrap_err();
+        let expected = (code, format!("the sign server sign.example {message}"), message.contains("a stub"));
+        assert_eq!((failure.code, failure.detail, failure.recurs), expected);
     }
 
     #[test]
     fn rejections_map_to_error_codes() {
-        check(
-            &answer(401, r#"{"code":401,"message":"The provided API Key is invalid."}"#),
-            Code::SignUnauthorized,
-            false,
-        );
-        check(&answer(402, ""), Code::SignUnauthorized, false);
-        check(&answer(403, ""), Code::SignUnauthorized, false);
-        check(&answer(404, "<html>"), Code::SignFailed, false);
-        check(&answer(420, ""), Code::SignFailed, false);
-        for body in [
-            r#"{"message":"A 403 error occurred whilst fetching the webcast URL.","code":500}"#,
-            r#"{"code":500,"error":"Internal Server Error - 1"}"#,
-            "",
+        let (denied, failed) = (Code::SignUnauthorized, Code::SignFailed);
+        for (status, body, code, message) in [
+            (
+                401,
+                r#"{"code":401,"message":"The provided API Key is invalid."}"#,
+                denied,
+                "returned 401 (The provided API Key is invalid.)",
+            ),
+            (402, "", denied, "returned 402"),
+            (403, "", denied, "returned 403"),
+            (404, "<html>", failed, "returned 404"),
+            (420, "", failed, "returned 420"),
+            (
+                500,
+                r#"{"message":"A 403 error occurred whilst fetching the webcast URL.","code":500}"#,
+                failed,
+                "returned 500 (A 403 error occurred whilst fetching the webcast URL.)",
+            ),
+            (
+                500,
+                r#"{"code":500,"error":"Internal Server Error - 1"}"#,
+                failed,
+                "returned 500 (Internal Server Error - 1)",
+            ),
+            (500, "", failed, "returned 500"),
         ] {
-            check(&answer(500, body), Code::SignFailed, true);
+            check(&answer(status, body), code, message);
         }
-        check(
-            &answer(503, r#"{"code":503,"error":"API is not ready for connections yet."}"#),
-            Code::SignFailed,
-            true,
-        );
     }
 
     #[test]
     fn invalid_responses_map_to_error_codes() {
-        check(&answer(200, ""), Code::SignEmpty, false);
-        check(&answer(200, "<!doctype html><title>hello</title>"), Code::SignEmpty, false);
-        check(&answer(200, good(BatchInfo { cursor: String::new(), ..info() })), Code::SignEmpty, false);
-        check(&answer(200, good(BatchInfo { push_server: String::new(), ..info() })), Code::SignEmpty, false);
+        let check = |body: Bytes, message: &str| check(&answer(200, body), Code::SignEmpty, message);
+        check(Bytes::new(), "sent an empty response");
+        check("\n<!doctype html><title>hello</title>".into(), "sent a web page instead of a signature");
+        check(good(BatchInfo { cursor: String::new(), ..info() }), "sent a response without a cursor");
+        let nowhere = BatchInfo { push_server: String::new(), ..info() };
+        check(good(nowhere), "sent a response without the address of a socket");
         let stub = BatchInfo { push_server: format!("wss://{STUB_HOST}/?token=x"), ..info() };
-        check(&answer(200, good(stub)), Code::SignEmpty, true);
+        check(good(stub), "sent a stub, which leads nowhere");
         let text = BatchInfo { internal_ext: String::from_utf8(STUB_TEXT.to_vec()).unwrap(), ..info() };
-        check(&answer(200, good(text)), Code::SignEmpty, true);
+        check(good(text), "sent a stub, which leads nowhere");
         let mut without = answer(200, good(info()));
         without.headers.clear();
-        check(&without, Code::SignEmpty, false);
+        assert!(read(&without).unwrap_err().detail.ends_with("sent a response without cookies"));
     }
 
     #[test]
@@ -315,22 +347,40 @@ mod tests {
         let body = r#"{"message":"You have reached the rate limit.","limit_label":"rate_limit_account_day"}"#;
         let mut limited = answer(429, body);
         limited.headers.insert("retry-after", "7".parse().unwrap());
-        let failure = read(&limited, Duration::ZERO).unwrap_err();
-        let detail = format!("{RATE_LIMITED} (rate_limit_account_day: You have reached the rate limit.)");
-        assert_eq!((failure.code, failure.detail), (Code::RateLimited, detail));
-        assert_eq!((failure.wait, failure.may_fall_back), (Some(Duration::from_secs(7)), false));
-        assert_eq!(read(&answer(429, ""), Duration::ZERO).unwrap_err().detail, RATE_LIMITED);
+        let failure = read(&limited).unwrap_err();
+        let detail = format!(
+            "{RATE_LIMITED}: the sign server sign.example returned 429 (rate_limit_account_day: You have reached the \
+             rate limit.)"
+        );
+        let expected = (Code::RateLimited, detail, Some(Duration::from_secs(7)));
+        assert_eq!((failure.code, failure.detail, failure.wait), expected);
     }
 
     #[test]
     fn the_socket_url_comes_from_the_server() {
-        let (read, cookie) = read(&answer(200, good(info())), Duration::ZERO).unwrap();
+        let (read, cookie) = read(&answer(200, good(info()))).unwrap();
         assert_eq!(cookie, "ttwid=1; msToken=2");
         let url = socket_url(&Requests::default(), &read, 7, &mut SplitMix(1));
         assert!(url.starts_with("wss://host/path?version_code=180800&"), "{url}");
         assert!(url.ends_with("&aid=7&wrss=a%20b&version_code=270000"), "{url}");
         assert!(url.contains("&room_id=7&") && url.contains("&cursor=1_2&internal_ext=ext%3A1&"), "{url}");
         assert!(!url.contains("imprp") && !url.contains("aid=1988"), "{url}");
+    }
+
+    #[test]
+    fn what_is_sent_is_said_as_it_is() {
+        let options = LiveOptions::new("ann");
+        let sent = "this sends the room's id and the user agent to api.eulerstream.com, a third party";
+        assert_eq!(sends(&options), sent);
+        let session = super::super::Cookies::parse("sessionid=planted", "it", Duration::ZERO).unwrap();
+        let (session, sign_key) = (Some(session), Some("planted".parse().unwrap()));
+        let options = LiveOptions { session, sign_key, ..options };
+        let sent =
+            "this sends the room's id, the user agent and the API key to api.eulerstream.com, a third party";
+        assert_eq!(sends(&options), sent);
+        let sign_url = Some("http://127.0.0.1:7".parse().unwrap());
+        let sent = "this sends the room's id, the user agent, the session and the API key to 127.0.0.1:7";
+        assert_eq!(sends(&LiveOptions { sign_url, ..options }), sent);
     }
 
     #[test]
@@ -362,7 +412,7 @@ mod tests {
         #[test]
         fn no_body_causes_a_panic(status in 0_u16..600, body in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
             for status in [200, status] {
-                let _ = read(&answer(status, body.clone()), Duration::ZERO);
+                let _ = read(&answer(status, body.clone()));
             }
         }
     }

@@ -209,28 +209,17 @@ pub(super) struct Failure {
     pub(super) detail: String,
     /// Time to wait, according to the server.
     pub(super) wait: Option<Duration>,
-    /// Whether connecting without the sign server may succeed: it is unavailable or broken, but did not
-    /// reject the request.
-    pub(super) may_fall_back: bool,
     /// Whether another way into the room may succeed: looking the user up has.
     pub(super) is_of_way: bool,
-    /// Whether the socket was accepted, and then ignored.
-    pub(super) is_silent: bool,
+    /// Whether this way would fail again: its server cannot be reached, or its socket leads nowhere.
+    pub(super) recurs: bool,
     /// Advice, if it is not that of the code.
     pub(super) hint: Option<String>,
 }
 
 impl Failure {
     pub(super) fn new(code: Code, detail: impl fmt::Display) -> Self {
-        Self {
-            code,
-            detail: detail.to_string(),
-            wait: None,
-            may_fall_back: false,
-            is_of_way: false,
-            is_silent: false,
-            hint: None,
-        }
+        Self { code, detail: detail.to_string(), wait: None, is_of_way: false, recurs: false, hint: None }
     }
 
     /// Too many requests, with the wait time from the response headers. `wall` is the time since the Unix
@@ -238,10 +227,6 @@ impl Failure {
     pub(super) fn rate_limited(answer: &HttpResponse, wall: Duration) -> Self {
         let wait = answer.wait(wall);
         Self { wait, ..Self::new(Code::RateLimited, RATE_LIMITED) }
-    }
-
-    pub(super) fn may_fall_back(self) -> Self {
-        Self { may_fall_back: true, ..self }
     }
 }
 
