@@ -9,7 +9,9 @@ use livetape_core::{
     recording::{Item, What},
     wire::{self, Batch, BatchInfo, client},
 };
-use livetape_engine::source::live::{Check, Live, LiveOptions, NetTransport, Outcome, Url, Way, check};
+use livetape_engine::source::live::{
+    Check, Live, LiveOptions, NetTransport, OpenError, Outcome, Request, Transport as _, Url, Way, check,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -264,13 +266,56 @@ async fn network_failures_map_to_codes() {
     let asked = NetTransport::new(&through).unwrap();
     let found = check(&through, asked).await.why.unwrap();
     assert_eq!(found.code, Code::DnsFailed, "{found:?}");
-    let proxy = Some(Url::parse(&format!("http://{address}")).unwrap());
-    let through = LiveOptions { proxy, ..upstream("x.invalid") };
-    let found = check(&through, NetTransport::new(&through).unwrap()).await.why.unwrap();
-    assert_eq!(
-        found.message,
-        "x.invalid: cannot reach the proxy: connection refused: no server listens there"
-    );
+}
+
+/// Runs a proxy that answers everything with these bytes.
+async fn failing_proxy(answer: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 2048];
+            drop(stream.read(&mut request).await);
+            drop(stream.write_all(answer).await);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_proxy_that_fails_is_blamed_itself() {
+    let closed = Reserved::new();
+    let needs_login = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
+    let cases = [
+        (closed.address, "connection refused: no server listens there"),
+        (failing_proxy(needs_login).await, "it rejected the connection: status 407"),
+        (failing_proxy(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await, "it rejected the connection: status 502"),
+        (failing_proxy(b"").await, "closed too early"),
+    ];
+    for (address, why) in cases {
+        for scheme in ["https", "http"] {
+            let proxy = Some(Url::parse(&format!("http://me:planted@{address}")).unwrap());
+            let upstream = Some(Url::parse(&format!("{scheme}://tiktok.invalid")).unwrap());
+            let options = LiveOptions { proxy, upstream, ..LiveOptions::new("ann") };
+            let network = NetTransport::new(&options).unwrap();
+            if scheme == "https" || address == closed.address {
+                let found = check(&options, network.clone()).await.why.unwrap();
+                assert_eq!(found.message, format!("no connection through the proxy {address}: {why}"));
+                assert!(found.hint.starts_with("check that the proxy in `live.proxy` runs"), "{found:?}");
+            }
+            let request = Request { url: format!("{scheme}://tiktok.invalid/"), headers: vec![] };
+            let request = Request { url: request.url.replacen("http", "ws", 1), ..request };
+            let Err(OpenError::Unreached(unreached)) = network.open(&request).await else { panic!("{why}") };
+            assert!(unreached.is_of_proxy && unreached.why.ends_with(why), "{unreached:?}");
+        }
+    }
+    // A request that is not encrypted needs no tunnel.
+    let proxy = Some(Url::parse(&format!("http://{}", failing_proxy(needs_login).await)).unwrap());
+    let upstream = Some(Url::parse("http://tiktok.invalid").unwrap());
+    let options = LiveOptions { proxy, upstream, ..LiveOptions::new("ann") };
+    let found = check(&options, NetTransport::new(&options).unwrap()).await.why.unwrap();
+    assert!(found.message.ends_with(": it requires a login"), "{found:?}");
 }
 
 /// Runs a proxy that tunnels one connection per CONNECT and counts them.
@@ -295,7 +340,6 @@ async fn proxy(login: &'static str) -> (Url, tokio::task::JoinHandle<()>) {
 
 #[tokio::test]
 async fn a_socket_goes_through_the_proxy() {
-    use livetape_engine::source::live::{Request, Transport as _};
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {

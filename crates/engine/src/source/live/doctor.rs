@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     Live, LiveOptions, SharedTransport, Way, advice, lookup, sign,
-    upstream::{Failure, Turn, Upstream},
+    upstream::{Failure, PROXY_HINT, Turn, Upstream},
     url,
 };
 
@@ -345,7 +345,7 @@ impl Trial {
             self.steps.len() - 1
         });
         let failure = Failure { recurs: name == "first frame", ..Failure::new(code, "") };
-        let hint = if self.way == Way::Tab {
+        let hint = if self.way == Way::Tab || status.hint == PROXY_HINT {
             status.hint.clone()
         } else {
             advice::first(options, &failure).map(|(first, _)| first).unwrap_or_default()

@@ -53,6 +53,8 @@ pub(super) async fn sign(
     let request = request(&upstream.origins.sign, options, room_id);
     let lost = |failure: Failure| match failure.code {
         Code::OfflineMode => failure,
+        // The proxy's.
+        _ if failure.hint.is_some() => failure,
         _ => Failure { recurs: true, ..Failure::new(Code::SignFailed, failure.detail) },
     };
     let answer = upstream.get(Role::Sign, &request, false).await.map_err(lost)?;

@@ -33,6 +33,9 @@ pub const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) const RATE_LIMITED: &str = "[Rate Limited] Too many connections started, try again later";
 pub(super) const NOT_FOUND: &str = "User not found or invalid";
 pub(super) const OFFLINE: &str = "User is not currently live";
+/// Advice for a proxy that fails.
+pub(super) const PROXY_HINT: &str =
+    "check that the proxy in `live.proxy` runs, and its address, user and password";
 /// Value of `handshake-status` for a device that TikTok blocks.
 const DEVICE_BLOCKED: &str = "415";
 /// Maximum number of redirects of a request.
@@ -65,6 +68,8 @@ pub(super) struct Upstream {
     /// Number of the current connection, from 1.
     pub(super) conn: u32,
     pub(super) held: Held,
+    /// Names the proxy, if there is one.
+    through: String,
     epoch: Instant,
     wall_anchor: Duration,
 }
@@ -86,6 +91,11 @@ impl Upstream {
             turn: options.turn.map_or(Turn::Queue, Turn::Reserved),
             conn: 1,
             held: Held::default(),
+            through: options
+                .proxy
+                .as_ref()
+                .map(|proxy| format!(" through the proxy {}", url::host(proxy.as_str())))
+                .unwrap_or_default(),
             epoch: clock::now(),
             wall_anchor,
         }
@@ -156,7 +166,11 @@ impl Upstream {
     ) -> Result<HttpResponse, Failure> {
         let lost = |why: &str| Failure::new(Code::ConnectionLost, why);
         let mut answer = match within(HTTP_TIMEOUT, self.transport.get(request)).await {
-            None => return Err(lost(&format!("no response from {} within 10 s", url::host(&request.url)))),
+            None => {
+                let (host, through) = (url::host(&request.url), &self.through);
+                return Err(lost(&format!("no response from {host} within 10 s{through}")));
+            }
+            Some(Err(unreached)) if unreached.is_of_proxy => return Err(unreached.into()),
             Some(Err(unreached)) => {
                 let (host, why) = (url::host(&request.url), &unreached.why);
                 let names_host = why.contains(&format!("`{host}`"));
@@ -176,7 +190,8 @@ impl Upstream {
     /// Opens a WebSocket. Records a rejection.
     pub(super) async fn open(&mut self, request: &Request) -> Result<Opened, OpenError> {
         let result = within(OPEN_TIMEOUT, self.transport.open(request)).await;
-        let late = || OpenError::Unreached(Unreached::new("the WebSocket was not opened within 20 s"));
+        let late = || format!("the WebSocket was not opened within 20 s{}", self.through);
+        let late = || OpenError::Unreached(Unreached::new(late()));
         let result = result.unwrap_or_else(|| Err(late()));
         if let Err(OpenError::Refused(answer)) = &result {
             self.note_http(Role::Unknown, request, answer, true);
@@ -246,7 +261,8 @@ impl From<Problem> for Failure {
 
 impl From<Unreached> for Failure {
     fn from(unreached: Unreached) -> Self {
-        Self::new(unreached.code, unreached.why)
+        let hint = unreached.is_of_proxy.then(|| PROXY_HINT.to_owned());
+        Self { hint, ..Self::new(unreached.code, unreached.why) }
     }
 }
 

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use livetape_core::error::{Code, Problem};
 use reqwest::{
-    Client, RequestBuilder, Response, Url,
+    Client, RequestBuilder, Response, StatusCode, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
@@ -31,7 +31,7 @@ use super::{
     opened,
     reach::Reach,
     socket_config, upgrade,
-    why::{NotResolved, ProxyRefused, dial},
+    why::{NotResolved, ProxyFailed, ProxyRefused, dial},
 };
 
 /// TLS with the root certificates that browsers trust. The provider is named explicitly, as in the server.
@@ -113,10 +113,7 @@ impl NetTransport {
         port: u16,
         is_tls: bool,
     ) -> Result<MaybeTlsStream<TcpStream>, Unreached> {
-        let stream = self.dial(host, port).await.map_err(|error| match Unreached::of(&error) {
-            refused if self.proxy.is_some() && refused.is_refused() => refused.of_proxy(),
-            unreached => unreached,
-        })?;
+        let stream = self.dial(host, port).await.map_err(|error| Unreached::of(&error))?;
         if !is_tls {
             return Ok(MaybeTlsStream::Plain(stream));
         }
@@ -135,20 +132,30 @@ impl NetTransport {
         Ok(stream)
     }
 
-    fn unreached(&self, error: &reqwest::Error) -> Unreached {
-        match Unreached::of(error) {
-            // With a proxy, the refused connection was the one to the proxy.
-            refused if self.proxy.is_some() && refused.is_refused() => refused.of_proxy(),
-            unreached => unreached,
-        }
-    }
-
     async fn send(&self, builder: RequestBuilder, request: &Request) -> Result<Response, Unreached> {
         // The resolver sees neither addresses nor names that a proxy resolves, so check the host here.
-        if let Ok(url) = Url::parse(&request.url) {
-            self.reach.check(url.host_str().unwrap_or_default()).map_err(|error| Unreached::from(&error))?;
+        let url = Url::parse(&request.url).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        if url.is_some() {
+            self.reach.check(host).map_err(|error| Unreached::from(&error))?;
         }
-        builder.headers(header_map(request)?).send().await.map_err(|error| self.unreached(&error))
+        let error = match builder.headers(header_map(request)?).send().await {
+            Ok(response) => match &self.proxy {
+                Some(proxy) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                    return Err(Unreached::new("it requires a login").of_proxy(proxy.as_str()));
+                }
+                _ => return Ok(response),
+            },
+            Err(error) => error,
+        };
+        let unreached = Unreached::of(&error);
+        let Some(proxy) = self.proxy.as_ref().filter(|_| error.is_connect()) else { return Err(unreached) };
+        // The library does not say which of the two failed.
+        let port = url.as_ref().and_then(Url::port_or_known_default).unwrap_or_default();
+        match connect_through(self.reach, proxy, host, port).await.map_err(|error| Unreached::of(&error)) {
+            Err(of_proxy) if of_proxy.is_of_proxy => Err(of_proxy),
+            _ => Err(unreached),
+        }
     }
 }
 
@@ -159,7 +166,7 @@ impl Transport for NetTransport {
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let mut body = BytesMut::new();
             while body.len() < BODY_BYTES_MAX {
-                let chunk = response.chunk().await.map_err(|error| self.unreached(&error))?;
+                let chunk = response.chunk().await.map_err(|error| Unreached::of(&error))?;
                 let Some(chunk) = chunk else { break };
                 let room = BODY_BYTES_MAX - body.len();
                 body.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -200,9 +207,15 @@ impl Resolve for Resolver {
     }
 }
 
+/// Opens a connection through the proxy. Errors of the proxy are marked as such.
 async fn connect_through(reach: Reach, proxy: &Url, host: &str, port: u16) -> io::Result<TcpStream> {
     // The proxy could connect to addresses that this process must not.
     reach.check(host).map_err(io::Error::other)?;
+    let opened = ask_proxy(reach, proxy, host, port).await;
+    opened.map_err(|error| io::Error::other(ProxyFailed(Unreached::of(&error).of_proxy(proxy.as_str()))))
+}
+
+async fn ask_proxy(reach: Reach, proxy: &Url, host: &str, port: u16) -> io::Result<TcpStream> {
     let is_http = proxy.scheme() == "http";
     let proxy_host = proxy.host_str().unwrap_or_default();
     let proxy_port = proxy.port().unwrap_or(if is_http { 80 } else { 1080 });

@@ -12,6 +12,8 @@ use tungstenite::error::{CapacityError, ProtocolError};
 
 use super::super::FRAME_BYTES_MAX;
 #[cfg(feature = "live")]
+use super::super::url;
+#[cfg(feature = "live")]
 use super::reach::{NotLoopback, Reach};
 
 /// Why a request failed or a connection was lost.
@@ -20,37 +22,41 @@ pub struct Unreached {
     /// `connection_lost`, `dns_failed` or `offline_mode`.
     pub code: Code,
     pub why: String,
+    /// Whether the proxy failed, rather than the server behind it.
+    pub is_of_proxy: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("cannot resolve the name `{0}`")]
 pub(super) struct NotResolved(pub(super) String);
 
+/// What a proxy answered instead of opening a connection.
 #[derive(Debug, thiserror::Error)]
-#[error("the proxy rejected the connection: {0}")]
+#[error("it rejected the connection: {0}")]
 pub(super) struct ProxyRefused(pub(super) String);
+
+/// An error of the proxy, rather than of the server behind it.
+#[cfg(feature = "live")]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.why)]
+pub(super) struct ProxyFailed(pub(super) Unreached);
 
 #[cfg(feature = "live")]
 impl From<&NotLoopback> for Unreached {
     fn from(error: &NotLoopback) -> Self {
-        Self { code: Code::OfflineMode, why: error.to_string() }
+        Self { code: Code::OfflineMode, ..Self::new(error.to_string()) }
     }
 }
 
 impl Unreached {
     pub(in crate::source) fn new(why: impl Into<String>) -> Self {
-        Self { code: Code::ConnectionLost, why: why.into() }
+        Self { code: Code::ConnectionLost, why: why.into(), is_of_proxy: false }
     }
 
     #[cfg(feature = "live")]
-    /// Whether nothing listens at the address.
-    pub(super) fn is_refused(&self) -> bool {
-        self.why == words(io::ErrorKind::ConnectionRefused)
-    }
-
-    #[cfg(feature = "live")]
-    pub(super) fn of_proxy(self) -> Self {
-        Self { why: format!("cannot reach the proxy: {}", self.why), ..self }
+    pub(super) fn of_proxy(self, proxy: &str) -> Self {
+        let why = format!("no connection through the proxy {}: {}", url::host(proxy), self.why);
+        Self { why, is_of_proxy: true, ..self }
     }
 
     /// Finds the first known error in a chain of causes.
@@ -71,7 +77,7 @@ impl Unreached {
     }
 
     /// Explains why a WebSocket could not be opened, or was lost.
-    pub(in crate::source::live) fn of_socket(error: &tungstenite::Error) -> Self {
+    pub(in crate::source) fn of_socket(error: &tungstenite::Error) -> Self {
         use tungstenite::Error as Socket;
         match error {
             Socket::Io(error) => Self::of(error),
@@ -94,7 +100,7 @@ impl Unreached {
 
 fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
     if let Some(error) = error.downcast_ref::<NotResolved>() {
-        return Some(Unreached { code: Code::DnsFailed, why: error.to_string() });
+        return Some(Unreached { code: Code::DnsFailed, ..Unreached::new(error.to_string()) });
     }
     #[cfg(feature = "live")]
     if let Some(error) = error.downcast_ref::<NotLoopback>() {
@@ -102,6 +108,10 @@ fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
     }
     if let Some(error) = error.downcast_ref::<ProxyRefused>() {
         return Some(Unreached::new(error.to_string()));
+    }
+    #[cfg(feature = "live")]
+    if let Some(ProxyFailed(unreached)) = error.downcast_ref() {
+        return Some(unreached.clone());
     }
     #[cfg(feature = "live")]
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
