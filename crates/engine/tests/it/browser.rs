@@ -321,7 +321,7 @@ async fn another_tab_takes_over_from_one_that_shows_something_else() {
 async fn what_only_a_person_can_correct_is_not_retried() {
     let chrome = Chrome::start();
     let options = LiveOptions::new("");
-    let other = "what listens at 127.0.0.1:9222 is not a browser";
+    let other = "what listens at 127.0.0.1:9222 is not a browser: it does not list tabs as JSON";
     for (list, code, message) in [
         (None, Code::TabAmbiguous, "2 tabs show the LIVE of @ann: 1, 3"),
         (Some("<html>"), Code::NotABrowser, other),
@@ -349,6 +349,35 @@ async fn what_only_a_person_can_correct_is_not_retried() {
         Ok(client)
     });
     assert_eq!(other.pages().await.unwrap_err().code, Code::NotABrowser);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_sends_garbage_is_not_taken_for_a_closed_tab() {
+    const GARBAGE: [u8; 64] = [0xff; 64];
+    for (is_attached, garbage, seconds, why) in [
+        (false, true, 0, "the server does not speak the WebSocket protocol"),
+        (false, false, 10, "its messages are not of the DevTools protocol"),
+        (true, true, 0, "the server does not speak the WebSocket protocol"),
+    ] {
+        let mut chrome = Chrome::start();
+        chrome.shows(&[ANN]);
+        let live = chrome.follow(Some("ann"), &LiveOptions::new(""));
+        let mut socket = match is_attached {
+            true => chrome.attached().await.0,
+            false => chrome.attached.recv().await.unwrap(),
+        };
+        if garbage {
+            socket.get_mut().write_all(&GARBAGE).await.unwrap();
+        } else {
+            socket.send(Message::text("hello")).await.unwrap();
+        }
+        let end = [format!("{seconds} s: not_a_browser 1 false")];
+        let Outcome::Failed(problem) = expect_end(live, &end.each_ref().map(String::as_str)).await else {
+            panic!("{why}")
+        };
+        assert_eq!(problem.message, format!("what listens at 127.0.0.1:9222 is not a browser: {why}"));
+        drop(socket);
+    }
 }
 
 /// Returns the options of a source that reaches the tab by a way.

@@ -36,6 +36,7 @@ use tokio::{net::TcpStream, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::live::{self, Batches, Live, LiveOptions, MemoryTransport, Outcome, Request, Stream, Transport};
+use connection::not_a_browser;
 pub use connection::{Connection, command};
 use watch::Watch;
 
@@ -251,7 +252,7 @@ impl Browser {
         let unreachable = |why: &str| {
             Problem::new(Code::BrowserUnreachable, format!("no browser responded at {name}: {why}"))
         };
-        let other = || Problem::new(Code::NotABrowser, format!("what listens at {name} is not a browser"));
+        let other = |why: &str| not_a_browser(name, why);
         let connect = Arc::clone(&self.connect);
         let transport = MemoryTransport::new(move || connect());
         let request = Request { url: format!("http://{name}/json/list"), headers: Vec::new() };
@@ -259,10 +260,11 @@ impl Browser {
         match asking.await {
             Err(_) => Err(unreachable("it took longer than 10 s")),
             // Whether something else listens there.
-            Ok(Err(_)) if (self.connect)().await.is_ok() => Err(other()),
+            Ok(Err(unreached)) if (self.connect)().await.is_ok() => Err(other(&unreached.why)),
             Ok(Err(unreached)) => Err(unreachable(&unreached.why)),
             Ok(Ok(answer)) => {
-                let targets: Vec<Target> = serde_json::from_slice(&answer.body).map_err(|_| other())?;
+                let targets: Vec<Target> = serde_json::from_slice(&answer.body)
+                    .map_err(|_| other("it does not list tabs as JSON"))?;
                 Ok(targets.into_iter().filter_map(page).take(PAGES_MAX).collect())
             }
         }

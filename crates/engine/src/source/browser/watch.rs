@@ -27,6 +27,7 @@ use tracing::{info, warn};
 
 use super::{
     ATTACH_TIMEOUT, Connection, Page, TabOptions,
+    connection::not_a_browser,
     devtools::{Change, Tab, broken},
     find, lost,
 };
@@ -184,7 +185,11 @@ impl Watch {
         };
         match timeout_at(clock::now() + ATTACH_TIMEOUT, enabling).await {
             Ok(true) => {}
-            Ok(false) => return Err(lost("the tab was closed")),
+            Ok(false) => return Err(connection.failure.unwrap_or_else(|| lost("the tab was closed"))),
+            Err(_) if self.tab.take_unreadable() > 0 => {
+                let name = &self.wanted.browser.name;
+                return Err(not_a_browser(name, "its messages are not of the DevTools protocol"));
+            }
             Err(_) => return Err(lost("the tab did not respond within 10 s")),
         }
         info!("🔗 Attached to the tab {}", page.shown());
@@ -245,7 +250,7 @@ impl Watch {
                 self.tab.lose(now, &broken(why));
                 self.tab.finish(now);
                 self.warn_of_unreadable();
-                return End::Lost(Problem::new(Code::TabLost, why));
+                return End::Lost(connection.failure.unwrap_or_else(|| Problem::new(Code::TabLost, why)));
             }
         }
     }
