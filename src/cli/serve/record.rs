@@ -35,7 +35,17 @@ pub(crate) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     }
     let user = sources::user(args.user.as_deref(), &settings.live)?;
     let lines = [format!("🔴 Recording @{user}")];
-    into_file(&settings, &args, &user, &lines, |channel| channel.live(user.clone())).await
+    let ended = into_file(&settings, &args, &user, &lines, |channel| channel.live(user.clone())).await?;
+    if is_nothing(&ended) {
+        display::say(&format!("⚠️ Nothing was recorded: the LIVE of @{user} was not reached"));
+    }
+    conclude(&ended, exit::DONE)
+}
+
+/// Whether there is no file, and nothing that says why.
+fn is_nothing(ended: &Ended) -> bool {
+    let Ended { problem, refused, recorder, recordings, .. } = ended;
+    recordings.is_empty() && problem.is_none() && refused.is_none() && recorder.is_none()
 }
 
 /// Prints `lines`, then records and displays the source that `start` runs on a channel.
@@ -45,7 +55,7 @@ async fn into_file<E: Future<Output = Ended>>(
     user: &str,
     lines: &[String],
     start: impl FnOnce(Channel) -> E,
-) -> Result<u8, Problem> {
+) -> Result<Ended, Problem> {
     let folder = || Record::Folder(settings.server.folder());
     let mut live = sources::live_options(settings, user, None)?;
     live.tab = sources::way(user, args.tab.number, &settings.live);
@@ -78,7 +88,7 @@ async fn into_file<E: Future<Output = Ended>>(
     }
     last.wait();
     advise(&ended, &named);
-    conclude(&ended, exit::DONE)
+    Ok(ended)
 }
 
 /// Maximum number of tabs in the list to choose from.
@@ -102,8 +112,13 @@ async fn record_tab(args: &args::RecordRoom, settings: &Settings, tab: TabOption
         format!("🔴 Recording the tab {}", page.shown()),
         "💡 Reload the page now to record its connections from their start".to_owned(),
     ];
-    into_file(settings, args, user, &lines, |channel| async { channel.show_connected(user, live).await })
-        .await
+    let show = |channel: Channel| async { channel.show_connected(user, live).await };
+    let ended = into_file(settings, args, user, &lines, show).await?;
+    if is_nothing(&ended) {
+        let message = format!("nothing was recorded: no connection to a LIVE in the tab {}", page.shown());
+        return Err(Problem::new(Code::TabSilent, message));
+    }
+    conclude(&ended, exit::DONE)
 }
 
 fn list(pages: &[Page]) {

@@ -3,6 +3,14 @@
 
 use std::process::{Command, Output};
 
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+use tungstenite::Message;
+
 use crate::support::{
     demo::over_tcp,
     process::{finish, livetape, program, run, start, stderr, stdout, text, words},
@@ -86,6 +94,47 @@ async fn record_leaves_no_file_if_the_user_is_offline() {
     let output = output(livetape(&["record", "demo", "--upstream", &mock.url(), "-o", text(&file)])).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("❌ User is not currently live"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// A tab that opens no connection, and is closed.
+async fn close_silent_tab(listener: TcpListener) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let list = json!([{ "type": "page", "title": "LIVE", "url": "https://www.tiktok.com/@ann/live",
+        "webSocketDebuggerUrl": "ws://localhost/devtools/page/1" }]);
+    let list = list.to_string();
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{list}", list.len());
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+    socket.next().await.unwrap().unwrap();
+    for message in [
+        json!({ "id": 1, "result": {} }),
+        json!({ "method": "Inspector.detached", "params": { "reason": "target_closed" } }),
+    ] {
+        socket.send(Message::text(message.to_string())).await.unwrap();
+    }
+    drop(socket.close(None).await);
+    while socket.next().await.is_some_and(|message| message.is_ok()) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn record_says_that_a_tab_received_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let browser = listener.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("never.bin");
+    let recording = output(livetape(&["record", "ann", "--cdp", &browser, "-o", text(&file)]));
+    let (recorded, ()) = tokio::join!(recording, close_silent_tab(listener));
+    assert_eq!(recorded.status.code(), Some(1), "{}", stdout(&recorded));
+    let expected = "❌ nothing was recorded: no connection to a LIVE in the tab LIVE \
+                    (https://www.tiktok.com/@ann/live)\n💡 check in the tab that the LIVE plays and that you are \
+                    logged in, then reload it\n";
+    assert_eq!(stderr(&recorded), expected);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
