@@ -145,6 +145,7 @@ pub fn info(input: impl Read) -> Result<Info, Error> {
     info.truth = tally.truth();
     info.connections = connections.into_values().collect();
     info.add_report(reader.report());
+    info.loss.undecoded = decoder.counts().unreadable();
     Ok(info)
 }
 
@@ -391,6 +392,9 @@ impl Info {
         }
         if self.lost_in_gaps > 0 {
             parts.push(format!("{} lost while recording", count(self.lost_in_gaps, "record")));
+        }
+        if self.loss.undecoded > 0 {
+            parts.push(Loss { undecoded: self.loss.undecoded, ..Loss::default() }.to_string());
         }
         if !self.sealed {
             parts.push("not sealed: the end may be missing".into());

@@ -55,11 +55,14 @@ impl Verification {
         }
     }
 
-    fn loss(&self) -> Loss {
+    /// Returns everything missing and unreadable.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
         Loss { undecoded: self.unreadable, ..self.report.loss() }
     }
 
-    fn add(&mut self, item: &Item) {
+    /// Adds an item of the recording.
+    pub fn add(&mut self, item: &Item) {
         let mut faults = Vec::new();
         match &item.what {
             What::Frame(frame) if frame.opcode == Opcode::BINARY => {

@@ -39,8 +39,22 @@ pub(crate) const SCHEMA: &str = "schema";
 
 /// Any failure has another exit code than differences.
 pub(crate) fn diff(args: &args::Diff) -> Result<u8, Problem> {
-    let done = if args.fields { fields(args) } else { events(args) };
+    let done = check_schema(args).and_then(|()| if args.fields { fields(args) } else { events(args) });
     Ok(done.unwrap_or_else(|problem| complain(&problem).max(exit::USAGE)))
+}
+
+/// Checks that the schema is only compared as what is OLD, by its fields.
+fn check_schema(args: &args::Diff) -> Result<(), Problem> {
+    let is_schema = |name: &Path| name == Path::new(SCHEMA) && !name.exists();
+    let new = match (is_schema(&args.before), is_schema(&args.after)) {
+        (false, false) => return Ok(()),
+        (true, false) if args.fields => return Ok(()),
+        (true, false) => printable(&args.after.to_string_lossy()),
+        (false, true) => printable(&args.before.to_string_lossy()),
+        (true, true) => "NEW".to_owned(),
+    };
+    Err(Problem::new(Code::BadRequest, "`schema` can only be OLD, and needs --fields")
+        .hint(format!("run `livetape diff {SCHEMA} {new} --fields`")))
 }
 
 /// Compares the events.
@@ -83,10 +97,6 @@ fn events(args: &args::Diff) -> Result<u8, Problem> {
 /// Compares what the messages consist of.
 fn fields(args: &args::Diff) -> Result<u8, Problem> {
     let (baseline, old_loss) = baseline(&args.before, |name| tape(&args.flags, name))?;
-    if args.after == Path::new(SCHEMA) && !args.after.exists() {
-        return Err(Problem::new(Code::BadRequest, "`schema` can only be OLD")
-            .hint("use `livetape diff schema NEW --fields`"));
-    }
     let tape = tape(&args.flags, &args.after)?;
     let (new, new_loss) = profile(&tape)?;
     let comparison = drift::compare(&baseline, &new);

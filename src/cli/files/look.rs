@@ -84,7 +84,7 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
     let selection =
         Selection { method: args.method.clone(), only_unknown: args.unknown, ..Selection::default() };
     let mut is_empty = args.fields;
-    let mut passed = Passed::default();
+    let (mut passed, mut checked) = (Passed::default(), verify::Verification::default());
     loop {
         let record = reader.next().map_err(|error| unreadable(&tape.name, &error))?;
         let found = reader.report().missing;
@@ -100,6 +100,11 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         });
         let lines = lines.unwrap_or_default();
         is_empty &= lines.is_empty();
+        if args.fields
+            && let Some(record) = &record
+        {
+            checked.add(&record.item);
+        }
         if is_empty && let Some(record) = &record {
             passed.take(record, args, &selection);
         }
@@ -121,7 +126,8 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
             break;
         }
     }
-    let lost = report_loss(&tape.name, reader.report().loss());
+    checked.report = reader.report().clone();
+    let lost = report_loss(&tape.name, checked.loss());
     // What is missing may be what was asked for.
     if is_empty && lost == exit::DONE {
         passed.explain(args, &tape.name)?;

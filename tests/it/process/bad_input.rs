@@ -40,6 +40,13 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["watch", "99999"], 2, "99999 is not a port"),
         (&["watch", "9"], 1, "cannot connect to ws://127.0.0.1:9/: no server listens there"),
         (&["diff", "--events", "-", "x"], 2, "this command cannot read events from standard input"),
+        (
+            &["diff", "schema", "demo"],
+            2,
+            "`schema` can only be OLD, and needs --fields\n💡 run `livetape diff schema demo --fields`\n",
+        ),
+        (&["diff", "demo", "schema"], 2, "needs --fields\n💡 run `livetape diff schema demo --fields`\n"),
+        (&["diff", "demo", "schema", "--fields"], 2, "can only be OLD"),
         (&["scrub", "demo", "-o", "-"], 2, "- is not the name of a file, and this file cannot be written"),
         (&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address"),
         (&["record", "--cdp", "127.0.0.1:9"], 1, "no browser responded at 127.0.0.1:9"),

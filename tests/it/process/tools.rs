@@ -5,8 +5,10 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
+use livetape_core::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header};
 use serde_json::Value;
 
 use crate::support::process::{livetape, run, stderr, stdout, text};
@@ -80,6 +82,25 @@ fn fields_of_a_message_are_printed() {
         (&line["method"], &line["fields"][0]["name"]),
         (&"WebcastChatMessage".into(), &"common".into())
     );
+}
+
+/// Its batch is intact, but its only message is not.
+#[test]
+fn a_malformed_message_counts_in_every_tool() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("malformed.bin");
+    let bytes = b"\x3a\x03msg\x42\x19\x0a\x17\x0a\x12WebcastChatMessage\x12\x01\x0a";
+    let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes[..].into() });
+    let mut writer = Writer::new(fs::File::create(&path).unwrap(), &Header::default()).unwrap();
+    writer.write(&Item { offset: Duration::ZERO, conn: 1, flags: Flags::default(), what }).unwrap();
+    writer.finish().unwrap();
+    for args in [&["verify"][..], &["events"], &["info"], &["cat", "--fields"]] {
+        let output = run(&[args, &[text(&path)]].concat());
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", stderr(&output));
+        let said = stdout(&output) + &stderr(&output);
+        assert!(said.contains("1 frame or message unreadable"), "{args:?}: {said}");
+    }
+    assert!(stdout(&run(&["info", text(&path)])).contains("\nmissing      1 frame or message unreadable\n"));
 }
 
 #[test]
