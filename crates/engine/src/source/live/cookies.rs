@@ -17,6 +17,8 @@ const COOKIES_MAX: usize = 128;
 const HEADER_BYTES_MAX: usize = 16 << 10;
 /// Advice for cookies that cannot be read.
 const FORMS: &str = "use cookies as in name=value; name=value, or the path of a cookie file in Netscape's format, not as JSON";
+/// Advice for cookies without a session.
+const LOG_IN: &str = "log in at www.tiktok.com, and copy or export the cookies again";
 /// Start of a line with a cookie that scripts cannot read; other lines with a `#` are comments.
 const HTTP_ONLY: &str = "#HttpOnly_";
 
@@ -48,6 +50,9 @@ impl Cookies {
             text if text.contains('\t') || text.starts_with('#') => "a cookie file",
             _ => "name=value",
         };
+        if text.trim().is_empty() {
+            return Err(Problem::new(Code::BadConfig, format!("{place} is empty")).hint(LOG_IN));
+        }
         let bad =
             |why: &str| Problem::new(Code::BadConfig, format!("{place}, read as {kind}: {why}")).hint(FORMS);
         if kind == "a cookie file" {
@@ -67,7 +72,7 @@ impl Cookies {
             return Err(bad(&format!(
                 "no sessionid, so not logged in ({others} of other sites, {expired} expired)"
             ))
-            .hint("log in at www.tiktok.com, and copy or export the cookies again"));
+            .hint(LOG_IN));
         }
         Ok(cookies)
     }
@@ -175,7 +180,8 @@ mod tests {
     fn what_is_not_a_session_is_refused_without_its_values() {
         let many: String = (0..=COOKIES_MAX).map(|n| format!("c{n}=1; ")).collect();
         for (text, message) in [
-            ("", "a cookie has no value"),
+            ("", "live.session is empty"),
+            (" \n\t", "live.session is empty"),
             ("planted", "a cookie has no value"),
             ("sessionid=pla nted", "a cookie has characters"),
             ("sessionid=planted\r\nx: y", "a cookie has characters"),
