@@ -25,10 +25,11 @@ use livetape_feed::{
 use livetape_io::clock;
 use parking_lot::Mutex;
 use serde_json::Value;
+use terminal_size::terminal_size_of;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::output::cannot_write;
+use super::output::{cannot_write, fitted};
 use crate::{cli::usage::has_flag, log};
 
 const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
@@ -94,7 +95,7 @@ fn line_at(time: &str, text: &str) -> String {
     if log::is_json() {
         return log::line(time, strip_str(text).to_string().trim_end(), &[]) + "\n";
     }
-    format!("{TIME}[{time}]{TIME:#} {text}\n")
+    fitted(&format!("{TIME}[{time}]{TIME:#} {text}"), terminal_size_of(io::stdout())) + "\n"
 }
 
 /// Cancelled when a write finds stdout closed.

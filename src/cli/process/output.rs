@@ -18,7 +18,7 @@ use livetape_core::{
 use livetape_io::files;
 use livetape_tools::edit;
 use serde::Serialize;
-use terminal_size::{Width, terminal_size_of};
+use terminal_size::{Height, Width, terminal_size_of};
 
 use super::signals;
 
@@ -148,8 +148,8 @@ pub(crate) fn complain(problem: &Problem) -> u8 {
         hint if log::is_json() => {
             log::warn(&format!("❌ {message}"), &[("code", problem.code.name()), ("hint", hint)]);
         }
-        "" => warn(format_args!("❌ {message}")),
-        hint => warn(format_args!("❌ {message}\n💡 {hint}")),
+        "" => warn(fitted(&format!("❌ {message}"), terminal_size_of(io::stderr()))),
+        hint => warn(fitted(&format!("❌ {message}\n💡 {hint}"), terminal_size_of(io::stderr()))),
     }
     problem.code.exit_code()
 }
@@ -169,10 +169,14 @@ pub(crate) fn say(text: impl fmt::Display) -> Result<(), Problem> {
 const DETAILS: &str = "        ";
 
 /// Prints lines for people to stdout. In a terminal, those that are too long go on below, indented like details; but not
-/// commands, which people copy, nor quoted output.
+/// commands, which people copy, also in backticks, nor quoted output.
 pub(crate) fn say_lines(text: &str) -> Result<(), Problem> {
-    let columns = terminal_size_of(io::stdout()).map_or(usize::MAX, |(Width(columns), _)| columns.into());
-    say(wrapped(text, columns) + "\n")
+    say(fitted(text, terminal_size_of(io::stdout())) + "\n")
+}
+
+/// Wraps lines for people to a terminal of this size, if there is one, as [`say_lines`] does.
+pub(super) fn fitted(text: &str, size: Option<(Width, Height)>) -> String {
+    wrapped(text, size.map_or(usize::MAX, |(Width(columns), _)| columns.into()))
 }
 
 fn wrapped(text: &str, columns: usize) -> String {
@@ -183,8 +187,18 @@ fn wrapped(text: &str, columns: usize) -> String {
     let is_whole = |line: &str| ["again: ", "| "].iter().any(|start| line.trim_start().starts_with(start));
     let lines = text
         .lines()
-        .map(|line| if is_whole(line) { line.to_owned() } else { textwrap::fill(line, &options) });
-    Vec::from_iter(lines).join("\n")
+        .map(|line| if is_whole(line) { line.to_owned() } else { textwrap::fill(&glued(line), &options) });
+    Vec::from_iter(lines).join("\n").replace(GLUE, " ")
+}
+
+/// A space at which no line ends.
+const GLUE: &str = "\u{a0}";
+
+/// Keeps what is in backticks on one line.
+fn glued(line: &str) -> String {
+    let parts = line.split('`').zip([false, true].into_iter().cycle());
+    let parts = parts.map(|(part, is_code)| if is_code { part.replace(' ', GLUE) } else { part.to_owned() });
+    Vec::from_iter(parts).join("`")
 }
 
 /// Prints a report as JSON to stdout.

@@ -296,7 +296,7 @@ pub(crate) fn advise(ended: &Ended, live: &LiveOptions) {
         )
     };
     if !live.user.is_empty() && ended.problem.as_ref().filter(helps).is_some() {
-        display::say(&format!("💡 Try each way: livetape doctor {}{}", live.user, live.flags()));
+        display::say(&format!("💡 Try each way: `livetape doctor {}{}`", live.user, live.flags()));
     }
 }
 

@@ -53,7 +53,7 @@ async fn a_room_that_cannot_be_entered_points_to_the_doctor() {
     let server = start(words(&["live", "demo", "--upstream", &url, "--max-attempts", "1"])).await;
     let (status, lines) = finish(server).await;
     assert_eq!(status.code(), Some(1));
-    let pointer = format!("💡 Try each way: livetape doctor demo --upstream {url}");
+    let pointer = format!("💡 Try each way: `livetape doctor demo --upstream {url}`");
     assert!(lines.last().unwrap().ends_with(&pointer), "{lines:?}");
     let found = output(livetape(&["doctor", "demo", "--upstream", &url])).await;
     assert_eq!(found.status.code(), Some(1));

@@ -239,4 +239,10 @@ fn long_lines_go_on_below_except_those_that_people_copy() {
         | chats: 63 gifts: 104 diamonds: 114 likes: 696";
     assert_eq!(wrapped(text, 36), narrow);
     assert_eq!(wrapped(text, usize::MAX), text);
+    // Colours have no width.
+    let time = "\u{1b}[90m[12:00:00]\u{1b}[0m";
+    let shown = wrapped(&format!("{time} 💡 try again later, or follow a tab"), 36);
+    assert_eq!(shown, format!("{time} 💡 try again later, or\n        follow a tab"));
+    let shown = wrapped("💡 run this: `livetape live ann --cdp 9222`, then wait", 36);
+    assert_eq!(shown, "💡 run this:\n        `livetape live ann --cdp 9222`,\n        then wait");
 }
