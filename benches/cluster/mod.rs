@@ -1,15 +1,16 @@
 //! What a cluster costs, on a real NATS server: latency, the owner's CPU time, bytes through NATS, and the
-//! time until another node takes over.
+//! time until another node takes over, or what planned restarts miss of a room.
 
 mod nodes;
 
 use std::{
+    collections::BTreeSet,
     sync::mpsc::Receiver,
     thread,
     time::{Duration, Instant},
 };
 
-use nodes::{Nats, Node, take_owner};
+use nodes::{Mock, Nats, Node, shown, take_owner};
 use tokio::{
     io::{AsyncWriteExt as _, copy, sink},
     net::TcpStream,
@@ -41,6 +42,12 @@ const LEASE: Duration = Duration::from_secs(2);
 const TAKEOVER_MS: f64 = 1_000.0;
 /// Time without an event after which the owner's last events have arrived.
 const SILENCE: Duration = Duration::from_millis(500);
+/// Number of planned restarts.
+const RESTARTS: usize = 30;
+/// Speed of the room whose owners are restarted: the demo then has nearly a hundred events a second.
+const ROOM_SPEED: u32 = 6;
+/// Maximum time without an event while a node is restarted, in ms.
+const PAUSE_MS: f64 = 300.0;
 pub(crate) fn run() {
     let args = Args::parse();
     let readers = SETUPS.iter().map(|(_, readers)| *readers).max().unwrap_or(0);
@@ -53,6 +60,7 @@ pub(crate) fn run() {
     cost(&mut report);
     idle(&mut report);
     takeover(&mut report);
+    restarts(&mut report);
     report.end();
 }
 
@@ -193,6 +201,35 @@ fn takeover(report: &mut Report) {
         &took,
         LEASE.as_secs_f64() * 1e3 + TAKEOVER_MS,
     );
+}
+
+/// What readers of a room miss while one owner after the other is shut down, and how long they wait.
+fn restarts(report: &mut Report) {
+    let (nats, mock) = (Nats::start(), Mock::start(ROOM_SPEED));
+    let start = || Node::with(Some(&nats), "5s", Some(&mock));
+    let mut nodes = vec![start(), start()];
+    nodes[0].post("/connect/ann", "");
+    let mut pauses = Vec::new();
+    for _ in 0..RESTARTS {
+        let owner = take_owner(&mut nodes);
+        let arrivals = nodes[0].arrivals();
+        let mut last = arrivals.recv().expect("the room");
+        owner.stop();
+        nodes.push(start());
+        let mut longest = Duration::ZERO;
+        for next in arrivals.try_iter() {
+            longest = longest.max(next - last);
+            last = next;
+        }
+        pauses.push(longest.as_secs_f64() * 1e3);
+    }
+    let (all, log) = (shown(), nodes[0].ids());
+    let seen: BTreeSet<_> = log.iter().collect();
+    let expected = all.iter().skip_while(|id| **id != log[0]);
+    let missing = expected.filter(|id| !seen.contains(id)).count();
+    report.say(&format!("{} events, {} of them twice", log.len(), log.len() - seen.len()));
+    report.figure(&format!("events missing after {RESTARTS} planned restarts"), "", &[missing as f64], 0.0);
+    report.figure("longest pause of a planned restart", "ms", &pauses, PAUSE_MS);
 }
 
 #[expect(clippy::disallowed_methods, reason = "costs are counted in this time")]

@@ -110,6 +110,21 @@ impl Nats {
     }
 }
 
+/// A mock TikTok, whose rooms show the demo.
+pub(super) struct Mock {
+    _process: Process,
+    url: String,
+}
+
+impl Mock {
+    pub(super) fn start(speed: u32) -> Self {
+        let mut command = Command::new(program());
+        command.args(["mock", "--port", "0", "--speed", &speed.to_string()]);
+        let (process, mut found) = Process::start(&mut command, &["Mock TikTok on http://"]);
+        Self { _process: process, url: format!("http://{}", found.swap_remove(0)) }
+    }
+}
+
 /// A process of livetape.
 pub(super) struct Node {
     process: Process,
@@ -119,11 +134,17 @@ pub(super) struct Node {
 impl Node {
     /// Starts a node of the cluster; without NATS, a process of its own.
     pub(super) fn start(nats: Option<&Nats>, lease: &str) -> Self {
+        Self::with(nats, lease, None)
+    }
+
+    /// Starts a node whose rooms are those of a mock.
+    pub(super) fn with(nats: Option<&Nats>, lease: &str, mock: Option<&Mock>) -> Self {
         let mut command = Command::new(program());
         command.args(["serve", "--port", "0", "--quiet"]).env("LIVETAPE_CLUSTER_LEASE", lease);
         if let Some(nats) = nats {
             command.args(["--nats", &format!("nats://{}", nats.address), "--cluster", CLUSTER]);
         }
+        command.args(mock.iter().flat_map(|mock| ["--upstream", &*mock.url]));
         let (process, mut found) = Process::start(&mut command, &["Serving on ws://", "Press "]);
         Self { process, address: found.swap_remove(0) }
     }
@@ -152,6 +173,21 @@ impl Node {
         tasks.flatten().filter_map(of_task).sum::<f64>() / 1e3
     }
 
+    /// Shuts it down, and waits until it has ended.
+    pub(super) fn stop(mut self) {
+        let id = self.process.0.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "it runs");
+        assert!(self.process.0.wait().is_ok_and(|status| status.success()), "it ends properly");
+    }
+
+    /// Returns the ids of all events in the backlog of this node, up to the end of the show.
+    pub(super) fn ids(&self) -> Vec<String> {
+        let socket = request(&self.address, "GET", "/events?raw=1&since=0", "");
+        let lines = BufReader::new(socket).lines().map_while(Result::ok);
+        ids(lines.take_while(|line| !line.contains(r#""type":"disconnected""#)))
+    }
+
     /// Returns when each event arrives at a reader of this node.
     pub(super) fn arrivals(&self) -> Receiver<Instant> {
         let socket = request(&self.address, "GET", "/events", "");
@@ -168,6 +204,17 @@ impl Node {
         });
         arrivals
     }
+}
+
+/// Returns the ids of the demo's events.
+pub(super) fn shown() -> Vec<String> {
+    let output = Command::new(program()).args(["events", "demo", "--raw"]).output().expect("it runs");
+    ids(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned))
+}
+
+fn ids(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let id = |line: String| Some(serde_json::from_str::<Value>(&line).ok()?["id"].as_str()?.to_owned());
+    lines.filter_map(id).collect()
 }
 
 /// Removes the owner from the nodes, as soon as there is one.

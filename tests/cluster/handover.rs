@@ -4,7 +4,7 @@ use livetape_core::pace::Speed;
 use serde_json::{Value, json};
 
 use crate::{
-    support::{Feed, Node, after, demo, take_owner},
+    support::{Feed, Node, after, demo, node, take_owner},
     upstream::{Show, is_chat},
 };
 
@@ -50,7 +50,11 @@ fn assert_moves(events: &[Value], expected: usize) {
 #[test]
 fn planned_restarts_lose_nothing_of_a_room() {
     let show = show();
-    let mut nodes = vec![show.node_with(LEASE), show.node_with(LEASE)];
+    // Without tokens for the same user.
+    let start = || {
+        Node::with(node(&show.nats.url(), LEASE).args(["--upstream", &show.mock.url(), "--max-live", "1"]))
+    };
+    let mut nodes = vec![start(), start()];
     nodes[0].post("/connect/ann", &Value::Null);
     let mut since = "0".to_owned();
     for _ in 0..RESTARTS {
@@ -60,7 +64,7 @@ fn planned_restarts_lose_nothing_of_a_room() {
         owner.process.signal("TERM");
         assert_eq!(owner.process.wait().0, Some(0));
         since = after(feed.until(|event| event["type"] == "connection_created").last().unwrap());
-        nodes.push(show.node_with(LEASE));
+        nodes.push(start());
     }
     let log = nodes[0].feed("0").to_end();
     let log: Vec<_> = log.iter().map(|event| serde_json::from_str(event).unwrap()).collect();

@@ -186,12 +186,12 @@ impl Node {
         }
     }
 
-    /// Whether another node may connect to the room of this one. If the main channel and that of a token share it, both
+    /// Whether the room should move to another node, if there is one. If the main channel and that of a token share it, both
     /// have to move to the same node, one after the other.
-    fn can_hand_over(&mut self) -> bool {
+    fn can_hand_over(&self) -> bool {
         let intent = self.progress.intent.as_deref();
         let is_live = intent.is_some_and(|it| live_user(it).is_some() && followed_user(it).is_none());
-        is_live && *self.is_connected.borrow() && self.nodes.current(true).len() > 1
+        is_live && *self.is_connected.borrow()
     }
 
     /// The source has published everything.

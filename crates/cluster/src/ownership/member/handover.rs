@@ -4,18 +4,21 @@
 //! ```text
 //! owner                                                  successor
 //!   │ ── tells that it leaves, releases the lease ─────►    │ takes the lease, connects
-//!   │ ◄──────────────── tells that it awaits the end ───    │
+//!   │ ◄───────────────────────── tells that it connects ─   │
+//!   │ ◄─────────────── tells that it awaits the end ─────   │
 //!   │ ends its upstream, stores everything                  │
 //!   │ ── the record `closed` ──────────────────────────►    │ stores its first record
 //! ```
 //!
-//! If a message is lost, or one of the two does not answer, the other goes on after [`HANDOVER_TIME_MAX`].
+//! If a message is lost, or one of the two does not answer, the other goes on.
 
 use std::time::Duration;
 
 use super::{Action, Member, Phase};
-use crate::ownership::record::View;
+use crate::ownership::record::{Step, View};
 
+/// Maximum time for an owner to wait for a successor that connects. Shorter leases are the limit.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 /// Maximum time for a successor to connect, and then for the owner to end. Shorter leases are the limit.
 pub const HANDOVER_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -51,22 +54,27 @@ impl Member {
         self.now + HANDOVER_TIME_MAX.min(self.options.lease)
     }
 
+    fn tell_step(&mut self, step: Step) {
+        let view = self.reader.view(&self.options.node, false);
+        self.actions.push_back(Action::Tell(View { step: step.into(), ..view }));
+    }
+
     pub(super) fn leave(&mut self) {
         if self.phase != Phase::Owning {
             return self.stop();
         }
         self.wanted = None;
-        self.handover.ends_at = Some(self.handover_ends());
-        let view = self.reader.view(&self.options.node, false);
-        self.actions.push_back(Action::Tell(View { leaves: true, ..view }));
+        self.handover.ends_at = Some(self.now + ANSWER_TIME_MAX.min(self.options.lease));
+        self.tell_step(Step::Leaves);
     }
 
     pub(super) fn handover_told(&mut self, view: &View) {
-        if view.leaves && view.node == self.reader.owner().0 {
-            self.handover.leaver.clone_from(&view.node);
-        }
-        if view.awaits {
-            self.end_upstream();
+        let ends = self.handover_ends();
+        match view.step() {
+            Step::Leaves if view.node == self.reader.owner().0 => self.handover.leaver.clone_from(&view.node),
+            Step::Leaves | Step::None => {}
+            Step::Connects => self.handover.ends_at.iter_mut().for_each(|at| *at = ends),
+            Step::Awaits => self.end_upstream(),
         }
     }
 
@@ -76,7 +84,7 @@ impl Member {
         }
     }
 
-    /// Whether this successor does not open its ownership yet, because the owner still serves.
+    /// Whether this successor leaves the channel to the owner for now, which still serves.
     pub(super) fn awaits_owner(&mut self) -> bool {
         let is_leaving = self.is_owner_leaving();
         if !is_leaving {
@@ -85,6 +93,7 @@ impl Member {
         } else if self.handover.awaited.is_none() {
             self.handover.awaited = Some((Awaited::Upstream, self.handover_ends()));
             self.actions.push_back(Action::PrepareUpstream);
+            self.tell_step(Step::Connects);
         }
         is_leaving
     }
@@ -98,8 +107,7 @@ impl Member {
     pub(super) fn prepared(&mut self) {
         if let Some((Awaited::Upstream, _)) = self.handover.awaited {
             self.handover.awaited = Some((Awaited::EndOfOwner, self.handover_ends()));
-            let view = self.reader.view(&self.options.node, false);
-            self.actions.push_back(Action::Tell(View { awaits: true, ..view }));
+            self.tell_step(Step::Awaits);
         }
     }
 

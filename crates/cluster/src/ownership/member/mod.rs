@@ -297,6 +297,7 @@ impl Member {
         if self.lease.is_held() && self.phase == Phase::Following {
             if self.wanted.is_some() {
                 (self.phase, self.asks_until) = (Phase::Reading, None);
+                self.awaits_owner();
                 self.ask_tail();
             } else {
                 self.release();
