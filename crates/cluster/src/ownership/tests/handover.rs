@@ -3,8 +3,11 @@
 use bytes::Bytes;
 
 use super::{
-    bus::LEASE_MS,
-    ownerships, stored,
+    super::{Action, Input, LeaseReply, View, record::Step},
+    bus::{CHANNEL, LEASE_MS},
+    ownerships,
+    rules::{LOG, actions, member, ms, opens, owner},
+    stored,
     world::{Fate, Trouble, World},
 };
 
@@ -51,4 +54,52 @@ fn a_room_moves_without_a_gap() {
         let pause = pauses.max().unwrap();
         assert!(pause <= PAUSE_MS, "{pause} ms without an event");
     }
+}
+
+/// Returns the step that the only view among these actions tells.
+fn told(actions: &[Action]) -> Option<Step> {
+    let mut steps =
+        actions.iter().filter_map(|it| if let Action::Tell(view) = it { Some(view.step()) } else { None });
+    steps.next().filter(|_| steps.next().is_none())
+}
+
+#[test]
+fn an_owner_without_a_successor_ends_after_a_second() {
+    let mut member = owner();
+    member.handle(ms(100), Input::Leave);
+    let leaves = actions(&mut member);
+    assert_eq!(
+        (told(&leaves), &leaves[1..]),
+        (Some(Step::Leaves), &[Action::ReleaseLease { revision: 1 }][..])
+    );
+    member.handle(ms(1_099), Input::Tick);
+    assert_eq!(actions(&mut member), []);
+    member.handle(ms(1_100), Input::Tick);
+    assert_eq!(actions(&mut member), [Action::EndUpstream]);
+    assert!(member.is_owner(), "what it has received is stored first");
+    member.handle(ms(1_110), Input::Stop);
+    assert!(matches!(&actions(&mut member)[..], [Action::CloseUpstream, Action::Publish { .. }]));
+}
+
+#[test]
+fn a_successor_does_not_wait_forever_for_an_owner_that_leaves() {
+    let mut member = member();
+    let (bytes, channel) = (opens("b", 1, 0, 0), CHANNEL.to_owned());
+    member.handle(ms(10), Input::Message { log: LOG, previous: 0, sequence: 1, bytes });
+    let leaves =
+        View { channel, node: "b".into(), log: LOG, last: 1, step: Step::Leaves.into(), ..View::default() };
+    member.handle(ms(20), Input::Told(leaves));
+    actions(&mut member);
+    member.handle(ms(100), Input::Lease(LeaseReply::Held { revision: 1, sent: ms(90) }));
+    let prepares = actions(&mut member);
+    assert_eq!((&prepares[0], told(&prepares)), (&Action::PrepareUpstream, Some(Step::Connects)));
+    member.handle(ms(110), Input::Tail { log: LOG, messages: vec![], newest: 1, last: 1 });
+    member.handle(ms(2_099), Input::Lease(LeaseReply::Held { revision: 2, sent: ms(2_000) }));
+    assert_eq!(told(&actions(&mut member)), None);
+    member.handle(ms(2_100), Input::Tick);
+    assert_eq!(told(&actions(&mut member)), Some(Step::Awaits));
+    member.handle(ms(4_099), Input::Lease(LeaseReply::Held { revision: 3, sent: ms(4_000) }));
+    actions(&mut member);
+    member.handle(ms(4_100), Input::Tick);
+    assert!(matches!(&actions(&mut member)[..], [Action::Publish { expected: 1, .. }]));
 }
