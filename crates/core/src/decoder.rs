@@ -501,7 +501,8 @@ impl Decoder {
     }
 
     fn resume_event(&mut self, head: &Head) {
-        let Ok(told) = serde_json::from_str::<Told>(head.data.get()) else { return };
+        // Of other types, only the id counts.
+        let told: Told = serde_json::from_str(head.data.get()).unwrap_or_default();
         match head.r#type {
             "connection_created" if told.source == "live" => {
                 let username = (*head.username).into();

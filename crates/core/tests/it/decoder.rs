@@ -15,7 +15,7 @@ use crate::support::{
     messages::{
         ANCHOR_MS, ROOM, batch, chat, close, frame, history, on, open, person, raw_frame, rose, show, stamp,
     },
-    session_items, take,
+    payloads, session_items, take,
 };
 
 fn decoder() -> Decoder {
@@ -37,6 +37,24 @@ fn with_header(items: Vec<Item>) -> Vec<Item> {
     let wall_anchor_ns = Some(ANCHOR_MS * 1_000_000);
     let header = records::Header { wall_anchor_ns, ..records::Header::default() };
     std::iter::once(item(0, What::Header(header))).chain(items).collect()
+}
+
+/// Two connections to a room send the same messages.
+#[test]
+fn messages_that_another_decoder_has_broadcast_are_dropped() {
+    let messages = payloads().into_iter().zip(1..).map(|(message, msg_id)| Message { msg_id, ..message });
+    let messages: Vec<_> = messages.collect();
+    let frames = messages.chunks(50).zip(1..).map(|(messages, at_ms)| frame(at_ms, messages.to_vec()));
+    let items: Vec<_> = std::iter::once(open(1, 0, "ann", ROOM)).chain(frames).collect();
+    let mut decoders = [0, 1].map(|_| Decoder::new(DecoderOptions { replay: false, dedup: true }));
+    let [first, second] = &mut decoders;
+    items.iter().for_each(|item| first.handle(item));
+    let events: Vec<String> = take(first).iter().map(Value::to_string).collect();
+    assert!(events.len() > messages.len());
+    second.resume(events.iter().map(String::as_bytes));
+    take(second);
+    items.iter().for_each(|item| second.handle(item));
+    assert_eq!(outline(&take(second)), [format!("connection_created \"{ROOM}\"")]);
 }
 
 #[test]
