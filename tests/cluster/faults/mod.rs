@@ -73,12 +73,16 @@ const FAULTS: [Fault; 17] = [
     fault("purge", World::purge),
     Fault { to: To::One, ..fault("kill-nats", World::kill_nats) },
     Fault { to: To::One, ..fault("stop-nats", World::stop_nats) },
+    // NATS 2.9 may lose leases afterwards, again and again, until it is started again.
     Fault { in_ci: false, ..fault("delete-bucket", World::delete_bucket) },
     // A stream that is deleted while others create it can stay broken in NATS 2.9.
-    Fault { voids: true, waits: true, ..fault("delete-stream", World::delete_stream) },
+    Fault { in_ci: false, voids: true, waits: true, ..fault("delete-stream", World::delete_stream) },
+    // NATS 2.9 and 2.15 do not recover by themselves; needs a file system of its own.
     Fault { in_ci: false, to: To::One, ..fault("disk-full", World::fill_disk) },
-    Fault { in_ci: false, voids: true, to: To::One, ..fault("rollback", World::roll_back) },
+    Fault { voids: true, to: To::One, ..fault("rollback", World::roll_back) },
+    // Needs libfaketime.
     Fault { in_ci: false, ..fault("clock", World::set_clock) },
+    // Takes twenty seconds.
     Fault { in_ci: false, to: To::Three, ..fault("roll", World::roll_servers) },
 ];
 

@@ -38,6 +38,10 @@ const LONG_LEASE: &str = "5s";
 const FORGOTTEN: usize = 5;
 /// Maximum time for anything to become possible again.
 const RECOVERY: Duration = Duration::from_secs(60);
+/// Maximum time to recover after a full disk, before NATS is started again: two leases.
+const BY_ITSELF: Duration = Duration::from_secs(1);
+/// Maximum time in which owners change after a fault.
+const CHANGING: Duration = Duration::from_secs(10);
 /// Number of events of the replay between two faults.
 const EVENTS: usize = 20;
 /// One in so many faults happens before the one before is over.
@@ -142,7 +146,9 @@ impl World {
     fn settle(&mut self, may_void: bool) -> String {
         let mut sent = self.injector.as_ref().map_or_else(Vec::new, Injector::take);
         let taken: Vec<_> = (0..READERS).map(|at| self.check.taken(at)).collect();
+        let began = clock::now();
         let chat = self.insist(&mut sent);
+        let recovered = began.elapsed().as_millis();
         if may_void {
             // Where numbers are used again, readers that have seen them wait in vain.
             let at = index(&mut self.rng, NODES);
@@ -152,8 +158,7 @@ impl World {
         let is_chat = |seen: &Seen| matches!(seen, Seen::Event { chat: Some(it), .. } if *it == chat);
         let read: Vec<_> =
             (0..).zip(&self.readers).map(|(at, it)| it.sees(taken[at], &chat, is_chat)).collect();
-        let owner = self.owner();
-        if self.nodes[owner].status()["mode"] != "replay" {
+        if !self.replays() {
             assert!(may_void, "the replay is gone");
             self.load();
         }
@@ -164,7 +169,7 @@ impl World {
             self.check.read(at, &reader.log(), may_void);
         }
         self.check.sent(sent, may_void);
-        println!(": {}", self.check);
+        println!(": {}, recovered in {recovered} ms", self.check);
         chat
     }
 
@@ -221,6 +226,16 @@ impl World {
 
     fn owner(&self) -> usize {
         recovered(|| self.nodes.iter().position(Node::is_owner))
+    }
+
+    /// Whether the replay plays. After a fault, the owner may change some times more.
+    fn replays(&self) -> bool {
+        let replays = |status: &Value| {
+            status["mode"] == "replay" && status["cluster"]["owner"] == status["cluster"]["node"]
+        };
+        let ends = clock::now() + CHANGING;
+        let asked = std::iter::repeat_with(|| self.nodes.iter().any(|node| replays(&node.status())));
+        asked.take_while(|_| clock::now() < ends).any(|replays| replays)
     }
 
     fn take_owner(&mut self) -> Node {
@@ -349,8 +364,12 @@ impl World {
         io::copy(&mut io::repeat(0), &mut fs::File::create(&filler).unwrap()).unwrap_err();
         self.all_told(&since);
         fs::remove_file(filler).unwrap();
-        // Without space, some versions turn JetStream off until they are started again.
-        if servers::ask(self.nats(), "INFO").is_none() {
+        // NATS 2.9 turned JetStream off, and 2.15 the stream, until it is started again.
+        let ends = clock::now() + BY_ITSELF;
+        let is_over =
+            || matches!(order(self.any_address(), "/inject", &injection("space")), Outcome::Executed(_));
+        if !std::iter::repeat_with(is_over).take_while(|_| clock::now() < ends).any(|is_over| is_over) {
+            print!(" (NATS started again)");
             self.nats().kill();
             self.nats().restart();
         }

@@ -49,6 +49,9 @@ pub(super) struct About {
     /// Why JetStream refuses messages of the node.
     #[serde(default)]
     pub(super) refused: Option<Arc<str>>,
+    /// Why no node has owned the channel for long, as far as the node knows by itself.
+    #[serde(default)]
+    pub(super) unowned: Option<String>,
     #[serde(default)]
     pub(super) losses: Losses,
     #[serde(default)]
@@ -242,6 +245,12 @@ impl Nodes {
         self.known.values().map(|(_, about)| about.state.clone()).collect()
     }
 
+    /// Returns why no node owns the channel, if one of them says so and no owner reports.
+    pub(super) fn unowned(&self) -> Option<&str> {
+        let told = || self.known.values().find_map(|(_, about)| about.unowned.as_deref());
+        if self.is_heard() { None } else { told() }
+    }
+
     /// Returns why JetStream refuses messages of any of them.
     pub(super) fn refused(&self) -> Option<Arc<str>> {
         self.known.values().find_map(|(_, about)| about.refused.clone())
@@ -353,6 +362,19 @@ mod tests {
     fn sent() -> Report {
         let (channel, known) = ("main".to_owned(), LogView::default());
         Report { version: VERSION, channel, about: about(1), known, source: None, pause: None, others: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_says_that_nobody_owns_the_channel_is_believed_unless_an_owner_reports() {
+        let (mut nodes, settings) = (Nodes::new(PERIOD), Settings::default());
+        nodes.note(About { unowned: Some("why".to_owned()), ..about(1) }, &settings);
+        assert_eq!(nodes.unowned(), Some("why"));
+        nodes.hear(None, &about(0));
+        assert_eq!(nodes.unowned(), None);
+        advance(PERIOD * MISSES_MAX).await;
+        assert_eq!(nodes.unowned(), Some("why"));
+        nodes.note(about(1), &settings);
+        assert_eq!(nodes.unowned(), None);
     }
 
     #[test]

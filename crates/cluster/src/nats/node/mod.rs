@@ -278,7 +278,10 @@ impl Node {
     }
 
     fn share_owner(&mut self) {
-        let (owner, is_unowned) = (self.member.reader().owner().0, self.member.is_unowned(self.now()));
+        let (owner, is_unowned) = (
+            self.member.reader().owner().0,
+            self.member.is_unowned(self.now()) || self.unowned_elsewhere().is_some(),
+        );
         // Its ownership is the last in the log, but over.
         let is_over = owner == self.options.node && !self.member.is_owner();
         let owner = Owner {
@@ -493,8 +496,17 @@ impl Node {
         Some(Trouble { code, message: format!("{why}; the feed continues when it does"), hint })
     }
 
-    /// Returns why no node owns the channel, if none has for long.
+    /// Returns why no node owns the channel, if none has for long. A node that only has the lease says so.
     fn unowned(&self) -> Option<String> {
+        self.unowned_here().or_else(|| self.unowned_elsewhere().map(str::to_owned))
+    }
+
+    fn unowned_elsewhere(&self) -> Option<&str> {
+        if self.member.is_owner() { None } else { self.nodes.unowned() }
+    }
+
+    /// The same, as far as this node knows by itself.
+    fn unowned_here(&self) -> Option<String> {
         let now = self.now();
         if self.member.is_contested(now) {
             return Some("nodes take it from one another, because NATS loses their leases".to_owned());
@@ -510,12 +522,13 @@ impl Node {
 
     /// Returns that JetStream does not answer, if so, and what to do.
     fn silence(&self) -> Option<(String, &'static str)> {
-        self.refusals.borrow().is_silent().then(|| self.store.silence())
+        let is_silent = self.refusals.borrow().is_silent() || self.nodes.refused().as_deref() == Some(SILENT);
+        is_silent.then(|| self.store.silence())
     }
 
     /// Returns why JetStream refuses the messages of a node.
     fn refused(&self) -> Option<Arc<str>> {
-        self.refusals.borrow().why().or_else(|| self.nodes.refused())
+        self.refusals.borrow().why().or_else(|| self.nodes.refused().filter(|why| **why != *SILENT))
     }
 }
 
@@ -590,7 +603,10 @@ impl Node {
             clients: self.hub.subscriber_count(),
         };
         let (losses, settings) = (self.losses.clone(), self.options.settings.clone());
-        About { state, refused: self.refusals.borrow().why(), losses, settings }
+        let refusals = self.refusals.borrow().clone();
+        // A silence towards another node than the owner may be the trouble of that node alone.
+        let silence = (self.term.is_some() && refusals.is_silent()).then(|| SILENT.into());
+        About { state, refused: refusals.why().or(silence), unowned: self.unowned_here(), losses, settings }
     }
 
     /// Sends this node's report. `is_urgent` if all nodes need it at once.
@@ -599,6 +615,7 @@ impl Node {
         self.nodes.note(about.clone(), &self.options.settings);
         let now = self.now();
         counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end), now);
+        self.counts.unowned |= u64::from(self.unowned_elsewhere().is_some());
         if self.store.channel() != MAIN {
             self.told.totals.note(&self.options.node, &self.counts);
         }

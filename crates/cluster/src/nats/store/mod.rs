@@ -218,7 +218,7 @@ impl Store {
             Ok(_) | Err(Appending::Rejected) => refusals.answered(what, None),
             Err(Appending::Refused(why)) => refusals.answered(what, Some(Arc::clone(why))),
             Err(Appending::NoStream | Appending::Unanswered) => {
-                refusals.unanswered(is_connected.then(clock::now), self.lease)
+                refusals.unanswered(what, is_connected.then(clock::now), self.lease)
             }
         });
     }
@@ -292,11 +292,17 @@ enum Stored {
     Lease,
 }
 
-/// Whether JetStream takes the messages of a node.
+/// Whether JetStream takes the messages of a node: the streams of records and of leases can fail one by one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refusals {
-    record: Option<Arc<str>>,
-    lease: Option<Arc<str>>,
+    record: Answers,
+    lease: Answers,
+}
+
+/// What JetStream answers to messages of one kind.
+#[derive(Clone, Debug, Default)]
+struct Answers {
+    refused: Option<Arc<str>>,
     /// Time of the first message without an answer, if none had one since.
     unanswered_since: Option<Instant>,
     is_silent: bool,
@@ -305,36 +311,40 @@ pub(super) struct Refusals {
 impl Refusals {
     /// Returns why JetStream refuses messages, in its words.
     pub(super) fn why(&self) -> Option<Arc<str>> {
-        self.record.clone().or_else(|| self.lease.clone())
+        self.record.refused.clone().or_else(|| self.lease.refused.clone())
     }
 
-    /// Whether JetStream has answered nothing for as long as a lease lasts, although NATS can be reached.
+    /// Whether JetStream has answered nothing of one kind for as long as a lease lasts, although NATS can be reached.
     pub(super) fn is_silent(&self) -> bool {
-        self.is_silent
+        self.record.is_silent || self.lease.is_silent
+    }
+
+    fn of(&mut self, what: Stored) -> &mut Answers {
+        match what {
+            Stored::Record => &mut self.record,
+            Stored::Lease => &mut self.lease,
+        }
     }
 
     /// Returns whether anything changed.
     fn answered(&mut self, what: Stored, why: Option<Arc<str>>) -> bool {
-        self.unanswered_since = None;
-        let known = match what {
-            Stored::Record => &mut self.record,
-            Stored::Lease => &mut self.lease,
-        };
-        let is_news = *known != why;
-        *known = why;
-        std::mem::take(&mut self.is_silent) || is_news
+        let known = self.of(what);
+        let is_news = known.is_silent || known.refused != why;
+        *known = Answers { refused: why, ..Answers::default() };
+        is_news
     }
 
     /// Returns whether anything changed. `now` is the time if NATS can be reached.
-    fn unanswered(&mut self, now: Option<Instant>, lease: Duration) -> bool {
+    fn unanswered(&mut self, what: Stored, now: Option<Instant>, lease: Duration) -> bool {
+        let known = self.of(what);
         let Some(now) = now else {
-            self.unanswered_since = None;
+            known.unanswered_since = None;
             return false;
         };
-        let since = *self.unanswered_since.get_or_insert(now);
-        let was_silent = self.is_silent;
-        self.is_silent |= now.duration_since(since) >= lease;
-        self.is_silent != was_silent
+        let since = *known.unanswered_since.get_or_insert(now);
+        let was_silent = known.is_silent;
+        known.is_silent |= now.duration_since(since) >= lease;
+        known.is_silent != was_silent
     }
 }
 
@@ -380,4 +390,26 @@ impl Store {
 /// Whether a log had messages, and has none any more.
 fn has_expired(log: &Info) -> bool {
     log.state.messages == 0 && log.state.last_sequence > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_that_does_not_answer_is_noticed_although_leases_are_stored() {
+        let (mut refusals, lease) = (Refusals::default(), Duration::from_secs(5));
+        let began = clock::now();
+        for second in 0..=5 {
+            assert!(!refusals.answered(Stored::Lease, None));
+            let news = refusals.unanswered(Stored::Record, Some(began + Duration::from_secs(second)), lease);
+            assert_eq!((news, refusals.is_silent()), (second == 5, second == 5));
+        }
+        assert!(refusals.answered(Stored::Record, None));
+        assert!(!refusals.is_silent());
+        // Without a connection, that is the reason.
+        refusals.unanswered(Stored::Record, Some(began), lease);
+        refusals.unanswered(Stored::Record, None, lease);
+        assert!(!refusals.unanswered(Stored::Record, Some(began + 2 * lease), lease));
+    }
 }
