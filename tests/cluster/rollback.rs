@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    Feed, Nats, Node, after, assert_same, contents, demo, nats_server, numbers, polled, take_owner,
+use crate::{
+    damage::purge,
+    support::{Feed, Nats, Node, after, assert_same, contents, demo, nats_server, numbers, polled, take_owner},
 };
 
 #[test]
@@ -125,6 +126,17 @@ fn a_replay_goes_on_in_the_same_stream_after_everything_was_stopped_properly() {
     assert_same(&of_demo(&log), &demo());
     assert!(numbers(&log).is_sorted_by(|a, b| a < b));
     assert!(log.iter().all(|line| stream(line) == stream(&log[0])));
+}
+
+#[test]
+fn a_replay_goes_on_after_a_purge_and_a_proper_stop() {
+    let nats = Nats::start();
+    let node = Node::start(&nats);
+    let mut log = play(&node);
+    purge(&nats, &Value::Null);
+    shut_down(vec![node]);
+    log.extend(play_on(&Node::start(&nats), &after(log.last().unwrap())));
+    assert_same(&of_demo(&log), &demo());
 }
 
 #[test]

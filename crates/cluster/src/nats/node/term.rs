@@ -241,6 +241,8 @@ impl Node {
         }
         let has_ended = self.term.as_ref().is_some_and(|term| term.has_ended);
         if has_ended && !self.hub.has_unpublished() {
+            // Somebody may have removed the last one from the log.
+            self.offer_checkpoint();
             self.term = None;
             self.is_handing_over = self.member.is_owner();
             self.tell(Input::Stop);
