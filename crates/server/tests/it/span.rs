@@ -11,7 +11,7 @@ use livetape_feed::{
     control::{Incoming, Outgoing, PeerLink, Peers, Question},
     hub::Limits,
 };
-use livetape_server::Config;
+use livetape_server::{Config, lobby};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
@@ -233,4 +233,29 @@ async fn a_foreign_command_does_no_harm() {
     assert_eq!(answers.iter().filter(refused).count(), 6, "{answers:?}");
     link.pass(Incoming { from: "x".into(), bytes: "garbage\n".into(), answer: None });
     assert_eq!(rig.http("GET", "/rooms", "").await.json()["rooms"], json!([]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_beyond_the_limit_are_refused_at_all_servers() {
+    let cluster = Cluster::start(2);
+    let (most, mut created) = (lobby::Limits::default().rooms_max, 0);
+    for number in 0..most + 200 {
+        let body = json!({ "id": number.to_string() }).to_string();
+        let answer = cluster.rigs[number % 2].http("POST", "/rooms", &body).await;
+        if answer.status == 201 {
+            created += 1;
+        } else {
+            assert_eq!((answer.status, answer.code().as_str()), (503, "capacity"));
+        }
+    }
+    assert_eq!(created, most);
+    for server in 0..2 {
+        let listed = cluster.get(server, "/rooms").await;
+        assert_eq!(listed["rooms"].as_array().unwrap().len(), created);
+        let mut socket = cluster.open(server, &server.to_string()).await;
+        for (room, kind) in [("new", "room_join_error"), ("7", "room_joined")] {
+            say(&mut socket, json!({ "type": "join_room", "room_id": room })).await;
+            next(&mut socket, kind).await;
+        }
+    }
 }
