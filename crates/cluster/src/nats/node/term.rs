@@ -250,7 +250,8 @@ impl Node {
         if self.term.is_none() && std::mem::take(&mut self.is_yielding) {
             self.take_part();
         }
-        self.leaving.is_some() && self.term.is_none() && !self.is_handing_over
+        let is_busy = self.is_handing_over || self.member.is_storing();
+        self.leaving.is_some() && self.term.is_none() && !is_busy
     }
 }
 

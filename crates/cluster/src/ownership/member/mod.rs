@@ -227,6 +227,12 @@ impl Member {
         self.phase == Phase::Owning
     }
 
+    /// Whether this node stores the first or the last records of an ownership.
+    #[must_use]
+    pub fn is_storing(&self) -> bool {
+        matches!(self.phase, Phase::Opening | Phase::Draining)
+    }
+
     /// Whether this node could be the owner, and yet neither it nor another has been for [`UNOWNED_LEASES`].
     #[must_use]
     pub fn is_unowned(&self, now: Duration) -> bool {
@@ -335,8 +341,9 @@ impl Member {
                 self.actions.push_back(Action::CloseUpstream);
                 self.phase = Phase::Draining;
             }
-            Phase::Reading | Phase::Opening => self.step_down(StepDown::Stopped),
-            Phase::Following | Phase::Draining => {}
+            Phase::Reading => self.step_down(StepDown::Stopped),
+            // If the first record is stored, the log must be closed after it.
+            Phase::Opening | Phase::Following | Phase::Draining => {}
         }
     }
 

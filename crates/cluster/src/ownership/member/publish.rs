@@ -239,6 +239,9 @@ impl Member {
 
     fn read_again(&mut self) {
         self.in_flight = None;
+        if self.wanted.is_none() {
+            return self.step_down(StepDown::Stopped);
+        }
         self.phase = Phase::Reading;
         self.ask_tail();
     }
@@ -250,8 +253,12 @@ impl Member {
             return self.step_down(StepDown::LogLost);
         }
         let continues = matches!(&opened.record.body, Some(Body::Epoch(Epoch { continues: true, .. })));
-        self.phase = Phase::Owning;
         self.queue = Queue::new(self.reader.head() + 1);
+        if self.wanted.is_none() {
+            self.phase = Phase::Draining;
+            return;
+        }
+        self.phase = Phase::Owning;
         // What the changes of earlier events have added up to is only known here.
         let has_past = self.reader.head() > 0 || continues;
         let events = if has_past { self.options.checkpoint_events } else { 0 };

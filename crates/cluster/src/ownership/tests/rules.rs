@@ -335,6 +335,29 @@ fn an_orderly_stop_stores_everything_before_it_releases_the_lease() {
     assert_eq!(member.deadline(), None);
 }
 
+/// Otherwise a cluster that was stopped properly would begin another stream.
+#[test]
+fn a_node_that_stops_while_it_becomes_the_owner_closes_the_log() {
+    let (mut member, token, _) = opening();
+    member.handle(ms(25), Input::Stop);
+    assert!(actions(&mut member).is_empty() && member.is_storing());
+    member.handle(ms(30), Input::Stored { token, sequence: 1 });
+    let [.., Action::Publish { token, bytes, .. }] = &actions(&mut member)[..] else { panic!() };
+    let last = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+    assert_eq!(last.body, Some(Body::Closed(Closed { head: 0 })));
+    member.handle(ms(40), Input::Stored { token: *token, sequence: 2 });
+    let down = stepped_down(StepDown::Stopped, 0, 0);
+    assert_eq!(actions(&mut member), [Action::ReleaseLease { revision: 1 }, down]);
+    // Another record came first.
+    let (mut member, token, _) = opening();
+    member.handle(ms(25), Input::Stop);
+    member.handle(ms(30), Input::Rejected { token });
+    actions(&mut member);
+    let messages = vec![(1, opens("b", 1, 0, 0))];
+    member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 1, last: 1 });
+    assert!(actions(&mut member).contains(&stepped_down(StepDown::Stopped, 0, 0)));
+}
+
 #[test]
 fn a_channel_that_nobody_owns_is_noticed_after_two_leases() {
     let mut member = member();
