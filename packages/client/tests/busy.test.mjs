@@ -10,8 +10,13 @@ import { expect, onTestFinished, test } from 'vitest'
 import { watchFrames } from '../../../tests/support/frames.mjs'
 import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs'
 import { example, ofDisk } from './pages.mjs'
-import { JUDGES_TIMES, RETRIES } from './measured.mjs'
 import { launchQuiet } from './quiet.mjs'
+
+/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask nightly times`. */
+const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
+
+/** Other load can only slow a measurement down, so the best of three runs counts. */
+const RETRIES = JUDGES_TIMES ? 2 : 0
 
 const OVERLAYS = ['alerts', 'chat', 'goal', 'leaderboard', 'viewers']
 const CONNECTIONS = 20
