@@ -1,10 +1,10 @@
 """Test TikTok LIVE bots, overlays and games offline: tapes, a mock TikTok, and a client of the feed."""
 
-from .case import Case, cases
 from .client import Client, connect
 from .errors import LivetapeError
 from .feed import Event, Loss, Stats
 from .mock import Mock, Seen
+from .program import Case, cases
 from .send import Send, Sent
 from .tally import Finished
 from .tape import PATIENCE, Tape

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import server
-from .case import cases
 from .mock import AsyncMock, Mock, is_toml
+from .program import cases
 from .tape import AsyncTape, Tape
 
 if TYPE_CHECKING:

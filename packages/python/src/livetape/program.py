@@ -1,10 +1,13 @@
-"""Finds the program livetape."""
+"""Finds the program livetape, and asks it for its cases."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sysconfig
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from .errors import LivetapeError
@@ -26,3 +29,26 @@ def find() -> str:
     if found := shutil.which("livetape"):
         return found
     raise LivetapeError("not_installed", "cannot find the program livetape", f"install the wheel or set {VARIABLE}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A changed show or broken connections, and what is right afterwards."""
+
+    name: str  #: What `Tape(case=…)` takes.
+    group: str  #: What it changes: `show` or `connection`.
+    what: str  #: What happens.
+    right: str  #: What is right.
+    since: str  #: The first version of livetape with this case.
+
+
+def cases() -> list[Case]:
+    """Return the cases of `livetape test`, as the program lists them."""
+    executable = find()
+    try:
+        listed = subprocess.run([executable, "test", "--list", "--json"], check=True, capture_output=True)
+    except OSError as error:
+        raise LivetapeError("not_installed", f"cannot run {executable}: {error.strerror}") from error
+    except subprocess.CalledProcessError as error:
+        raise LivetapeError("exited", f"livetape test exited with {error.returncode}\n{error.stderr.decode(errors='replace')}") from error
+    return [Case(*(case[field.name] for field in fields(Case))) for case in json.loads(listed.stdout)]
