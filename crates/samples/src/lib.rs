@@ -20,11 +20,27 @@ use serde_json::{Value, json};
 pub mod captures;
 pub mod disk;
 pub mod messages;
+pub mod reserved;
+pub mod room;
 
 /// Returns the folder of the repository: the first above the crate that has the lock file of the workspace.
 pub fn repository() -> PathBuf {
     let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     folders.find(|folder| folder.join("Cargo.lock").is_file()).unwrap().to_owned()
+}
+
+/// Returns the path of a file of `fixtures/scenarios`.
+pub fn scenario_path(name: &str) -> PathBuf {
+    repository().join("fixtures/scenarios").join(name)
+}
+
+/// Returns the names of all scenarios.
+pub fn scenario_names() -> Vec<String> {
+    let files = std::fs::read_dir(scenario_path("")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(".toml")).collect();
+    names.sort();
+    names
 }
 
 /// Seed of all random choices: that of the proptests, fixed by day and fresh at night.

@@ -2,8 +2,9 @@
 
 use livetape_io::net::memory::MemoryConnector;
 use livetape_mock::{MockTikTok, ScenarioFile};
+use livetape_samples::scenario_path;
 
-use super::{demo::with_demo, scenarios::scenario_path};
+use super::demo::with_demo;
 
 /// A mock in memory.
 pub(crate) struct Mock {

@@ -6,10 +6,9 @@
 pub(crate) mod demo;
 mod log;
 pub(crate) mod process;
-pub(crate) mod room;
 #[cfg(target_os = "linux")]
 pub(crate) mod tunnel;
 
-pub(crate) use livetape_samples::{boundaries, captures, messages, recording, session_items};
+pub(crate) use livetape_samples::{boundaries, captures, messages, recording, room, session_items};
 
 pub(crate) use log::{close, json, read_all};

@@ -239,7 +239,7 @@ async fn network_failures_map_to_codes() {
     let (_, outcome) = signed(first(BatchInfo { push_server, ..at(address) })).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     server.await.unwrap();
-    let closed = Reserved::new();
+    let closed = Reserved::port();
     let address = closed.address;
     let (_, outcome) = signed(first(at(address))).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);

@@ -2,10 +2,7 @@
 
 use livetape_mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile, User};
 
-use crate::support::{
-    scenarios::{names, scenario_path},
-    with_demo,
-};
+use crate::support::{scenario_names, scenario_path, with_demo};
 
 #[track_caller]
 fn assert_wrong(text: &str, expected: &str) {
@@ -255,7 +252,7 @@ async fn scenarios_round_trip() {
     let fault = Fault::new(Endpoint::Sign, FaultKind::status(500)).times(2);
     let scenario = Scenario::default().fault(fault).wall_ms(5);
     assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario);
-    for name in names() {
+    for name in scenario_names() {
         let scenario = ScenarioFile::read(&scenario_path(&name)).unwrap().scenario;
         assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario, "{name}");
     }

@@ -403,7 +403,7 @@ async fn heads_that_are_too_long_or_are_not_http_are_refused() {
 
 #[tokio::test]
 async fn a_passed_host_that_cannot_be_reached_is_reported() {
-    let closed = Reserved::new();
+    let closed = Reserved::port();
     let port = closed.address.port();
     let own = vec![format!("127.0.0.1:{port}").parse().unwrap()];
     let pass = vec![format!("localhost:{port}").parse().unwrap()];

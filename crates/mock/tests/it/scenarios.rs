@@ -11,9 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::support::{
-    Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, read_for,
-    scenarios::{names, scenario_path},
-    wait_ms,
+    Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, read_for, scenario_names, scenario_path, wait_ms,
 };
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
@@ -22,8 +20,8 @@ const SIGN: &str = "/webcast/fetch?client=test&unique_id=demo";
 #[tokio::test]
 async fn every_file_loads_and_is_listed_with_its_purpose() {
     let readme = std::fs::read_to_string(scenario_path("README.md")).unwrap();
-    assert!(names().len() >= 50);
-    for name in names() {
+    assert!(scenario_names().len() >= 50);
+    for name in scenario_names() {
         let path = scenario_path(&name);
         ScenarioFile::read(&path).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
@@ -479,7 +477,7 @@ async fn visit(rig: &Mock) -> Vec<u8> {
 #[tokio::test(start_paused = true)]
 async fn every_scenario_gives_the_same_bytes_twice() {
     let mut sums = std::collections::BTreeSet::new();
-    for name in names() {
+    for name in scenario_names() {
         // Each mock starts right before its visit, because `Date` shows the time since its start.
         let first = Mock::fixture(&name);
         let one = visit(&first).await;
@@ -491,7 +489,7 @@ async fn every_scenario_gives_the_same_bytes_twice() {
     }
     // Scenarios send different bytes, except some such as `paused` and `age-restricted`, which differ
     // elsewhere.
-    assert!(sums.len() + 8 >= names().len(), "{} of {}", sums.len(), names().len());
+    assert!(sums.len() + 8 >= scenario_names().len(), "{} of {}", sums.len(), scenario_names().len());
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,13 +23,12 @@ use livetape_feed::{
     hub::{self, Filter, Gifts, Hub, Join, Next},
 };
 use livetape_mock::{Scenario, ScenarioFile, Seen};
+use livetape_samples::scenario_names;
 use livetape_server::Config;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::{
-    As, Rig, Served, Setup, UPSTREAM, close, demo::over_tcp, json, mock::Mock, read_all, scenarios::names,
-};
+use crate::support::{As, Rig, Served, Setup, UPSTREAM, close, demo::over_tcp, json, mock::Mock, read_all};
 
 // `livetape live demo` in every scenario of `fixtures/scenarios`: the events and their times, the close code
 // and the exit code.
@@ -46,7 +45,7 @@ async fn play(name: &str) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn each_scenario_gives_the_expected_result() {
     let mut transcript = String::new();
-    for file in names() {
+    for file in scenario_names() {
         let name = file.trim_end_matches(".toml");
         transcript += &format!("# {name}\n{}\n\n", play(name).await.join("\n"));
     }

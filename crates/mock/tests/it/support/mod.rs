@@ -4,16 +4,15 @@
 mod demo;
 #[path = "../../../../../tests/it/support/mock.rs"]
 mod mock;
-#[path = "../../../../../tests/it/support/reserved.rs"]
-mod reserved;
-#[path = "../../../../../tests/it/support/room.rs"]
-mod room;
-#[path = "../../../../../tests/it/support/scenarios.rs"]
-pub(crate) mod scenarios;
 #[path = "../../../../../tests/it/support/tunnel.rs"]
 pub(crate) mod tunnel;
 
-pub(crate) use livetape_samples::recording;
+pub(crate) use livetape_samples::{
+    recording,
+    reserved::Reserved,
+    room::{ROOM, SOCKET, batch},
+    scenario_names, scenario_path,
+};
 
 use std::{io::Cursor, time::Duration};
 
@@ -27,8 +26,6 @@ use livetape_core::{
 use livetape_io::clock;
 use livetape_mock::Scenario;
 pub(crate) use mock::Mock;
-pub(crate) use reserved::Reserved;
-pub(crate) use room::{ROOM, SOCKET, batch};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     time::{sleep_until, timeout_at},

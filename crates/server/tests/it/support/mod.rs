@@ -10,8 +10,6 @@ mod log;
 #[path = "../../../../../tests/it/support/mock.rs"]
 pub(crate) mod mock;
 mod rig;
-#[path = "../../../../../tests/it/support/scenarios.rs"]
-pub(crate) mod scenarios;
 
 pub(crate) use livetape_samples::{
     assert_expected, assert_same, captures, chat, event, item, messages, payloads, recording, repository,

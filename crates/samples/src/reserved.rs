@@ -8,13 +8,13 @@ use std::{
 use tokio::net::TcpSocket;
 
 /// A port that is taken on both loopback addresses, where the machine has both, and refuses connections.
-pub(crate) struct Reserved {
-    pub(crate) address: SocketAddr,
+pub struct Reserved {
+    pub address: SocketAddr,
     _sockets: [Option<TcpSocket>; 2],
 }
 
 impl Reserved {
-    pub(crate) fn new() -> Self {
+    pub fn port() -> Self {
         loop {
             let first = TcpSocket::new_v4().unwrap();
             first.bind(([127, 0, 0, 1], 0).into()).unwrap();
