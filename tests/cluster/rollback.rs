@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{
     damage::purge,
-    support::{Feed, Nats, Node, after, assert_same, contents, demo, nats_server, numbers, polled, take_owner},
+    support::{
+        Feed, Nats, Node, after, assert_same, contents, demo, nats_server, numbers, polled, take_owner,
+    },
 };
 
 #[test]

@@ -285,7 +285,7 @@ async fn failing_proxy(answer: &'static [u8]) -> SocketAddr {
 
 #[tokio::test]
 async fn a_proxy_that_fails_is_blamed_itself() {
-    let closed = Reserved::new();
+    let closed = Reserved::port();
     let needs_login = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
     let cases = [
         (closed.address, "connection refused: no server listens there"),

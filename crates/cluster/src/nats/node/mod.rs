@@ -31,7 +31,7 @@ use super::{
     options::{REJECTED, REJECTED_HINT},
     orders::Owner,
     report::{About, LogView, Losses, Nodes, Report, To},
-    store::{MAIN, REFUSED_HINT, Refusals, Store, UNSTORED},
+    store::{MAIN, REFUSED_HINT, Refusals, SILENT, Store, UNSTORED},
 };
 use crate::{
     counts::{self, Counts, Totals},
