@@ -316,6 +316,11 @@ async fn a_proxy_that_fails_is_blamed_itself() {
     let options = LiveOptions { proxy, upstream, ..LiveOptions::new("ann") };
     let found = check(&options, NetTransport::new(&options).unwrap()).await.why.unwrap();
     assert!(found.message.ends_with(": it requires a login"), "{found:?}");
+    // The doctor is to use the proxy, too. A password stays with its owner.
+    let of_proxy =
+        |proxy: &str| LiveOptions { proxy: Url::parse(proxy).ok(), ..LiveOptions::new("ann") }.flags();
+    assert_eq!(of_proxy("socks5://127.0.0.1:1080"), " --proxy socks5://127.0.0.1:1080");
+    assert_eq!(of_proxy("http://me:planted@127.0.0.1:3128"), "");
 }
 
 /// Runs a proxy that tunnels one connection per CONNECT and counts them.

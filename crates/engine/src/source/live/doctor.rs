@@ -364,7 +364,7 @@ impl LiveOptions {
     }
 
     fn servers(&self) -> String {
-        let urls = [("--upstream", &self.upstream), ("--sign-url", &self.sign_url)];
+        let urls = [("--upstream", &self.upstream), ("--sign-url", &self.sign_url), ("--proxy", &self.proxy)];
         let urls = urls.into_iter().filter_map(|(flag, url)| Some((flag, url.as_ref()?.as_str())));
         let urls = urls.filter(|(_, url)| !url.contains(['?', '@', '#']));
         let urls = urls.map(|(flag, url)| (flag, url.trim_end_matches('/')));
