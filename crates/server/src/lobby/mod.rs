@@ -34,7 +34,7 @@ use serde_json::{Value, value::RawValue};
 pub use span::Heard;
 use span::{Span, To};
 pub(crate) use state::LeftView;
-use state::{Conduct, Connection, Room};
+use state::{Conduct, Connection, Room, not_in, read_only, too_many_rooms, unknown};
 pub use state::{ConnectionView, FEED_PREFIX, Feed, Limits, Metadata, NewRoom, Opening, Role, RoomView};
 use uuid::Uuid;
 
@@ -780,28 +780,6 @@ impl Lobby {
     fn feed(&self, room_id: &str) -> Option<&Feed> {
         self.feeds.iter().map(|(feed, _)| feed).find(|feed| feed.is_room(room_id))
     }
-}
-
-fn unknown(id: &str) -> Problem {
-    let problem = Problem::new(Code::UnknownRoom, format!("unknown room `{id}`"));
-    match id.strip_prefix(FEED_PREFIX) {
-        Some(_) => problem.hint("rooms with this prefix belong to users: see GET /rooms"),
-        None => problem,
-    }
-}
-
-fn not_in(id: &str) -> Problem {
-    Problem::new(Code::NotInRoom, format!("you are not in the room `{id}`"))
-}
-
-fn too_many_rooms(most: usize) -> Problem {
-    Problem::new(Code::Capacity, format!("the maximum number of rooms, {most}, already exists"))
-}
-
-/// Builds the error for messages to a user's room.
-fn read_only(room: &str) -> Problem {
-    let user = room.strip_prefix(FEED_PREFIX).unwrap_or(room);
-    Problem::new(Code::ReadOnlyRoom, format!("`{room}` is the feed of {user}, which clients can only read"))
 }
 
 /// # Errors

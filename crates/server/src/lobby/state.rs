@@ -1,4 +1,4 @@
-//! Connections and rooms: their internal state, their form in responses, and their limits.
+//! Connections and rooms: their internal state, their form in responses, their failures and their limits.
 
 use std::{
     borrow::Cow,
@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use livetape_core::event::Millis;
+use livetape_core::{
+    error::{Code, Problem},
+    event::Millis,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -245,6 +248,28 @@ impl RoomView {
         self.connections_count = self.connections_count.saturating_add(other.connections_count);
         self.created_at = self.created_at.min(other.created_at);
     }
+}
+
+pub(super) fn unknown(id: &str) -> Problem {
+    let problem = Problem::new(Code::UnknownRoom, format!("unknown room `{id}`"));
+    match id.strip_prefix(FEED_PREFIX) {
+        Some(_) => problem.hint("rooms with this prefix belong to users: see GET /rooms"),
+        None => problem,
+    }
+}
+
+pub(super) fn not_in(id: &str) -> Problem {
+    Problem::new(Code::NotInRoom, format!("you are not in the room `{id}`"))
+}
+
+pub(super) fn too_many_rooms(most: usize) -> Problem {
+    Problem::new(Code::Capacity, format!("the maximum number of rooms, {most}, already exists"))
+}
+
+/// Builds the error for messages to a user's room.
+pub(super) fn read_only(room: &str) -> Problem {
+    let user = room.strip_prefix(FEED_PREFIX).unwrap_or(room);
+    Problem::new(Code::ReadOnlyRoom, format!("`{room}` is the feed of {user}, which clients can only read"))
 }
 
 /// Messages that a silent connection may send at once, in seconds of its rate.
