@@ -256,14 +256,30 @@ pub(crate) fn is_ordinary(event: &Event) -> bool {
 #[cfg(test)]
 mod tests {
     use livetape_core::{decoder::DecoderOptions, error::Code};
-    use livetape_feed::hub::{CloseReason, Limits};
+    use livetape_feed::hub::{CloseReason, Join, Limits};
 
     use super::*;
 
+    fn request() -> InjectRequest {
+        serde_json::from_str(r#"{"type":"chat","user":"eve","comment":"hi"}"#).unwrap()
+    }
+
+    #[tokio::test]
+    async fn readers_get_an_injected_event_before_the_answer() {
+        let hub = Hub::new("s".into(), Limits::default());
+        let mut reader = hub.join(&Join::default()).unwrap();
+        let reading = tokio::spawn(async move { reader.next(&mut Vec::new()).await });
+        yield_now().await;
+        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
+        let mut pipeline = Pipeline::new(decoder, hub, CancellationToken::new());
+        let mut injector = Injector::default();
+        pipeline.inject(&mut injector, &request(), Duration::ZERO, Pacing::Free).await.unwrap();
+        assert!(reading.is_finished());
+    }
+
     #[tokio::test]
     async fn an_injection_that_no_reader_gets_is_refused() {
-        let request: InjectRequest =
-            serde_json::from_str(r#"{"type":"chat","user":"eve","comment":"hi"}"#).unwrap();
+        let request = request();
         let (shutdown, hub) = (CancellationToken::new(), Hub::new("s".into(), Limits::default()));
         let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, hub.clone(), shutdown.clone());

@@ -17,7 +17,7 @@ use livetape_feed::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{As, ROOMS, Rig, Setup, decode, is_quiet, item, session_items, wait};
+use crate::support::{As, Rig, Setup, decode, item, session_items, wait};
 
 // `/inject` without a replay: while idle, and in a live room.
 
@@ -77,18 +77,6 @@ async fn an_injected_streak_adds_up_and_changes_nothing_else() {
         assert_eq!(others.last().unwrap()["type"], "disconnected");
         assert!(others == expected, "the recording's own events are as they are without");
     }
-}
-
-/// On one worker, where the task that was woken last runs first.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_injected_event_is_written_before_the_answer() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    let injecting = tokio::spawn(async move {
-        let mut socket = rig.ws("").await;
-        let injected = rig.http("POST", "/inject", r#"{"type":"like","user":"made_up"}"#).await;
-        assert_eq!((injected.status, is_quiet(&mut socket)), (200, false));
-    });
-    injecting.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
