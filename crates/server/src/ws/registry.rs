@@ -422,7 +422,7 @@ impl SocketHandle {
     /// the client as unread, if the socket ends with its channel.
     pub(crate) fn count(&self, end: &End) -> Unread {
         let progress = self.sockets.lock().sockets.get(&self.key).and_then(|socket| socket.progress.clone());
-        let Some(progress) = progress else { return Unread(None) };
+        let Some(progress) = progress else { return Unread::default() };
         match end {
             End::Left | End::Over => progress.count_left(),
             End::Close(frame) => match u16::from(frame.code) {
@@ -433,7 +433,7 @@ impl SocketHandle {
             },
             End::Cut => progress.count_unread(),
         }
-        Unread(None)
+        Unread::default()
     }
 
     /// Records a sign of life: a ping, a pong or an empty frame.
@@ -451,6 +451,7 @@ impl SocketHandle {
 }
 
 /// Counts a client on drop, unless it has confirmed the end of its channel.
+#[derive(Default)]
 pub(crate) struct Unread(Option<Progress>);
 
 impl Unread {

@@ -63,7 +63,7 @@ pub(crate) async fn converse(
                 // If the client does not read this, it will not read the close frame either.
                 let _ = timeout(MAX_STALL, outbox.written()).await;
             }
-            (End::of(problem.code), None, None)
+            (End::of(problem.code), Unread::default(), None)
         }
         Ok(mut session) => {
             let Session { handle, feed, hooked } = &mut *session;
@@ -80,7 +80,7 @@ pub(crate) async fn converse(
                 (hooked, handle.ended(), last)
             });
             let unread = handle.count(&end);
-            (end, Some(unread), hooked)
+            (end, unread, hooked)
         }
     };
     // No event may follow the close frame.
@@ -181,7 +181,7 @@ fn end_for(error: &Error) -> End {
 
 /// Sends the close frame after everything queued, and waits for the client's reply. Dropped before its end,
 /// it counts the client as unread.
-async fn close_session(mut stream: WsStream, end: End, unread: Option<Unread>) {
+async fn close_session(mut stream: WsStream, end: End, unread: Unread) {
     let frame = match end {
         End::Cut | End::Over => return,
         End::Left => return stream.flush().await,
@@ -189,9 +189,7 @@ async fn close_session(mut stream: WsStream, end: End, unread: Option<Unread>) {
     };
     if stream.close(frame).await.is_err() {
         // The client closed it at the same time.
-        if let Some(unread) = unread {
-            unread.confirm();
-        }
+        unread.confirm();
         return stream.flush().await;
     }
     stream.flush().await;
@@ -201,9 +199,7 @@ async fn close_session(mut stream: WsStream, end: End, unread: Option<Unread>) {
         // Let other tasks run. A server that shuts down drops sessions that take too long.
         yield_now().await;
     }
-    if let Some(unread) = unread {
-        unread.confirm();
-    }
+    unread.confirm();
     if !is_answered {
         sleep_until(clock::now() + LINGER).await;
     }

@@ -29,6 +29,7 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -73,8 +74,6 @@ pub(crate) struct Outbox {
     bytes_max: usize,
     pub(super) connection: Connection,
     queue: Mutex<Queue>,
-    /// Wakes the task when everything queued is written.
-    written: Notify,
     /// Number of the last ping that the client has answered, of those with a number.
     pub(super) answered: AtomicU64,
 }
@@ -89,7 +88,7 @@ struct Queue {
     ending: Option<Ending>,
     /// Whether only frames of the library may follow.
     is_stopped: bool,
-    /// The task, if it waits for space.
+    /// The socket's task, if it waits for space, or until everything is written.
     task: Option<Waker>,
     home: Option<Home>,
     /// Whether the shard has been called, and has not begun the visit.
@@ -142,7 +141,6 @@ impl Outbox {
             bytes_max,
             connection: Connection::default(),
             queue: Mutex::default(),
-            written: Notify::new(),
             answered: AtomicU64::new(0),
         }
     }
@@ -227,13 +225,15 @@ impl Outbox {
 
     /// Waits until everything queued so far is written, or the connection is gone.
     pub(super) async fn written(&self) {
-        loop {
-            let written = self.written.notified();
-            if self.queue.lock().is_written() {
-                return;
+        poll_fn(|cx| {
+            let mut queue = self.queue.lock();
+            if queue.unwritten_bytes() == 0 || queue.home.is_none() {
+                return Poll::Ready(());
             }
-            written.await;
-        }
+            queue.task = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Visits the socket at once, or lets the shard do it if it is busy, or if there is more to do.
@@ -273,7 +273,6 @@ impl Outbox {
         let task = queue.task.take();
         drop(queue);
         task.into_iter().for_each(Waker::wake);
-        self.written.notify_waiters();
     }
 }
 
@@ -288,11 +287,6 @@ impl Wake for Outbox {
 }
 
 impl Queue {
-    /// Whether everything is written, or the connection is gone.
-    fn is_written(&self) -> bool {
-        self.unwritten_bytes() == 0 || self.home.is_none()
-    }
-
     fn unwritten_bytes(&self) -> usize {
         self.bytes + self.taken_bytes
     }
@@ -474,15 +468,11 @@ impl Slot {
             Some(Ending::GoingAway) if position.is_none() => Some(End::of(Code::ShuttingDown)),
             _ => None,
         };
-        let is_written = queue.is_written();
         let task = queue.task.take();
         drop(queue);
         // Dropping a subscriber takes the channel's lock.
         drop(unused);
         task.into_iter().for_each(Waker::wake);
-        if is_written {
-            self.outbox.written.notify_waiters();
-        }
         if let Some(end) = end {
             self.end(end);
         }
