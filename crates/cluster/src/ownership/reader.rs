@@ -390,7 +390,13 @@ impl Reader {
     /// Whether the log ends with the last record of an owner that has stored everything.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.closed == self.last && self.closed > 0
+        self.ended_at(self.last)
+    }
+
+    /// Whether the message with this sequence was such a record, the last one that was read.
+    #[must_use]
+    pub fn ended_at(&self, sequence: u64) -> bool {
+        self.closed == sequence && sequence > 0
     }
 
     /// Whether a new stream can go on with what the log shows.

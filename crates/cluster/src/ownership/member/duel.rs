@@ -23,7 +23,7 @@ impl Duel {
         Self { random: SplitMix(seed), losses: 0, lost_at: Duration::ZERO, begun: VecDeque::new() }
     }
 
-    /// An ownership has begun.
+    /// An ownership has begun, although the one before had not ended properly.
     pub(super) fn begins(&mut self, now: Duration) {
         self.begun.push_back(now);
         self.begun.drain(..self.begun.len().saturating_sub(DUEL_EPOCHS));

@@ -488,7 +488,8 @@ impl Member {
 
     /// Applies what a message changes. `applied` was the last record before it.
     fn take_news(&mut self, news: Vec<Delivery>, applied: u64, bytes: &Bytes) {
-        if news.iter().any(|news| matches!(news, Delivery::Epoch { .. })) {
+        let is_planned = self.reader.ended_at(applied);
+        if news.iter().any(|news| matches!(news, Delivery::Epoch { .. })) && !is_planned {
             self.duel.begins(self.now);
         }
         self.is_contradicted |= contradicts(&news);

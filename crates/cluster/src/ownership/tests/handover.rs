@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::{
-    super::{Action, Input, LeaseReply, View, record::Step},
+    super::{Action, Body, Closed, Input, LeaseReply, View, record::Step},
     bus::{CHANNEL, LEASE_MS},
     ownerships,
-    rules::{LOG, actions, member, ms, opens, owner},
+    rules::{LOG, actions, member, ms, opens, owner, record},
     stored,
     world::{Fate, Trouble, World},
 };
@@ -102,4 +102,22 @@ fn a_successor_does_not_wait_forever_for_an_owner_that_leaves() {
     actions(&mut member);
     member.handle(ms(4_100), Input::Tick);
     assert!(matches!(&actions(&mut member)[..], [Action::Publish { expected: 1, .. }]));
+}
+
+#[test]
+fn planned_restarts_are_not_a_duel() {
+    for is_planned in [true, false] {
+        let (mut member, mut last) = (member(), 0);
+        for epoch in 1..8 {
+            let closed = Body::Closed(Closed { head: 0 });
+            let closed = is_planned.then(|| record("b", epoch, last + 1, closed));
+            for bytes in [opens("b", epoch, last, 0)].into_iter().chain(closed) {
+                let (previous, sequence) = (last, last + 1);
+                member.handle(ms(10 * epoch), Input::Message { log: LOG, previous, sequence, bytes });
+                last = sequence;
+            }
+        }
+        assert_eq!(member.reader().owner(), ("b", 7));
+        assert_eq!(member.is_contested(ms(100)), !is_planned);
+    }
 }
