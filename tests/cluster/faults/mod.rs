@@ -73,7 +73,7 @@ const FAULTS: [Fault; 17] = [
     fault("purge", World::purge),
     Fault { to: To::One, ..fault("kill-nats", World::kill_nats) },
     Fault { to: To::One, ..fault("stop-nats", World::stop_nats) },
-    // NATS 2.9 may lose leases afterwards, again and again, until it is started again.
+    // NATS 2.9 may lose leases for seconds afterwards.
     Fault { in_ci: false, ..fault("delete-bucket", World::delete_bucket) },
     // A stream that is deleted while others create it can stay broken in NATS 2.9.
     Fault { in_ci: false, voids: true, waits: true, ..fault("delete-stream", World::delete_stream) },

@@ -93,8 +93,8 @@ impl Store {
             }
             Err(Appending::Refused(_) | Appending::Unanswered) => LeaseReply::Unknown,
         };
-        if key == self.owner() && revision.is_none() {
-            self.note_fitness(&reply).await;
+        if key == self.owner() {
+            self.note_fitness(revision.is_some(), &reply).await;
         }
         reply
     }
@@ -114,21 +114,37 @@ impl Store {
     }
 
     /// After a full disk, NATS 2.12 and later take nothing more into a bucket, although nobody has the lease, and
-    /// there is space again. If that lasts, replaces the bucket: it only holds leases.
-    async fn note_fitness(&self, reply: &LeaseReply) {
+    /// there is space again. If that lasts, replaces the bucket: it only holds leases. Does the same if NATS 2.9 has
+    /// deleted the bucket and created it again at the same time: then it may keep everything, and find nothing.
+    async fn note_fitness(&self, is_renewal: bool, reply: &LeaseReply) {
         let is_fit = matches!(reply, LeaseReply::Held { .. } | LeaseReply::Taken);
-        {
+        if !is_renewal {
             let mut since = self.unfit_since.lock();
             let is_connected = self.client.connection_state() == State::Connected;
             *since = since.or_else(|| Some(clock::now())).filter(|_| is_connected && !is_fit);
         }
-        if *reply == LeaseReply::Missing && self.is_unfit() && self.replace_bucket().await.is_some() {
+        if *reply != LeaseReply::Missing {
+            return;
+        }
+        let is_unfit = if is_renewal { self.keeps_too_much().await } else { self.is_unfit() };
+        if is_unfit && self.replace_bucket().await.is_some() {
             warn!(
                 code = Code::ClusterUnowned.name(),
-                "Created the bucket of leases again: NATS stores nothing in it"
+                "Created the bucket of leases again: NATS cannot store or find them there"
             );
             *self.unfit_since.lock() = None;
         }
+    }
+
+    /// Whether the bucket has several messages of a subject, of which it must keep one.
+    async fn keeps_too_much(&self) -> bool {
+        let bucket = timeout(self.answer_time, self.context.get_stream(self.bucket())).await;
+        bucket.is_ok_and(|bucket| {
+            bucket.is_ok_and(|bucket| {
+                let state = &bucket.cached_info().state;
+                state.messages > state.subjects_count
+            })
+        })
     }
 
     async fn replace_bucket(&self) -> Option<()> {
