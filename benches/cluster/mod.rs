@@ -2,6 +2,7 @@
 //! time until another node takes over, or what planned restarts miss of a room.
 
 mod nodes;
+mod rooms;
 
 use std::{
     collections::BTreeSet,
@@ -59,6 +60,7 @@ pub(crate) fn run() {
     latency(&mut report);
     cost(&mut report);
     idle(&mut report);
+    rooms::run(&mut report);
     takeover(&mut report);
     restarts(&mut report);
     report.end();

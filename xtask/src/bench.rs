@@ -46,7 +46,7 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Bench {
     /// What a cluster of several processes costs, on a real NATS server: latency, CPU time and bytes per
-    /// piece, time until another takes over, what planned restarts miss
+    /// piece, room messages to clients of another node, time until another takes over, what planned restarts miss
     Cluster,
     /// Decode, dedup and JSON of all real frames, compared with bare gunzip and prost
     Decode,
