@@ -63,8 +63,14 @@ fn see_help() -> String {
 
 /// Whether the command of this process has a flag, such as `--port` or `-o`. Hints name no others.
 pub(super) fn has_flag(flag: &str) -> bool {
-    static FLAGS: LazyLock<BTreeSet<String>> =
-        LazyLock::new(|| current().map(|command| flags(&command)).unwrap_or_default());
+    static FLAGS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let checked = |command: clap::Command| match command.get_name() {
+            // It checks what `serve` would use.
+            "config" => self::command().find_subcommand("serve").cloned(),
+            _ => Some(command),
+        };
+        current().and_then(checked).map(|command| flags(&command)).unwrap_or_default()
+    });
     FLAGS.contains(flag)
 }
 
@@ -189,8 +195,8 @@ mod tests {
 
     /// Returns the files of our code.
     fn sources(root: &Path) -> Vec<PathBuf> {
-        let crates =
-            fs::read_dir(root.join("crates")).unwrap().map(|entry| entry.unwrap().path().join("src"));
+        let crates = fs::read_dir(root.join("crates")).unwrap().map(|entry| entry.unwrap().path());
+        let crates = crates.filter(|path| path.is_dir()).map(|path| path.join("src"));
         let mut folders: Vec<_> = crates.chain([root.join("src")]).collect();
         let mut files = Vec::new();
         while let Some(folder) = folders.pop() {

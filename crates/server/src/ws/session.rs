@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use futures_util::StreamExt as _;
 use livetape_core::{
     error::{Code, Problem, close},
-    ws_frame::{BINARY, PING, TEXT, frame},
+    ws_frame::{BINARY, PING, TEXT, frame, head},
 };
 use livetape_feed::hub::{MAX_STALL, Subscriber};
 use livetape_io::clock;
@@ -146,7 +146,11 @@ async fn take(handle: &SocketHandle, message: Message) -> Result<(), End> {
     match message {
         Message::Text(_) | Message::Binary(_) if handle.echoes() => {
             let opcode = if message.is_text() { TEXT } else { BINARY };
-            handle.outbox().send(frame(opcode, &message.into_data()));
+            // Its own buffer takes the head: a long message is stored once.
+            let mut bytes = Vec::from(message.into_data());
+            let (head, length) = head(opcode, bytes.len());
+            bytes.splice(..0, head.into_iter().take(length));
+            handle.outbox().send(bytes.into());
             // Read the next message only when this one is written, so that echoes do not pile up.
             return timeout(MAX_STALL, handle.outbox().written())
                 .await

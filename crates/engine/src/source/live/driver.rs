@@ -172,7 +172,9 @@ impl Driver {
         };
         let is_over = failure.recurs || matches!(verdict, Decision::Final(_));
         let known = failure.clone();
-        if is_over && let Some(times) = self.retry.gave_up_after(failure.code) {
+        // A name that nobody has needs no explanation.
+        let is_told = is_over && failure.code != Code::UserNotFound;
+        if is_told && let Some(times) = self.retry.gave_up_after(failure.code) {
             failure.detail += &format!("; the same {times} times, so not tried again");
         }
         let skipped = self.next_way(&failure).filter(|_| is_over);
