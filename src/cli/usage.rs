@@ -63,13 +63,10 @@ fn see_help() -> String {
 
 /// Whether the command of this process has a flag, such as `--port` or `-o`. Hints name no others.
 pub(super) fn has_flag(flag: &str) -> bool {
-    static FLAGS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let checked = |command: clap::Command| match command.get_name() {
-            // It checks what `serve` would use.
-            "config" => self::command().find_subcommand("serve").cloned(),
-            _ => Some(command),
-        };
-        current().and_then(checked).map(|command| flags(&command)).unwrap_or_default()
+    static FLAGS: LazyLock<BTreeSet<String>> = LazyLock::new(|| match current() {
+        // It checks the settings of all commands.
+        Some(config) if config.get_name() == "config" => flags(&command()),
+        current => current.map(|current| flags(&current)).unwrap_or_default(),
     });
     FLAGS.contains(flag)
 }

@@ -146,11 +146,9 @@ async fn take(handle: &SocketHandle, message: Message) -> Result<(), End> {
     match message {
         Message::Text(_) | Message::Binary(_) if handle.echoes() => {
             let opcode = if message.is_text() { TEXT } else { BINARY };
-            // Its own buffer takes the head: a long message is stored once.
-            let mut bytes = Vec::from(message.into_data());
-            let (head, length) = head(opcode, bytes.len());
-            bytes.splice(..0, head.into_iter().take(length));
-            handle.outbox().send(bytes.into());
+            let payload = message.into_data();
+            let (head, length) = head(opcode, payload.len());
+            handle.outbox().send_long(Bytes::copy_from_slice(&head[..length]), payload);
             // Read the next message only when this one is written, so that echoes do not pile up.
             return timeout(MAX_STALL, handle.outbox().written())
                 .await

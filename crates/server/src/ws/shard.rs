@@ -100,6 +100,8 @@ struct Queue {
 enum Order {
     /// Write this frame, or several.
     Write(Bytes),
+    /// Write a frame whose head and payload are apart, as one.
+    WriteLong(Bytes, Bytes),
     /// Read this feed from now on, or none. The flag is set if the socket ends with the feed.
     Read(Option<Box<Subscriber>>, bool),
 }
@@ -148,7 +150,10 @@ impl Outbox {
     /// Queues a message, to be followed by [`write`](Self::write) or [`call`](Self::call). Never waits: a socket whose
     /// queue overflows ends. A single message may exceed the limit if nothing else is queued.
     pub(super) fn queue(&self, frame: Bytes) {
-        let cost = cost(&frame);
+        self.order(cost(&frame), Order::Write(frame));
+    }
+
+    fn order(&self, cost: usize, order: Order) {
         let mut queue = self.queue.lock();
         let bytes = queue.unwritten_bytes();
         if bytes > 0 && bytes + cost > self.bytes_max && !matches!(queue.ending, Some(Ending::Cut)) {
@@ -158,12 +163,18 @@ impl Outbox {
             return;
         }
         queue.bytes += cost;
-        queue.orders.push_back(Order::Write(frame));
+        queue.orders.push_back(order);
     }
 
     /// Queues a message, and writes it.
     pub(super) fn send(self: &Arc<Self>, frame: Bytes) {
         self.queue(frame);
+        self.write();
+    }
+
+    /// The same for a payload that is too long to be copied behind the head of its frame.
+    pub(super) fn send_long(self: &Arc<Self>, head: Bytes, payload: Bytes) {
+        self.order(cost(&head) + cost(&payload), Order::WriteLong(head, payload));
         self.write();
     }
 
@@ -450,6 +461,11 @@ impl Slot {
                     queue.bytes -= cost(&frame);
                     queue.taken_bytes += cost(&frame);
                     frames.push_back(frame);
+                }
+                Some(Order::WriteLong(head, payload)) => {
+                    queue.bytes -= cost(&head) + cost(&payload);
+                    queue.taken_bytes += cost(&head) + cost(&payload);
+                    frames.extend([head, payload]);
                 }
                 Some(Order::Read(feed, is_bound)) => {
                     unused.extend(mem::replace(&mut self.feed, feed.map(|feed| *feed)));
