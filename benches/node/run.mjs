@@ -15,12 +15,12 @@ const SERVERS = ['livetape', 'ws']
 
 /** Points, the figure that has a bar, and the maximum or minimum ratio of livetape's to that of `ws`. */
 const POINTS = [
-  { name: 'echo, one message in flight', mode: 'echo', connections: 100, inFlight: 1, messages: 200_000, figure: 'per_second', bar: 1.3 },
-  { name: 'echo, 16 in flight', mode: 'echo', connections: 100, inFlight: 16, messages: 600_000, figure: 'per_second', bar: 1.3 },
-  { name: 'broadcast to 1,000, 50 a second', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 250, perSecond: 50, figure: 'cpu_us', bar: 0.3 },
-  { name: 'broadcast to 1,000, one in flight', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 500, figure: 'cpu_us', bar: 0.3 },
-  { name: 'broadcast to 1,000, ten from each callback', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 100, burst: 10, figure: 'cpu_us', bar: 0.3 },
-  { name: 'broadcast to 1,000, 16 in flight', mode: 'broadcast', connections: 1_000, inFlight: 16, messages: 1_000, figure: 'cpu_us', bar: 0.3 },
+  { name: 'echo, one message in flight', mode: 'echo', connections: 100, inFlight: 1, messages: 200_000, figure: 'per_second', bar: 0.8 },
+  { name: 'echo, 16 in flight', mode: 'echo', connections: 100, inFlight: 16, messages: 600_000, figure: 'per_second', bar: 0.8 },
+  { name: 'broadcast to 1,000, 50 a second', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 250, perSecond: 50, figure: 'cpu_us', bar: 1 },
+  { name: 'broadcast to 1,000, one in flight', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 500, figure: 'cpu_us', bar: 0.8 },
+  { name: 'broadcast to 1,000, ten from each callback', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 100, burst: 10, figure: 'cpu_us', bar: 0.2 },
+  { name: 'broadcast to 1,000, 16 in flight', mode: 'broadcast', connections: 1_000, inFlight: 16, messages: 1_000, figure: 'cpu_us', bar: 0.4 },
 ]
 /** Maximum ratio of the memory of a connection. */
 const MEMORY_BAR = 1

@@ -46,7 +46,7 @@ pub use transport::{Bounds, tls::Tls};
 use ws::registry::Sockets;
 pub use ws::{
     Limits, check_close,
-    handlers::{Event, HandledPath, HandlerLimits, Handlers, Handshake, Last, Reply, Wanted, What},
+    handlers::{Answer, Event, HandledPath, HandlerLimits, Handlers, Handshake, Last, Reply, Wanted, What},
 };
 
 #[derive(Clone, Debug)]
@@ -227,7 +227,7 @@ fn log_statistics(app: &App) {
         events = hub.head(),
         event_bytes = hub.bytes_read(),
         slow = hub.slow_count(),
-        received = counts.received,
+        received = counts.received + app.sockets.received(),
         sent = counts.sent,
         refused = counts.refused.values().sum::<u64>(),
         turned_away = app.connections.refused().iter().map(|(_, count)| count).sum::<u64>(),

@@ -187,10 +187,12 @@ export class App {
       const bytes = payload(message)
       checkFunction('filter', filter)
       const room = roomId == null ? undefined : text('room', roomId)
-      if (!filter) return void call(() => this.#app.broadcast(bytes, room))
-      // A filter that throws rejects the call before anything is sent.
-      const ids = this.getConnections(room).filter((socket) => decided(filter(socket))).map(({ id }) => id)
-      call(() => this.#app.sendEach(ids, bytes))
+      if (filter) {
+        // A filter that throws rejects the call before anything is sent.
+        const ids = this.getConnections(room).filter((socket) => decided(filter(socket))).map(({ id }) => id)
+        call(() => this.#app.sendEach(ids, bytes))
+      } else call(() => this.#app.broadcast(bytes, room))
+      this.#dispatcher.soon()
     }, this.#dispatcher.log)
   }
 

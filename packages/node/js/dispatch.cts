@@ -2,9 +2,20 @@
 
 import { checkFunction, checkKeys, isStrings, isThenable, text } from './check.cjs'
 import { bad, HandlerError, LivetapeError } from './errors.cjs'
-import type { NativeApp, SocketEvent } from './native.cjs'
+import type { Details, NativeApp } from './native.cjs'
 import { Socket, type Handlers } from './socket.cjs'
 import { decide } from './verdict.cjs'
+
+/** An event of a socket. */
+interface SocketEvent {
+  /** Identifies the event in an answer. */
+  number: number
+  kind: number
+  socket: string
+  what: unknown
+  /** Whether it is answered by a call, not by the next turn. */
+  isDeferred?: true
+}
 
 /** Kinds of events, as in `src/event.rs`. */
 const KIND = { connect: 0, message: 1, say: 2, binary: 3, join: 4, leave: 5, ping: 6, pong: 7, close: 8 } as const
@@ -46,7 +57,15 @@ export class Dispatcher {
   /** Reports a failure that nobody handles. Never throws. */
   readonly log: (error: LivetapeError) => void
   readonly #failOpen: boolean
+  /** Messages that wait for a handler of their socket. */
+  readonly #held = new Map<string, SocketEvent[]>()
   #isLate = false
+  /** Number of events so far. */
+  #events = 0
+  /** Whether the next turn is scheduled. */
+  #isSoon = false
+  /** Called when the app has closed; absent before it listens and after that. */
+  #end: (() => void) | undefined
 
   constructor(app: NativeApp, log: (error: LivetapeError) => void, failOpen: boolean) {
     this.#app = app
@@ -74,22 +93,37 @@ export class Dispatcher {
   }
 
   /** Takes events until the app has closed. */
-  async run(): Promise<void> {
-    for (let events; (events = await this.#app.nextEvents()); ) {
-      this.#checkTime()
-      const proceed: number[] = []
-      for (const event of events) {
-        const verdict = this.#dispatch(event)
-        const { ticket } = event
-        if (ticket === undefined) continue
-        if (verdict instanceof Promise) void verdict.then((verdict) => this.#answer(ticket, event, verdict))
-        // A connection is accepted before the next event is handled, so that it receives what later handlers broadcast.
-        else if (verdict === undefined && event.kind !== KIND.connect) proceed.push(ticket)
-        else this.#answer(ticket, event, verdict)
-      }
-      if (proceed.length > 0) this.#app.proceed(proceed)
+  run(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#end = resolve
+      this.#app.run(() => this.#isSoon || this.#turn())
+    })
+  }
+
+  /** Begins another turn after the code that runs now, and the handlers that go on without waiting. It writes what they have sent. */
+  soon(): void {
+    if (this.#isSoon || !this.#end) return
+    this.#isSoon = true
+    setImmediate(() => {
+      this.#isSoon = false
+      this.#turn()
+    })
+  }
+
+  #turn(): void {
+    const events = this.#app.turn()
+    if (!events) return this.#over()
+    this.#checkTime()
+    for (let at = 0; at < events.length; at += 3) {
+      this.#dispatch({ number: (this.#events += 1), kind: events[at] as number, socket: events[at + 1] as string, what: events[at + 2] })
     }
-    for (const id of [...this.sockets.keys()]) this.#closed({ kind: KIND.close, socket: id })
+    if (events.length > 0) this.soon()
+  }
+
+  #over(): void {
+    for (const id of [...this.sockets.keys()]) this.#closed(id)
+    this.#end?.()
+    this.#end = undefined
   }
 
   /** Reports the first event whose handler had no result in time. Later ones are only counted. */
@@ -101,40 +135,89 @@ export class Dispatcher {
     this.log(new LivetapeError('handler_timeout', `a handler had no result in time: ${outcome}`, hint))
   }
 
-  #dispatch(event: SocketEvent): unknown {
-    const text = event.text ?? ''
-    if (event.kind === KIND.connect) {
-      const socket = new Socket(this.#app, this.log, event.socket, text, event.place ?? '', event.details ?? '{}')
-      this.sockets.set(socket.id, socket)
+  #dispatch(event: SocketEvent): void {
+    const isMessage = event.kind === KIND.message || event.kind === KIND.binary
+    const held = isMessage ? this.#held.get(event.socket) : undefined
+    if (held) {
+      this.#defer(event)
+      held.push(event)
+      return
+    }
+    const result = this.#handle(event)
+    if (!(result instanceof Promise)) {
+      // A connection is accepted before the next event is handled, so that it receives what later handlers broadcast.
+      if (result !== undefined || event.isDeferred || event.kind === KIND.connect) this.#answer(event, result)
+      return
+    }
+    this.#defer(event)
+    if (isMessage) this.#hold(event, result)
+    else void result.then((result) => this.#answer(event, result))
+  }
+
+  #defer(event: SocketEvent): void {
+    if (event.isDeferred) return
+    event.isDeferred = true
+    this.#app.defer(event.number)
+  }
+
+  /** Holds back the next messages of a socket until the handler has a result, or takes too long. */
+  #hold(event: SocketEvent, result: Promise<unknown>): void {
+    const held: SocketEvent[] = []
+    this.#held.set(event.socket, held)
+    const release = (): void => {
+      if (this.#held.get(event.socket) !== held) return
+      this.#held.delete(event.socket)
+      // One of them may hold back the others again.
+      for (const event of held) this.#dispatch(event)
+    }
+    const timer = setTimeout(() => {
+      this.#app.giveUp(event.number)
+      this.#checkTime()
+      release()
+    }, this.#app.handlerTimeoutMs).unref()
+    void result.then((result) => {
+      clearTimeout(timer)
+      this.#answer(event, result)
+      release()
+    })
+  }
+
+  #handle({ kind, socket: id, what }: SocketEvent): unknown {
+    const { text, place, json = '{}' } = (what ?? {}) as Details
+    if (kind === KIND.connect) {
+      const socket = new Socket(this.#app, () => this.soon(), this.log, id, text, place ?? '', json)
+      this.sockets.set(id, socket)
       return this.#call(socket, 'onConnect')
     }
-    const socket = this.sockets.get(event.socket)
+    const socket = this.sockets.get(id)
     if (!socket) return undefined
-    switch (event.kind) {
+    switch (kind) {
       case KIND.message:
-        return this.#call(socket, 'onMessage', text)
+        return this.#call(socket, 'onMessage', what)
       case KIND.say:
-        return this.#call(socket, 'onMessage', plain(text), event.place)
+        return this.#call(socket, 'onMessage', plain(text), place)
       case KIND.binary:
-        return this.#call(socket, 'onBinaryMessage', event.bytes)
+        return this.#call(socket, 'onBinaryMessage', what)
       case KIND.join:
-        return this.#call(socket, 'onJoinRoom', text)
+        return this.#call(socket, 'onJoinRoom', what)
       case KIND.leave:
-        return this.#call(socket, 'onLeaveRoom', text)
+        return this.#call(socket, 'onLeaveRoom', what)
       case KIND.ping:
         return this.#call(socket, 'onPing')
       case KIND.pong:
         return this.#call(socket, 'onPong')
       default:
-        return this.#closed(event)
+        return this.#closed(id, what as Details)
     }
   }
 
-  #closed({ socket: id, code = ABNORMAL, text: reason = '', place, details = '{}' }: SocketEvent): void {
+  #closed(id: string, { code = ABNORMAL, text: reason = '', place, json = '{}' }: Partial<Details> = {}): void {
     const socket = this.sockets.get(id)
     if (!socket) return
     this.sockets.delete(id)
-    socket.closed({ roomId: place, metadata: new Map(Object.entries(JSON.parse(details) as object)) })
+    for (const event of this.#held.get(id) ?? []) this.#answer(event, undefined)
+    this.#held.delete(id)
+    socket.closed({ roomId: place, metadata: new Map(Object.entries(JSON.parse(json) as object)) })
     const failure = FAILURES.get(code)
     // A client may send such a code too, but with a reason of its own.
     if (failure && failure[0] === (reason || failure[0])) this.#report(socket, new LivetapeError(failure[0]!, failure[1]!))
@@ -170,21 +253,21 @@ export class Dispatcher {
     }
   }
 
-  #answer(ticket: number, event: SocketEvent, result: unknown): void {
-    if (result === FAILURE) return this.#app.answer(ticket, FAILED)
-    const handler = DECIDING[event.kind]
-    if (handler === undefined) return this.#app.answer(ticket, CONTINUE)
+  #answer({ number, kind, socket: id }: SocketEvent, result: unknown): void {
+    if (result === FAILURE) return this.#app.answer(number, FAILED)
+    const handler = DECIDING[kind]
+    if (handler === undefined) return this.#app.answer(number, CONTINUE)
     try {
       const { cancels, message } = decide(result)
-      if (cancels) return this.#app.answer(ticket, CANCEL)
-      if (message !== undefined && event.kind === KIND.say) return this.#app.answer(ticket, REPLACE, message)
+      if (cancels) return this.#app.answer(number, CANCEL)
+      if (message !== undefined && kind === KIND.say) return this.#app.answer(number, REPLACE, message)
     } catch (cause) {
-      this.#app.answer(ticket, FAILED)
+      this.#app.answer(number, FAILED)
       const error = new HandlerError(`the result of ${handler}`, cause)
-      const socket = this.sockets.get(event.socket)
+      const socket = this.sockets.get(id)
       return socket ? this.#report(socket, error) : this.log(error)
     }
-    this.#app.answer(ticket, CONTINUE)
+    this.#app.answer(number, CONTINUE)
   }
 }
 

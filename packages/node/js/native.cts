@@ -2,20 +2,22 @@
 
 import { load } from './load.cjs'
 
-export interface SocketEvent {
-  kind: number
-  ticket?: number
-  socket: string
-  text?: string
+/** What happened on a socket: `src/event.rs` says which field has what. */
+export interface Details {
+  text: string
   place?: string
-  bytes?: Buffer
   code?: number
-  details?: string
+  json?: string
 }
+
+/** Events in threes: the kind, the id of the socket, and what happened. */
+export type Events = (number | string | Details | Buffer | undefined)[]
 
 export interface NativeApp {
   listen(port?: number): Promise<number>
-  nextEvents(): Promise<SocketEvent[] | null>
+  readonly handlerTimeoutMs: number
+  run(turn: () => void): void
+  turn(): Events | null
   close(): Promise<void>
   subscribe(query: string): NativeFeed
   replay(order: string, value?: string): Promise<string>
@@ -25,8 +27,9 @@ export interface NativeApp {
   status(): string
   replayState(): string
   handle(path: string, clientId: string | undefined, protocols: string[], wanted: string[]): void
-  answer(ticket: number, verdict: number, message?: string): void
-  proceed(tickets: number[]): void
+  answer(event: number, verdict: number, message?: string): void
+  defer(event: number): void
+  giveUp(event: number): void
   send(socket: string, message: string | Buffer): void
   sendEach(sockets: string[], message: string | Buffer): number
   broadcast(message: string | Buffer, room?: string): number

@@ -46,6 +46,7 @@ export class Socket {
   readonly clientId: string
   readonly path: string
   readonly #app: NativeApp
+  readonly #soon: () => void
   readonly #log: (error: LivetapeError) => void
   /** JSON, which is parsed when it is needed. Private, so that printing a socket does not show credentials. */
   readonly #request: string
@@ -54,8 +55,9 @@ export class Socket {
   #last: Last | undefined
 
   /** @internal */
-  constructor(app: NativeApp, log: (error: LivetapeError) => void, id: string, clientId: string, path: string, request: string) {
+  constructor(app: NativeApp, soon: () => void, log: (error: LivetapeError) => void, id: string, clientId: string, path: string, request: string) {
     this.#app = app
+    this.#soon = soon
     this.#log = log
     this.id = id
     this.clientId = clientId
@@ -106,6 +108,7 @@ export class Socket {
     return this.#settle(() => {
       const bytes = payload(message)
       this.#ask(() => this.#app.send(this.id, bytes))
+      this.#soon()
     })
   }
 
@@ -140,6 +143,7 @@ export class Socket {
       const said = json('message', message)
       if (roomId === undefined) throw new LivetapeError('not_in_room', `the socket ${this.id} is in no room`, 'call joinRoom first')
       this.#ask(() => void this.#app.say(this.id, text('room', roomId), said))
+      this.#soon()
     })
   }
 

@@ -1,6 +1,10 @@
 //! An app: a server with its sources.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
 
 use livetape_core::{
     error::{Code, Problem},
@@ -16,26 +20,27 @@ use livetape_feed::{
 };
 use livetape_io::net::Listening;
 use livetape_server::{Event, Handlers, Server};
-use napi::{Env, bindgen_prelude::PromiseRaw};
+use napi::{
+    Env, Status,
+    bindgen_prelude::{Array, Function, PromiseRaw},
+    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
+};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::{
-    select,
-    sync::{Mutex as AsyncMutex, mpsc},
-};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
     error::{OrError as _, bad, json, parse},
-    event::SocketEvent,
+    event::{Unanswered, to_array},
     feed::NativeFeed,
     options::{AppOptions, speed},
     runtime::runtime,
 };
 
-/// Maximum number of events that one call returns.
+/// Maximum number of events of a turn.
 const BATCH_EVENTS_MAX: usize = 256;
 
 /// A server and its sources. Node drops it with its environment, for example that of a worker that ends: the
@@ -47,6 +52,8 @@ const BATCH_EVENTS_MAX: usize = 256;
 pub struct NativeApp {
     app: Arc<App>,
     pub(crate) handlers: Handlers,
+    events: Mutex<mpsc::Receiver<Event>>,
+    pub(crate) unanswered: Mutex<Unanswered>,
 }
 
 /// What an app and its pending calls share.
@@ -55,10 +62,26 @@ struct App {
     hub: Hub,
     control: Control,
     handlers: Handlers,
-    events: AsyncMutex<mpsc::Receiver<Event>>,
+    alarm: Arc<Alarm>,
     /// Driver of the sources, until the app listens.
     driver: Mutex<Option<Driver>>,
     closed: CancellationToken,
+}
+
+/// Calls JavaScript when there are events again. It keeps the process running.
+#[derive(Default)]
+struct Alarm(Mutex<Option<ThreadsafeFunction<(), (), (), Status, false>>>);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(turn) = &*self.0.lock() {
+            turn.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
 }
 
 #[napi]
@@ -77,11 +100,11 @@ impl NativeApp {
             hub,
             control,
             handlers: handlers.clone(),
-            events: AsyncMutex::new(events),
+            alarm: Arc::default(),
             driver: Mutex::new(Some(driver)),
             closed: CancellationToken::new(),
         };
-        Ok(Self { app: Arc::new(app), handlers })
+        Ok(Self { app: Arc::new(app), handlers, events: Mutex::new(events), unanswered: Mutex::default() })
     }
 
     /// Starts the server and its source. Returns the port.
@@ -91,14 +114,37 @@ impl NativeApp {
         env.spawn_future(async move { app.start(port).await.or_error() })
     }
 
-    /// Waits for events of sockets; `null` when the app has closed.
+    /// Returns the time for the result of a handler, in ms.
+    #[napi(getter)]
+    pub fn handler_timeout_ms(&self) -> f64 {
+        self.app.options.handlers().answer_max.as_secs_f64() * 1e3
+    }
+
+    /// Sets the function that is called when there are events, and when the app has closed.
     #[napi]
-    pub fn next_events<'env>(
-        &self,
-        env: &'env Env,
-    ) -> napi::Result<PromiseRaw<'env, Option<Vec<SocketEvent>>>> {
-        let app = Arc::clone(&self.app);
-        env.spawn_future(async move { Ok(app.next_events().await) })
+    pub fn run(&self, turn: Function<'_, (), ()>) -> napi::Result<()> {
+        *self.app.alarm.0.lock() = Some(turn.build_threadsafe_function().build()?);
+        self.app.alarm.wake_by_ref();
+        Ok(())
+    }
+
+    /// Ends a turn of JavaScript and begins the next: writes the messages of the handlers, answers the events that
+    /// still wait for it with 0, and returns the next ones. See `to_array`; `null` when the app has closed.
+    ///
+    /// If there are none, the function of `run` is called once there are.
+    #[napi]
+    pub fn turn<'env>(&self, env: &'env Env) -> napi::Result<Option<Array<'env>>> {
+        self.handlers.flush();
+        let mut unanswered = self.unanswered.lock();
+        unanswered.end(&self.handlers, self.app.options.handlers().answer_max);
+        let waker = Waker::from(Arc::clone(&self.app.alarm));
+        let (mut cx, mut events) = (Context::from_waker(&waker), Vec::new());
+        let taken = self.events.lock().poll_recv_many(&mut cx, &mut events, BATCH_EVENTS_MAX);
+        if taken.is_pending() && self.app.closed.is_cancelled() {
+            *self.app.alarm.0.lock() = None;
+            return Ok(None);
+        }
+        to_array(env, events, &mut unanswered).map(Some)
     }
 
     /// Shuts the server down, and returns when everything has closed.
@@ -183,17 +229,6 @@ impl App {
         }
     }
 
-    async fn next_events(&self) -> Option<Vec<SocketEvent>> {
-        let mut events = self.events.lock().await;
-        let mut batch = Vec::new();
-        select! {
-            biased;
-            _ = events.recv_many(&mut batch, BATCH_EVENTS_MAX) => {}
-            () = self.closed.cancelled() => return None,
-        }
-        Some(batch.into_iter().map(SocketEvent::from).collect())
-    }
-
     fn take_driver(&self) -> Option<Driver> {
         self.driver.lock().take()
     }
@@ -250,12 +285,13 @@ impl App {
             (None, None) => runtime.spawn(async { drop(channel.serve().await) }),
         };
         let serving = runtime.spawn(livetape_server::serve(listening, server));
-        let closed = self.closed.clone();
+        let (closed, alarm) = (self.closed.clone(), Arc::clone(&self.alarm));
         // Also ends the app after `POST /shutdown`.
         runtime.spawn(async move {
             // A task that panicked has ended too.
             let _ = tokio::join!(serving, source);
             closed.cancel();
+            alarm.wake();
         });
         Ok(bound)
     }

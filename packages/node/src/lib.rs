@@ -1,7 +1,8 @@
 //! livetape inside Node: the native part of `@livetape/node`. `js/` has the public API.
 //!
-//! JavaScript pulls: it asks for the next batch of events, calls the handlers, and answers. A slow program
-//! therefore fills the bounded queue of the server's handlers, and nothing else.
+//! JavaScript works in turns: it takes the next events, calls the handlers, and then the next turn answers the events
+//! and writes what the handlers have sent. A slow program therefore fills the bounded queue of the server's handlers,
+//! and what each socket may read ahead.
 
 mod app;
 mod error;

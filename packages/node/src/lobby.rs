@@ -67,24 +67,31 @@ impl NativeApp {
         })
     }
 
-    /// Answers an event: 0 continues, 1 cancels, 2 continues with another message, as JSON; 3 is a failure of
-    /// the handler.
+    /// Answers an event, by its number: 0 continues, 1 cancels, 2 continues with another message, as JSON; 3 is a
+    /// failure of the handler.
     #[napi]
-    pub fn answer(&self, ticket: f64, verdict: u32, message: Option<String>) {
+    pub fn answer(&self, event: f64, verdict: u32, message: Option<String>) {
+        let Some(answer) = self.unanswered.lock().take(event as u64) else { return };
         let verdict = match (verdict, message) {
             (CANCEL, _) => Reply::Cancel,
             (REPLACE, Some(message)) => Reply::Replace(message),
             (FAILED, _) => Reply::Failed,
             _ => Reply::Continue,
         };
-        self.handlers.answer(ticket as u64, verdict);
+        self.handlers.answer(answer, verdict);
     }
 
-    /// Answers several events with 0.
+    /// Lets an event of this turn be answered after it.
     #[napi]
-    pub fn proceed(&self, tickets: Vec<f64>) {
-        for ticket in tickets {
-            self.handlers.answer(ticket as u64, Reply::Continue);
+    pub fn defer(&self, event: f64) {
+        self.unanswered.lock().defer(event as u64);
+    }
+
+    /// Lets an event continue whose handler has no result in time.
+    #[napi]
+    pub fn give_up(&self, event: f64) {
+        if self.unanswered.lock().take(event as u64).is_some() {
+            self.handlers.count_unanswered();
         }
     }
 
@@ -92,14 +99,14 @@ impl NativeApp {
     #[napi]
     pub fn send(&self, socket: String, message: Message) -> napi::Result<()> {
         let (id, payload) = (id(&socket).or_error()?, payload(message));
-        self.handlers.with(|lobby| lobby.write(id, payload)).or_error()
+        self.handlers.gather(|lobby| lobby.write(id, payload)).or_error()
     }
 
     /// Sends a message to these connections, unchanged. Returns the number of recipients.
     #[napi]
     pub fn send_each(&self, sockets: Vec<String>, message: Message) -> napi::Result<u32> {
         let ids = sockets.iter().map(|socket| id(socket)).collect::<Result<Vec<_>, _>>().or_error()?;
-        let count = self.handlers.with(|lobby| lobby.write_each(&ids, payload(message)));
+        let count = self.handlers.gather(|lobby| lobby.write_each(&ids, payload(message)));
         Ok(count.try_into().unwrap_or(u32::MAX))
     }
 
@@ -107,7 +114,7 @@ impl NativeApp {
     #[napi]
     pub fn broadcast(&self, message: Message, room: Option<String>) -> napi::Result<u32> {
         let count =
-            self.handlers.with(|lobby| lobby.write_all(room.as_deref(), payload(message))).or_error()?;
+            self.handlers.gather(|lobby| lobby.write_all(room.as_deref(), payload(message))).or_error()?;
         Ok(count.try_into().unwrap_or(u32::MAX))
     }
 
@@ -115,7 +122,7 @@ impl NativeApp {
     #[napi]
     pub fn say(&self, socket: String, room: String, message: String) -> napi::Result<u32> {
         let (id, message) = (id(&socket).or_error()?, raw(message).or_error()?);
-        let count = self.handlers.with(|lobby| lobby.say(id, &room, &message)).or_error()?;
+        let count = self.handlers.gather(|lobby| lobby.say(id, &room, &message)).or_error()?;
         Ok(count.try_into().unwrap_or(u32::MAX))
     }
 

@@ -27,6 +27,41 @@ test('a slow handler delays its own socket only, and the next message is read af
   assert.equal(await slow.next(), 'next')
 })
 
+test('messages that were read ahead are handled one after the other, before the close', async (t) => {
+  const [seen, over] = [[], deferred()]
+  const { url } = await start(t, (app) =>
+    app.websocket('/chat', {
+      onMessage: async (socket, message) => {
+        seen.push(`${message} begins`)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        await socket.send(message)
+        seen.push(`${message} ends`)
+      },
+      onBinaryMessage: () => void seen.push('bytes'),
+      onClose: (_, code) => over.resolve(code),
+    }))
+  const client = await Client.open(url('/chat'))
+  for (const message of ['a', Buffer.from('x'), 'b']) client.say(message)
+  client.socket.close(4000)
+  assert.deepEqual([await client.next(), await client.next()], ['a', 'b'])
+  assert.equal(await over.promise, 4000)
+  assert.deepEqual(seen, ['a begins', 'a ends', 'bytes', 'b begins', 'b ends'])
+})
+
+test('messages that wait when the server closes their socket are dropped', async (t) => {
+  const [seen, called, over] = [[], deferred(), deferred()]
+  const { url } = await start(t, (app) =>
+    app.websocket('/chat', {
+      onMessage: (socket, message) => (seen.push(message), called.resolve(socket), new Promise(() => {})),
+      onClose: (_, code) => over.resolve(code),
+    }))
+  const client = await Client.open(url('/chat'))
+  for (const message of ['a', 'b']) client.say(message)
+  await (await called.promise).close(4000)
+  assert.equal(await over.promise, 4000)
+  assert.deepEqual(seen, ['a'])
+})
+
 // The server does not run on the event loop: another thread gets answers while it is blocked.
 test('a blocked event loop does not block the server', async (t) => {
   const { port } = await start(t)

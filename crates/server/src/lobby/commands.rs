@@ -385,11 +385,6 @@ impl Lobby {
         room.members.difference(&self.pending).copied().collect()
     }
 
-    /// Counts a message that does not concern the lobby.
-    pub fn count_received(&mut self) {
-        self.counts.received += 1;
-    }
-
     /// Rejects a client's request to join a room, because the program refused it.
     pub fn refuse_join(&mut self, id: Uuid, room_id: &str) {
         let Some(key) = self.ids.get(&id).copied() else { return };
@@ -405,7 +400,7 @@ impl Lobby {
 
     /// Rejects a client's message to a room, because the program failed to decide.
     pub fn fail_message(&mut self, id: Uuid, room_id: &str) {
-        self.count_received();
+        self.counts.received += 1;
         let message = format!("the server failed to check your message to `{room_id}`, and did not send it");
         let now = self.now.wall;
         self.fail(id, |problem| super::error(Role::Handled, problem, None, now), message);

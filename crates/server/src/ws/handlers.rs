@@ -5,7 +5,7 @@
 //! its next message after the answer: a slow program slows down its clients, and nothing piles up.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fmt, mem,
     net::IpAddr,
     sync::{
@@ -25,10 +25,10 @@ use livetape_feed::{
     hub::{Hub, MAX_STALL},
 };
 use livetape_io::clock;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use serde_json::{json, value::RawValue};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::timeout,
 };
 use tungstenite::Message;
@@ -44,13 +44,19 @@ use crate::{
     state::Feeds,
 };
 
+/// Maximum size of the messages of a socket that the program has not handled, in bytes. A single one may be longer.
+const UNHANDLED_BYTES_MAX: u32 = 64 * 1024;
+/// Minimum that a message counts for, in bytes, so that at most 16 are not handled.
+const UNHANDLED_BYTES_MIN: u32 = UNHANDLED_BYTES_MAX / 16;
+
 /// Limits of the events of handled sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandlerLimits {
     /// Maximum number of events that wait until the program takes them. A socket whose next event finds no
     /// place for ten seconds is closed with 4101.
     pub events_max: usize,
-    /// Time for an answer. Without one, what the program could have refused is refused.
+    /// Time for an answer. Without one, what the program could have refused is refused. Messages have no answer: the
+    /// program itself limits the time of their handlers.
     pub answer_max: Duration,
     /// Whether events continue without an answer, and after [`Reply::Failed`].
     pub fail_open: bool,
@@ -65,12 +71,27 @@ impl Default for HandlerLimits {
 /// An event of a socket.
 #[derive(Debug)]
 pub struct Event {
-    /// Identifies the event in [`Handlers::answer`](super::handlers::Handlers::answer); `None` if nothing
-    /// waits for an answer.
-    pub ticket: Option<u64>,
+    /// For [`Handlers::answer`]; `None` if nothing waits for an answer.
+    pub answer: Option<Answer>,
     /// Id of the connection.
     pub socket: Uuid,
     pub what: What,
+}
+
+/// Lets a socket go on, when it is passed on or dropped.
+#[derive(Debug)]
+pub struct Answer(Waiting);
+
+#[derive(Debug)]
+enum Waiting {
+    /// The socket waits for the reply.
+    Reply {
+        reply: oneshot::Sender<Reply>,
+        /// The connection that the reply accepts, if it is about one.
+        connecting: Option<Uuid>,
+    },
+    /// A message, whose socket reads on as long as few wait.
+    Message { _unhandled: OwnedSemaphorePermit },
 }
 
 /// What happened on a socket.
@@ -143,7 +164,7 @@ pub struct Wanted {
     pub pong: bool,
 }
 
-/// The queue of events, and the answers that are missing. Clones share them.
+/// The queue of events. Clones share it.
 #[derive(Clone, Debug)]
 struct Hooks {
     shared: Arc<Shared>,
@@ -154,41 +175,24 @@ struct Shared {
     queue: mpsc::Sender<Event>,
     answer_max: Duration,
     fail_open: bool,
-    answers: Mutex<HashMap<u64, Unanswered>>,
-    last_ticket: AtomicU64,
     unanswered: AtomicU64,
-}
-
-/// An event that waits for its answer.
-#[derive(Debug)]
-struct Unanswered {
-    answer: oneshot::Sender<Reply>,
-    /// The connection that the answer accepts, if it is about one.
-    connecting: Option<Uuid>,
 }
 
 impl Hooks {
     fn new(limits: HandlerLimits) -> (Self, mpsc::Receiver<Event>) {
         let HandlerLimits { events_max, answer_max, fail_open } = limits;
         let (queue, events) = mpsc::channel(events_max.max(1));
-        let shared = Shared {
-            queue,
-            answer_max,
-            fail_open,
-            answers: Mutex::default(),
-            last_ticket: AtomicU64::new(0),
-            unanswered: AtomicU64::new(0),
-        };
+        let shared = Shared { queue, answer_max, fail_open, unanswered: AtomicU64::new(0) };
         (Self { shared: Arc::new(shared) }, events)
-    }
-
-    fn take(&self, ticket: u64) -> Option<Unanswered> {
-        self.shared.answers.lock().remove(&ticket)
     }
 
     /// Converts `Failed` to `Continue` if handlers fail open.
     fn settle(&self, verdict: Reply) -> Reply {
         if verdict == Reply::Failed && self.shared.fail_open { Reply::Continue } else { verdict }
+    }
+
+    fn count_unanswered(&self) {
+        self.shared.unanswered.fetch_add(1, Ordering::Relaxed);
     }
 
     fn unanswered(&self) -> u64 {
@@ -205,43 +209,68 @@ pub(crate) struct Hooked {
     pub(crate) path: HandledPath,
     /// The request, until it is reported.
     pub(crate) handshake: Box<Handshake>,
+    /// Bytes of messages that may still be read ahead.
+    space: Arc<Semaphore>,
 }
 
 impl Hooked {
-    /// Reports an event and waits for the answer. A missing one is counted.
+    /// Reports an event after all messages are handled, and waits for the answer. A missing one is counted.
     ///
     /// # Errors
-    /// How the socket ends if the queue stays full.
+    /// How the socket ends if the program does not take events.
     async fn ask(&self, what: What) -> Result<Reply, End> {
-        let ticket = self.hooks.shared.last_ticket.fetch_add(1, Ordering::Relaxed) + 1;
-        let (answer, answered) = oneshot::channel();
+        self.handled().await?;
+        let (reply, replied) = oneshot::channel();
         let connecting = matches!(what, What::Connect { .. }).then_some(self.id);
-        self.hooks.shared.answers.lock().insert(ticket, Unanswered { answer, connecting });
-        let waiting = Waiting { hooks: &self.hooks, ticket };
-        self.report(Some(ticket), what).await?;
-        let verdict = timeout(self.hooks.shared.answer_max, answered).await;
-        drop(waiting);
+        self.report(Some(Answer(Waiting::Reply { reply, connecting })), what).await?;
+        let verdict = timeout(self.hooks.shared.answer_max, replied).await;
         if verdict.is_err() {
-            self.hooks.shared.unanswered.fetch_add(1, Ordering::Relaxed);
+            self.hooks.count_unanswered();
         }
         Ok(verdict.ok().and_then(Result::ok).unwrap_or_else(|| self.hooks.settle(Reply::Failed)))
     }
 
-    /// Reports an event that needs no answer.
+    /// Reports a message, once few others wait.
+    ///
+    /// # Errors
+    /// Same as [`ask`](Self::ask).
+    async fn message(&self, what: What, bytes: usize) -> Result<(), End> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let unhandled = self.space(bytes.clamp(UNHANDLED_BYTES_MIN, UNHANDLED_BYTES_MAX)).await?;
+        self.report(Some(Answer(Waiting::Message { _unhandled: unhandled })), what).await
+    }
+
+    /// Waits until the program has handled all messages.
+    ///
+    /// # Errors
+    /// Same as [`ask`](Self::ask).
+    async fn handled(&self) -> Result<(), End> {
+        self.space(UNHANDLED_BYTES_MAX).await.map(drop)
+    }
+
+    /// The program limits the time of its handlers: if nothing is handled for longer, it does not run.
+    async fn space(&self, bytes: u32) -> Result<OwnedSemaphorePermit, End> {
+        let handled_max = self.hooks.shared.answer_max.saturating_add(MAX_STALL);
+        let space = timeout(handled_max, Arc::clone(&self.space).acquire_many_owned(bytes)).await;
+        space.ok().and_then(Result::ok).ok_or_else(|| End::of(Code::SlowConsumer))
+    }
+
+    /// Reports an event that needs no answer, after all messages are handled.
     ///
     /// # Errors
     /// Same as [`ask`](Self::ask).
     async fn tell(&self, what: What) -> Result<(), End> {
+        self.handled().await?;
         self.report(None, what).await
     }
 
-    async fn report(&self, ticket: Option<u64>, what: What) -> Result<(), End> {
+    async fn report(&self, answer: Option<Answer>, what: What) -> Result<(), End> {
         match timeout(MAX_STALL, self.hooks.shared.queue.reserve()).await {
             Err(_) => Err(End::of(Code::SlowConsumer)),
             // The program no longer takes events.
             Ok(Err(_)) => Err(End::of(Code::ShuttingDown)),
             Ok(Ok(place)) => {
-                place.send(Event { ticket, socket: self.id, what });
+                place.send(Event { answer, socket: self.id, what });
                 Ok(())
             }
         }
@@ -249,21 +278,9 @@ impl Hooked {
 
     /// Reports the end of the socket, however long the queue stays full.
     pub(super) async fn closed(&self, (code, reason): (u16, String), last: Box<Last>) {
-        let event = Event { ticket: None, socket: self.id, what: What::Close { code, reason, last } };
+        let event = Event { answer: None, socket: self.id, what: What::Close { code, reason, last } };
         // If the program no longer takes events, it no longer needs this one.
         let _ = self.hooks.shared.queue.send(event).await;
-    }
-}
-
-/// Forgets a ticket, also if the socket ends before the answer.
-struct Waiting<'a> {
-    hooks: &'a Hooks,
-    ticket: u64,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.hooks.shared.answers.lock().remove(&self.ticket);
     }
 }
 
@@ -380,16 +397,21 @@ impl Handlers {
     }
 
     /// Answers that come too late are ignored.
-    pub fn answer(&self, ticket: u64, verdict: Reply) {
-        let Some(Unanswered { answer, connecting }) = self.hooks.take(ticket) else { return };
-        let verdict = self.hooks.settle(verdict);
+    pub fn answer(&self, answer: Answer, reply: Reply) {
+        let Waiting::Reply { reply: asked, connecting } = answer.0 else { return };
+        let verdict = self.hooks.settle(reply);
         let is_refused = matches!(verdict, Reply::Cancel | Reply::Failed);
         // At once, so that what the program broadcasts next reaches the connection.
-        if let Some(id) = connecting.filter(|_| !is_refused) {
+        if let Some(id) = connecting.filter(|_| !is_refused && !asked.is_closed()) {
             self.sockets.with(|lobby| lobby.accept(id));
         }
         // The socket may have closed in the meantime.
-        let _ = answer.send(verdict);
+        let _ = asked.send(verdict);
+    }
+
+    /// Counts an event that was not handled in time.
+    pub fn count_unanswered(&self) {
+        self.hooks.count_unanswered();
     }
 
     /// Number of events without an answer in time.
@@ -403,6 +425,17 @@ impl Handlers {
         self.sockets.with(f)
     }
 
+    /// Like [`with`](Self::with), but the messages are written in the next [`flush`](Self::flush), those of many calls
+    /// at once, or before if they are many.
+    pub fn gather<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
+        self.sockets.gather(f)
+    }
+
+    /// Writes the messages of [`gather`](Self::gather).
+    pub fn flush(&self) {
+        self.sockets.flush();
+    }
+
     pub(crate) fn sockets(&self) -> &Sockets {
         &self.sockets
     }
@@ -410,7 +443,8 @@ impl Handlers {
     /// Returns the hooks of a new socket of this path; `None` if it is not handled.
     pub(crate) fn hooked(&self, path: &str) -> Option<Box<Hooked>> {
         let (hooks, path) = (self.hooks.clone(), self.paths.read().get(path)?.clone());
-        Some(Box::new(Hooked { hooks, id: Uuid::new_v4(), path, handshake: Box::default() }))
+        let space = Arc::new(Semaphore::new(UNHANDLED_BYTES_MAX as usize));
+        Some(Box::new(Hooked { hooks, id: Uuid::new_v4(), path, handshake: Box::default(), space }))
     }
 }
 
@@ -463,6 +497,17 @@ impl Hooked {
         })
     }
 
+    /// Waits until the program has handled the messages, and what it sent in response is written.
+    ///
+    /// # Errors
+    /// How the socket ends, if the program does not take events.
+    pub(super) async fn finish(&self, handle: &SocketHandle) -> Result<(), End> {
+        self.handled().await?;
+        // A client that does not read loses the rest.
+        let _ = timeout(MAX_STALL, handle.outbox().written()).await;
+        Ok(())
+    }
+
     /// # Errors
     /// How the socket ends, if the program does not take events.
     pub(super) async fn receive(&self, handle: &SocketHandle, message: Message) -> Result<(), End> {
@@ -470,9 +515,10 @@ impl Hooked {
         match message {
             Message::Text(text) => self.receive_text(handle, &text).await?,
             Message::Binary(bytes) => {
-                handle.with(Lobby::count_received);
+                handle.count_received();
                 if wanted.binary {
-                    self.ask(What::Binary(bytes)).await?;
+                    let length = bytes.len();
+                    self.message(What::Binary(bytes), length).await?;
                 }
             }
             Message::Ping(_) => {
@@ -496,9 +542,9 @@ impl Hooked {
         let wanted = self.path.wanted;
         match Intent::read(text, handle.json_depth_max()) {
             Intent::Message => {
-                handle.with(Lobby::count_received);
+                handle.count_received();
                 if wanted.message {
-                    self.ask(What::Message(text.to_owned())).await?;
+                    self.message(What::Message(text.to_owned()), text.len()).await?;
                 }
             }
             // The program sees only requests that can succeed. The lobby rejects the others.
@@ -507,7 +553,7 @@ impl Hooked {
             {
                 match self.ask(What::Say { room_id: room_id.clone(), message }).await? {
                     Reply::Continue => handle.text(text),
-                    Reply::Cancel => handle.with(Lobby::count_received),
+                    Reply::Cancel => handle.count_received(),
                     Reply::Failed => handle.with(|lobby| lobby.fail_message(self.id, &room_id)),
                     Reply::Replace(json) => handle.text(&room_message(&room_id, json)),
                 }

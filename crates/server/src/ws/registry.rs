@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    mem,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -31,7 +32,7 @@ use tungstenite::protocol::CloseFrame;
 
 use super::{
     End, Limits, PROTOCOL_ERROR,
-    shard::{Outbox, Shards},
+    shard::{FRAME_OVERHEAD_BYTES, Outbox, Shards},
 };
 use crate::{
     lobby::{self, ConnectionView, Effect, Key, LeftView, Lobby, Moment, Opening, Payload, Role, Stats},
@@ -59,10 +60,12 @@ struct Shared {
     started_wall: Duration,
     /// Number of the last ping of [`Sockets::ask`].
     pings: AtomicU64,
+    /// Number of messages to the program that embeds the server.
+    received: AtomicU64,
 }
 
-/// Maximum number of recipients that the sender of a message writes to by itself, which takes about 3 µs for each.
-const DIRECT_MAX: usize = 4;
+/// Size of the messages that the program gathers at which they are written, in bytes.
+const GATHERED_BYTES_MAX: usize = 16 * 1024;
 
 /// The lock is held while one message is processed and queued, so that all clients see the same order.
 /// Nothing is awaited while it is held.
@@ -72,7 +75,17 @@ struct State {
     sockets: BTreeMap<Key, Socket>,
     /// The last connections that have left, oldest first.
     left: VecDeque<LeftView>,
+    gathered: Gathered,
     is_ending: bool,
+}
+
+/// Messages of the program that are queued, and not written yet.
+#[derive(Debug, Default)]
+struct Gathered {
+    /// The sockets that receive them, each once.
+    outboxes: Vec<Arc<Outbox>>,
+    /// Size of the messages, in bytes, however many sockets receive each.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -127,7 +140,8 @@ impl Sockets {
     pub(crate) fn new(feeds: Feeds, limits: Limits, lobby: lobby::Limits, started: Instant) -> Self {
         let json_depth_max = lobby.json_depth_max;
         let lobby = Lobby::new(lobby);
-        let state = State { lobby, sockets: BTreeMap::new(), left: VecDeque::new(), is_ending: false };
+        let (left, gathered) = (VecDeque::new(), Gathered::default());
+        let state = State { lobby, sockets: BTreeMap::new(), left, gathered, is_ending: false };
         let started_wall = clock::wall();
         let (state, shards) = (Mutex::new(state), Shards::default());
         let echoes = Arc::new(Semaphore::new(limits.echo_sockets_max));
@@ -142,6 +156,7 @@ impl Sockets {
             started,
             started_wall,
             pings: AtomicU64::new(0),
+            received: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -229,6 +244,34 @@ impl Sockets {
         result
     }
 
+    /// Like [`with`](Self::with), but the messages are written in the next [`flush`](Self::flush), or before if they
+    /// are long.
+    pub(super) fn gather<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
+        let mut state = self.lock();
+        let result = f(&mut state.lobby);
+        self.perform(&mut state, true);
+        if state.gathered.bytes > GATHERED_BYTES_MAX {
+            self.flush_all(state);
+        }
+        result
+    }
+
+    /// Writes what was gathered.
+    pub(super) fn flush(&self) {
+        self.flush_all(self.shared.state.lock());
+    }
+
+    fn flush_all(&self, mut state: MutexGuard<'_, State>) {
+        let gathered = mem::take(&mut state.gathered);
+        drop(state);
+        Outbox::write_all(gathered.outboxes);
+    }
+
+    /// Returns the number of messages to the program that embeds the server.
+    pub(crate) fn received(&self) -> u64 {
+        self.shared.received.load(Ordering::Relaxed)
+    }
+
     /// Like [`with`](Self::with), for connections: adds to each how far it has read its feed.
     pub(crate) fn views<V: AsMut<[ConnectionView]>>(
         &self,
@@ -294,19 +337,29 @@ impl Sockets {
     }
 
     fn deliver(&self, mut state: MutexGuard<'_, State>) {
-        let mut direct = Vec::new();
+        let outboxes = self.perform(&mut state, false);
+        drop(state);
+        Outbox::write_all(outboxes);
+    }
+
+    /// Performs what the lobby wants. Returns the sockets to write to, unless they are gathered.
+    fn perform(&self, state: &mut State, gathers: bool) -> Vec<Arc<Outbox>> {
+        let mut outboxes = Vec::new();
         for effect in state.lobby.take_effects() {
             match effect {
                 Effect::Send { to, payload } => {
                     log_sent(to.len(), payload.len());
+                    let bytes = payload.len() + FRAME_OVERHEAD_BYTES;
                     let Some(frame) = encode(payload) else { continue };
-                    for socket in to.iter().filter_map(|key| state.sockets.get(key)) {
-                        socket.outbox.queue(frame.clone());
-                        if to.len() <= DIRECT_MAX {
-                            direct.push(Arc::clone(&socket.outbox));
-                        } else {
-                            socket.outbox.call();
-                        }
+                    let recipients = to.iter().filter_map(|key| state.sockets.get(key));
+                    let outboxes_of = recipients.map(|socket| &socket.outbox);
+                    if gathers {
+                        let gathered = &mut state.gathered;
+                        gathered.bytes += bytes;
+                        let new = outboxes_of.filter(|outbox| outbox.gather(frame.clone()));
+                        gathered.outboxes.extend(new.cloned());
+                    } else {
+                        outboxes.extend(outboxes_of.inspect(|outbox| outbox.queue(frame.clone())).cloned());
                     }
                 }
                 Effect::Close { key, code, reason } => {
@@ -336,8 +389,7 @@ impl Sockets {
                 }
             }
         }
-        drop(state);
-        direct.iter().for_each(Outbox::write);
+        outboxes
     }
 }
 
@@ -434,6 +486,11 @@ impl SocketHandle {
             End::Cut => progress.count_unread(),
         }
         Unread::default()
+    }
+
+    /// Counts a message to the program that embeds the server.
+    pub(super) fn count_received(&self) {
+        self.sockets.shared.received.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records a sign of life: a ping, a pong or an empty frame.

@@ -104,38 +104,62 @@ async fn ping(outbox: &Arc<Outbox>, handle: &SocketHandle) -> End {
 }
 
 /// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
-async fn listen(stream: &mut WsStream, handle: &SocketHandle, mut hooked: Option<&mut Hooked>) -> End {
+async fn listen(stream: &mut WsStream, handle: &SocketHandle, hooked: Option<&mut Hooked>) -> End {
+    let (Ok(end) | Err(end)) = read(stream, handle, hooked).await;
+    end
+}
+
+/// # Errors
+/// How the socket ends, if the client is not the reason.
+async fn read(
+    stream: &mut WsStream,
+    handle: &SocketHandle,
+    mut hooked: Option<&mut Hooked>,
+) -> Result<End, End> {
     // Boxed: otherwise, sockets without hooks would take memory for it, too.
-    if let Some(hooked) = &mut hooked
-        && let Err(end) = Box::pin(hooked.connect(handle)).await
-    {
-        return end;
+    if let Some(hooked) = &mut hooked {
+        Box::pin(hooked.connect(handle)).await?;
     }
-    while let Ok(message) = timeout(handle.limits().silence_max(), stream.next()).await {
-        let Some(message) = message else { return End::Left };
-        let taken = match (message, &hooked) {
-            (Err(Error::Capacity(_)), _) => {
-                handle.too_large();
-                return until_closed().await;
-            }
-            (Err(error), _) => return end_for(&error),
-            (Ok(Message::Close(frame)), _) => {
-                handle.left(frame.as_ref());
-                Ok(())
-            }
-            (Ok(message), Some(hooked)) => Box::pin(hooked.receive(handle, message)).await,
-            (Ok(message), None) => take(handle, message).await,
+    let mut count = 0;
+    let end = loop {
+        let Ok(message) = timeout(handle.limits().silence_max(), stream.next()).await else {
+            break End::Over;
         };
-        if let Err(end) = taken {
-            return end;
+        let Some(message) = message else { break End::Left };
+        match (message, &hooked) {
+            (Err(Error::Capacity(_)), hooked) => {
+                if let Some(hooked) = hooked {
+                    Box::pin(hooked.finish(handle)).await?;
+                }
+                handle.too_large();
+                return Err(until_closed().await);
+            }
+            (Err(error), _) => break end_for(&error),
+            (Ok(Message::Close(frame)), hooked) => {
+                // The client gets what answers everything before.
+                if let Some(hooked) = hooked {
+                    Box::pin(hooked.finish(handle)).await?;
+                }
+                // No event may follow the reply, which the library writes when it is polled again.
+                handle.outbox().stop();
+                handle.left(frame.as_ref());
+            }
+            (Ok(message), Some(hooked)) => Box::pin(hooked.receive(handle, message)).await?,
+            (Ok(message), None) => take(handle, message).await?,
         }
         if handle.outbox().is_closing() {
-            return until_closed().await;
+            return Err(until_closed().await);
         }
         // A client that sends without pause must not keep its socket from being written to or closed.
-        yield_now().await;
+        count += 1;
+        if count % TURN_MESSAGES == 0 {
+            yield_now().await;
+        }
+    };
+    if let Some(hooked) = &hooked {
+        Box::pin(hooked.finish(handle)).await?;
     }
-    End::Over
+    Ok(end)
 }
 
 /// Takes a message of a socket without hooks.
@@ -161,6 +185,9 @@ async fn take(handle: &SocketHandle, message: Message) -> Result<(), End> {
     }
     Ok(())
 }
+
+/// Number of messages of a client before other tasks run.
+const TURN_MESSAGES: usize = 16;
 
 /// Waits until the shard closes the socket. Its close frame waits behind messages that the client may never read, and
 /// reading on would only cost time.

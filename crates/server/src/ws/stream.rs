@@ -193,10 +193,6 @@ impl Stream for WsStream {
         if next.is_pending() && self.socket.get_mut().heads.take_empty() {
             return Poll::Ready(Some(Ok(empty())));
         }
-        // No event may follow the reply, which the library writes when it is polled again.
-        if matches!(next, Poll::Ready(Some(Ok(Message::Close(_))))) {
-            self.socket.get_ref().outbox.stop();
-        }
         next
     }
 }

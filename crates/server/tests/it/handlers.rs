@@ -9,11 +9,11 @@ use livetape_feed::{
 };
 use livetape_io::net::memory;
 use livetape_server::{
-    Config, Event, HandledPath, HandlerLimits, Handlers, Last, Reply, Server, Wanted, What,
+    Answer, Config, Event, HandledPath, HandlerLimits, Handlers, Last, Reply, Server, Wanted, What,
     lobby::{self, Payload},
 };
 use serde_json::{json, value::to_raw_value};
-use tokio::sync::mpsc::Receiver;
+use tokio::{sync::mpsc::Receiver, time::timeout};
 use tokio_tungstenite::{
     client_async,
     tungstenite::{Message, client::IntoClientRequest as _, protocol::CloseFrame},
@@ -67,8 +67,8 @@ impl Stage {
 
     /// Returns the next event, and answers it.
     async fn answered(&mut self, verdict: Reply) -> (Uuid, What) {
-        let Event { ticket, socket, what } = self.events.recv().await.unwrap();
-        ticket.into_iter().for_each(|ticket| self.handlers.answer(ticket, verdict.clone()));
+        let Event { answer, socket, what } = self.events.recv().await.unwrap();
+        answer.into_iter().for_each(|answer| self.handlers.answer(answer, verdict.clone()));
         (socket, what)
     }
 }
@@ -202,20 +202,21 @@ async fn what_the_program_fails_to_decide_is_refused() {
         say(&mut ann, asking("leave_room", "a")).await;
         late.extend(fail(&mut stage, verdict.clone()).await);
         assert_eq!(text(&mut ann).await["type"], "room_left");
-        late.into_iter().for_each(|ticket| stage.handlers.answer(ticket, Reply::Continue));
+        late.into_iter().for_each(|answer| stage.handlers.answer(answer, Reply::Continue));
         assert_eq!(stage.handlers.unanswered() - before, if verdict.is_none() { 62 } else { 0 });
         ann.close(None).await.unwrap();
         assert!(matches!(stage.answered(Reply::Continue).await.1, What::Close { .. }));
     }
 }
 
-/// Answers the next event, or leaves it unanswered. Returns its ticket.
-async fn fail(stage: &mut Stage, verdict: Option<Reply>) -> Option<u64> {
-    let Event { ticket, .. } = stage.events.recv().await.unwrap();
-    if let Some((ticket, verdict)) = ticket.zip(verdict) {
-        stage.handlers.answer(ticket, verdict);
+/// Answers the next event. Returns what would answer it if there is no verdict.
+async fn fail(stage: &mut Stage, verdict: Option<Reply>) -> Option<Answer> {
+    let answer = stage.events.recv().await.unwrap().answer.unwrap();
+    match verdict {
+        Some(verdict) => stage.handlers.answer(answer, verdict),
+        None => return Some(answer),
     }
-    ticket
+    None
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,10 +224,10 @@ async fn what_the_program_fails_to_decide_continues_if_that_is_set() {
     let mut stage = Stage::new(HandlerLimits { fail_open: true, ..HandlerLimits::default() });
     for verdict in [Some(Reply::Failed), None] {
         let mut ann = stage.open("/chat").await;
-        fail(&mut stage, verdict.clone()).await;
+        let mut late = Vec::from_iter(fail(&mut stage, verdict.clone()).await);
         for (request, answer) in [("join_room", "room_joined"), ("room_message", "room_message")] {
             say(&mut ann, asking(request, "a")).await;
-            fail(&mut stage, verdict.clone()).await;
+            late.extend(fail(&mut stage, verdict.clone()).await);
             assert_eq!(text(&mut ann).await["type"], answer);
         }
         stage.handlers.with(|lobby| assert_eq!(lobby.stats().total_connections, 1));
@@ -253,6 +254,80 @@ async fn a_program_that_takes_no_events_gets_its_sockets_closed_with_4101() {
     let [What::Message(_), What::Message(_), What::Close { code: 4101, .. }] = &seen[..] else {
         panic!("{seen:?}")
     };
+}
+
+/// Returns the next event if it comes before anything has to happen.
+async fn soon(stage: &mut Stage) -> Option<Event> {
+    timeout(Duration::from_millis(1), stage.events.recv()).await.ok().flatten()
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_messages_are_read_before_the_first_is_handled_and_everything_else_after_all() {
+    for (length, most) in [(1, 16), (10_000, 6)] {
+        let mut stage = Stage::new(HandlerLimits::default());
+        let (mut ann, _) = stage.accepted("ann").await;
+        let pong = Message::Pong(Vec::new().into());
+        for message in [vec![Message::Text("x".repeat(length).into()); most + 1], vec![pong]].concat() {
+            say(&mut ann, message).await;
+        }
+        let mut ahead = Vec::new();
+        while let Some(event) = soon(&mut stage).await {
+            ahead.push(event);
+        }
+        assert_eq!(ahead.len(), most, "{length}");
+        // Dropped, as by a program that fails.
+        drop(ahead.pop());
+        let last = soon(&mut stage).await.unwrap();
+        assert!(matches!(last.what, What::Message(_)));
+        ahead.into_iter().for_each(|event| stage.handlers.answer(event.answer.unwrap(), Reply::Continue));
+        assert!(soon(&mut stage).await.is_none(), "the last message is not handled");
+        drop(last);
+        assert_eq!(soon(&mut stage).await.unwrap().what, What::Pong);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_closes_gets_what_answers_its_messages() {
+    let mut stage = Stage::new(HandlerLimits::default());
+    let (mut ann, id) = stage.accepted("ann").await;
+    say(&mut ann, "hello").await;
+    ann.close(None).await.unwrap();
+    let event = stage.events.recv().await.unwrap();
+    assert!(soon(&mut stage).await.is_none(), "the message is not handled");
+    stage.handlers.gather(|lobby| lobby.write(id, Payload::Text("bye".into()))).unwrap();
+    drop(event);
+    assert!(soon(&mut stage).await.is_none(), "the answer is not written");
+    stage.handlers.flush();
+    assert_eq!(read_all(&mut ann).await.texts, ["bye"]);
+    assert!(matches!(stage.answered(Reply::Continue).await.1, What::Close { code: 1005, .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn gathered_messages_are_written_together_and_in_order_or_before_if_they_are_long() {
+    let mut stage = Stage::new(HandlerLimits::default());
+    let (mut ann, id) = stage.accepted("ann").await;
+    let mut others = Vec::new();
+    for name in 0..5 {
+        others.push(stage.accepted(&format!("other-{name}")).await.0);
+    }
+    let write =
+        |text: &str| stage.handlers.gather(|lobby| lobby.write(id, Payload::Text(text.to_owned().into())));
+    let all = |text: &str| {
+        stage.handlers.gather(|lobby| lobby.write_all(None, Payload::Text(text.to_owned().into())))
+    };
+    write("1").unwrap();
+    all("2").unwrap();
+    write("3").unwrap();
+    assert!(timeout(Duration::from_millis(1), ann.next()).await.is_err());
+    stage.handlers.flush();
+    for expected in [1, 2, 3] {
+        assert_eq!(text(&mut ann).await, expected);
+    }
+    all(&"4".repeat(20_000)).unwrap();
+    for socket in &mut others {
+        assert_eq!(text(socket).await, 2);
+        assert_eq!(socket.next().await.unwrap().unwrap().len(), 20_000);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -313,7 +388,7 @@ async fn a_client_that_the_program_has_not_accepted_is_not_listed_and_gets_no_me
     let mut stage = Stage::new(HandlerLimits::default());
     let (mut ann, _) = stage.accepted("ann").await;
     let mut bob = stage.open("/chat?client_id=bob").await;
-    let Event { ticket, socket: id, .. } = stage.events.recv().await.unwrap();
+    let Event { answer, socket: id, .. } = stage.events.recv().await.unwrap();
     stage.handlers.with(|lobby| {
         lobby.join_room(&id.to_string(), "a").unwrap();
         assert_eq!(lobby.write_all(None, Payload::Text("to all".into())), Ok(1));
@@ -329,7 +404,7 @@ async fn a_client_that_the_program_has_not_accepted_is_not_listed_and_gets_no_me
         assert_eq!(lobby.connection_view("bob").unwrap_err().code.name(), "not_found");
         lobby.write(id, Payload::Text("to bob".into())).unwrap();
     });
-    stage.handlers.answer(ticket.unwrap(), Reply::Continue);
+    stage.handlers.answer(answer.unwrap(), Reply::Continue);
     // Accepted before the answer returns.
     stage.handlers.with(|lobby| {
         assert_eq!(lobby.write_all(None, Payload::Text("to both".into())), Ok(2));
@@ -351,8 +426,8 @@ async fn a_client_is_accepted_at_once_if_the_program_does_not_decide() {
     let mut open = stage.open("/open").await;
     stage.handlers.with(|lobby| assert_eq!(lobby.stats().total_connections, 1));
     say(&mut open, "hello").await;
-    let Event { ticket, what, .. } = stage.events.recv().await.unwrap();
-    assert!(ticket.is_none() && matches!(what, What::Connect { .. }), "{what:?}");
+    let Event { answer, what, .. } = stage.events.recv().await.unwrap();
+    assert!(answer.is_none() && matches!(what, What::Connect { .. }), "{what:?}");
     assert_eq!(stage.answered(Reply::Continue).await.1, What::Message("hello".into()));
     assert_eq!(stage.handlers.unanswered(), 0);
 }
