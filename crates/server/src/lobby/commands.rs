@@ -423,14 +423,14 @@ impl Lobby {
     }
 
     fn handled_keys(&self, room: Option<&str>) -> Result<Vec<Key>, Problem> {
-        let mut keys = match room {
-            Some(room) => self.members(room)?,
-            None => self.connections.keys().copied().collect(),
+        let is_handled = |(_, connection): &(&Key, &Connection)| {
+            connection.role == Role::Handled && !connection.is_leaving
         };
-        keys.retain(|key| {
-            let connection = &self.connections[key];
-            connection.role == Role::Handled && !connection.is_leaving && !self.pending.contains(key)
-        });
+        let Some(room) = room else {
+            return Ok(self.listed().filter(is_handled).map(|(key, _)| *key).collect());
+        };
+        let mut keys = self.members(room)?;
+        keys.retain(|key| is_handled(&(key, &self.connections[key])));
         Ok(keys)
     }
 

@@ -91,8 +91,8 @@ struct Gathered {
 #[derive(Debug)]
 struct Socket {
     outbox: Arc<Outbox>,
-    /// How it joins a feed that it switches to.
-    join: Join,
+    /// How it joins a feed that it switches to. Boxed, so that sockets are found fast.
+    join: Box<Join>,
     /// How far it has read its feed, if it reads one.
     progress: Option<Progress>,
     /// Number of events that it was sent again, if it began with a feed.
@@ -218,7 +218,9 @@ impl Sockets {
         }
         let progress = subscribed.as_ref().map(Subscriber::progress);
         let resent = progress.as_ref().map(Progress::resent);
-        state.sockets.insert(key, Socket { outbox: Arc::clone(&outbox), join, progress, resent });
+        state
+            .sockets
+            .insert(key, Socket { outbox: Arc::clone(&outbox), join: Box::new(join), progress, resent });
         if state.is_ending {
             outbox.go_away();
         }
