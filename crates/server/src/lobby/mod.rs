@@ -117,8 +117,7 @@ impl Payload {
 pub struct Counts {
     pub opened: u64,
     pub closed: u64,
-    /// Number of messages from clients, including pings and pongs, excluding messages to the program that embeds the
-    /// server and on `/ws/echo`.
+    /// Number of messages from clients, pings and pongs included, `/ws/echo` and messages to a program not.
     pub received: u64,
     /// Number of messages to clients, excluding events: one for each recipient.
     pub sent: u64,
