@@ -106,7 +106,7 @@ enum Order {
     /// Write this frame, or several.
     Write(Bytes),
     /// Write a frame whose head and payload are apart, as one.
-    WriteLong(Bytes, Bytes),
+    WriteLong(Box<[Bytes; 2]>),
     /// Read this feed from now on, or none. The flag is set if the socket ends with the feed.
     Read(Option<Box<Subscriber>>, bool),
 }
@@ -185,7 +185,8 @@ impl Outbox {
 
     /// The same for a payload that is too long to be copied behind the head of its frame.
     pub(super) fn send_long(self: &Arc<Self>, head: Bytes, payload: Bytes) {
-        self.order(&mut self.queue.lock(), cost(&head) + cost(&payload), Order::WriteLong(head, payload));
+        let cost = cost(&head) + cost(&payload);
+        self.order(&mut self.queue.lock(), cost, Order::WriteLong(Box::new([head, payload])));
         self.write();
     }
 
@@ -488,10 +489,11 @@ impl Slot {
                     queue.taken_bytes += cost(&frame);
                     frames.push_back(frame);
                 }
-                Some(Order::WriteLong(head, payload)) => {
-                    queue.bytes -= cost(&head) + cost(&payload);
-                    queue.taken_bytes += cost(&head) + cost(&payload);
-                    frames.extend([head, payload]);
+                Some(Order::WriteLong(parts)) => {
+                    let cost = parts.iter().map(cost).sum::<usize>();
+                    queue.bytes -= cost;
+                    queue.taken_bytes += cost;
+                    frames.extend(*parts);
                 }
                 Some(Order::Read(feed, is_bound)) => {
                     unused.extend(mem::replace(&mut self.feed, feed.map(|feed| *feed)));
