@@ -182,7 +182,7 @@ fn a_backup_that_is_put_back_begins_another_stream() {
     let logs: Vec<_> = names.filter_map(|name| name.strip_prefix("livetape-test_")).collect();
     assert_eq!(logs, ["main"]);
     logs.iter().for_each(|log| {
-        nats.publish(&format!("livetape.test.feed.{}", log.replacen('_', ".", 1)), b"restored")
+        nats.publish(&format!("livetape.test.feed.{}", log.replacen('_', ".", 1)), b"restored");
     });
     let nodes = [Node::start(&nats), Node::start(&nats)];
     for node in &nodes {
