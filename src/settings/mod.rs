@@ -21,7 +21,7 @@ use std::{
 pub use check::{TOKEN_HINT, is_token};
 pub use file::Fault;
 use livetape_core::error::{Code, Problem};
-use livetape_engine::recorder::FOLDER;
+use livetape_engine::{recorder::FOLDER, source::live::Way};
 pub use show::{documentation, example, show};
 pub use table::{
     Cluster, Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, Request, SECTIONS, Server, Settings,
@@ -34,7 +34,8 @@ pub use value::{
 /// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Where a setting is from. The first has precedence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     Flag,
     Env,
@@ -64,7 +65,17 @@ pub struct Resolved {
 impl Resolved {
     #[must_use]
     pub fn origin(&self, key: &Key) -> Origin {
-        self.origins.get(&key.path()).copied().unwrap_or_default()
+        self.at(&key.path())
+    }
+
+    fn at(&self, path: &str) -> Origin {
+        self.origins.get(path).copied().unwrap_or_default()
+    }
+
+    /// Whether ways into a room are named nearer to the command than the browser, and its tab is none of them.
+    #[must_use]
+    pub fn leaves_out_tab(&self) -> bool {
+        self.at("live.ways") < self.at("live.cdp") && !self.settings.live.ways.contains(&Way::Tab)
     }
 }
 

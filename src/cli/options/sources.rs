@@ -22,7 +22,7 @@ use livetape_io::{
 use super::serving::{self, backlog};
 use crate::{
     cli::{args::random, process::display},
-    settings::{self, Laps, Settings, SignForm},
+    settings::{self, Laps, Resolved, Settings, SignForm},
 };
 
 /// Returns the options of the channel; `user` is empty if no room is connected at the start.
@@ -141,8 +141,9 @@ pub(crate) fn way(user: &str, number: Option<usize>, settings: &settings::Live) 
 pub(crate) fn tab(
     user: Option<&str>,
     number: Option<usize>,
-    settings: &settings::Live,
+    resolved: &Resolved,
 ) -> Result<Option<TabOptions>, Problem> {
+    let settings = &resolved.settings.live;
     let Some(browser) = settings.cdp.map(Browser::from) else {
         return match number {
             None => Ok(None),
@@ -150,7 +151,9 @@ pub(crate) fn tab(
                 .hint("name the debugging port of Chrome: --cdp 9222")),
         };
     };
-    if settings.ways.contains(&Way::Tab) && settings.ways.iter().any(|way| *way != Way::Tab) {
+    let is_one_of_several =
+        settings.ways.contains(&Way::Tab) && settings.ways.iter().any(|way| *way != Way::Tab);
+    if is_one_of_several || resolved.leaves_out_tab() {
         return Ok(None);
     }
     let user = user.or(settings.user.as_deref()).map(livetape_core::username::normalise).transpose()?;
@@ -169,7 +172,7 @@ pub(crate) fn user(given: Option<&str>, settings: &settings::Live) -> Result<Str
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, path::Path};
 
     use clap::CommandFactory as _;
     use livetape_core::secret::Secret;
@@ -287,5 +290,22 @@ mod tests {
                 assert_eq!(has, !elsewhere(command).contains(&flag.long), "{command} --{}", flag.long);
             }
         }
+    }
+
+    #[test]
+    fn ways_named_nearer_to_the_command_leave_out_the_tab_of_a_file() {
+        let follows = |file: &str, flags: &[(&str, &str)]| {
+            let flag = |(path, value): &(&str, &str)| {
+                (KEYS.iter().find(|key| key.path() == *path).unwrap(), value.into())
+            };
+            let flags = Vec::from_iter(flags.iter().map(flag));
+            let file = Some((Path::new("livetape.toml"), file));
+            let resolved = settings::resolve(&Sources { file, env: &|_| None, flags: &flags }).unwrap();
+            tab(Some("ann"), None, &resolved).unwrap().is_some()
+        };
+        let (cdp, ways) = ("[live]\ncdp = 9222\n", "[live]\nways = [\"direct\", \"sign\"]\n");
+        assert!(follows(cdp, &[]) && follows(ways, &[("live.cdp", "9222")]));
+        assert!(follows(cdp, &[("live.ways", "tab")]));
+        assert!(!follows(cdp, &[("live.ways", "direct")]) && !follows(ways, &[]));
     }
 }

@@ -26,19 +26,17 @@ use crate::{
 };
 
 pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
-    let settings = config::settings(&args.flags)?;
+    let resolved = config::resolved(&args.flags)?;
+    let settings = &resolved.settings;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    let tab = sources::tab(args.user.as_deref(), args.tab.number, &settings.live)?;
+    let tab = sources::tab(args.user.as_deref(), args.tab.number, &resolved)?;
     let user = match &tab {
         Some(tab) => tab.user().to_owned(),
         None => sources::user(args.user.as_deref(), &settings.live)?,
     };
     let (watch, last) = drift::start(args.drift.drift.as_deref(), &settings.server.folder())?;
-    let mut options = ChannelOptions {
-        ends_with_source: !settings.live.stay,
-        watch,
-        ..sources::options(&settings, &user)?
-    };
+    let mut options =
+        ChannelOptions { ends_with_source: !settings.live.stay, watch, ..sources::options(settings, &user)? };
     options.live.tab = sources::way(&user, args.tab.number, &settings.live);
     let wait_clients = options.wait_clients;
     let name = tab.as_ref().map_or(Some(&user), |tab| tab.user.as_ref()).cloned();
@@ -67,7 +65,7 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
         })
     };
     let served =
-        stage::serve(&settings, &args.lifecycle, display::Style::Live, options, None, live, greet).await;
+        stage::serve(settings, &args.lifecycle, display::Style::Live, options, None, live, greet).await;
     last.wait();
     served
 }

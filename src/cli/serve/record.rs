@@ -28,14 +28,15 @@ use crate::{
 };
 
 pub(crate) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
-    let settings = config::settings(&args.flags)?;
+    let resolved = config::resolved(&args.flags)?;
+    let settings = &resolved.settings;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    if let Some(tab) = sources::tab(args.user.as_deref(), args.tab.number, &settings.live)? {
-        return record_tab(&args, &settings, tab).await;
+    if let Some(tab) = sources::tab(args.user.as_deref(), args.tab.number, &resolved)? {
+        return record_tab(&args, settings, tab).await;
     }
     let user = sources::user(args.user.as_deref(), &settings.live)?;
     let lines = [format!("🔴 Recording @{user}")];
-    let ended = into_file(&settings, &args, &user, &lines, |channel| channel.live(user.clone())).await?;
+    let ended = into_file(settings, &args, &user, &lines, |channel| channel.live(user.clone())).await?;
     if is_nothing(&ended) {
         display::say(&format!("⚠️ Nothing was recorded: the LIVE of @{user} was not reached"));
     }

@@ -9,7 +9,7 @@ use std::{
 use livetape_core::{
     event::Millis,
     recording::{Item, What},
-    wire::{MESSAGE_BYTES_MAX, Message, RawValue},
+    wire::{FaultKind, MESSAGE_BYTES_MAX, Message, RawValue},
 };
 use serde::{Serialize, Serializer};
 
@@ -57,7 +57,7 @@ pub struct Profile {
     pub fields: usize,
     /// Number of messages, or fields of one, that exceeded a limit and were not looked at.
     pub skipped: u64,
-    /// Number of messages that are malformed, and were not looked at.
+    /// Number of frames and messages that are malformed, and were not looked at.
     pub malformed: u64,
 }
 
@@ -110,9 +110,11 @@ impl Profile {
         }
         let What::Frame(frame) = &item.what else { return };
         let place = Place { record, offset: item.offset };
-        for message in batch(&frame.bytes, &mut Vec::new()).into_iter().flat_map(|batch| batch.messages) {
+        let mut faults = Vec::new();
+        for message in batch(&frame.bytes, &mut faults).into_iter().flat_map(|batch| batch.messages) {
             self.take_message(&message, place);
         }
+        self.malformed += u64::from(faults.iter().any(|fault| fault.kind != FaultKind::BadUtf8));
     }
 
     /// Adds a message.

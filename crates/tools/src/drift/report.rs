@@ -91,7 +91,7 @@ impl Display for Report<'_> {
             writeln!(f, "⚠️ {} beyond a limit not compared", count(self.new.skipped, "message or field"))?;
         }
         if self.new.malformed > 0 {
-            writeln!(f, "⚠️ {} malformed and not compared", count(self.new.malformed, "message"))?;
+            writeln!(f, "⚠️ malformed frames and messages, not compared: {}", thousands(self.new.malformed))?;
         }
         Ok(())
     }

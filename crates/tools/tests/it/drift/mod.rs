@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape_core::{
-    recording::{Item, Reader},
+    recording::{Item, Reader, What},
     wire::{Message, RawField, RawFields, RawValue, Schema, write_bytes, write_number},
 };
 use livetape_samples::{fixture, repository, session_items};
@@ -319,4 +319,14 @@ fn malformed_messages_are_counted_and_not_compared() {
     };
     profile.take_message(&message, Place::default());
     assert_eq!((profile.messages, profile.malformed), (1, 1));
+
+    // A frame that is cut off.
+    for mut item in session_items(1) {
+        if let What::Frame(frame) = &mut item.what {
+            frame.bytes = frame.bytes.slice(..frame.bytes.len() - 1);
+            profile.take(&item, 1);
+            break;
+        }
+    }
+    assert_eq!(profile.malformed, 2);
 }
