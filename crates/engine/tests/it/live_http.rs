@@ -320,7 +320,7 @@ async fn a_proxy_that_fails_is_blamed_itself() {
     let of_proxy =
         |proxy: &str| LiveOptions { proxy: Url::parse(proxy).ok(), ..LiveOptions::new("ann") }.flags();
     assert_eq!(of_proxy("socks5://127.0.0.1:1080"), " --proxy socks5://127.0.0.1:1080");
-    assert_eq!(of_proxy("http://me:planted@127.0.0.1:3128"), "");
+    assert_eq!(of_proxy("http://me:planted@127.0.0.1:3128"), " --proxy URL");
 }
 
 /// Runs a proxy that tunnels one connection per CONNECT and counts them.

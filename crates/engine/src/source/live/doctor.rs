@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    Live, LiveOptions, SharedTransport, Way, advice, lookup, sign,
+    Live, LiveOptions, SharedTransport, SignForm, Way, advice, lookup, sign,
     upstream::{Failure, PROXY_HINT, Turn, Upstream},
     url,
 };
@@ -355,8 +355,7 @@ impl Trial {
 }
 
 impl LiveOptions {
-    /// Returns the flags that name the same servers and ways on a command line. An address with a secret is left to the
-    /// reader.
+    /// Returns the flags that name the same servers, session and ways on a command line. Secrets are left to the reader.
     #[must_use]
     pub fn flags(&self) -> String {
         let ways = self.ways.iter().filter(|_| self.ways != [Way::Direct]);
@@ -366,10 +365,15 @@ impl LiveOptions {
     fn servers(&self) -> String {
         let urls = [("--upstream", &self.upstream), ("--sign-url", &self.sign_url), ("--proxy", &self.proxy)];
         let urls = urls.into_iter().filter_map(|(flag, url)| Some((flag, url.as_ref()?.as_str())));
-        let urls = urls.filter(|(_, url)| !url.contains(['?', '@', '#']));
-        let urls = urls.map(|(flag, url)| (flag, url.trim_end_matches('/')));
+        let has_secret = |url: &str| url.contains(['?', '@', '#']);
+        let urls =
+            urls.map(|(flag, url)| (flag, if has_secret(url) { "URL" } else { url.trim_end_matches('/') }));
+        let form = (self.sign_url.is_some() && self.sign_form == SignForm::Connect)
+            .then_some(("--sign-form", "connect"));
+        let session = (self.cookies().count() > 0).then_some(("--session", "FILE"));
         let tab = self.tab.iter().map(|tab| ("--cdp", tab.browser.as_str()));
-        urls.chain(tab).map(|(flag, value)| format!(" {flag} {value}")).collect()
+        let all = urls.chain(form).chain(session).chain(tab);
+        all.map(|(flag, value)| format!(" {flag} {value}")).collect()
     }
 }
 
@@ -407,7 +411,10 @@ fn next(options: &LiveOptions, found: &Diagnosis, has_flag: fn(&str) -> bool) ->
         return hints;
     }
     let mut next = Vec::new();
-    if !options.ways().contains(&Way::Sign) && failed().any(|step| step.way == Some(Way::Direct.name())) {
+    // It looks the room up, too.
+    let is_refused = failed().any(|step| step.code == Some(Code::AgeRestricted));
+    let is_direct = failed().any(|step| step.way == Some(Way::Direct.name()));
+    if !options.ways().contains(&Way::Sign) && is_direct && !is_refused {
         let servers = options.servers();
         next.push(format!(
             "run `livetape doctor {user}{servers} --way direct --way sign`; {}",
