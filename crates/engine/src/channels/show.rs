@@ -70,7 +70,7 @@ impl Channel {
         recorder: Option<Recorder>,
         answer: Option<Answer<Status>>,
     ) -> State {
-        let Shown { user, is_mock, continues, is_moved, room } = &shown;
+        let Shown { user, is_mock, room, .. } = &shown;
         let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         pipeline.set_tap(recorder.as_ref().map(Recorder::tap));
@@ -78,7 +78,7 @@ impl Channel {
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
         let is_shared = !is_mock && self.is_shared_with_token(user);
-        self.begin_room(user, is_shared, (*continues, *is_moved), &mut pipeline).await;
+        self.begin_room(&shown, is_shared, &mut pipeline).await;
         let (is_opener, is_of_token) = (room.is_opener(), self.role.is_token());
         let source = source_of(room.header());
         let mut status = RoomStatus::new(&self.driver, user, source, answer, (is_opener, is_of_token));

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Channel, Ended, State,
-    connect::{Origin, Wanted},
+    connect::{Origin, Shown, Wanted},
     show::Played,
 };
 use crate::{
@@ -229,18 +229,12 @@ impl Channel {
         }
     }
 
-    /// Begins a room, or continues that of the previous owner, whose connection is gone or `is_moved` to this process.
-    pub(super) async fn begin_room(
-        &mut self,
-        user: &str,
-        is_shared: bool,
-        (continues, is_moved): (bool, bool),
-        pipeline: &mut Pipeline,
-    ) {
+    /// Begins a room, or continues that of the previous owner, whose connection is gone or moves to this process.
+    pub(super) async fn begin_room(&mut self, shown: &Shown, is_shared: bool, pipeline: &mut Pipeline) {
         self.start_channels();
-        self.intend(Some((user, is_shared)));
-        if continues {
-            let (code, reason) = match is_moved {
+        self.intend(Some((&shown.user, is_shared)));
+        if shown.continues {
+            let (code, reason) = match shown.is_moved {
                 true => (close::NORMAL, "another node continues the room"),
                 false => (close::ABNORMAL, "the node of this connection is gone"),
             };

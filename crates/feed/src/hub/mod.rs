@@ -266,7 +266,8 @@ impl Hub {
         let id = state.add(Arc::clone(&cursor));
         drop(state);
         shared.count_joined(join.reader);
-        Ok(Subscriber::new(shared, cursor, id, join.filter, start.first, read, noticed))
+        let (filter, first) = (join.filter, start.first);
+        Ok(Subscriber { shared, cursor, id, filter, first, read, noticed })
     }
 
     /// Numbers and stores `events` and wakes all subscribers once. Never waits: a subscriber that lags too

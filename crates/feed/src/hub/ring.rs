@@ -298,16 +298,16 @@ impl Cursor {
 
 /// A subscriber of a channel. Unsubscribes on drop.
 pub struct Subscriber {
-    shared: Arc<Shared>,
-    cursor: Arc<Cursor>,
-    id: u64,
-    filter: Filter,
+    pub(super) shared: Arc<Shared>,
+    pub(super) cursor: Arc<Cursor>,
+    pub(super) id: u64,
+    pub(super) filter: Filter,
     /// Lines to send before anything from the ring.
-    first: VecDeque<Line>,
+    pub(super) first: VecDeque<Line>,
     /// Number of the last event taken from the ring.
-    read: u64,
+    pub(super) read: u64,
     /// Number of notices taken or missed.
-    noticed: u64,
+    pub(super) noticed: u64,
 }
 
 /// How far a subscriber has read, for others to see. Outlives the subscriber, and does not keep it
@@ -374,18 +374,6 @@ struct Taken {
 }
 
 impl Subscriber {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        cursor: Arc<Cursor>,
-        id: u64,
-        filter: Filter,
-        first: VecDeque<Line>,
-        read: u64,
-        noticed: u64,
-    ) -> Self {
-        Self { shared, cursor, id, filter, first, read, noticed }
-    }
-
     /// Waits for events and replaces the contents of `out`. Events from the previous call count as written.
     /// Each element is the JSON of one event in valid UTF-8, in order: at most 256 events, or slightly more
     /// than 256 KiB. Cancel safe.
