@@ -27,7 +27,6 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 // The structs that livetape decodes to: the floor that livetape is compared with. Included by path, because
 // generated types do not leave `wire` in the library.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
-#[rustfmt::skip]
 #[path = "../crates/core/src/generated/used.rs"]
 mod used;
 

@@ -7,7 +7,6 @@ mod item;
 mod layout;
 mod reader;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
-#[rustfmt::skip]
 #[path = "../generated/records.rs"]
 pub mod records;
 mod report;

@@ -12,7 +12,6 @@ mod raw;
 mod schema;
 mod unzip;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
-#[rustfmt::skip]
 #[path = "../generated/used.rs"]
 mod used;
 #[allow(
@@ -23,7 +22,6 @@ mod used;
     clippy::pedantic,
     reason = "generated; the library does not set every field"
 )]
-#[rustfmt::skip]
 #[path = "../generated/written.rs"]
 mod webcast;
 
