@@ -306,6 +306,10 @@ impl Decoder {
 
     fn batch(&mut self, item: &Item, payload: Bytes) {
         let batch = wire::unzip_batch(payload, &mut self.unzipper, &mut self.faults);
+        // A tab's socket, for example, whose start was not seen.
+        if let Some(connection) = self.connections.get_mut(&item.conn).filter(|it| it.room_id == 0) {
+            connection.room_id = batch.room_id().unwrap_or_default();
+        }
         let connection = self.connection(item.conn);
         // Exactly, because a large batch would otherwise take up to three times the memory while the list
         // grows.

@@ -4,43 +4,15 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use livetape_core::wire::{Batch, Fault, Push, RawFields, Unzipper, read_push, unzip_batch};
-use prost::{Message as _, encoding::decode_varint};
+use prost::encoding::decode_varint;
 
 /// Maximum nesting of messages. Deeper ones are treated as bytes. Protobuf's own parsers stop at 100.
 pub(super) const DEPTH_MAX: usize = 64;
-
-/// The fields that all messages share.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Common {
-    #[prost(int64, tag = "2")]
-    pub(super) msg_id: i64,
-    #[prost(int64, tag = "3")]
-    pub(super) room_id: i64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Payload {
-    #[prost(message, optional, tag = "1")]
-    common: Option<Common>,
-}
-
-/// Decodes these fields, as far as possible.
-pub(super) fn common(payload: &Bytes) -> Common {
-    let mut read = Payload::default();
-    // Fields before an error are kept.
-    let _ = read.merge(payload.clone());
-    read.common.unwrap_or_default()
-}
 
 /// Decodes the batch in a frame, if it holds one.
 pub(super) fn batch(frame: &Bytes, faults: &mut Vec<Fault>) -> Option<Batch> {
     let push: Push = read_push(frame, faults);
     push.holds_batch().then(|| unzip_batch(push.payload, &mut Unzipper::default(), faults))
-}
-
-/// Returns the first room id in the messages of a batch.
-pub(super) fn room_of(batch: &Batch) -> Option<i64> {
-    batch.messages.iter().map(|message| common(&message.payload).room_id).find(|&room_id| room_id != 0)
 }
 
 /// Numbers of faults, by stable name.

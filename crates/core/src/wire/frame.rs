@@ -129,6 +129,40 @@ pub struct Batch {
     pub info: BatchInfo,
 }
 
+impl Batch {
+    /// Returns the first room id in its messages.
+    #[must_use]
+    pub fn room_id(&self) -> Option<i64> {
+        self.messages.iter().map(|message| common(&message.payload).room_id).find(|&room_id| room_id != 0)
+    }
+}
+
+/// The fields that all messages share.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Common {
+    /// Id of the message.
+    #[prost(int64, tag = "2")]
+    pub msg_id: i64,
+    /// Id of the room.
+    #[prost(int64, tag = "3")]
+    pub room_id: i64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Payload {
+    #[prost(message, optional, tag = "1")]
+    common: Option<Common>,
+}
+
+/// Decodes these fields of a message's payload, as far as possible.
+#[must_use]
+pub fn common(payload: &Bytes) -> Common {
+    let mut read = Payload::default();
+    // Fields before an error are kept.
+    let _ = read.merge(payload.clone());
+    read.common.unwrap_or_default()
+}
+
 /// The fields of a batch that concern the connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchInfo {

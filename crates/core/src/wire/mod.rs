@@ -31,8 +31,8 @@ use smol_str::SmolStr;
 
 pub use fields::{Field, Kind, Schema};
 pub use frame::{
-    Batch, BatchInfo, EntriesLeft, Message, Push, read_batch, read_push, unzip_batch, without_gzip,
-    write_batch, write_push,
+    Batch, BatchInfo, Common, EntriesLeft, Message, Push, common, read_batch, read_push, unzip_batch,
+    without_gzip, write_batch, write_push,
 };
 pub use kinds::{Known, Reading, app_method, is_known, known_methods, millis, read_in_batch, read_message};
 pub use raw::{RawField, RawFields, RawValue, write_bytes, write_number};

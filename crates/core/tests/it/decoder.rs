@@ -169,22 +169,39 @@ fn history_is_dropped_if_seen_and_otherwise_fills_the_gap() {
 
 #[test]
 fn several_rooms_of_one_file_are_kept_apart() {
+    let nowhere = compose::Stamp { room_id: 0, ..stamp(5, 0) };
+    let nowhere = |text| compose::chat(nowhere.clone(), &person("x"), text);
     let items = [
         open(1, 0, "ann", 1),
         open(2, 0, "ben", 2),
         frame(10, vec![chat(5, 0, "x", "to ann")]),
         on(2, frame(10, vec![chat(5, 0, "x", "to ben")])),
-        // Without a room ID, the connection distinguishes rooms.
+        // Without any room ID, the connection distinguishes rooms.
         open(3, 0, "cid", 0),
         open(4, 0, "dan", 0),
-        on(3, frame(10, vec![chat(5, 0, "x", "to cid")])),
-        on(4, frame(10, vec![chat(5, 0, "x", "to dan")])),
+        on(3, frame(10, vec![nowhere("to cid")])),
+        on(4, frame(10, vec![nowhere("to dan")])),
     ];
     let events = decode(&items, true);
     let chats = events.iter().filter(|event| event["type"] == "chat");
     let told: Vec<_> =
         chats.map(|event| format!("{} {}", event["username"], event["data"]["comment"])).collect();
     assert_eq!(told, ["ann", "ben", "cid", "dan"].map(|name| format!("\"{name}\" \"to {name}\"")));
+}
+
+#[test]
+fn a_connection_without_a_room_id_is_in_the_room_of_its_messages() {
+    let items = [
+        open(1, 0, "ann", ROOM),
+        frame(10, vec![chat(5, 0, "bob", "one"), chat(6, 0, "bob", "two")]),
+        // A socket of the same tab whose start was not seen.
+        open(2, 20, "ann", 0),
+        on(2, frame(30, vec![chat(6, 0, "bob", "two"), chat(7, 0, "bob", "three")])),
+    ];
+    let events = decode(&items, true);
+    let chats = events.iter().filter(|event| event["type"] == "chat");
+    let told: Vec<_> = chats.map(|event| event["data"]["comment"].clone()).collect();
+    assert_eq!(told, ["one", "two", "three"]);
 }
 
 #[test]

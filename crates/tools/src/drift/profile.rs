@@ -9,14 +9,14 @@ use std::{
 use livetape_core::{
     event::Millis,
     recording::{Item, What},
-    wire::{FaultKind, MESSAGE_BYTES_MAX, Message, RawValue},
+    wire::{FaultKind, MESSAGE_BYTES_MAX, Message, RawValue, common},
 };
 use serde::{Serialize, Serializer};
 
 use super::{BLOCK_MESSAGES, Tally, VALUES_MIN};
 use crate::{
     dissect::{Node, Tree, Value, may_be_fields},
-    payload::{as_text, batch, common},
+    payload::{as_text, batch},
     text::clock,
 };
 

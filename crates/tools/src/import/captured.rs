@@ -14,7 +14,7 @@ use livetape_core::{
 use prost::Message as _;
 
 use super::{BAD_LINES_LISTED_MAX, Error};
-use crate::payload::{batch, room_of};
+use crate::payload::batch;
 
 /// Maximum number of connections to inspect in a capture. Further ones are counted.
 pub(super) const CONNECTIONS_MAX: usize = 1000;
@@ -177,7 +177,7 @@ impl CapturedConnection {
         self.sampled += 1;
         self.webcast += u64::from(is_push_frame(bytes));
         if self.room_id == 0 && !sent {
-            let found = batch(bytes, &mut Vec::new()).and_then(|batch| room_of(&batch));
+            let found = batch(bytes, &mut Vec::new()).and_then(|batch| batch.room_id());
             self.room_id = found.unwrap_or_default();
         }
     }

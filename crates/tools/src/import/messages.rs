@@ -7,13 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use livetape_core::wire::{Batch, BatchInfo, Message, Push, write_batch, write_push, zip};
+use livetape_core::wire::{Batch, BatchInfo, Message, Push, common, write_batch, write_push, zip};
 
 use super::{
     Content, Error, ImportOptions, LookAhead, Report, Target,
     lines::{Line, Time},
 };
-use crate::payload::{batch, common, room_of};
+use crate::payload::batch;
 
 const BATCH_MESSAGES_MAX: usize = 1000;
 /// Maximum payload of a batch without its last message, in bytes.
@@ -114,7 +114,7 @@ impl<W: Write> Import<'_, W> {
             Content::Message { host: next, payload, .. } if next == host => Some(common(payload).room_id),
             _ => None,
         });
-        let named = room_of(batch).or_else(|| rooms_to_come.into_iter().find(|&room_id| room_id != 0));
+        let named = batch.room_id().or_else(|| rooms_to_come.into_iter().find(|&room_id| room_id != 0));
         let given = self.options.room_id.filter(|_| host.is_none());
         let user = host.as_ref().or(self.options.user.as_ref()).unwrap_or(&self.options.name);
         self.target.open(offset, user, given.or(named).unwrap_or(0))
@@ -173,7 +173,7 @@ fn look(lines: &LookAhead<impl BufRead>, options: &ImportOptions) -> FirstLines 
             start_unix_ms = start_unix_ms.or(Some(ms));
         }
         let Some(batch) = batch(frame, &mut Vec::new()) else { continue };
-        room_id = room_id.or_else(|| room_of(&batch));
+        room_id = room_id.or_else(|| batch.room_id());
         if let Time::OffsetMs(offset_ms) = line.time
             && batch.info.now_ms != 0
         {
