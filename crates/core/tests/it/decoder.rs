@@ -170,7 +170,7 @@ fn history_is_dropped_if_seen_and_otherwise_fills_the_gap() {
 #[test]
 fn several_rooms_of_one_file_are_kept_apart() {
     let nowhere = compose::Stamp { room_id: 0, ..stamp(5, 0) };
-    let nowhere = |text| compose::chat(nowhere.clone(), &person("x"), text);
+    let nowhere = |text| compose::chat(nowhere, &person("x"), text);
     let items = [
         open(1, 0, "ann", 1),
         open(2, 0, "ben", 2),
