@@ -217,7 +217,8 @@ impl Lobby {
 
     /// The connections that are accepted.
     fn listed(&self) -> impl Iterator<Item = (&Key, &Connection)> {
-        self.connections.iter().filter(|(key, _)| !self.pending.contains(key))
+        let listed = self.connections.iter().filter(|(key, _)| !self.pending.contains(key));
+        listed.map(|(key, connection)| (key, &**connection))
     }
 
     fn view(&self, key: Key) -> ConnectionView {

@@ -130,7 +130,8 @@ pub struct Counts {
 pub struct Lobby {
     limits: Limits,
     now: Moment,
-    connections: BTreeMap<Key, Connection>,
+    /// Boxed, because the map keeps space for nearly as many again.
+    connections: BTreeMap<Key, Box<Connection>>,
     /// Connections that the program has not accepted yet: they are not listed, and receive only messages to
     /// them alone.
     pending: BTreeSet<Key>,
@@ -225,7 +226,7 @@ impl Lobby {
         };
         self.counts.opened += 1;
         self.talkers += usize::from(opening.role == Role::Talks);
-        self.connections.insert(key, connection);
+        self.connections.insert(key, Box::new(connection));
         self.greet(key);
         Ok(key)
     }

@@ -3,17 +3,17 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
-use futures_util::StreamExt as _;
 use livetape_core::{
     error::{Code, Problem, close},
     ws_frame::{BINARY, PING, TEXT, frame, head},
 };
 use livetape_feed::hub::{MAX_STALL, Subscriber};
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::{
     select,
     task::yield_now,
-    time::{MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tungstenite::{
     Message,
@@ -21,7 +21,7 @@ use tungstenite::{
 };
 
 use super::{
-    End, PROTOCOL_ERROR,
+    End, Limits, PROTOCOL_ERROR,
     handlers::Hooked,
     registry::{SocketHandle, Sockets, Unread},
     shard::Outbox,
@@ -68,11 +68,12 @@ pub(crate) async fn converse(
         Ok(mut session) => {
             let Session { handle, feed, hooked } = &mut *session;
             let ended = sockets.shards().open(&outbox, feed.take());
+            let silent = Silent::default();
             let end = select! {
                 biased;
-                end = listen(&mut stream, handle, hooked.as_deref_mut()) => end,
+                end = listen(&mut stream, handle, hooked.as_deref_mut(), &silent) => end,
                 end = ended => end.unwrap_or(End::Over),
-                end = ping(&outbox, handle) => end,
+                end = ping(&outbox, handle, &silent) => end,
             };
             handle.end(&end);
             let hooked = hooked.take().map(|hooked| {
@@ -92,20 +93,50 @@ pub(crate) async fn converse(
     let _ = tokio::join!(closing, Box::pin(hooked.closed(ended, last)));
 }
 
-/// Sends pings.
-async fn ping(outbox: &Arc<Outbox>, handle: &SocketHandle) -> End {
-    let interval = handle.limits().ping_interval();
-    let mut due = interval_at(clock::now() + interval, interval);
-    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        due.tick().await;
-        outbox.send(frame(PING, &[]));
+/// Since when a socket waits for its client; `None` while a message is handled.
+#[derive(Default)]
+struct Silent(Mutex<Option<Instant>>);
+
+impl Silent {
+    fn begin(&self) {
+        *self.0.lock() = Some(clock::now());
+    }
+
+    fn end(&self) {
+        *self.0.lock() = None;
+    }
+
+    /// Returns when the client counts as dead.
+    fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        self.0.lock().map(|since| since + limits.silence_max())
     }
 }
 
-/// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
-async fn listen(stream: &mut WsStream, handle: &SocketHandle, hooked: Option<&mut Hooked>) -> End {
-    let (Ok(end) | Err(end)) = read(stream, handle, hooked).await;
+/// Sends pings until the client counts as dead. One timer for both: each message would have to start another.
+async fn ping(outbox: &Arc<Outbox>, handle: &SocketHandle, silent: &Silent) -> End {
+    let limits = handle.limits();
+    let mut due = clock::now() + limits.ping_interval();
+    loop {
+        sleep_until(silent.deadline(limits).map_or(due, |deadline| deadline.min(due))).await;
+        let now = clock::now();
+        if silent.deadline(limits).is_some_and(|deadline| deadline <= now) {
+            return End::Over;
+        }
+        if due <= now {
+            outbox.send(frame(PING, &[]));
+            due = now + limits.ping_interval();
+        }
+    }
+}
+
+/// Reads the client's messages until it closes the socket or violates the protocol.
+async fn listen(
+    stream: &mut WsStream,
+    handle: &SocketHandle,
+    hooked: Option<&mut Hooked>,
+    silent: &Silent,
+) -> End {
+    let (Ok(end) | Err(end)) = read(stream, handle, hooked, silent).await;
     end
 }
 
@@ -115,6 +146,7 @@ async fn read(
     stream: &mut WsStream,
     handle: &SocketHandle,
     mut hooked: Option<&mut Hooked>,
+    silent: &Silent,
 ) -> Result<End, End> {
     // Boxed: otherwise, sockets without hooks would take memory for it, too.
     if let Some(hooked) = &mut hooked {
@@ -122,10 +154,9 @@ async fn read(
     }
     let mut count = 0;
     let end = loop {
-        let Ok(message) = timeout(handle.limits().silence_max(), stream.next()).await else {
-            break End::Over;
-        };
-        let Some(message) = message else { break End::Left };
+        silent.begin();
+        let Some(message) = stream.next().await else { break End::Left };
+        silent.end();
         match (message, &hooked) {
             (Err(Error::Capacity(_)), hooked) => {
                 if let Some(hooked) = hooked {

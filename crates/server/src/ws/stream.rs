@@ -2,11 +2,11 @@
 //! like everything that the server sends.
 
 use std::{
-    io,
+    future::poll_fn,
+    io::{self, Read, Write},
     net::IpAddr,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use axum::{
@@ -16,20 +16,18 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use futures_util::{SinkExt as _, Stream};
 use hyper::upgrade::OnUpgrade;
 use livetape_core::{
     error::{Code, Problem},
     ws_frame::HEAD_BYTES_MAX,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::WebSocketStream;
+use tokio::io::ReadBuf;
 use tungstenite::{
     Message,
     error::Error,
     handshake::derive_accept_key,
     protocol::{
-        CloseFrame, Role, WebSocketConfig,
+        CloseFrame, Role, WebSocketConfig, WebSocketContext,
         frame::{
             Frame,
             coding::{Data, OpCode},
@@ -131,7 +129,7 @@ impl Upgrade {
             let Ok(io) = on_upgrade.await else { return };
             // Spawn another task: this one would keep the memory of the handshake for the whole session.
             outbox.connection.open(io);
-            tokio::spawn(conversation(WsStream::new(outbox, config).await));
+            tokio::spawn(conversation(WsStream::new(outbox, config)));
         });
         let headers = [
             (header::CONNECTION, "upgrade"),
@@ -145,20 +143,50 @@ impl Upgrade {
 /// Reads messages, and answers pings and close frames. Dropping it closes the connection.
 pub(crate) struct WsStream {
     /// Boxed, because a future stores its arguments twice: as captures and as locals.
-    socket: Box<WebSocketStream<OutboxIo>>,
+    socket: Box<Socket>,
+}
+
+struct Socket {
+    library: WebSocketContext,
+    io: OutboxIo,
+    is_over: bool,
 }
 
 impl WsStream {
-    async fn new(outbox: Arc<Outbox>, config: WebSocketConfig) -> Self {
+    fn new(outbox: Arc<Outbox>, config: WebSocketConfig) -> Self {
         // The outbox already joins writes. With another buffer in front of it, frames would overtake messages.
-        let config = config.write_buffer_size(0);
+        let library = WebSocketContext::new(Role::Server, Some(config.write_buffer_size(0)));
         let io = OutboxIo { outbox, heads: Heads::default(), is_malformed: false, readable: usize::MAX };
-        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-        Self { socket: Box::new(socket) }
+        Self { socket: Box::new(Socket { library, io, is_over: false }) }
     }
 
     pub(super) fn outbox(&self) -> Arc<Outbox> {
-        Arc::clone(&self.socket.get_ref().outbox)
+        Arc::clone(&self.socket.io.outbox)
+    }
+
+    /// Returns the next message; `None` once the socket is closed.
+    pub(super) async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        let Socket { library, io, is_over } = &mut *self.socket;
+        if *is_over {
+            return Poll::Ready(None);
+        }
+        // The library does not report empty frames. Report each before the next message.
+        if io.heads.take_empty() {
+            return Poll::Ready(Some(Ok(empty())));
+        }
+        match ready_or_pending(library.read(&mut Polled { io, cx })) {
+            Poll::Pending if io.heads.take_empty() => Poll::Ready(Some(Ok(empty()))),
+            Poll::Ready(Err(error)) => {
+                *is_over = true;
+                let is_closed = matches!(error, Error::ConnectionClosed | Error::AlreadyClosed);
+                Poll::Ready((!is_closed).then_some(Err(error)))
+            }
+            polled => polled.map(Some),
+        }
     }
 
     /// Queues a close frame.
@@ -166,34 +194,33 @@ impl WsStream {
     /// # Errors
     /// If the client has closed the socket.
     pub(super) async fn close(&mut self, frame: CloseFrame) -> Result<(), Error> {
-        let io = self.socket.get_mut();
-        io.readable = io.readable.min(AFTER_CLOSE_BYTES_MAX);
+        self.socket.io.readable = self.socket.io.readable.min(AFTER_CLOSE_BYTES_MAX);
         // The library would put an answer to a ping behind the close frame.
-        self.socket.flush().await?;
-        self.socket.send(Message::Close(Some(frame))).await
+        self.write(|library, io| library.flush(io)).await?;
+        self.write(|library, io| library.close(io, Some(frame.clone()))).await
     }
 
     /// Writes what the library and the outbox have.
     pub(super) async fn flush(&mut self) {
         // If the client no longer reads, it is lost; nothing can be done.
-        let _ = self.socket.flush().await;
-        self.socket.get_ref().outbox.written().await;
+        let _ = self.write(|library, io| library.flush(io)).await;
+        self.socket.io.outbox.written().await;
+    }
+
+    /// Repeats `write` until the outbox has taken everything.
+    async fn write(
+        &mut self,
+        write: impl Fn(&mut WebSocketContext, &mut Polled<'_, '_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Socket { library, io, .. } = &mut *self.socket;
+        poll_fn(|cx| ready_or_pending(write(library, &mut Polled { io, cx }))).await
     }
 }
 
-impl Stream for WsStream {
-    type Item = Result<Message, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        // The library does not report empty frames. Report each before the next message.
-        if self.socket.get_mut().heads.take_empty() {
-            return Poll::Ready(Some(Ok(empty())));
-        }
-        let next = Pin::new(&mut *self.socket).poll_next(cx);
-        if next.is_pending() && self.socket.get_mut().heads.take_empty() {
-            return Poll::Ready(Some(Ok(empty())));
-        }
-        next
+fn ready_or_pending<T>(result: Result<T, Error>) -> Poll<Result<T, Error>> {
+    match result {
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
     }
 }
 
@@ -222,46 +249,49 @@ impl Drop for OutboxIo {
     }
 }
 
-impl AsyncRead for OutboxIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.is_malformed {
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+/// What the library sees of it during one poll.
+struct Polled<'a, 'b> {
+    io: &'a mut OutboxIo,
+    cx: &'a mut Context<'b>,
+}
+
+impl Read for Polled<'_, '_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Self { io, cx } = self;
+        if io.is_malformed {
+            return Err(io::ErrorKind::InvalidData.into());
         }
-        if self.heads.has_empty() {
+        if io.heads.has_empty() {
             cx.waker().wake_by_ref();
-            return Poll::Pending;
+            return Err(io::ErrorKind::WouldBlock.into());
         }
-        if self.readable == 0 {
-            return Poll::Ready(Ok(()));
+        if io.readable == 0 {
+            return Ok(0);
         }
-        let before = buf.filled().len();
-        ready!(self.outbox.connection.poll_read(cx, buf))?;
-        let received = &buf.filled()[before..];
-        self.readable = self.readable.saturating_sub(received.len());
-        let Some(good) = self.heads.read(received) else { return Poll::Ready(Ok(())) };
-        self.is_malformed = true;
-        buf.set_filled(before + good);
-        if good > 0 { Poll::Ready(Ok(())) } else { Poll::Ready(Err(io::ErrorKind::InvalidData.into())) }
+        let mut buf = ReadBuf::new(buf);
+        let Poll::Ready(read) = io.outbox.connection.poll_read(cx, &mut buf) else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        read?;
+        let received = buf.filled();
+        io.readable = io.readable.saturating_sub(received.len());
+        let Some(good) = io.heads.read(received) else { return Ok(received.len()) };
+        io.is_malformed = true;
+        if good > 0 { Ok(good) } else { Err(io::ErrorKind::InvalidData.into()) }
     }
 }
 
-impl AsyncWrite for OutboxIo {
+impl Write for Polled<'_, '_> {
     /// Queues all of `buf` or nothing, so that the queue holds whole frames only.
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.outbox.poll_put(cx, buf));
-        Poll::Ready(Ok(buf.len()))
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self.io.outbox.poll_put(self.cx, buf) {
+            Poll::Ready(()) => Ok(buf.len()),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
