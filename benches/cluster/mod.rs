@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nodes::{Mock, Nats, Node, shown, take_owner};
+use nodes::{Mock, Nats, Node, take_owner};
 use tokio::{
     io::{AsyncWriteExt as _, copy, sink},
     net::TcpStream,
@@ -45,7 +45,7 @@ const TAKEOVER_MS: f64 = 1_000.0;
 const SILENCE: Duration = Duration::from_millis(500);
 /// Number of planned restarts.
 const RESTARTS: usize = 30;
-/// Speed of the room whose owners are restarted: the demo then has nearly a hundred events a second.
+/// Speed of the room whose owners are restarted: it then has some eighty events a second.
 const ROOM_SPEED: u32 = 6;
 /// Maximum time without an event while a node is restarted, in ms.
 const PAUSE_MS: f64 = 300.0;
@@ -210,7 +210,7 @@ fn restarts(report: &mut Report) {
     let (nats, mock) = (Nats::start(), Mock::start(ROOM_SPEED));
     let start = || Node::with(Some(&nats), "5s", Some(&mock));
     let mut nodes = vec![start(), start()];
-    nodes[0].post("/connect/ann", "");
+    nodes[0].connect();
     let mut pauses = Vec::new();
     for _ in 0..RESTARTS {
         let owner = take_owner(&mut nodes);
@@ -225,10 +225,12 @@ fn restarts(report: &mut Report) {
         }
         pauses.push(longest.as_secs_f64() * 1e3);
     }
-    let (all, log) = (shown(), nodes[0].ids());
+    nodes[0].disconnect();
+    let (all, log) = (mock.shown(), nodes[0].ids());
     let seen: BTreeSet<_> = log.iter().collect();
-    let expected = all.iter().skip_while(|id| **id != log[0]);
-    let missing = expected.filter(|id| !seen.contains(id)).count();
+    let [first, last] = [log.first(), log.last()].map(|id| all.iter().position(|it| Some(it) == id));
+    let expected = &all[first.expect("of the show")..=last.expect("of the show")];
+    let missing = expected.iter().filter(|id| !seen.contains(id)).count();
     report.say(&format!("{} events, {} of them twice", log.len(), log.len() - seen.len()));
     report.figure(&format!("events missing after {RESTARTS} planned restarts"), "", &[missing as f64], 0.0);
     report.figure("longest pause of a planned restart", "ms", &pauses, PAUSE_MS);

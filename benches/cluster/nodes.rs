@@ -17,6 +17,9 @@ use crate::support::{now, program};
 
 /// Name of the cluster.
 const CLUSTER: &str = "bench";
+/// The recording of a mock's rooms, longer than anything measured.
+const SHOW: &str = "show.bin";
+const SHOW_MINUTES: &str = "120";
 
 /// A process that ends with this value.
 pub(super) struct Process(Child);
@@ -110,18 +113,32 @@ impl Nats {
     }
 }
 
-/// A mock TikTok, whose rooms show the demo.
+/// A mock TikTok, whose rooms are a long show.
 pub(super) struct Mock {
     _process: Process,
     url: String,
+    show: TempDir,
 }
 
 impl Mock {
     pub(super) fn start(speed: u32) -> Self {
+        let show = TempDir::new().expect("a temporary folder");
+        let path = show.path().join(SHOW);
+        let made =
+            Command::new(program()).args(["synth", "--minutes", SHOW_MINUTES, "-o"]).arg(&path).output();
+        assert!(made.is_ok_and(|output| output.status.success()), "the show is written");
         let mut command = Command::new(program());
-        command.args(["mock", "--port", "0", "--speed", &speed.to_string()]);
+        command.args(["mock", "--port", "0", "--speed", &speed.to_string(), "--play"]).arg(path);
         let (process, mut found) = Process::start(&mut command, &["Mock TikTok on http://"]);
-        Self { _process: process, url: format!("http://{}", found.swap_remove(0)) }
+        Self { _process: process, url: format!("http://{}", found.swap_remove(0)), show }
+    }
+
+    /// Returns the ids of the show's events.
+    pub(super) fn shown(&self) -> Vec<String> {
+        let mut command = Command::new(program());
+        let output =
+            command.args(["events", "--raw"]).arg(self.show.path().join(SHOW)).output().expect("it runs");
+        ids(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned))
     }
 }
 
@@ -153,6 +170,15 @@ impl Node {
         ask(&self.address, "POST", path, body);
     }
 
+    /// Shows the room of a mock.
+    pub(super) fn connect(&self) {
+        self.post("/connect/ann", "");
+    }
+
+    pub(super) fn disconnect(&self) {
+        ask(&self.address, "DELETE", "/connect/ann", "");
+    }
+
     /// Returns a metric; 0 if there is none.
     pub(super) fn metric(&self, name: &str) -> f64 {
         let text = ask(&self.address, "GET", "/metrics", "");
@@ -181,7 +207,7 @@ impl Node {
         assert!(self.process.0.wait().is_ok_and(|status| status.success()), "it ends properly");
     }
 
-    /// Returns the ids of all events in the backlog of this node, up to the end of the show.
+    /// Returns the ids of all events in the backlog of this node, up to the end of the room.
     pub(super) fn ids(&self) -> Vec<String> {
         let socket = request(&self.address, "GET", "/events?raw=1&since=0", "");
         let lines = BufReader::new(socket).lines().map_while(Result::ok);
@@ -204,12 +230,6 @@ impl Node {
         });
         arrivals
     }
-}
-
-/// Returns the ids of the demo's events.
-pub(super) fn shown() -> Vec<String> {
-    let output = Command::new(program()).args(["events", "demo", "--raw"]).output().expect("it runs");
-    ids(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned))
 }
 
 fn ids(lines: impl Iterator<Item = String>) -> Vec<String> {
