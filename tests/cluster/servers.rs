@@ -27,8 +27,9 @@ const ATTEMPTS_MAX: usize = 10_000;
 pub(crate) fn start() -> Vec<Nats> {
     // Servers must know each other's addresses before they start.
     let addresses: Vec<_> = (0..SERVERS).map(|_| own_address()).collect();
-    let routes: Vec<_> = addresses.iter().map(|address| format!("nats-route://{address}")).collect();
     let server = |(at, address): (usize, &SocketAddr)| {
+        let others = addresses.iter().filter(|it| *it != address);
+        let routes: Vec<_> = others.map(|address| format!("nats-route://{address}")).collect();
         let cluster = json!({ "name": "servers", "listen": address, "routes": routes });
         let permissions = users(&documented_permissions(CLUSTER));
         let config = format!("server_name: server-{at}\ncluster: {cluster}\n{permissions}");

@@ -108,7 +108,7 @@ impl Store {
         match outcome {
             Ok(sequence) => Input::Stored { token, sequence },
             Err(Appending::Rejected) => Input::Rejected { token },
-            Err(Appending::Refused(_)) => Input::Refused { token },
+            Err(Appending::Refused(_) | Appending::Failed(_)) => Input::Refused { token },
             Err(Appending::NoStream | Appending::Unanswered) => Input::Unanswered { token },
         }
     }

@@ -216,7 +216,9 @@ impl Store {
         let is_connected = self.client.connection_state() == State::Connected;
         self.refusals.send_if_modified(|refusals| match outcome {
             Ok(_) | Err(Appending::Rejected) => refusals.answered(what, None),
-            Err(Appending::Refused(why)) => refusals.answered(what, Some(Arc::clone(why))),
+            Err(Appending::Refused(why) | Appending::Failed(why)) => {
+                refusals.answered(what, Some(Arc::clone(why)))
+            }
             Err(Appending::NoStream | Appending::Unanswered) => {
                 refusals.unanswered(what, is_connected.then(clock::now), self.lease)
             }
@@ -262,6 +264,8 @@ enum Appending {
     NoStream,
     /// JetStream refuses it, in these words.
     Refused(Arc<str>),
+    /// JetStream fails to store it, in these words.
+    Failed(Arc<str>),
     /// Nobody knows.
     Unanswered,
 }
@@ -276,7 +280,9 @@ impl From<&PublishError> for Appending {
                 Self::Rejected
             }
             (_, Some(answer)) => {
-                Self::Refused(answer.to_string().chars().take(REASON_CHARS_MAX).collect::<String>().into())
+                let why = answer.to_string().chars().take(REASON_CHARS_MAX).collect::<String>().into();
+                let has_failed = answer.error_code() == ErrorCode::STREAM_STORE_FAILED;
+                if has_failed { Self::Failed(why) } else { Self::Refused(why) }
             }
             (PublishErrorKind::MaxPayloadExceeded, _) => Self::Refused(error.to_string().into()),
             (PublishErrorKind::StreamNotFound, _) => Self::NoStream,
