@@ -50,12 +50,17 @@ fn check(nodes: &[Node], feeds: &[Feed], why: &str) {
 }
 
 /// Checks that the channel goes on, in the same stream.
-fn check_return(nodes: Vec<Node>, feeds: &[Feed]) {
+fn check_goes_on(nodes: &[Node], feeds: &[Feed]) {
     polled(|| (chat(&nodes[0]) == 200).then_some(()));
     for feed in feeds {
         let last = feed.until(|event| event["type"] == "chat").pop().unwrap();
         assert_eq!(serde_json::from_str::<Value>(&last).unwrap()["seq"], 2, "{last}");
     }
+}
+
+/// The same, and that the nodes say so.
+fn check_return(nodes: Vec<Node>, feeds: &[Feed]) {
+    check_goes_on(&nodes, feeds);
     for node in nodes {
         polled(|| node.status()["cluster"]["unowned"].is_null().then_some(()));
         node.process.signal("TERM");
@@ -101,4 +106,18 @@ fn nodes_tell_that_no_lease_can_be_stored() {
     check(&nodes, &feeds, "message size exceeds maximum allowed");
     set(&nats, "max_msg_size", before);
     check_return(nodes, &feeds);
+}
+
+#[test]
+fn a_bucket_that_stores_nothing_is_replaced() {
+    let nats = Nats::start();
+    let (nodes, feeds) = start(&nats);
+    let created = || {
+        let info = nats.request(&format!("$JS.API.STREAM.INFO.{BUCKET}"), "");
+        serde_json::from_str::<Value>(&info).unwrap()["created"].clone()
+    };
+    let before = created();
+    set(&nats, "max_bytes", 1);
+    polled(|| (!created().is_null() && created() != before).then_some(()));
+    check_goes_on(&nodes, &feeds);
 }

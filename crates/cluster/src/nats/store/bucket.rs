@@ -82,16 +82,19 @@ impl Store {
         let reply = match outcome {
             Ok(revision) => LeaseReply::Held { revision, sent },
             Err(Appending::Rejected) => self.read_lease(key, holder).await,
-            // A bucket whose storage failed may answer other requests.
-            Err(Appending::Failed(_) | Appending::Unanswered) if key == self.owner() && self.is_unfit() => {
-                self.read_lease(key, holder).await
+            Err(failure) => {
+                if matches!(failure, Appending::NoStream) {
+                    // NATS has lost it, or refused it before. A failure shows in the next answer.
+                    drop(timeout(self.answer_time, self.ensure_bucket()).await);
+                }
+                let may_be_broken = !matches!(failure, Appending::Refused(_));
+                // Then it may answer other requests.
+                if may_be_broken && key == self.owner() && self.is_unfit() {
+                    self.read_lease(key, holder).await
+                } else {
+                    LeaseReply::Unknown
+                }
             }
-            Err(Appending::NoStream) => {
-                // NATS has lost it, or refused it before. A failure shows in the next answer.
-                drop(timeout(self.answer_time, self.ensure_bucket()).await);
-                LeaseReply::Unknown
-            }
-            Err(Appending::Refused(_) | Appending::Failed(_) | Appending::Unanswered) => LeaseReply::Unknown,
         };
         if key == self.owner() {
             self.note_fitness(revision.is_some(), &reply).await;
@@ -115,8 +118,8 @@ impl Store {
 
     /// After a full disk, NATS 2.12 and later take nothing more into a bucket, although nobody has the lease, and
     /// there is space again. If that lasts, replaces the bucket: it only holds leases. Does the same if NATS 2.9 has
-    /// deleted the bucket and created it again at the same time: then it may have no file to write to, or keep
-    /// everything and find nothing.
+    /// deleted the bucket and created it again at the same time: then it may have no file to write to, hear nothing, or
+    /// keep everything and find nothing.
     async fn note_fitness(&self, is_renewal: bool, reply: &LeaseReply) {
         let is_fit = matches!(reply, LeaseReply::Held { .. } | LeaseReply::Taken);
         if !is_renewal {
