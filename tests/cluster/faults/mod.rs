@@ -77,7 +77,7 @@ const FAULTS: [Fault; 17] = [
     Fault { in_ci: false, ..fault("delete-bucket", World::delete_bucket) },
     // A stream that is deleted while others create it can stay broken in NATS 2.9.
     Fault { in_ci: false, voids: true, waits: true, ..fault("delete-stream", World::delete_stream) },
-    // NATS 2.9 and 2.15 do not recover by themselves; needs a file system of its own.
+    // Needs a file system of its own.
     Fault { in_ci: false, to: To::One, ..fault("disk-full", World::fill_disk) },
     Fault { voids: true, to: To::One, ..fault("rollback", World::roll_back) },
     // Needs libfaketime.

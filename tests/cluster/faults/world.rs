@@ -23,7 +23,7 @@ use crate::{
     clocks, damage,
     logins::{documented_permissions, users},
     servers,
-    support::{CLUSTER, LEASE, Nats, Node, Process, node_at, own_address},
+    support::{CLUSTER, LEASE, Nats, Node, Process, nats_server, node_at, own_address},
 };
 
 /// Number of nodes.
@@ -40,6 +40,9 @@ const FORGOTTEN: usize = 5;
 const RECOVERY: Duration = Duration::from_secs(60);
 /// Maximum time to recover after a full disk, before NATS is started again: two leases.
 const BY_ITSELF: Duration = Duration::from_secs(1);
+/// Versions of NATS that store nothing after a full disk until they are started again: the first turns JetStream off,
+/// the second its streams.
+const STUCK: [&str; 2] = ["v2.9.", "v2.15."];
 /// Maximum time in which owners change after a fault.
 const CHANGING: Duration = Duration::from_secs(10);
 /// Number of events of the replay between two faults.
@@ -373,11 +376,16 @@ impl World {
         io::copy(&mut io::repeat(0), &mut fs::File::create(&filler).unwrap()).unwrap_err();
         self.all_told(&since);
         fs::remove_file(filler).unwrap();
-        // NATS 2.9 turned JetStream off, and 2.15 the stream, until it is started again.
         let ends = clock::now() + BY_ITSELF;
         let is_over =
             || matches!(order(self.any_address(), "/inject", &injection("space")), Outcome::Executed(_));
         if !std::iter::repeat_with(is_over).take_while(|_| clock::now() < ends).any(|is_over| is_over) {
+            let version = nats_server().arg("--version").output().unwrap().stdout;
+            let version = String::from_utf8(version).unwrap();
+            assert!(
+                STUCK.iter().any(|it| version.contains(it)),
+                "{version} goes on, and the cluster does not"
+            );
             print!(" (NATS started again)");
             self.nats().kill();
             self.nats().restart();
