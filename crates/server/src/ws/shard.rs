@@ -32,6 +32,7 @@ use std::{
     future::poll_fn,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
+    slice,
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -64,7 +65,7 @@ pub(super) const FRAME_OVERHEAD_BYTES: usize = 64;
 const TAKEN_BYTES_MAX: usize = 32 * 1024;
 
 /// Maximum number of sockets that the sender of messages writes to by itself, which takes about 3 µs for each.
-const DIRECT_MAX: usize = 4;
+const DIRECT_MAX: usize = 64;
 
 fn cost(frame: &Bytes) -> usize {
     frame.len() + FRAME_OVERHEAD_BYTES
@@ -259,43 +260,34 @@ impl Outbox {
         .await;
     }
 
-    /// Visits the socket at once, or lets the shard do it if it is busy, or if there is more to do.
+    /// Writes what is queued for the socket.
     pub(super) fn write(self: &Arc<Self>) {
-        let Some(shard) = self.queue.lock().shard() else { return };
-        let slots = shard.slots.try_lock();
-        if slots.is_none_or(|mut slots| shard.answer(self, &mut slots, &mut Round::new()).is_some()) {
-            self.call();
-        }
+        let shard = self.queue.lock().shard();
+        shard.into_iter().for_each(|shard| shard.write(slice::from_ref(self)));
     }
 
-    /// Writes what is queued for these sockets.
+    /// The same for several sockets.
     pub(super) fn write_all(outboxes: Vec<Arc<Self>>) {
-        if outboxes.len() <= DIRECT_MAX {
-            return outboxes.iter().for_each(Self::write);
-        }
         let mut shards: Vec<(Arc<Shard>, Vec<Arc<Self>>)> = Vec::new();
         for outbox in outboxes {
-            let Some(shard) = outbox.claim() else { continue };
+            let Some(shard) = outbox.queue.lock().shard() else { continue };
             match shards.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &shard)) {
-                Some((_, called)) => called.push(outbox),
+                Some((_, sockets)) => sockets.push(outbox),
                 None => shards.push((shard, vec![outbox])),
             }
         }
-        shards.into_iter().for_each(|(shard, called)| shard.call(called));
+        shards.into_iter().for_each(|(shard, sockets)| shard.write(&sockets));
     }
 
     /// Lets the shard visit the socket.
     pub(super) fn call(self: &Arc<Self>) {
-        if let Some(shard) = self.claim() {
-            shard.call([Arc::clone(self)]);
-        }
+        let shard = self.queue.lock().shard();
+        shard.into_iter().for_each(|shard| shard.call(slice::from_ref(self)));
     }
 
-    /// Returns the shard to call, unless it has been called.
-    fn claim(&self) -> Option<Arc<Shard>> {
-        let mut queue = self.queue.lock();
-        let shard = queue.shard()?;
-        (!mem::replace(&mut queue.is_called, true)).then_some(shard)
+    /// Returns whether the shard has to be called.
+    fn claim(&self) -> bool {
+        !mem::replace(&mut self.queue.lock().is_called, true)
     }
 
     fn moved_to(&self, at: usize) {
@@ -661,11 +653,26 @@ impl Shard {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// Visits these sockets at once, or lets the task do it if it is busy, if they are many, or if there is more to do.
+    fn write(&self, outboxes: &[Arc<Outbox>]) {
+        let slots = if outboxes.len() > DIRECT_MAX { None } else { self.slots.try_lock() };
+        let Some(mut slots) = slots else { return self.call(outboxes) };
+        let mut round = Round::new();
+        outboxes
+            .iter()
+            .filter(|outbox| self.answer(outbox, &mut slots, &mut round).is_some())
+            .for_each(Outbox::call);
+    }
+
     /// Lets the task visit these sockets.
-    fn call(&self, outboxes: impl IntoIterator<Item = Arc<Outbox>>) {
+    fn call(&self, outboxes: &[Arc<Outbox>]) {
+        let mut new = outboxes.iter().filter(|outbox| outbox.claim()).peekable();
+        if new.peek().is_none() {
+            return;
+        }
         let mut calls = self.calls.lock();
         let is_woken = !calls.called.is_empty();
-        calls.called.extend(outboxes);
+        calls.called.extend(new.cloned());
         if !is_woken {
             self.wakes.notify_one();
         }
