@@ -21,7 +21,7 @@ use livetape_feed::{
 };
 use livetape_io::clock;
 use livetape_tools::timeline::BUCKETS_MAX;
-use tracing::{Instrument as _, debug, error_span, info, warn};
+use tracing::{Instrument as _, debug, info, warn};
 
 #[cfg(feature = "page")]
 use crate::routes::assets;
@@ -38,7 +38,7 @@ use crate::{
         query::{self, FEED, FLAG, MAIN, PLAY, Param, REPLAY, TALK, Values},
         recordings, replay, schema, sockets, status,
     },
-    state::{Asker, Refused, Traffic},
+    state::{Asker, Refused, RequestId, Traffic},
 };
 
 /// Media type of a recording.
@@ -326,8 +326,8 @@ impl Ids {
         Self { process: stream.into(), next: Arc::new(AtomicU64::new(1)), metrics }
     }
 
-    fn take(&self) -> String {
-        format!("{}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    fn take(&self) -> RequestId {
+        RequestId { process: Arc::clone(&self.process), number: self.next.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
@@ -342,10 +342,9 @@ async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response
     let from = request.extensions().get::<Asker>().and_then(|asker| asker.0);
     let from = from.map(|from| from.to_string()).unwrap_or_default();
     let traffic = request.extensions().get::<Traffic>().cloned().unwrap_or_default();
-    // At the highest level, so that every line logged inside carries the id.
-    let span = error_span!("request", id = %id);
+    let span = id.span();
     let mut response = next.run(request).instrument(span.clone()).await;
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     let took_ms = u64::try_from((clock::now() - started).as_millis()).unwrap_or(u64::MAX);
@@ -359,7 +358,7 @@ async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response
     let cause = refused.map_or("", |refused| refused.cause);
     let reads_lines = path == "/events" && method == Method::GET && status == StatusCode::OK;
     if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {
-        traffic.is_client(span.clone(), reads_lines);
+        traffic.is_client(id, reads_lines);
         let query = uri.query().filter(|query| !query.is_empty());
         let query = query.map(|query| format!("?{}", query::shown(query))).unwrap_or_default();
         info!(target: CLIENTS, path = path + &query, from, "✅ Client connected");

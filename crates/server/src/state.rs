@@ -2,7 +2,7 @@
 //! client of each connection with its traffic.
 
 use std::{
-    io,
+    fmt, io,
     net::IpAddr,
     sync::{
         Arc, OnceLock,
@@ -28,7 +28,7 @@ use livetape_io::clock;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::Instant;
-use tracing::{Span, info};
+use tracing::{Span, error_span, info};
 
 use crate::lobby::Feed;
 
@@ -191,10 +191,31 @@ struct Counts {
     client: OnceLock<Client>,
 }
 
+/// The id of a request, which its log lines carry.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId {
+    pub(crate) process: Arc<str>,
+    pub(crate) number: u64,
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.process, self.number)
+    }
+}
+
+impl RequestId {
+    /// Creates the span of log lines, at the highest level, so that every one of them is inside.
+    pub(crate) fn span(&self) -> Span {
+        error_span!("request", id = %self)
+    }
+}
+
 /// A client that opened a WebSocket or reads `/events`.
 #[derive(Debug)]
 struct Client {
-    request: Span,
+    /// Not its span, which takes much memory.
+    request: RequestId,
     since: Instant,
     reads_lines: bool,
 }
@@ -204,11 +225,15 @@ struct Client {
 pub(crate) struct Meter(Traffic);
 
 impl Traffic {
-    /// Marks the connection as that of a client, which reads `/events` or has opened a WebSocket. `request` is the span
-    /// of the request that made it one.
-    pub(crate) fn is_client(&self, request: Span, reads_lines: bool) {
+    /// Marks the connection as that of a client, which reads `/events` or has opened a WebSocket, by this request.
+    pub(crate) fn is_client(&self, request: RequestId, reads_lines: bool) {
         // Set only once: no request follows an upgrade or `/events` on the same connection.
         let _ = self.0.client.set(Client { request, since: clock::now(), reads_lines });
+    }
+
+    /// Returns the span of the request that made it one.
+    pub(crate) fn span(&self) -> Option<Span> {
+        self.0.client.get().map(|client| client.request.span())
     }
 
     pub(crate) fn sent_bytes(&self) -> u64 {
@@ -243,7 +268,7 @@ impl Drop for Meter {
     fn drop(&mut self) {
         let counts = &self.0.0;
         let Some(Client { request, since, .. }) = counts.client.get() else { return };
-        let _inside = request.enter();
+        let _inside = request.span().entered();
         let received_bytes = counts.received.load(Ordering::Relaxed);
         let sent_bytes = counts.sent.load(Ordering::Relaxed);
         let seconds = (clock::now() - *since).as_secs();

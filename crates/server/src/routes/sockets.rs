@@ -48,6 +48,8 @@ use crate::{
 /// Read buffer of each socket, in bytes. Small, because each read zeroes it; longer messages get a buffer of
 /// their size.
 const READ_BUFFER_BYTES: usize = 384;
+/// The same for clients that send little but pongs.
+const READERS_BUFFER_BYTES: usize = 64;
 /// Read buffer on `/ws/echo`, in bytes. Large, because messages there are long.
 const ECHO_BUFFER_BYTES: usize = 16 * 1024;
 
@@ -364,6 +366,7 @@ fn begin(
     let limits = app.sockets.limits();
     let (most, buffer) = match role {
         Role::Echoes if session.is_ok() => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
+        Role::Reads => (limits.message_bytes_max, READERS_BUFFER_BYTES),
         _ => (limits.message_bytes_max, READ_BUFFER_BYTES),
     };
     let config = WebSocketConfig::default()
@@ -411,6 +414,6 @@ fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Ses
     let subscribe = || feed.map(|hub| app.shared.join(&hub, &join)).transpose();
     let admitted = app.sockets.enter(request, subscribe);
     admitted
-        .map(|(handle, feed)| Box::new(Session { handle, feed, hooked }))
+        .map(|(handle, feed)| Box::new(Session { handle, feed: feed.map(Box::new), hooked }))
         .map_err(|problem| turned_away(role, problem.into()))
 }

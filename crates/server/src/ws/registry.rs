@@ -118,8 +118,6 @@ pub(crate) struct SocketHandle {
     key: Key,
     role: Role,
     outbox: Arc<Outbox>,
-    /// Log span of the request that opened it.
-    request: Span,
     traffic: Traffic,
     /// Code and reason of the client's close frame.
     left: OnceLock<(u16, String)>,
@@ -230,7 +228,6 @@ impl Sockets {
             key,
             role,
             outbox,
-            request: Span::current(),
             traffic,
             left: OnceLock::new(),
             closed: OnceLock::new(),
@@ -432,13 +429,13 @@ impl SocketHandle {
     }
 
     pub(crate) fn text(&self, text: &str) {
-        let _inside = self.request.enter();
+        let _inside = self.traffic.span().map(Span::entered);
         debug!(bytes = text.len(), "📨 Message received");
         self.sockets.with(|lobby| lobby.text(self.key, text));
     }
 
     pub(crate) fn binary(&self, bytes: Bytes) {
-        let _inside = self.request.enter();
+        let _inside = self.traffic.span().map(Span::entered);
         debug!(bytes = bytes.len(), "📨 Binary message received");
         self.sockets.with(|lobby| lobby.binary(self.key, bytes));
     }
@@ -458,7 +455,7 @@ impl SocketHandle {
     /// Logs and remembers how the server ends the socket, if it does.
     pub(super) fn end(&self, end: &End) {
         let Some((code, reason)) = end.by_server() else { return };
-        let _inside = self.request.enter();
+        let _inside = self.traffic.span().map(Span::entered);
         match code {
             close::ABNORMAL => info!("❌ Cutting client"),
             code => info!(code, reason, "❌ Closing client"),

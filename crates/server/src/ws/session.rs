@@ -35,8 +35,8 @@ const LINGER: Duration = Duration::from_millis(250);
 /// An admitted socket.
 pub(crate) struct Session {
     pub(crate) handle: SocketHandle,
-    /// The feed that it reads, if any.
-    pub(crate) feed: Option<Subscriber>,
+    /// The feed that it reads, if any. Boxed, because the shard gets it.
+    pub(crate) feed: Option<Box<Subscriber>>,
     /// Its hooks, if the program that embeds the server handles its path.
     pub(crate) hooked: Option<Box<Hooked>>,
 }
@@ -61,13 +61,13 @@ pub(crate) async fn converse(
             if let Some(told) = told {
                 outbox.send(frame(TEXT, &told));
                 // If the client does not read this, it will not read the close frame either.
-                let _ = timeout(MAX_STALL, outbox.written()).await;
+                let _ = Box::pin(timeout(MAX_STALL, outbox.written())).await;
             }
             (End::of(problem.code), Unread::default(), None)
         }
         Ok(mut session) => {
             let Session { handle, feed, hooked } = &mut *session;
-            let ended = sockets.shards().open(&outbox, feed.take());
+            let ended = sockets.shards().open(&outbox, feed.take().map(|feed| *feed));
             let silent = Silent::default();
             let end = select! {
                 biased;
@@ -87,7 +87,8 @@ pub(crate) async fn converse(
     // No event may follow the close frame.
     outbox.stop();
     // If the client does not read the close frame in time, dropping the socket resets the connection.
-    let closing = timeout_at(clock::now() + MAX_STALL, close_session(stream, end, unread));
+    // Boxed: otherwise, every idle socket would take memory for it.
+    let closing = Box::pin(timeout_at(clock::now() + MAX_STALL, close_session(stream, end, unread)));
     let Some((hooked, ended, last)) = hooked else { return drop(closing.await) };
     // The program need not wait for the client's reply.
     let _ = tokio::join!(closing, Box::pin(hooked.closed(ended, last)));
@@ -148,7 +149,7 @@ async fn read(
     mut hooked: Option<&mut Hooked>,
     silent: &Silent,
 ) -> Result<End, End> {
-    // Boxed: otherwise, sockets without hooks would take memory for it, too.
+    // Boxed, as above.
     if let Some(hooked) = &mut hooked {
         Box::pin(hooked.connect(handle)).await?;
     }
@@ -204,10 +205,9 @@ async fn take(handle: &SocketHandle, message: Message) -> Result<(), End> {
             let payload = message.into_data();
             let (head, length) = head(opcode, payload.len());
             handle.outbox().send_long(Bytes::copy_from_slice(&head[..length]), payload);
-            // Read the next message only when this one is written, so that echoes do not pile up.
-            return timeout(MAX_STALL, handle.outbox().written())
-                .await
-                .map_err(|_| End::of(Code::SlowConsumer));
+            // Read the next message only when this one is written, so that echoes do not pile up. Boxed, as above.
+            let written = Box::pin(timeout(MAX_STALL, handle.outbox().written()));
+            return written.await.map_err(|_| End::of(Code::SlowConsumer));
         }
         Message::Text(text) => handle.text(&text),
         Message::Binary(bytes) => handle.binary(bytes),
@@ -223,7 +223,7 @@ const TURN_MESSAGES: usize = 16;
 /// Waits until the shard closes the socket. Its close frame waits behind messages that the client may never read, and
 /// reading on would only cost time.
 async fn until_closed() -> End {
-    // Boxed: otherwise, every idle socket would take memory for the timer.
+    // Boxed, as above.
     Box::pin(sleep_until(clock::now() + MAX_STALL)).await;
     End::of(Code::SlowConsumer)
 }
