@@ -65,7 +65,7 @@ pub(super) const FRAME_OVERHEAD_BYTES: usize = 64;
 const TAKEN_BYTES_MAX: usize = 32 * 1024;
 
 /// Maximum number of sockets that the sender of messages writes to by itself, which takes about 3 µs for each.
-const DIRECT_MAX: usize = 64;
+const DIRECT_MAX: usize = 4;
 
 fn cost(frame: &Bytes) -> usize {
     frame.len() + FRAME_OVERHEAD_BYTES
