@@ -6,6 +6,7 @@
 
 mod access;
 pub mod lobby;
+mod peers;
 mod router;
 mod routes;
 pub mod staged;
@@ -151,7 +152,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         door.attach(&sockets);
     }
     if let Some(peers) = &config.peers {
-        sockets.span(peers, shutdown.clone());
+        peers::span(&sockets, peers, shutdown.clone());
     }
     let folder = config.recordings.directory.clone();
     // Runs detached: startup need not wait for it.

@@ -23,12 +23,9 @@ use uuid::Uuid;
 use super::{App, given, parse_body, path_params, query};
 use crate::{
     lobby::{Audience, ConnectionView, LeftView, LobbyStats, Metadata, NewRoom, RoomView},
+    peers::{Command, Outcome},
     state::Refusal,
-    ws::{
-        check_close,
-        peers::{Command, Outcome},
-        registry::LEFT_MAX,
-    },
+    ws::{check_close, registry::LEFT_MAX},
 };
 
 type RawBody = Result<Bytes, BytesRejection>;
@@ -55,7 +52,7 @@ pub(crate) async fn connections(State(app): State<App>, uri: Uri) -> Result<Json
         }
     }
     let Outcome::Connections(connections, left) =
-        app.sockets.everywhere(Command::Connections { room }).await?
+        Command::Connections { room }.everywhere(&app.sockets).await?
     else {
         return Err(unexpected());
     };
@@ -68,21 +65,21 @@ fn unexpected() -> Refusal {
 }
 
 async fn one(app: &App, command: Command) -> Result<Json<ConnectionView>, Refusal> {
-    match app.sockets.everywhere(command).await? {
+    match command.everywhere(&app.sockets).await? {
         Outcome::Connection(view) => Ok(Json(*view)),
         _ => Err(unexpected()),
     }
 }
 
 async fn recipients(app: &App, command: Command) -> Result<Json<Delivered>, Refusal> {
-    match app.sockets.everywhere(command).await? {
+    match command.everywhere(&app.sockets).await? {
         Outcome::Recipients(recipients) => Ok(Json(Delivered { recipients })),
         _ => Err(unexpected()),
     }
 }
 
 async fn one_room(app: &App, command: Command) -> Result<RoomView, Refusal> {
-    match app.sockets.everywhere(command).await? {
+    match command.everywhere(&app.sockets).await? {
         Outcome::Room(room) => Ok(*room),
         _ => Err(unexpected()),
     }
@@ -156,7 +153,7 @@ pub(crate) async fn dismiss(
 
 pub(crate) async fn dismiss_all(State(app): State<App>, body: RawBody) -> Result<Json<Connections>, Refusal> {
     let (code, reason) = parse_body::<Close>(body)?.check()?;
-    match app.sockets.everywhere(Command::DismissAll(code, reason)).await? {
+    match Command::DismissAll(code, reason).everywhere(&app.sockets).await? {
         Outcome::Connections(connections, _) => Ok(Json(Connections { connections, left: None })),
         _ => Err(unexpected()),
     }
@@ -179,7 +176,7 @@ pub(crate) async fn leave(State(app): State<App>, path: IdAndRoom) -> Result<Jso
 }
 
 pub(crate) async fn stats(State(app): State<App>) -> Result<Json<LobbyStats>, Refusal> {
-    match app.sockets.everywhere(Command::Stats).await? {
+    match Command::Stats.everywhere(&app.sockets).await? {
         Outcome::Stats(stats) => Ok(Json(stats)),
         _ => Err(unexpected()),
     }
@@ -192,7 +189,7 @@ pub(crate) struct Rooms {
 }
 
 pub(crate) async fn rooms(State(app): State<App>) -> Result<Json<Rooms>, Refusal> {
-    match app.sockets.everywhere(Command::Rooms).await? {
+    match Command::Rooms.everywhere(&app.sockets).await? {
         Outcome::Rooms(rooms) => Ok(Json(Rooms { rooms })),
         _ => Err(unexpected()),
     }

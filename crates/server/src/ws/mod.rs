@@ -6,7 +6,6 @@
 
 mod connection;
 pub(super) mod handlers;
-pub(super) mod peers;
 pub(super) mod registry;
 pub(super) mod session;
 mod shard;

@@ -176,7 +176,7 @@ impl Sockets {
         self.shared.peers.get()
     }
 
-    pub(super) fn set_peers(&self, peers: Peers) {
+    pub(crate) fn set_peers(&self, peers: Peers) {
         // Set only once: its messages can be taken once.
         let _ = self.shared.peers.set(peers);
     }

@@ -10,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-use super::{
-    check_close,
-    registry::{LEFT_MAX, Sockets},
+use crate::{
+    lobby::{Audience, ConnectionView, Heard, LeftView, Lobby, LobbyStats, Metadata, NewRoom, RoomView},
+    ws::{
+        check_close,
+        registry::{LEFT_MAX, Sockets},
+    },
 };
-use crate::lobby::{Audience, ConnectionView, Heard, LeftView, LobbyStats, Metadata, NewRoom, RoomView};
 
 /// What the REST API asks of all sockets.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -148,23 +150,23 @@ fn is_missing(problem: &Problem) -> bool {
     matches!(problem.code, Code::NotFound | Code::UnknownRoom)
 }
 
-impl Sockets {
+impl Command {
     /// Executes a command for the sockets of this server.
-    pub(crate) fn execute(&self, command: Command) -> Result<Outcome, Problem> {
+    pub(crate) fn execute(self, sockets: &Sockets) -> Result<Outcome, Problem> {
         let one = |views: Result<[ConnectionView; 1], Problem>| {
             views.map(|[view]| Outcome::Connection(view.into()))
         };
-        match command {
-            Command::Connections { room } => {
-                let views = self.views(|lobby| lobby.connection_views(room.as_deref()))?;
-                Ok(Outcome::Connections(views, self.left()))
+        match self {
+            Self::Connections { room } => {
+                let views = sockets.views(|lobby| lobby.connection_views(room.as_deref()))?;
+                Ok(Outcome::Connections(views, sockets.left()))
             }
-            Command::Connection(id) => one(self.views(|lobby| lobby.connection_view(&id).map(|it| [it]))),
-            Command::PutMetadata(id, metadata) => {
-                one(self.views(|lobby| lobby.put_metadata(&id, metadata).map(|it| [it])))
+            Self::Connection(id) => one(sockets.views(|lobby| lobby.connection_view(&id).map(|it| [it]))),
+            Self::PutMetadata(id, metadata) => {
+                one(sockets.views(|lobby| lobby.put_metadata(&id, metadata).map(|it| [it])))
             }
             // From another server, which may be no server.
-            Command::Dismiss(_, code, ref reason) | Command::DismissAll(code, ref reason)
+            Self::Dismiss(_, code, ref reason) | Self::DismissAll(code, ref reason)
                 if !is_close(code, reason) =>
             {
                 Err(Problem::new(
@@ -172,84 +174,84 @@ impl Sockets {
                     format!("{code} is not a close code that a server may send"),
                 ))
             }
-            Command::Dismiss(id, code, reason) => {
-                one(self.views(|lobby| lobby.dismiss(&id, code, reason).map(|it| [it])))
+            Self::Dismiss(id, code, reason) => {
+                one(sockets.views(|lobby| lobby.dismiss(&id, code, reason).map(|it| [it])))
             }
-            Command::DismissAll(code, reason) => {
-                let views = self.views(|lobby| Ok(lobby.dismiss_all(code, &reason)))?;
+            Self::DismissAll(code, reason) => {
+                let views = sockets.views(|lobby| Ok(lobby.dismiss_all(code, &reason)))?;
                 Ok(Outcome::Connections(views, vec![]))
             }
-            Command::Tell(id, message) => {
-                self.with(|lobby| lobby.tell(&id, &message))?;
+            Self::Tell(id, message) => {
+                sockets.with(|lobby| lobby.tell(&id, &message))?;
                 Ok(Outcome::Recipients(1))
             }
-            Command::Join(id, room) => one(self.views(|lobby| lobby.join_room(&id, &room).map(|it| [it]))),
-            Command::Leave(id, room) => one(self.views(|lobby| lobby.leave_room(&id, &room).map(|it| [it]))),
-            Command::Stats => Ok(Outcome::Stats(self.with(|lobby| lobby.stats()))),
-            Command::Rooms => Ok(Outcome::Rooms(self.with(|lobby| lobby.room_views()))),
-            Command::Room(id) => Ok(Outcome::Room(self.with(|lobby| lobby.room_view(&id))?.into())),
-            Command::CreateRoom(new, id) => {
-                Ok(Outcome::Room(self.with(|lobby| lobby.create_room(new, id))?.into()))
+            Self::Join(id, room) => one(sockets.views(|lobby| lobby.join_room(&id, &room).map(|it| [it]))),
+            Self::Leave(id, room) => one(sockets.views(|lobby| lobby.leave_room(&id, &room).map(|it| [it]))),
+            Self::Stats => Ok(Outcome::Stats(sockets.with(|lobby| lobby.stats()))),
+            Self::Rooms => Ok(Outcome::Rooms(sockets.with(|lobby| lobby.room_views()))),
+            Self::Room(id) => Ok(Outcome::Room(sockets.with(|lobby| lobby.room_view(&id))?.into())),
+            Self::CreateRoom(new, id) => {
+                Ok(Outcome::Room(sockets.with(|lobby| lobby.create_room(new, id))?.into()))
             }
-            Command::DeleteRoom(id) => Ok(Outcome::Room(self.with(|lobby| lobby.delete_room(&id))?.into())),
-            Command::SendToRoom(id, message) => {
-                Ok(Outcome::Recipients(self.with(|lobby| lobby.send_to_room(&id, &message))?))
+            Self::DeleteRoom(id) => Ok(Outcome::Room(sockets.with(|lobby| lobby.delete_room(&id))?.into())),
+            Self::SendToRoom(id, message) => {
+                Ok(Outcome::Recipients(sockets.with(|lobby| lobby.send_to_room(&id, &message))?))
             }
-            Command::Broadcast(audience, message) => {
-                Ok(Outcome::Recipients(self.with(|lobby| lobby.broadcast(&audience, &message))?))
+            Self::Broadcast(audience, message) => {
+                Ok(Outcome::Recipients(sockets.with(|lobby| lobby.broadcast(&audience, &message))?))
             }
-            Command::KeptRooms => Ok(Outcome::Rooms(self.with(|lobby| lobby.kept_rooms()))),
-            Command::Adopt(room) => {
-                self.with(|lobby| lobby.adopt(*room));
+            Self::KeptRooms => Ok(Outcome::Rooms(sockets.with(|lobby| lobby.kept_rooms()))),
+            Self::Adopt(room) => {
+                sockets.with(|lobby| lobby.adopt(*room));
                 Ok(Outcome::Done)
             }
         }
     }
 
     /// Executes a command for the sockets of all servers.
-    pub(crate) async fn everywhere(&self, command: Command) -> Result<Outcome, Problem> {
-        let Some(peers) = self.peers() else { return self.execute(command) };
-        match command.reach() {
+    pub(crate) async fn everywhere(self, sockets: &Sockets) -> Result<Outcome, Problem> {
+        let Some(peers) = sockets.peers() else { return self.execute(sockets) };
+        match self.reach() {
             Reach::Query => {
-                let here = self.execute(command.clone());
-                let others = ask(peers, &command).await.unwrap_or_default();
+                let here = self.clone().execute(sockets);
+                let others = ask(peers, &self).await.unwrap_or_default();
                 merged(here, others)
             }
-            Reach::One => match self.execute(command.clone()) {
+            Reach::One => match self.clone().execute(sockets) {
                 Err(problem) if problem.code == Code::NotFound => {
-                    merged(Err(problem), ask(peers, &command).await?)
+                    merged(Err(problem), ask(peers, &self).await?)
                 }
                 here => here,
             },
-            Reach::All => match command {
-                Command::CreateRoom(mut new, id) => {
+            Reach::All => match self {
+                Self::CreateRoom(mut new, id) => {
                     let name = new.id.get_or_insert_with(|| format!("room_{}", id.simple())).clone();
-                    if ask(peers, &Command::Room(name.clone())).await?.iter().any(Result::is_ok) {
+                    if ask(peers, &Self::Room(name.clone())).await?.iter().any(Result::is_ok) {
                         return Err(Problem::new(Code::RoomExists, format!("room `{name}` already exists")));
                     }
-                    let created = self.execute(Command::CreateRoom(new, id))?;
+                    let created = Self::CreateRoom(new, id).execute(sockets)?;
                     if let Outcome::Room(room) = &created {
                         // A server that is not asked in time learns of it from nobody, but creates it when it is joined.
-                        drop(ask(peers, &Command::Adopt(room.clone())).await);
+                        drop(ask(peers, &Self::Adopt(room.clone())).await);
                     }
                     Ok(created)
                 }
                 command => {
                     let others = ask(peers, &command).await?;
-                    merged(self.execute(command), others)
+                    merged(command.execute(sockets), others)
                 }
             },
         }
     }
+}
 
-    /// Shares rooms and messages with the servers of other processes, until `shutdown`.
-    pub(crate) fn span(&self, peers: &Peers, shutdown: CancellationToken) {
-        let Some(messages) = peers.messages() else { return };
-        self.set_peers(peers.clone());
-        let interval = self.limits().heartbeat_interval();
-        self.with(|lobby| lobby.span(interval));
-        tokio::spawn(serve(self.clone(), peers.clone(), messages, shutdown));
-    }
+/// Shares rooms and messages with the servers of other processes, until `shutdown`.
+pub(crate) fn span(sockets: &Sockets, peers: &Peers, shutdown: CancellationToken) {
+    let Some(messages) = peers.messages() else { return };
+    sockets.set_peers(peers.clone());
+    let interval = sockets.limits().heartbeat_interval();
+    sockets.with(|lobby| lobby.span(interval));
+    tokio::spawn(serve(sockets.clone(), peers.clone(), messages, shutdown));
 }
 
 /// Takes the messages of other servers.
@@ -266,7 +268,7 @@ async fn serve(sockets: Sockets, peers: Peers, mut messages: PeerMessages, shutd
                 Heard::Known => {}
                 Heard::Stranger => {
                     debug!(node = &*from, "🔗 Another server shares its clients");
-                    sockets.with(crate::lobby::Lobby::tell_numbers);
+                    sockets.with(Lobby::tell_numbers);
                     if !std::mem::replace(&mut has_rooms, true) {
                         tokio::spawn(adopt(sockets.clone(), peers.clone()));
                     }
@@ -279,7 +281,7 @@ async fn serve(sockets: Sockets, peers: Peers, mut messages: PeerMessages, shutd
             continue;
         };
         let outcome = match serde_json::from_slice(&bytes) {
-            Ok(command) => sockets.execute(command),
+            Ok(command) => Command::execute(command, &sockets),
             Err(_) => Err(Problem::new(Code::ClusterVersion, "another node asked something unknown")),
         };
         // The other server may not wait any more.
