@@ -20,7 +20,10 @@ macro_rules! kinds {
 
         /// The schema of the JSON of each type, by its `type`.
         pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
-            vec![$(($name, of_kind::<json!($data $($user)?)>(generator, $name, $doc))),*]
+            vec![$({
+                let data = generator.subschema_for::<json!($data $($user)?)>();
+                ($name, of_kind(generator, data, $name, $doc))
+            }),*]
         }
 
         impl Data {
