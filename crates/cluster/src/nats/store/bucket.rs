@@ -87,8 +87,8 @@ impl Store {
                     // NATS has lost it, or refused it before. A failure shows in the next answer.
                     drop(timeout(self.answer_time, self.ensure_bucket()).await);
                 }
+                // A bucket whose storage failed may answer other requests.
                 let may_be_broken = !matches!(failure, Appending::Refused(_));
-                // Then it may answer other requests.
                 if may_be_broken && key == self.owner() && self.is_unfit() {
                     self.read_lease(key, holder).await
                 } else {
