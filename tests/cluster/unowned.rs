@@ -21,8 +21,12 @@ fn told(feed: &Feed) -> Value {
     serde_json::from_str(log.last().unwrap()).unwrap()
 }
 
+fn inject(node: &Node) -> (u16, Value) {
+    node.request("POST", "/inject", &json!({ "type": "chat", "user": "ann", "comment": "hi" }))
+}
+
 fn chat(node: &Node) -> u16 {
-    node.request("POST", "/inject", &json!({ "type": "chat", "user": "ann", "comment": "hi" })).0
+    inject(node).0
 }
 
 /// Checks that every node tells that nobody owns the channel, and why.
@@ -43,6 +47,9 @@ fn check(nodes: &[Node], feeds: &[Feed], why: &str) {
         polled(|| {
             node.text("/metrics").contains("livetape_cluster_unowned{channel=\"main\"} 1\n").then_some(())
         });
+        let (status, refused) = inject(node);
+        assert_eq!((status, &refused["error"]["code"]), (503, &json!("cluster_unowned")), "{refused}");
+        assert!(refused["error"]["message"].as_str().unwrap().contains(why), "{refused}");
         // New readers learn it, too, and get the backlog.
         told(&node.feed("0"));
         node.feed("0").until(|event| event["type"] == "chat");

@@ -54,6 +54,8 @@ pub(super) struct Owner {
     pub(super) node: Option<String>,
     /// Whether this process is the owner now.
     pub(super) is_here: bool,
+    /// Why no node is, if none has been for long.
+    pub(super) unowned: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -158,10 +160,14 @@ impl Router {
             if self.refusals.borrow().is_silent() {
                 return refused(unreachable(SILENT).hint(SILENT_HINT));
             }
-            let Owner { node, is_here } = owner.borrow_and_update().clone();
-            let reply = match node {
+            let Owner { node, is_here, unowned } = owner.borrow_and_update().clone();
+            let reply = match (node, unowned) {
                 _ if is_here => self.execute_here(command.clone()).await,
-                Some(node) if node != self.node => self.ask(&node, &command, patience_ends).await,
+                (_, Some(why)) => {
+                    let message = format!("no node owns the channel: {why}");
+                    return refused(Problem::new(Code::ClusterUnowned, message));
+                }
+                (Some(node), None) if node != self.node => self.ask(&node, &command, patience_ends).await,
                 _ => None,
             };
             if let Some(reply) = reply {

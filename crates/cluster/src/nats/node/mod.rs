@@ -287,6 +287,7 @@ impl Node {
         let owner = Owner {
             node: (!owner.is_empty() && !is_unowned && !is_over).then(|| owner.to_owned()),
             is_here: self.member.is_owner() && self.term.is_some() && self.leaving.is_none(),
+            unowned: self.unowned(),
         };
         if self.told.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
             self.share_state();
@@ -471,6 +472,7 @@ impl Node {
                 warn!(code = Code::ClusterUnowned.name(), why = message, hint, "❌ No node owns the channel");
             }
             self.trouble = trouble;
+            self.share_owner();
             self.share_state();
         }
     }
