@@ -7,7 +7,6 @@ use livetape_core::{
     error::{Code, Problem, exit},
     event::Millis,
     nearest,
-    username::normalise,
 };
 use livetape_feed::control::Control;
 use livetape_mock::proxy::{DOMAINS, Opened};
@@ -129,7 +128,6 @@ fn check(file: &Path) -> Result<u8, Problem> {
 /// Checks what `serve` and `live` check before they listen.
 fn check_parts(settings: &Settings) -> Result<(), Problem> {
     cluster::check(settings)?;
-    settings.live.user.as_deref().map(normalise).transpose()?;
     Webhook::new(settings)?;
     Control::with(serving::token_sources(settings))?;
     serving::config(settings).map(drop)

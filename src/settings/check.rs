@@ -58,9 +58,6 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     webhook_problems(&settings.webhook, &mut bad);
     settings.cluster.problems(&mut bad);
     replay_problems(replay, &mut bad);
-    if live.lookups_per_minute == Some(0) {
-        bad("live.lookups_per_minute is 0: no user could be looked up", "choose a larger value");
-    }
     if live.ways.contains(&Way::Tab) && live.cdp.is_none() {
         bad(
             "live.ways has `tab`, but no browser is named",

@@ -222,8 +222,6 @@ settings! {
 
     /// Connections to live rooms.
     live: Live {
-        /// Connect to this user's room if none is given
-        user: Option<String> = None, "", "LIVETAPE_USER";
         /// Connect to this server instead of TikTok
         ///
         /// E.g. http://127.0.0.1:3100 for `livetape mock`.
@@ -256,8 +254,6 @@ settings! {
         session: Option<Session> = None, "--session FILE", "LIVETAPE_SESSION";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
-        /// Look up at most N users per minute, after ten at once [default: 30; no limit if the upstream is on loopback]
-        lookups_per_minute: Option<u32> = None, "", "LIVETAPE_LOOKUPS_PER_MINUTE";
         /// Wait until the user goes live
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
         /// Send all upstream traffic through this proxy
@@ -304,8 +300,6 @@ settings! {
 
     /// Replays of recordings.
     replay: Replay {
-        /// Play this recording if none is given [default: demo]
-        recording: Option<String> = None, "", "LIVETAPE_RECORDING";
         /// Play at this speed: 0.1 to 1000, or max
         ///
         /// `max` plays as fast as the slowest subscriber reads.

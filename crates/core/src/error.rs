@@ -31,7 +31,7 @@ pub enum Cause {
     LiveRooms,
     /// Live rooms of the cluster. Closes sockets of tokens.
     LiveRoomsOfCluster,
-    /// Look-ups over time (`live.lookups_per_minute`). Closes sockets of tokens.
+    /// Look-ups over time. Closes sockets of tokens.
     Lookups,
     /// Private replays. Closes sockets of `/ws/play` and `/ws/test`.
     Replays,

@@ -110,7 +110,7 @@ scopes! {
         "live.upstream", "live.ways", "live.cdp", "live.sign_url", "live.session", "live.proxy",
         "cluster.nats", "cluster.name", "cluster.creds", "cluster.ca",
     ]; key => match key.section {
-        "live" => !matches!(key.name(), "user" | "record" | "stay" | "allow_inject" | "wait_live" | "max_attempts"),
+        "live" => !matches!(key.name(), "record" | "stay" | "allow_inject" | "wait_live" | "max_attempts"),
         "server" => matches!(key.name(), "token_file" | "max_live"),
         section => matches!(section, "live.request" | "cluster"),
     }, reads Self::holds(key) || matches!(&*key.path(), "server.token" | "server.read_token");

@@ -47,7 +47,7 @@ feed, 126 or 127 if it cannot run, 3 if it succeeded but the recording is damage
 pub(in crate::cli) struct Run {
     /// Recording to play: a file, a name under recordings/ or `demo`
     ///
-    /// [default: demo] [env: LIVETAPE_RECORDING]
+    /// [default: demo]
     pub(in crate::cli) recording: Option<PathBuf>,
     /// Command to test, with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]

@@ -139,7 +139,7 @@ While it runs:
 pub(super) struct Replay {
     /// Recording to play: a file, a name under recordings/ or `demo`
     ///
-    /// [default: demo] [env: LIVETAPE_RECORDING]
+    /// [default: demo]
     pub(super) recording: Option<PathBuf>,
     /// Play a case of `livetape test`: a changed show or broken connections
     #[arg(long, value_name = "NAME", hide_short_help = true)]

@@ -14,7 +14,7 @@ use super::{Flags, OfLive, OfRecord, OfServe};
 pub(in crate::cli) struct Live {
     /// User to connect to: the name in the profile's address
     ///
-    /// With or without @. [env: LIVETAPE_USER]
+    /// With or without @.
     pub(in crate::cli) user: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) tab: Tab,
@@ -54,7 +54,7 @@ No file is kept if the room was never reached. To record failures as well, use
 pub(in crate::cli) struct RecordRoom {
     /// User to connect to: the name in the profile's address
     ///
-    /// With or without @. [env: LIVETAPE_USER]
+    /// With or without @.
     pub(in crate::cli) user: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) tab: Tab,

@@ -44,11 +44,11 @@ use crate::{
 pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     let mut settings = settings(&args)?;
     let _log = log::start(&settings.log, false)?;
-    let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
-    let tape = Tape::find_in(&settings.server.folder(), named.as_deref().unwrap_or(Path::new(DEMO)))?;
+    let tape =
+        Tape::find_in(&settings.server.folder(), args.recording.as_deref().unwrap_or(Path::new(DEMO)))?;
     tape.check_within(settings.replay.start)?;
     let (bound, driver) = Bound::listen(&settings, &args.lifecycle, None).await?;
-    let mock = start_mock(&args, &mut settings, named).await?;
+    let mock = start_mock(&args, &mut settings).await?;
     let options = ChannelOptions {
         // The terminal belongs to the command, unless it could wait without end.
         on_end: if settings.replay.exit_when_done || args.until_idle.is_some() { |_| () } else { tell_end },
@@ -143,12 +143,11 @@ fn settings(args: &args::Run) -> Result<Settings, Problem> {
 async fn start_mock(
     args: &args::Run,
     settings: &mut Settings,
-    recording: Option<PathBuf>,
 ) -> Result<Option<(Arc<MockTikTok>, String)>, Problem> {
     let demo = args.mock_proxy.then(|| PathBuf::from(DEMO));
     let Some(scenario) = args.mock.clone().or(demo) else { return Ok(None) };
     settings.mock.scenario = Some(scenario).filter(|scenario| scenario != Path::new(DEMO));
-    if let Some(recording) = &recording {
+    if let Some(recording) = &args.recording {
         settings.mock.play = Some(mock::unicode(recording)?);
     }
     settings.mock.port = 0;

@@ -94,7 +94,6 @@ pub(crate) fn live_options(
         proxy: url(&settings.proxy),
         offline: settings.offline,
         attempts_max: settings.max_attempts,
-        lookups_per_minute: settings.lookups_per_minute,
         wait_live: settings.wait_live.then_some(live::WAIT_LIVE_MIN),
         seed: seed.unwrap_or_else(random),
         // Checked with the other settings.
@@ -156,16 +155,14 @@ pub(crate) fn tab(
     if is_one_of_several || resolved.leaves_out_tab() {
         return Ok(None);
     }
-    let user = user.or(settings.user.as_deref()).map(livetape_core::username::normalise).transpose()?;
+    let user = user.map(livetape_core::username::normalise).transpose()?;
     Ok(Some(TabOptions { browser, user, number }))
 }
 
-/// Returns the user to connect to, from the command line or the settings.
-pub(crate) fn user(given: Option<&str>, settings: &settings::Live) -> Result<String, Problem> {
-    let user = given.or(settings.user.as_deref()).ok_or_else(|| {
-        Problem::new(Code::InvalidUsername, "no user name given").hint(
-            "name a user on the command line, in LIVETAPE_USER, or as `user` under [live] in livetape.toml",
-        )
+/// Returns the user to connect to.
+pub(crate) fn user(given: Option<&str>) -> Result<String, Problem> {
+    let user = given.ok_or_else(|| {
+        Problem::new(Code::InvalidUsername, "no user name given").hint("name a user on the command line")
     })?;
     livetape_core::username::normalise(user)
 }
@@ -192,7 +189,7 @@ mod tests {
             "live.ways" => "sign",
             "live.session" => "sessionid=another",
             "live.cdp" => "9222",
-            "live.max_attempts" | "live.lookups_per_minute" | "server.wait_clients" | "replay.loop" => "3",
+            "live.max_attempts" | "server.wait_clients" | "replay.loop" => "3",
             "live.wait_live"
             | "live.offline"
             | "live.stay"
@@ -215,7 +212,7 @@ mod tests {
             live, record, allow_inject, play, wait_clients, ends_with_source, browser, ..
         } = options;
         let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
-        let urls = (&live.upstream, &live.sign_url, &live.proxy, live.lookups_per_minute, &live.ways);
+        let urls = (&live.upstream, &live.sign_url, &live.proxy, &live.ways);
         let session = live.session.as_ref().map(|cookies| cookies.header(""));
         let is_changed = *live.requests != live::Requests::default();
         format!(
@@ -224,7 +221,7 @@ mod tests {
     }
 
     /// Settings that the commands read themselves.
-    const OF_COMMANDS: [&str; 3] = ["live.user", "live.stay", "replay.recording"];
+    const OF_COMMANDS: [&str; 1] = ["live.stay"];
 
     #[test]
     fn every_live_and_replay_setting_reaches_the_sources() {

@@ -32,7 +32,7 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
     let tab = sources::tab(args.user.as_deref(), args.tab.number, &resolved)?;
     let user = match &tab {
         Some(tab) => tab.user().to_owned(),
-        None => sources::user(args.user.as_deref(), &settings.live)?,
+        None => sources::user(args.user.as_deref())?,
     };
     let (watch, last) = drift::start(args.drift.drift.as_deref(), &settings.server.folder())?;
     let mut options =
@@ -92,8 +92,7 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let mut options = sources::options(&settings, "")?;
-    let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
-    let recording = named.as_deref().unwrap_or(Path::new(DEMO));
+    let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&options.play.recordings, recording)?;
     tape.check_within(options.play.start)?;
     if args.case.is_some() {
@@ -105,7 +104,7 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let staged = args.case.as_deref().map(stage).transpose()?;
     let play = options.play.clone();
     let announce = |addresses: &Addresses| {
-        if named.is_none() {
+        if args.recording.is_none() {
             display::say("💡 No recording given: playing the built-in demo");
         }
         greet(&tape, &play, addresses, serving::subscribers_max(&settings.limits));

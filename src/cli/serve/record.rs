@@ -34,7 +34,7 @@ pub(crate) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     if let Some(tab) = sources::tab(args.user.as_deref(), args.tab.number, &resolved)? {
         return record_tab(&args, settings, tab).await;
     }
-    let user = sources::user(args.user.as_deref(), &settings.live)?;
+    let user = sources::user(args.user.as_deref())?;
     let lines = [format!("🔴 Recording @{user}")];
     let ended = into_file(settings, &args, &user, &lines, |channel| channel.live(user.clone())).await?;
     if is_nothing(&ended) {

@@ -444,7 +444,7 @@ export interface LookupState {
   available: number | null
   /** Number of look-ups since the start. */
   made: number
-  /** Number of look-ups per minute; `null` for an upstream on loopback without `live.lookups_per_minute`. */
+  /** Number of look-ups per minute; `null` for an upstream on loopback. */
   perMinute: number | null
   /** Number of requests that were rejected because the budget was spent. */
   refused: number

@@ -221,7 +221,7 @@ impl From<LookedUp> for Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LookupState {
-    /// Number of look-ups per minute; `null` for an upstream on loopback without `live.lookups_per_minute`.
+    /// Number of look-ups per minute; `null` for an upstream on loopback.
     pub per_minute: Option<u32>,
     /// Number of look-ups that may begin now; `null` without a limit.
     pub available: Option<u32>,
@@ -274,8 +274,7 @@ impl Lookups {
             "the budget of {per_minute} look-ups per minute is spent, try again in {} s",
             whole_seconds(retry_after)
         );
-        let hint = "try again later, or raise `live.lookups_per_minute`";
-        let problem = Problem::capacity(Cause::Lookups, message).hint(hint);
+        let problem = Problem::capacity(Cause::Lookups, message).hint("try again later");
         Err(Refusal { problem, retrying: false, retry_after: Some(retry_after) })
     }
 

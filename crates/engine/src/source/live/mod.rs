@@ -230,7 +230,7 @@ pub struct LiveOptions {
     /// Whether it continues a room that was connected before: then a user who is offline has ended it.
     pub continues: bool,
     /// Maximum number of look-ups per minute; `None` for the default, and for no limit if all servers are on
-    /// loopback.
+    /// loopback. Tests set it.
     pub lookups_per_minute: Option<u32>,
     /// When TikTok may be contacted. Attempts wait for it.
     pub limit: Limit,
