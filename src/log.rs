@@ -34,7 +34,7 @@ use tracing_subscriber::{
     registry::Registry,
 };
 
-use crate::settings::{Level, Log, LogFormat};
+use crate::settings::{Log, LogFormat};
 
 /// Target of lines about a cluster, such as which node owns a channel: that of its crate. Unless a level is
 /// set, they are always logged.
@@ -150,11 +150,12 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
     // A second start, as in tests, has no effect.
     drop(DROPPED.set(queue.error_counter()));
     let level = settings.level.unwrap_or(match (&settings.file, display) {
-        (Some(_), _) => Level::Info,
-        (None, false) => Level::Warn,
-        (None, true) => Level::Error,
+        (Some(_), _) => LevelFilter::INFO,
+        (None, false) => LevelFilter::WARN,
+        (None, true) => LevelFilter::ERROR,
     });
-    let mut filter = filter(level);
+    // Only livetape's own lines, because libraries may log secrets.
+    let mut filter = Targets::new().with_target("livetape", level);
     if settings.level.is_none() {
         filter = filter.with_target(CLUSTER, LevelFilter::INFO);
         if display {
@@ -168,19 +169,6 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
     };
     drop(tracing::subscriber::set_global_default(Registry::default().with(lines.with_filter(filter))));
     Ok(Guard { worker: Some(worker), has_file: settings.file.is_some() })
-}
-
-/// Returns a filter for livetape's own lines, because libraries may log secrets.
-fn filter(level: Level) -> Targets {
-    let level = match level {
-        Level::Off => LevelFilter::OFF,
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
-    };
-    Targets::new().with_target("livetape", level)
 }
 
 /// Number of lines that the queue dropped, for the one log of the process.

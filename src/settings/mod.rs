@@ -27,9 +27,7 @@ pub use table::{
     Cluster, Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, Request, SECTIONS, Server, Settings,
     Tikfinity, Watch,
 };
-pub use value::{
-    Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, Session, SignForm, Token,
-};
+pub use value::{Address, Bytes, Form, Laps, Listen, LogFormat, NatsUrls, ServerUrl, Session, Token};
 
 /// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";

@@ -10,13 +10,13 @@ use livetape_engine::{
     recorder::{Rotate, SYNC_EVERY, Sync},
     source::{
         browser::Address as Cdp,
-        live::{Pairs, Way},
+        live::{Pairs, SignForm, Way},
     },
 };
+use tracing::level_filters::LevelFilter;
 
 use super::value::{
-    Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, Session, SignForm, Token,
-    Value,
+    Address, Bytes, Form, Laps, Listen, LogFormat, NatsUrls, ServerUrl, Session, Token, Value,
 };
 
 /// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation
@@ -74,10 +74,6 @@ const fn name_of(section: &'static str) -> &'static str {
     }
 }
 
-const fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
 settings! {
     /// Addresses of the server, and access to it.
     server: Server {
@@ -118,7 +114,7 @@ settings! {
         /// Connect to at most N rooms at once
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
         /// Send a heartbeat to sockets on /ws at this interval
-        heartbeat: Duration = secs(30), "", "LIVETAPE_HEARTBEAT";
+        heartbeat: Duration = Duration::from_secs(30), "", "LIVETAPE_HEARTBEAT";
         /// Hold the first frame until N subscribers are connected
         ///
         /// `live` connects to the room only then. [default: 0; 1 with --speed max]
@@ -172,9 +168,9 @@ settings! {
         /// Let another machine take over after this time without a sign of life [500ms to 1m]
         ///
         /// All machines need the same value.
-        lease: Duration = secs(5), "", "LIVETAPE_CLUSTER_LEASE";
+        lease: Duration = Duration::from_secs(5), "", "LIVETAPE_CLUSTER_LEASE";
         /// Wait this long for NATS at the start before exiting
-        wait: Duration = secs(60), "", "LIVETAPE_CLUSTER_WAIT";
+        wait: Duration = Duration::from_secs(60), "", "LIVETAPE_CLUSTER_WAIT";
         /// Store each message on this many NATS servers [1 to 5]
         replicas: usize = 1, "", "LIVETAPE_CLUSTER_REPLICAS";
     }
@@ -203,7 +199,7 @@ settings! {
         /// Force the exit if a graceful shutdown takes longer than this
         ///
         /// Open sockets are dropped up to half a second earlier.
-        shutdown_time: Duration = secs(5), "", "LIVETAPE_SHUTDOWN_TIME";
+        shutdown_time: Duration = Duration::from_secs(5), "", "LIVETAPE_SHUTDOWN_TIME";
     }
 
     /// Log of the server.
@@ -213,7 +209,7 @@ settings! {
         /// Set the log level: off, error, warn, info, debug or trace
         ///
         /// [default: info with --log-file; else warn. If events are printed: error, but info for clients and rooms of tokens. With --nats: info for the cluster]
-        level: Option<Level> = None, "--log-level LEVEL", "LIVETAPE_LOG_LEVEL";
+        level: Option<LevelFilter> = None, "--log-level LEVEL", "LIVETAPE_LOG_LEVEL";
         /// Write the log to this file instead of the terminal
         ///
         /// At 10MiB it becomes FILE.1; five old files are kept.

@@ -6,7 +6,6 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     path::PathBuf,
-    str::FromStr,
     time::Duration,
 };
 
@@ -23,9 +22,10 @@ use livetape_engine::{
     recorder::{Rotate, Sync},
     source::{
         browser::Address as Cdp,
-        live::{Pairs, Way},
+        live::{Pairs, SignForm, Way},
     },
 };
+use tracing::level_filters::LevelFilter;
 
 /// Type of a value in TOML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -422,69 +422,45 @@ impl Value for Cdp {
 }
 
 macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
+    ($name:ident { $($variant:ident = $text:literal,)* }) => {
+        impl Value for $name {
+            const FORM: Form = Form::Text;
 
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
+            fn read(text: &str) -> Result<Self, String> {
                 match text {
                     $($text => Ok(Self::$variant),)*
                     _ => Err(format!("`{text}` is not one of {}", [$($text),*].join(", "))),
                 }
             }
-        }
-
-        impl Value for $name {
-            const FORM: Form = Form::Text;
-
-            fn read(text: &str) -> Result<Self, String> {
-                text.parse()
-            }
 
             fn show(&self) -> Option<String> {
-                Some(quoted(match self { $(Self::$variant => $text,)* }))
+                Some(quoted(match *self { $(Self::$variant => $text,)* }))
             }
         }
     };
 }
 
-choice! {
-    LogFormat {
-        Text = "text",
-        /// One JSON object per line.
-        Json = "json",
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
-choice! {
-    /// Lowest severity that is logged.
-    Level {
-        /// No lines.
-        Off = "off",
-        /// Failures.
-        Error = "error",
-        /// Possible problems.
-        Warn = "warn",
-        /// Normal operation.
-        Info = "info",
-        /// Every request and message.
-        Debug = "debug",
-        /// Details for developers of livetape.
-        Trace = "trace",
-    }
-}
+choice! { LogFormat { Text = "text", Json = "json", } }
 
-choice! {
-    /// API of a sign server.
-    SignForm {
-        /// `/webcast/fetch`.
-        Fetch = "fetch",
-        /// `/webcast/rooms/ID/connect`.
-        Connect = "connect",
+choice! { SignForm { Fetch = "fetch", Connect = "connect", } }
+
+impl Value for LevelFilter {
+    const FORM: Form = Form::Text;
+
+    fn read(text: &str) -> Result<Self, String> {
+        let level = text.parse().ok().filter(|level: &Self| level.to_string() == text);
+        level.ok_or_else(|| format!("`{text}` is not one of off, error, warn, info, debug, trace"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
     }
 }
 

@@ -424,8 +424,11 @@ pub(in crate::cli) struct Synth {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(in crate::cli) seed: u64,
     /// Choose the kind of show
-    #[arg(long, value_name = "KIND", default_value = "busy")]
-    pub(in crate::cli) profile: Profile,
+    ///
+    /// quiet: a few viewers. busy: constant chats, gifts and likes. raid: quiet, then many viewers at once. battle: busy,
+    /// with a battle against another host. everything: a battle, subscriptions, super fans, a poll, a goal and questions.
+    #[arg(long, value_name = "KIND", default_value = "busy", value_parser = profiles())]
+    pub(in crate::cli) profile: synth::Profile,
     /// Set the length [minutes]
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "size",
           value_parser = clap::value_parser!(u64).range(1..=synth::MINUTES_MAX))]
@@ -435,31 +438,17 @@ pub(in crate::cli) struct Synth {
     pub(in crate::cli) size: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(in crate::cli) enum Profile {
-    /// A few viewers
-    Quiet,
-    /// Constant chats, gifts and likes
-    Busy,
-    /// Quiet, then many viewers at once
-    Raid,
-    /// Busy, with a battle against another host
-    Battle,
-    /// A battle, subscriptions, super fans, a poll, a goal and questions
-    Everything,
+fn profiles() -> impl TypedValueParser<Value = synth::Profile> {
+    let find = |name: String| synth::Profile::ALL.into_iter().find(|profile| profile.name() == name);
+    PossibleValuesParser::new(synth::Profile::ALL.map(synth::Profile::name))
+        .try_map(move |name| find(name).ok_or("unknown kind"))
 }
 
 impl Synth {
     pub(in crate::cli) fn options(&self) -> synth::SynthOptions {
         synth::SynthOptions {
             seed: self.seed,
-            profile: match self.profile {
-                Profile::Quiet => synth::Profile::Quiet,
-                Profile::Busy => synth::Profile::Busy,
-                Profile::Raid => synth::Profile::Raid,
-                Profile::Battle => synth::Profile::Battle,
-                Profile::Everything => synth::Profile::Everything,
-            },
+            profile: self.profile,
             length: self.size.map_or(synth::Length::Minutes(self.minutes), synth::Length::Bytes),
         }
     }

@@ -11,7 +11,10 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{
+    Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use clap_complete::Shell;
 use livetape_core::{event::KINDS, nearest::hint};
 use livetape_feed::hub::{Gifts, Since, Types};
@@ -253,8 +256,10 @@ pub(super) struct Filter {
     #[arg(long, value_name = "TYPES", value_parser = parse_types)]
     pub(super) types: Option<Types>,
     /// Choose which events of a gift streak to print
-    #[arg(long, value_name = "MODE", default_value = "raw")]
-    pub(super) gifts: GiftsArg,
+    ///
+    /// raw: every event that TikTok sent. delta: those that add gifts, and the last of each streak. final: only the last.
+    #[arg(long, value_name = "MODE", default_value = "raw", value_parser = gifts())]
+    pub(super) gifts: Gifts,
     /// Also print messages without an event type, as method and bytes
     ///
     /// `livetape watch` prints them only with --json.
@@ -264,28 +269,17 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn to_filter(&self) -> livetape_feed::hub::Filter {
-        let gifts = match self.gifts {
-            GiftsArg::Raw => Gifts::Raw,
-            GiftsArg::Delta => Gifts::Delta,
-            GiftsArg::Final => Gifts::Final,
-        };
         livetape_feed::hub::Filter {
             types: self.types.unwrap_or_default(),
-            gifts,
+            gifts: self.gifts,
             raw: self.raw,
             ..Default::default()
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum GiftsArg {
-    /// Every event that TikTok sent
-    Raw,
-    /// Events that add gifts, and the last of each streak
-    Delta,
-    /// Only the last event of each streak
-    Final,
+fn gifts() -> impl TypedValueParser<Value = Gifts> {
+    PossibleValuesParser::new(Gifts::NAMES).try_map(|name| Gifts::named(&name).ok_or("unknown mode"))
 }
 
 #[derive(Debug, clap::Args)]

@@ -101,10 +101,8 @@ fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
     if let Some(types) = &args.filter.types {
         query.push(format!("types={types}"));
     }
-    match args.filter.to_filter().gifts {
-        Gifts::Raw => {}
-        Gifts::Delta => query.push("gifts=delta".into()),
-        Gifts::Final => query.push("gifts=final".into()),
+    if args.filter.gifts != Gifts::default() {
+        query.push(format!("gifts={}", args.filter.gifts.name()));
     }
     if args.filter.raw {
         query.push("raw=1".into());

@@ -22,7 +22,7 @@ use livetape_io::{
 use super::serving::{self, backlog};
 use crate::{
     cli::{args::random, process::display},
-    settings::{self, Laps, Resolved, Settings, SignForm},
+    settings::{self, Laps, Resolved, Settings},
 };
 
 /// Returns the options of the channel; `user` is empty if no room is connected at the start.
@@ -85,10 +85,7 @@ pub(crate) fn live_options(
         ways: settings.ways.clone(),
         tab: way(user, None, settings),
         sign_url: url(&settings.sign_url),
-        sign_form: match settings.sign_form {
-            SignForm::Fetch => live::SignForm::Fetch,
-            SignForm::Connect => live::SignForm::Connect,
-        },
+        sign_form: settings.sign_form,
         sign_key: settings.sign_key.clone(),
         session_cookie: settings.session_cookie.clone(),
         proxy: url(&settings.proxy),

@@ -30,6 +30,8 @@ pub(super) struct Rates {
 type Curve = &'static [(u64, u64)];
 
 impl Profile {
+    pub const ALL: [Self; 5] = [Self::Quiet, Self::Busy, Self::Raid, Self::Battle, Self::Everything];
+
     /// Returns the name in headers and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
