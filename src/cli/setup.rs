@@ -74,9 +74,7 @@ fn date(time: Duration) -> String {
 
 pub(crate) fn config(args: &args::Config) -> Result<u8, Problem> {
     match &args.command {
-        args::ConfigCommand::Check { file, config } => {
-            check(&file.clone().or_else(|| config.clone()).unwrap_or_default())
-        }
+        args::ConfigCommand::Check { file } => check(file.as_deref()),
         args::ConfigCommand::Show(flags) => {
             let shown = settings::show(&resolve(flags.config.as_deref(), &[], |_| true).map_err(last)?);
             say(format!("{}\n{shown}", origin(flags.config.as_deref())?))?;
@@ -104,8 +102,7 @@ fn origin(file: Option<&Path>) -> Result<String, Problem> {
 }
 
 /// Reports every problem.
-fn check(file: &Path) -> Result<u8, Problem> {
-    let file = Some(file).filter(|path| !path.as_os_str().is_empty());
+fn check(file: Option<&Path>) -> Result<u8, Problem> {
     match resolve(file, &[], |_| true) {
         Ok(resolved) => {
             check_parts(&resolved.settings)?;

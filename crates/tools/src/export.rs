@@ -38,16 +38,14 @@ pub enum Error {
     Recording(#[from] recording::Error),
     #[error("writing failed: {0}")]
     Write(#[from] io::Error),
-    #[error("no connection {conn}")]
-    UnknownConnection { conn: u32, known: BTreeSet<u32> },
 }
 
 /// Writes lines for `livetape import`: `{"offset_ms":350,"conn":1,"frame":"<base64>"}`.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn jsonl(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Result<Exported, Error> {
-    each_frame(input, conn, |offset_ms, conn, bytes| {
+pub fn jsonl(input: impl Read, mut output: impl Write) -> Result<Exported, Error> {
+    each_frame(input, |offset_ms, conn, bytes| {
         writeln!(
             output,
             "{{\"offset_ms\":{offset_ms},\"conn\":{conn},\"frame\":\"{}\"}}",
@@ -61,8 +59,8 @@ pub fn jsonl(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Res
 ///
 /// # Errors
 /// See [`Error`].
-pub fn piratetok(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Result<Exported, Error> {
-    each_frame(input, conn, |_, _, bytes| {
+pub fn piratetok(input: impl Read, mut output: impl Write) -> Result<Exported, Error> {
+    each_frame(input, |_, _, bytes| {
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         output.write_all(&length.to_le_bytes())?;
         output.write_all(bytes)
@@ -72,17 +70,12 @@ pub fn piratetok(input: impl Read, mut output: impl Write, conn: Option<u32>) ->
 /// Passes each received binary frame to `write`, in file order.
 fn each_frame(
     input: impl Read,
-    only: Option<u32>,
     mut write: impl FnMut(f64, u32, &[u8]) -> io::Result<()>,
 ) -> Result<Exported, Error> {
     let mut reader = Reader::open(input)?;
-    let (mut exported, mut conns, mut known) = (Exported::default(), BTreeSet::new(), BTreeSet::new());
+    let (mut exported, mut conns) = (Exported::default(), BTreeSet::new());
     while let Some(head) = reader.next_head()? {
-        let is_of_connection = matches!(head.record_type, record_type::FRAME | record_type::CONN_OPEN);
-        if is_of_connection && (known.len() < CONNECTIONS_COUNTED_MAX || only == Some(head.conn)) {
-            known.insert(head.conn);
-        }
-        if head.record_type != record_type::FRAME || only.is_some_and(|only| only != head.conn) {
+        if head.record_type != record_type::FRAME {
             continue;
         }
         if head.flags.is_sent() || head.opcode != Opcode::BINARY.0 {
@@ -95,9 +88,6 @@ fn each_frame(
         if conns.len() < CONNECTIONS_COUNTED_MAX {
             conns.insert(head.conn);
         }
-    }
-    if let Some(conn) = only.filter(|only| !known.contains(only)) {
-        return Err(Error::UnknownConnection { conn, known });
     }
     exported.connections = conns.len() as u64;
     exported.loss = reader.report().loss();

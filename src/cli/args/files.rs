@@ -54,7 +54,6 @@ pub(in crate::cli) struct Verify {
 #[command(after_help = "Examples:
   livetape cat show.bin | less
   livetape cat show.bin --json | jq 'select(.type == \"connClose\")'
-  livetape cat show.bin --follow                 while it is being recorded
   livetape cat show.bin --fields --type Gift --at 12m30s
   livetape cat show.bin --fields --unknown | less
 
@@ -66,9 +65,6 @@ pub(in crate::cli) struct Cat {
     /// Print every field of each record, as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
-    /// Wait for new records until the recording is sealed
-    #[arg(long, short)]
-    pub(in crate::cli) follow: bool,
     /// Print the fields of each message, also those that the schema does not name
     #[arg(long)]
     pub(in crate::cli) fields: bool,
@@ -92,10 +88,6 @@ Examples:
   livetape diff before.bin after.bin
   livetape diff before.bin after.bin --json | jq .change
 
-Compare two builds on one recording:
-  livetape-old events show.bin > old.jsonl; livetape events show.bin > new.jsonl
-  livetape diff --events old.jsonl new.jsonl
-
 Find what changed in TikTok's messages since a recording, or since livetape's
 schema, which needs none but finds only new methods and changed types:
   livetape diff old.bin new.bin --fields --markdown
@@ -107,11 +99,8 @@ pub(in crate::cli) struct Diff {
     pub(in crate::cli) before: PathBuf,
     /// Second recording
     pub(in crate::cli) after: PathBuf,
-    /// Compare two files that `livetape events` wrote
-    #[arg(long)]
-    pub(in crate::cli) events: bool,
     /// Compare methods and fields: new, gone, retyped, repeated, always empty or constant
-    #[arg(long, conflicts_with = "events")]
+    #[arg(long)]
     pub(in crate::cli) fields: bool,
     /// Print a report for an issue
     #[arg(long, requires = "fields", conflicts_with = "json")]
@@ -136,9 +125,6 @@ pub(in crate::cli) struct Export {
     /// Write to this file, or - for stdout [default: RECORDING.har, .jsonl or .piratetok.bin]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
-    /// Export only this connection [jsonl and piratetok only]
-    #[arg(long, value_name = "N")]
-    pub(in crate::cli) conn: Option<u32>,
     /// Overwrite an existing file
     #[arg(long)]
     pub(in crate::cli) force: bool,

@@ -230,9 +230,6 @@ pub(super) struct Watch {
     ///
     /// [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
     pub(super) url: Option<String>,
-    /// Same as the argument URL
-    #[arg(long = "url", value_name = "URL", conflicts_with = "url", hide_short_help = true)]
-    pub(super) server: Option<String>,
     #[command(flatten)]
     pub(super) flags: Flags<OfWatch>,
     #[command(flatten)]
@@ -342,9 +339,6 @@ pub(in crate::cli) enum ConfigCommand {
             long_help = "Settings file to check\n\n[default: livetape.toml, here or in the user's folder for configuration] [env: LIVETAPE_CONFIG]"
         )]
         file: Option<PathBuf>,
-        /// Settings file to check, instead of the argument FILE
-        #[arg(long, value_name = "FILE", conflicts_with = "file")]
-        config: Option<PathBuf>,
     },
     /// Print the settings in effect and their origins, with secrets masked
     Show(Flags<OfNone>),

@@ -105,9 +105,6 @@ pub(in crate::cli) struct Trigger {
     /// [default: http://127.0.0.1:3000] [env: LIVETAPE_URL]
     #[arg(long, value_name = "URL")]
     pub(in crate::cli) url: Option<String>,
-    /// Port of the server on this machine, instead of --url
-    #[arg(long, value_name = "N", conflicts_with = "url")]
-    pub(in crate::cli) port: Option<u16>,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfWatch>,
 }

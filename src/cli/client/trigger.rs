@@ -32,8 +32,7 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     // Reports mistakes without a server, with the parser of the server.
     parse(body.clone()).map_err(|problem| in_flags(&args.kind, &problem))?;
     let body = Value::Object(body).to_string();
-    let port = args.port.map(|port| port.to_string());
-    let named = port.as_deref().or(args.url.as_deref()).unwrap_or(&settings.watch.url.0);
+    let named = args.url.as_deref().unwrap_or(&settings.watch.url.0);
     let url = address(named, args.wait_clients)?;
     let token = serving::tokens(&settings)?.into_iter().next();
     let mut builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX);

@@ -42,7 +42,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 pub(crate) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
-    let server = args.url.as_ref().or(args.server.as_ref()).unwrap_or(&settings.watch.url.0);
+    let server = args.url.as_ref().unwrap_or(&settings.watch.url.0);
     let url = address(&args, server)?;
     let token = serving::tokens(&settings)?.into_iter().next();
     let trust = settings.watch.ca.as_deref().map(trust).transpose()?.map(Connector::Rustls);

@@ -1,10 +1,9 @@
-//! `livetape diff`: compares the events of two recordings, or the output of `livetape events` from two
-//! builds; or what their messages consist of.
+//! `livetape diff`: compares the events of two recordings, or what their messages consist of.
 
 use std::{
     cell::Cell,
     collections::VecDeque,
-    io::{self, BufRead, BufReader, BufWriter, Write as _},
+    io::{self, BufWriter, Write as _},
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -16,19 +15,17 @@ use livetape_core::{
     recording::{Loss, Reader},
     terminal::printable,
 };
-use livetape_engine::source::{STDIN, Step, Tape, unreadable};
-use livetape_io::{clock, files};
+use livetape_engine::source::{Step, Tape, unreadable};
+use livetape_io::clock;
 use livetape_tools::{diff, drift};
 use serde_json::{Value, json};
 
 use crate::cli::{
     args,
     options::config::tape,
-    process::output::{cannot_write, complain, file_problem, report_loss, say},
+    process::output::{cannot_write, complain, report_loss, say},
 };
 
-/// Maximum length of a line of events, in bytes.
-const LINE_BYTES_MAX: u64 = 64 << 20;
 /// Exit code for differences.
 const DIFFERENT: u8 = 1;
 
@@ -61,12 +58,7 @@ fn check_schema(args: &args::Diff) -> Result<(), Problem> {
 fn events(args: &args::Diff) -> Result<u8, Problem> {
     let losses = [&args.before, &args.after].map(|name| (name, Rc::<Cell<Loss>>::default()));
     let open = |(name, loss): &(&PathBuf, Rc<Cell<Loss>>)| {
-        if args.events {
-            lines(name).map_err(|problem| if_recording(args, name, problem))
-        } else {
-            let decoded = tape(&args.flags, name).and_then(|tape| decoded(&tape, Rc::clone(loss)));
-            decoded.map_err(|problem| if_events(name, problem))
-        }
+        tape(&args.flags, name).and_then(|tape| decoded(&tape, Rc::clone(loss)))
     };
     let (before, after) = (open(&losses[0])?, open(&losses[1])?);
     let mut out = BufWriter::new(io::stdout().lock());
@@ -149,28 +141,6 @@ fn profile(tape: &Tape) -> Result<(drift::Profile, Loss), Problem> {
     Ok((profile, reader.report().loss()))
 }
 
-/// Adds a hint if a recording was named instead of a file of its events.
-fn if_recording(args: &args::Diff, name: &Path, problem: Problem) -> Problem {
-    match tape(&args.flags, name) {
-        Ok(tape) if !name.exists() => {
-            let name = printable(&tape.name);
-            problem.hint(format!("write its events to a file first: livetape events {name} > {name}.jsonl"))
-        }
-        _ => problem,
-    }
-}
-
-/// Adds a hint if a file of events was named instead of a recording.
-fn if_events(name: &Path, problem: Problem) -> Problem {
-    let mut first = [0];
-    // If it cannot be read, the problem says so.
-    let read = files::open(name).ok().and_then(|mut file| io::Read::read_exact(&mut file, &mut first).ok());
-    if read.is_some() && first == *b"{" {
-        return problem.hint("to compare files that `livetape events` wrote, add --events");
-    }
-    problem
-}
-
 /// Message of the failure after stdout was closed.
 const CLOSED: &str = "the output is closed";
 
@@ -203,34 +173,5 @@ fn decoded(tape: &Tape, loss: Rc<Cell<Loss>>) -> Result<Events, Problem> {
             }
         }
         ready.pop_front().map(Ok)
-    })))
-}
-
-/// Reads events from a file with one per line.
-fn lines(path: &Path) -> Result<Events, Problem> {
-    if path == Path::new(STDIN) {
-        let message = "this command cannot read events from standard input";
-        return Err(Problem::new(Code::BadRequest, message).hint("save the events to a file first"));
-    }
-    let file = files::open(path).map_err(|error| file_problem(&error))?;
-    let (mut input, mut number, shown) = (BufReader::new(file), 0, path.display().to_string());
-    Ok(Box::new(std::iter::from_fn(move || {
-        loop {
-            let mut line = Vec::new();
-            number += 1;
-            let read = io::Read::take(&mut input, LINE_BYTES_MAX).read_until(b'\n', &mut line);
-            let invalid = |error: String| {
-                Problem::new(Code::BadCapture, format!("{shown}: line {number}: {error}"))
-                    .hint("use files written by `livetape events`")
-            };
-            match read {
-                Ok(0) => return None,
-                Ok(_) if line.trim_ascii().is_empty() => {}
-                Ok(_) => {
-                    return Some(serde_json::from_slice(&line).map_err(|error| invalid(error.to_string())));
-                }
-                Err(error) => return Some(Err(invalid(error.to_string()))),
-            }
-        }
     })))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use livetape_core::{
-    error::{Code, Problem, exit},
+    error::{Problem, exit},
     recording,
 };
 use livetape_engine::source::{Tape, unreadable};
@@ -21,15 +21,8 @@ use crate::cli::{
     },
 };
 
-/// Maximum number of connections that a hint names.
-const CONNECTIONS_NAMED_MAX: usize = 20;
-
 pub(crate) fn export(args: &args::Export) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
-    if args.conn.is_some() && args.form == args::Form::Har {
-        let problem = Problem::new(Code::BadRequest, "a HAR always has every connection");
-        return Err(problem.hint("omit --conn"));
-    }
     let ending = match args.form {
         args::Form::Har => "har",
         args::Form::Jsonl => "jsonl",
@@ -70,8 +63,8 @@ fn export_to(args: &args::Export, tape: &Tape, out: impl Write) -> Result<Export
     };
     let exported = match args.form {
         args::Form::Har => export::har(open, out),
-        args::Form::Jsonl => export::jsonl(open()?, out, args.conn),
-        args::Form::Piratetok => export::piratetok(open()?, out, args.conn),
+        args::Form::Jsonl => export::jsonl(open()?, out),
+        args::Form::Piratetok => export::piratetok(open()?, out),
     };
     bar.finish_and_clear();
     exported
@@ -81,15 +74,6 @@ fn problem(tape: &Tape, error: export::Error) -> Problem {
     match error {
         export::Error::Recording(error) => unreadable(&tape.name, &error),
         export::Error::Write(error) => cannot_write(&error),
-        export::Error::UnknownConnection { conn, known } => {
-            let problem = Problem::new(Code::BadRequest, format!("{} has no connection {conn}", tape.name));
-            let named = Vec::from_iter(known.iter().take(CONNECTIONS_NAMED_MAX).map(u32::to_string));
-            let more = if known.len() > named.len() { ", …" } else { "" };
-            problem.hint(match named.len() {
-                0 => "omit --conn".to_owned(),
-                _ => format!("choose one of: {}{more}", named.join(", ")),
-            })
-        }
     }
 }
 

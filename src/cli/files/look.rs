@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufWriter, Write},
     path::Path,
     time::Duration,
 };
@@ -12,12 +11,11 @@ use indicatif::ProgressBar;
 use livetape_core::{
     error::{Code, Problem, exit},
     nearest, offset,
-    recording::{Reader, Record, What},
+    recording::{Reader, Record},
     terminal::printable,
     thousands::thousands,
 };
 use livetape_engine::source::{Events, OFFLINE, unreadable};
-use livetape_io::files;
 use livetape_tools::{
     cat,
     dissect::{self, Selection},
@@ -64,22 +62,12 @@ fn print_events(events: &mut Events, args: &args::Events) -> io::Result<()> {
     out.flush()
 }
 
-/// Interval at which a growing file is checked.
-const FOLLOW_EVERY: Duration = Duration::from_millis(200);
-
 pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
     let tape = tape_or_stdin(&args.flags, &args.recording)?;
-    if let Some(at) = args.at.filter(|_| !args.follow) {
+    if let Some(at) = args.at {
         tape.check_within(at)?;
     }
-    let input: Box<dyn Read> =
-        match tape.path().filter(|_| args.follow) {
-            Some(path) => Box::new(Follow(files::open_regular(path).map_err(|error| {
-                Problem::new(Code::Io, format!("cannot read {}: {error}", path.display()))
-            })?)),
-            None => tape.open()?,
-        };
-    let mut reader = Reader::open(input).map_err(|error| unreadable(&tape.name, &error))?;
+    let mut reader = Reader::open(tape.open()?).map_err(|error| unreadable(&tape.name, &error))?;
     let (mut out, mut missing) = (BufWriter::new(io::stdout().lock()), 0);
     let selection =
         Selection { method: args.method.clone(), only_unknown: args.unknown, ..Selection::default() };
@@ -89,8 +77,6 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         let record = reader.next().map_err(|error| unreadable(&tape.name, &error))?;
         let found = reader.report().missing;
         let lost = found - std::mem::replace(&mut missing, found);
-        let is_end = matches!(&record, Some(record) if matches!(record.item.what, What::End(_)));
-        let mut is_over = record.is_none() || (args.follow && is_end);
         let lines = record.as_ref().map(|record| match (args.fields, args.json) {
             (false, false) => cat::text(record) + "\n",
             (false, true) => cat::json(record).to_string() + "\n",
@@ -108,21 +94,21 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         if is_empty && let Some(record) = &record {
             passed.take(record, args, &selection);
         }
-        is_over |= args.at.is_some() && !is_empty;
+        // At the message asked for, the rest is not read.
+        let is_found = args.at.is_some() && !is_empty;
         let mut written =
             print_lost(&mut out, args.json, lost).and_then(|()| out.write_all(lines.as_bytes()));
-        if args.follow || is_over {
+        if is_found || record.is_none() {
             written = written.and_then(|()| out.flush());
         }
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit::DONE),
             result => result.map_err(|error| cannot_write(&error))?,
         }
-        if args.at.is_some() && !is_empty {
-            // The rest was not read.
+        if is_found {
             return Ok(exit::DONE);
         }
-        if is_over {
+        if record.is_none() {
             break;
         }
     }
@@ -192,20 +178,6 @@ fn print_lost(out: &mut impl Write, json: bool, lost: u64) -> io::Result<()> {
         0 => Ok(()),
         lost if json => writeln!(out, "{}", cat::missing_json(lost)),
         lost => writeln!(out, "⚠️ {lost} missing here"),
-    }
-}
-
-/// A growing file: at its end, reads wait for more bytes.
-struct Follow(File);
-
-impl Read for Follow {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.0.read(buffer)? {
-                0 if !buffer.is_empty() => std::thread::park_timeout(FOLLOW_EVERY),
-                count => return Ok(count),
-            }
-        }
     }
 }
 

@@ -131,10 +131,10 @@ fn capture(format: CaptureFormat) -> Vec<u8> {
             export::har(|| Ok(&recording[..]), &mut out).expect("an intact recording");
         }
         CaptureFormat::Lines => {
-            export::jsonl(&recording[..], &mut out, None).expect("an intact recording");
+            export::jsonl(&recording[..], &mut out).expect("an intact recording");
         }
         CaptureFormat::Piratetok => {
-            export::piratetok(&recording[..], &mut out, None).expect("an intact recording");
+            export::piratetok(&recording[..], &mut out).expect("an intact recording");
         }
         CaptureFormat::Messages => each(|ms, frame| message(ms, frame).into_bytes(), &mut out),
         CaptureFormat::Gotiktoklive => each(|ms, frame| traced(ms, frame).into_bytes(), &mut out),

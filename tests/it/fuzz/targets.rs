@@ -40,7 +40,7 @@ pub(super) fn recording(bytes: &[u8]) -> Result<(), TestCaseError> {
     info(bytes).unwrap();
     // Fails for more records than a chart can have.
     let _ = chart(bytes);
-    export::jsonl(bytes, Vec::new(), None).unwrap();
+    export::jsonl(bytes, Vec::new()).unwrap();
     let (mut repaired, mut again) = (Vec::new(), Vec::new());
     repair(bytes, &mut repaired).unwrap();
     let after = report(&repaired).unwrap();

@@ -39,7 +39,6 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["mock", "--port", "0", "--pass", "10.0.0.1"], 2, "`10.0.0.1` is not"),
         (&["watch", "99999"], 2, "99999 is not a port"),
         (&["watch", "9"], 1, "cannot connect to ws://127.0.0.1:9/: no server listens there"),
-        (&["diff", "--events", "-", "x"], 2, "this command cannot read events from standard input"),
         (
             &["diff", "schema", "demo"],
             2,
@@ -67,7 +66,6 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["verify", "README.md"], 1, "not a livetape recording"),
         (&["import", "no-such.jsonl"], 1, "no-such.jsonl"),
         (&["import", "src"], 1, "src"),
-        (&["export", "jsonl", "demo", "--conn", "9", "-o", "-"], 2, "connection 9\n💡 choose one of: 1\n"),
     ] {
         check(args, code, message);
     }

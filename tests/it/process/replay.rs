@@ -86,7 +86,7 @@ fn events_are_injected_at_a_port_or_an_address() {
     let answer = lines(&stdout(&output)).remove(0);
     assert_eq!((answer["seqs"].as_array().unwrap().len(), &answer["delivered"]), (1, &0.into()), "{answer}");
     let (_, port) = server.address.rsplit_once(':').unwrap();
-    let flags = ["--repeat", "3", "--every", "0", "--count", "50", "--combo", "--port", port];
+    let flags = ["--repeat", "3", "--every", "0", "--count", "50", "--combo", "--url", port];
     let output = run(&[&["trigger", "gift"], &flags[..]].concat());
     let repeated = lines(&stdout(&output));
     assert_eq!((output.status.code(), repeated.len()), (Some(0), 3));

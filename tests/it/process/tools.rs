@@ -1,8 +1,7 @@
-//! The tools as users run them: finding recordings, growing files, signals, `scrub` and `audit`.
+//! The tools as users run them: finding recordings, signals, `scrub` and `audit`.
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Output, Stdio},
     time::Duration,
@@ -43,27 +42,6 @@ fn names_are_looked_up_in_the_configured_directory() {
     let output = inside(&["info", "mine"]);
     assert!(stderr(&output).contains("unknown key `recordngs`"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));
-}
-
-#[test]
-fn a_recording_is_followed_until_it_is_sealed() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, whole) = (folder.path().join("show.bin"), fs::read("recordings/short.bin").unwrap());
-    // The second half starts in the middle of a record.
-    let (first, second) = whole.split_at(whole.len() / 2);
-    fs::write(&file, first).unwrap();
-    let cat = |args: &[&str]| stdout(&run(&[&["cat", text(&file)], args].concat()));
-    let so_far = cat(&[]);
-
-    let mut follow = livetape(&["cat", text(&file), "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let mut seen: Vec<String> = lines.by_ref().take(so_far.lines().count()).collect();
-    assert_eq!(seen, so_far.lines().collect::<Vec<_>>());
-    fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(second).unwrap();
-    seen.extend(lines);
-    assert_eq!(follow.wait().unwrap().code(), Some(0));
-    assert_eq!(seen, cat(&[]).lines().collect::<Vec<_>>());
-    assert!(seen.len() > so_far.lines().count());
 }
 
 #[test]
@@ -163,26 +141,6 @@ fn names_of_files_need_not_be_unicode() {
         let output = livetape(command).arg(&part).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{command:?}: {}", stderr(&output));
     }
-}
-
-#[test]
-fn diff_tells_recordings_from_files_of_events() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a.jsonl");
-    fs::write(&file, run(&["events", "recordings/short.bin"]).stdout).unwrap();
-    let file = text(&file);
-    for (args, hint) in [
-        (["diff", file, file].as_slice(), "to compare files that `livetape events` wrote, add --events"),
-        (
-            &["diff", "--events", "demo", "demo"],
-            "write its events to a file first: livetape events demo > demo.jsonl",
-        ),
-    ] {
-        let output = run(args);
-        assert!(!output.status.success(), "{args:?}");
-        assert!(stderr(&output).contains(&format!("\n💡 {hint}")), "{}", stderr(&output));
-    }
-    assert_eq!(run(&["diff", "--events", file, file]).status.code(), Some(0));
 }
 
 /// Runs the program with a file as its standard input.

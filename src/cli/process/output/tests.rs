@@ -75,7 +75,7 @@ fn recording(sizes: &[usize]) -> Vec<u8> {
 /// Returns a capture, one frame of this size in each line.
 fn capture(sizes: &[usize]) -> Vec<u8> {
     let mut lines = Vec::new();
-    export::jsonl(&recording(sizes)[..], &mut lines, None).unwrap();
+    export::jsonl(&recording(sizes)[..], &mut lines).unwrap();
     lines
 }
 
