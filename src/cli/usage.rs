@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(message, "the following required arguments were not provided: <RECORDING>");
         assert!(hint.starts_with("run `livetape"), "{hint}");
         let (message, _) = failed("livetape export foo demo");
-        assert!(message.ends_with("[possible values: har, jsonl, piratetok]"), "{message}");
+        assert!(message.ends_with("[possible values: har, jsonl]"), "{message}");
     }
 
     /// Commands that print what happens to a room.

@@ -9,7 +9,7 @@ use livetape_mock::{MockTikTok, Scenario};
 use livetape_tools::{
     audit::audit,
     edit::{Input, cut, mark, merge, repair},
-    export::{har, jsonl, piratetok},
+    export::{har, jsonl},
     info::info,
     scrub::{Auditor, Key, Scrubber, scrub},
     verify::verify,
@@ -29,7 +29,6 @@ fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
         ("events", lost(decoded(bytes))),
         ("export har", lost(har(|| Ok(bytes), Vec::new()).unwrap().loss)),
         ("export jsonl", lost(jsonl(bytes, Vec::new()).unwrap().loss)),
-        ("export piratetok", lost(piratetok(bytes, Vec::new()).unwrap().loss)),
         ("cut", lost(cut(bytes, Vec::new(), zero, None).unwrap().loss)),
         ("merge", lost(merge(vec![input(), input()], Vec::new(), true).unwrap().loss)),
         ("mark", lost(mark(bytes, Vec::new(), zero, "x").unwrap())),

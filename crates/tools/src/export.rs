@@ -45,33 +45,6 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub fn jsonl(input: impl Read, mut output: impl Write) -> Result<Exported, Error> {
-    each_frame(input, |offset_ms, conn, bytes| {
-        writeln!(
-            output,
-            "{{\"offset_ms\":{offset_ms},\"conn\":{conn},\"frame\":\"{}\"}}",
-            STANDARD.encode(bytes)
-        )
-    })
-}
-
-/// Writes a piratetok capture: each frame follows its length, a 4-byte little-endian number. The format has
-/// no times.
-///
-/// # Errors
-/// See [`Error`].
-pub fn piratetok(input: impl Read, mut output: impl Write) -> Result<Exported, Error> {
-    each_frame(input, |_, _, bytes| {
-        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        output.write_all(&length.to_le_bytes())?;
-        output.write_all(bytes)
-    })
-}
-
-/// Passes each received binary frame to `write`, in file order.
-fn each_frame(
-    input: impl Read,
-    mut write: impl FnMut(f64, u32, &[u8]) -> io::Result<()>,
-) -> Result<Exported, Error> {
     let mut reader = Reader::open(input)?;
     let (mut exported, mut conns) = (Exported::default(), BTreeSet::new());
     while let Some(head) = reader.next_head()? {
@@ -82,11 +55,12 @@ fn each_frame(
             exported.left_out += 1;
             continue;
         }
-        let payload = reader.body().map(Body::payload).unwrap_or_default();
-        write(head.offset.as_nanos() as f64 / 1e6, head.conn, payload)?;
+        let frame = STANDARD.encode(reader.body().map(Body::payload).unwrap_or_default());
+        let (offset_ms, conn) = (head.offset.as_nanos() as f64 / 1e6, head.conn);
+        writeln!(output, "{{\"offset_ms\":{offset_ms},\"conn\":{conn},\"frame\":\"{frame}\"}}")?;
         exported.frames += 1;
         if conns.len() < CONNECTIONS_COUNTED_MAX {
-            conns.insert(head.conn);
+            conns.insert(conn);
         }
     }
     exported.connections = conns.len() as u64;

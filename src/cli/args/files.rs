@@ -122,7 +122,7 @@ pub(in crate::cli) struct Export {
     pub(in crate::cli) form: Form,
     /// Recording to convert: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
-    /// Write to this file, or - for stdout [default: RECORDING.har, .jsonl or .piratetok.bin]
+    /// Write to this file, or - for stdout [default: RECORDING.har or .jsonl]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
     /// Overwrite an existing file
@@ -138,8 +138,6 @@ pub(in crate::cli) enum Form {
     Har,
     /// One frame per line: {"offset_ms":350,"conn":1,"frame":"<base64>"}
     Jsonl,
-    /// Frames without times, each preceded by its length in 4 bytes
-    Piratetok,
 }
 
 #[derive(Debug, clap::Args)]

@@ -26,7 +26,6 @@ pub(crate) fn export(args: &args::Export) -> Result<u8, Problem> {
     let ending = match args.form {
         args::Form::Har => "har",
         args::Form::Jsonl => "jsonl",
-        args::Form::Piratetok => "piratetok.bin",
     };
     let output = args.output.clone().unwrap_or_else(|| beside(&tape, ending));
     if is_stdout(&output) {
@@ -64,7 +63,6 @@ fn export_to(args: &args::Export, tape: &Tape, out: impl Write) -> Result<Export
     let exported = match args.form {
         args::Form::Har => export::har(open, out),
         args::Form::Jsonl => export::jsonl(open()?, out),
-        args::Form::Piratetok => export::piratetok(open()?, out),
     };
     bar.finish_and_clear();
     exported

@@ -134,7 +134,10 @@ fn capture(format: CaptureFormat) -> Vec<u8> {
             export::jsonl(&recording[..], &mut out).expect("an intact recording");
         }
         CaptureFormat::Piratetok => {
-            export::piratetok(&recording[..], &mut out).expect("an intact recording");
+            each(
+                |_, frame| [&u32::try_from(frame.len()).unwrap().to_le_bytes()[..], frame].concat(),
+                &mut out,
+            );
         }
         CaptureFormat::Messages => each(|ms, frame| message(ms, frame).into_bytes(), &mut out),
         CaptureFormat::Gotiktoklive => each(|ms, frame| traced(ms, frame).into_bytes(), &mut out),

@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 /// Commands that read recordings; `IN` is the recording, `OUT` a new file, `PROGRAM` livetape.
-const READING: [&str; 21] = [
+const READING: [&str; 20] = [
     "replay IN --port 0 --speed 1000 --exit-when-done --quiet",
     "replay IN --port 0 --speed max --wait-clients 0 --exit-when-done",
     "run IN --clients 0 -- true",
@@ -30,7 +30,6 @@ const READING: [&str; 21] = [
     "diff IN IN",
     "export har IN -o OUT",
     "export jsonl IN -o -",
-    "export piratetok IN -o OUT",
     "as-scenario IN -o OUT",
 ];
 /// Commands that read no recordings or run until stopped.

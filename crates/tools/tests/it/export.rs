@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use livetape_core::recording::{self, Item, Opcode, Reader, What};
 use livetape_tools::{
     cat,
-    export::{har, jsonl, piratetok},
+    export::{har, jsonl},
     import::{ImportOptions, import},
 };
 use serde_json::Value;
@@ -49,20 +49,6 @@ fn frame_lines_are_imported_again() {
     import(&lines[..], &mut again, &ImportOptions::default()).unwrap();
     let frames = |items: &[Item]| Vec::from_iter(received(items).into_iter().map(|(_, bytes)| bytes));
     assert_eq!(frames(&read(&again)), frames(&read(&bytes)));
-}
-
-#[test]
-fn piratetok_captures_contain_the_same_frames() {
-    let bytes = battle();
-    let mut out = Vec::new();
-    piratetok(&bytes[..], &mut out).unwrap();
-    let (mut rest, mut frames) = (&out[..], Vec::new());
-    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
-        let (frame, behind) = behind.split_at(u32::from_le_bytes(*length) as usize);
-        frames.push(frame.to_vec());
-        rest = behind;
-    }
-    assert_eq!(frames, Vec::from_iter(received(&read(&bytes)).into_iter().map(|(_, bytes)| bytes)));
 }
 
 #[test]
