@@ -17,11 +17,8 @@ use super::{
         config::{self, Folders, last, read, resolve},
         serving::{self, Webhook},
     },
-    process::output::{FileFate, Written, cannot_write, complain, say, warn, write},
-    serve::{
-        cluster,
-        proxied::{open_ca, quoted},
-    },
+    process::output::{FileFate, Written, cannot_write, complain, quoted, say, warn, write},
+    serve::{cluster, proxied::open_ca},
 };
 use crate::settings::{self, Settings};
 
@@ -60,7 +57,8 @@ pub(crate) fn ca(args: &args::Ca) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let opened = open_ca(settings.mock.ca_dir.as_deref())?;
     say(opened.ca.pem())?;
-    let (pem, jks) = (quoted(&opened.certificate), quoted(&opened.trust_store));
+    let (pem, jks) =
+        (quoted(&opened.certificate.to_string_lossy()), quoted(&opened.trust_store.to_string_lossy()));
     let text = CLIENTS.replace("<domains>", &DOMAINS.join(" and ")).replace("<password>", Opened::PASSWORD);
     let text = text.replace("<date>", &date(opened.ca.expires()));
     warn(text.replace("<pem>", &pem).replace("<jks>", &jks).trim_end());

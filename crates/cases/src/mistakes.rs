@@ -11,6 +11,7 @@ use livetape_core::{
     event::{Data, Event, Gift, Person},
     truth::{Added, Tally, Truth},
 };
+use smol_str::SmolStr;
 
 use self::{
     count::{Counted, Memory},
@@ -358,21 +359,15 @@ impl Details {
     fn of(data: &Data) -> Self {
         match data {
             Data::Gift(gift) => Self::Gift(Box::new(Gift {
-                gift_id: gift.gift_id,
-                gift_name: gift.gift_name.clone(),
-                gift_type: gift.gift_type,
-                diamond_count: gift.diamond_count,
-                repeat_count: gift.repeat_count,
-                repeat_end: gift.repeat_end,
-                streak_id: gift.streak_id.clone(),
-                repeat_delta: gift.repeat_delta,
-                is_final: gift.is_final,
-                diamonds: gift.diamonds,
+                gift_picture_url: SmolStr::default(),
+                describe: SmolStr::default(),
+                display_type: SmolStr::default(),
+                label: SmolStr::default(),
                 receiver: gift
                     .receiver
                     .as_ref()
                     .map(|it| Person { user_id: it.user_id, ..Person::default() }),
-                ..Gift::default()
+                ..Gift::clone(gift)
             })),
             Data::Like(like) => Self::Likes { own: like.like_count, total: like.total_like_count },
             Data::RoomUser(room) => Self::Viewers { now: room.viewer_count, total: room.total_user_count },

@@ -153,7 +153,7 @@ fn capture_problem(path: &Path, error: &Error) -> Problem {
 }
 
 fn list(candidates: &[Candidate]) {
-    for Candidate { number, url, messages, .. } in candidates.iter().take(CANDIDATES_MAX) {
+    for Candidate { number, url, messages } in candidates.iter().take(CANDIDATES_MAX) {
         let url = if url.is_empty() { "unknown address" } else { url };
         let s = if *messages == 1 { "" } else { "s" };
         warn(format_args!("  {number}: {}, {messages} message{s}", printable(url)));

@@ -17,7 +17,6 @@ use livetape_core::{
     error::{Code, Problem},
     pace::Speed,
     recording::{Item, What},
-    terminal::is_invisible,
 };
 use livetape_engine::source::Tape;
 use livetape_io::files;
@@ -28,7 +27,7 @@ use super::page::{self, Page};
 use crate::cli::{
     args,
     process::{
-        output::{file_problem, say, say_lines, shown},
+        output::{file_problem, quoted, say, say_lines, shown},
         signals::Signals,
     },
 };
@@ -249,25 +248,6 @@ fn arguments(conditions: &args::Conditions, command: &[OsString]) -> String {
     arguments
 }
 
-/// Quotes a word for a shell, in one line that shows all its characters.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    if !word.contains(is_invisible) {
-        return format!("'{}'", word.replace('\'', r"'\''"));
-    }
-    let escaped = |c: char| match c {
-        '\'' | '\\' => format!("\\{c}"),
-        c if is_invisible(c) => {
-            String::from_iter(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")))
-        }
-        c => c.to_string(),
-    };
-    format!("$'{}'", String::from_iter(word.chars().map(escaped)))
-}
-
 type Work = Box<dyn FnOnce() + Send>;
 
 /// A thread that does one piece of work after the other. Several at a time would have as many shows in memory, and
@@ -294,22 +274,5 @@ impl WholeShows {
         let failed = || Problem::new(Code::Io, "cannot read the recording");
         self.0.send(work).map_err(|_| failed())?;
         done.await.map_err(|_| failed())?
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-
-    #[test]
-    fn a_quoted_word_is_one_line_that_a_shell_reads_back() {
-        for word in ["bot.mjs", "", "it's 1", "a\n'b'\\\t\u{202e}c", "\u{1b}[31m"] {
-            let line = quoted(word);
-            assert!(!line.contains(is_invisible), "{line:?}");
-            let read = Command::new("bash").args(["-c", &format!("printf %s {line}")]).output().unwrap();
-            assert_eq!(String::from_utf8(read.stdout).unwrap(), word, "{line}");
-        }
     }
 }

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use livetape_core::{
     error::{Code, Problem, exit},
     recording::{self, Loss},
-    terminal::printable,
+    terminal::{is_invisible, printable},
 };
 use livetape_io::files;
 use livetape_tools::edit;
@@ -250,6 +250,25 @@ pub(crate) fn loss_code(loss: Loss) -> u8 {
 /// Returns a path without control characters, for the terminal.
 pub(crate) fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy())
+}
+
+/// Quotes a word for a shell, in one line that shows all its characters.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    if !word.contains(is_invisible) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    let escaped = |c: char| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if is_invisible(c) => {
+            String::from_iter(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")))
+        }
+        c => c.to_string(),
+    };
+    format!("$'{}'", String::from_iter(word.chars().map(escaped)))
 }
 
 /// Builds the error of a failed write to stdout. It exits with 3, like an incomplete file, because stdout is

@@ -20,7 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     cli::{
         options::config,
-        process::output::{shown, warn},
+        process::output::{quoted, warn},
     },
     settings::{self, Listen},
 };
@@ -100,7 +100,7 @@ impl Fronts {
     pub(crate) fn lines(&self) -> String {
         let (domains, ca) = (DOMAINS.join(" and "), printable(&self.certificate.display().to_string()));
         let proxy = self.proxy_url().map(|url| {
-            let file = quoted(&self.certificate);
+            let file = quoted(&self.certificate.to_string_lossy());
             format!("🔀 Proxy for {domains} on {url}\n    HTTPS_PROXY={url} SSL_CERT_FILE={file} COMMAND\n")
         });
         let proxy = proxy.unwrap_or_default();
@@ -124,15 +124,9 @@ async fn bind(listen: Option<Listen>, flag: &str) -> Result<Option<Listening>, P
 
 /// Returns the command that shows how to trust the CA in this folder.
 fn trust_command(folder: Option<&Path>) -> String {
-    let flag = folder.map(|folder| format!(" --ca-dir {}", quoted(folder))).unwrap_or_default();
+    let flag =
+        folder.map(|folder| format!(" --ca-dir {}", quoted(&folder.to_string_lossy()))).unwrap_or_default();
     format!("livetape ca{flag}")
-}
-
-/// Returns a path as a shell needs it.
-pub(crate) fn quoted(path: &Path) -> String {
-    let path = shown(path);
-    let is_plain = path.chars().all(|c| c.is_alphanumeric() || "/._-+:\\".contains(c));
-    if is_plain { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// Opens the CA, and reports if an expired one was replaced.

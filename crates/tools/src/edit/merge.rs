@@ -26,7 +26,6 @@ pub const INPUTS_MAX: usize = 256;
 pub const APART_MAX: Duration = Duration::from_hours(7 * 24);
 /// Maximum number of connections in all recordings.
 const CONNECTIONS_MAX: u32 = 1 << 20;
-pub(super) const DAY_SECS: u64 = 24 * 60 * 60;
 
 #[derive(Debug)]
 pub struct Input<R> {
@@ -200,10 +199,9 @@ fn check_apart<R>(lanes: &[Lane<R>]) -> Result<(), Error> {
     let mut in_order = Vec::from_iter(lanes.iter().filter(|lane| lane.fixed_start.is_none()));
     in_order.sort_by_key(|lane| lane.begins);
     for pair in in_order.windows(2) {
-        let apart = pair[1].begins - pair[0].begins;
-        if apart > APART_MAX {
+        if pair[1].begins - pair[0].begins > APART_MAX {
             let [before, name] = [0, 1].map(|at| pair[at].name.clone());
-            return Err(Error::Apart { name, before, apart });
+            return Err(Error::Apart { name, before });
         }
     }
     Ok(())

@@ -24,7 +24,6 @@ use crate::{
     text::{clock, count, thousands},
     verify::write_stretches,
 };
-use merge::DAY_SECS;
 
 pub use cut::{Cut, cut, find_marker};
 pub use merge::{APART_MAX, INPUTS_MAX, Input, Merged, merge};
@@ -49,13 +48,12 @@ pub enum Error {
     /// A recording has no wall time, so it cannot be aligned with others.
     #[error("{name} has no wall time")]
     NoClock { name: String },
-    #[error("{name} starts {} after {before}", in_days(*.apart))]
+    #[error("{name} starts more than 7 days after {before}")]
     Apart {
         /// Name of the later recording.
         name: String,
         /// Name of the earlier recording.
         before: String,
-        apart: Duration,
     },
 }
 
@@ -77,20 +75,6 @@ impl From<Error> for Problem {
     }
 }
 
-/// `8 days`, or `7 days and 3 h`: the larger of the units that are left, so that just above a number of days
-/// is not shown as that number.
-fn in_days(time: Duration) -> String {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    let (days, rest) = (seconds / DAY_SECS, seconds % DAY_SECS);
-    let rest = match rest {
-        0 => return format!("{days} days"),
-        1..60 => format!("{rest} s"),
-        60..3600 => format!("{} min", rest / 60),
-        _ => format!("{} h", rest / 3600),
-    };
-    format!("{days} days and {rest}")
-}
-
 /// Seals a recording, unless an input is unsealed and the end may be missing here too.
 fn finish<W: Write>(mut writer: Writer<W>, loss: Loss) -> Result<(), recording::Error> {
     if loss.unsealed { writer.flush() } else { writer.finish().map(drop) }
@@ -108,6 +92,16 @@ fn known_markers(known: &[String]) -> String {
     }
 }
 
+/// Opens a recording, and begins a copy of the same version.
+fn transcribe<R: Read, W: Write>(input: R, output: W) -> Result<(Source<R>, Writer<W>), recording::Error> {
+    let source = Source::open(input)?;
+    let minor = match source.reader.report().preamble {
+        Preamble::NewerMinor(minor) => minor,
+        Preamble::Intact | Preamble::Damaged => MINOR,
+    };
+    Ok((source, Writer::transcribe(output, minor)?))
+}
+
 pub const LABEL_CHARS_MAX: usize = 200;
 
 /// Copies a recording with a marker inserted after all records up to `at`. Returns the missing data.
@@ -118,12 +112,7 @@ pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> 
     if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX || label.contains(char::is_control) {
         return Err(Error::BadLabel);
     }
-    let mut source = Source::open(input)?;
-    let minor = match source.reader.report().preamble {
-        Preamble::NewerMinor(minor) => minor,
-        Preamble::Intact | Preamble::Damaged => MINOR,
-    };
-    let mut writer = Writer::transcribe(output, minor)?;
+    let (mut source, mut writer) = transcribe(input, output)?;
     let what = What::Marker(Marker { label: label.to_owned() });
     let mut marker = Some(Item { offset: at, conn: 0, flags: Flags::default(), what });
     while let Some(head) = source.next()? {
@@ -168,12 +157,7 @@ pub struct Repaired {
 /// # Errors
 /// Any error in reading or writing. Damage is not an error.
 pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
-    let mut source = Source::open(input)?;
-    let minor = match source.reader.report().preamble {
-        Preamble::NewerMinor(minor) => minor,
-        Preamble::Intact | Preamble::Damaged => MINOR,
-    };
-    let mut writer = Writer::transcribe(output, minor)?;
+    let (mut source, mut writer) = transcribe(input, output)?;
     while let Some(head) = source.next()? {
         writer.copy_numbered(source.body(), head.rec_no)?;
     }

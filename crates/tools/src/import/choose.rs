@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use livetape_core::{recording::records::header::Timing, redact::redact_url};
-use serde::Serialize;
 
 use super::{
     BAD_LINES_LISTED_MAX, BadLine, Error, ImportOptions, Report, Target,
@@ -16,16 +15,13 @@ use super::{
 };
 
 /// A connection that the user could select.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// Number for [`ImportOptions::entries`], from 1.
     pub number: u64,
     /// URL without the query.
     pub url: String,
     pub messages: u64,
-    /// Whether the connection seems to belong to TikTok LIVE.
-    pub is_webcast: bool,
 }
 
 /// Imports a capture of any format, in bounded memory. A truncated or malformed capture is imported up to the
@@ -135,7 +131,6 @@ fn candidates(connections: &[CapturedConnection]) -> Vec<Candidate> {
         number,
         url: redact_url(connection.url.split(['?', '#']).next().unwrap_or_default()).into_owned(),
         messages: connection.messages,
-        is_webcast: connection.is_webcast(),
     };
     (1..).zip(connections).map(candidate).collect()
 }
@@ -143,11 +138,10 @@ fn candidates(connections: &[CapturedConnection]) -> Vec<Candidate> {
 /// Explains why this producer's capture has no frames, with advice.
 fn why_no_frames(survey: &Survey) -> String {
     let producer = survey.producer.as_str();
-    let is_old = producer == "Playwright";
     if producer.contains("Firefox") || producer.contains("Waterfox") || producer.contains("LibreWolf") {
         return format!("no WebSocket frames: {producer} does not save them, Chrome does");
     }
-    if is_old && !survey.connections.is_empty() {
+    if producer == "Playwright" && !survey.connections.is_empty() {
         return format!(
             "no WebSocket frames: Playwright {} does not save them, 1.62 and later do",
             survey.version

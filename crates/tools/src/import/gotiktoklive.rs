@@ -1,14 +1,12 @@
 //! Reads traces of gotiktoklive: `2023-09-13 18:49:50.293<= <hex>` received, `=>` sent, and a line for the
 //! end. The time zone is unknown; UTC will do, because only differences matter.
 
-use std::io::{BufRead as _, Read as _};
-
 use jiff::civil::DateTime;
 
 use super::{
     Error,
     captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, Visit, closed},
-    source::Unpacked,
+    source::{Unpacked, next_line},
 };
 
 /// Maximum length of a line, in bytes: the largest frame in hexadecimal, and its time.
@@ -23,18 +21,7 @@ impl Capture for Gotiktoklive<'_> {
         let (mut input, mut line) = (self.0.open()?, Vec::new());
         // The library appends to the file on each connect, so another connection can follow an end.
         let (mut id, mut is_open) = (0, false);
-        loop {
-            line.clear();
-            if input.by_ref().take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut line).map_err(Error::Read)? == 0
-            {
-                return Ok(());
-            }
-            if line.len() as u64 > LINE_BYTES_MAX {
-                return Err(Error::TooLong { bytes: LINE_BYTES_MAX });
-            }
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
+        while next_line(&mut input, &mut line, LINE_BYTES_MAX)? {
             let item = parse(&line);
             let ends = matches!(item.said, Some(Said::Closed(_)));
             if !is_open {
@@ -47,6 +34,7 @@ impl Capture for Gotiktoklive<'_> {
             is_open = !ends;
             id += u64::from(ends);
         }
+        Ok(())
     }
 }
 

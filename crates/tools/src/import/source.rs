@@ -184,6 +184,22 @@ pub(super) fn read_full(input: &mut (impl Read + ?Sized), bytes: &mut [u8]) -> i
     Ok(full)
 }
 
+/// Reads the next line that is not empty; returns `false` at the end.
+pub(super) fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>, bytes_max: u64) -> Result<bool, Error> {
+    loop {
+        line.clear();
+        if input.by_ref().take(bytes_max + 1).read_until(b'\n', line).map_err(Error::Read)? == 0 {
+            return Ok(false);
+        }
+        if line.len() as u64 > bytes_max {
+            return Err(Error::TooLong { bytes: bytes_max });
+        }
+        if !line.trim_ascii().is_empty() {
+            return Ok(true);
+        }
+    }
+}
+
 struct Counted<R> {
     inner: R,
     count: u64,

@@ -164,11 +164,8 @@ fn recordings_that_begin_more_than_a_week_apart_are_merged_only_by_force() {
     };
     assert_eq!(merged([&sunday, &monday], None, false).unwrap(), 2);
     let error = merged([&later, &monday], None, false).unwrap_err();
-    assert_eq!(error.to_string(), "a starts 2199 days after b");
-    for (more, shown) in [(1, "1 s"), (130, "2 min"), (7_300, "2 h")] {
-        let error = merged([&of_seconds(8 * 24 * 60 * 60 + more), &monday], None, false).unwrap_err();
-        assert_eq!(error.to_string(), format!("a starts 7 days and {shown} after b"));
-    }
+    assert_eq!(error.to_string(), "a starts more than 7 days after b");
+    assert!(merged([&of_seconds(8 * 24 * 60 * 60 + 1), &monday], None, false).is_err());
     assert_eq!(merged([&later, &monday], None, true).unwrap(), 2);
     assert_eq!(merged([&later, &monday], Some(Duration::ZERO), false).unwrap(), 2);
 }

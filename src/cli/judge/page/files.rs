@@ -18,32 +18,6 @@ use std::io::Read as _;
 const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Characters that paths do not escape.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// Types of files by their endings. Browsers run scripts and modules only with the right one.
-const TYPES: [(&str, &str); 22] = [
-    ("html", "text/html"),
-    ("htm", "text/html"),
-    ("js", "text/javascript"),
-    ("mjs", "text/javascript"),
-    ("css", "text/css"),
-    ("json", "application/json"),
-    ("wasm", "application/wasm"),
-    ("svg", "image/svg+xml"),
-    ("png", "image/png"),
-    ("jpg", "image/jpeg"),
-    ("jpeg", "image/jpeg"),
-    ("gif", "image/gif"),
-    ("webp", "image/webp"),
-    ("avif", "image/avif"),
-    ("mp3", "audio/mpeg"),
-    ("ogg", "audio/ogg"),
-    ("wav", "audio/wav"),
-    ("mp4", "video/mp4"),
-    ("webm", "video/webm"),
-    ("woff", "font/woff"),
-    ("woff2", "font/woff2"),
-    ("ttf", "font/ttf"),
-];
-
 /// A page on disk, and the folder whose files it can load.
 pub(super) struct Files {
     root: PathBuf,
@@ -87,9 +61,8 @@ impl Files {
                 json!({ "responseCode": 500, "responsePhrase": "the file is too large, or cannot be read" }),
             );
         }
-        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-        let kind =
-            TYPES.iter().find(|(end, _)| *end == ending).map_or("application/octet-stream", |(_, kind)| kind);
+        // Browsers run scripts and modules only with the right type.
+        let kind = mime_guess::from_path(&path).first_raw().unwrap_or("application/octet-stream");
         let headers = json!([{ "name": "content-type", "value": kind }, { "name": "cache-control", "value": "no-store" }]);
         Some(json!({ "responseCode": 200, "responseHeaders": headers, "body": STANDARD.encode(body) }))
     }

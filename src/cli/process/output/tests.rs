@@ -246,3 +246,14 @@ fn long_lines_go_on_below_except_those_that_people_copy() {
     let shown = wrapped("💡 run this: `livetape live ann --cdp 9222`, then wait", 36);
     assert_eq!(shown, "💡 run this:\n        `livetape live ann --cdp 9222`,\n        then wait");
 }
+
+#[test]
+fn a_quoted_word_is_one_line_that_a_shell_reads_back() {
+    for word in ["bot.mjs", "", "it's 1", "a\n'b'\\\t\u{202e}c", "\u{1b}[31m"] {
+        let line = quoted(word);
+        assert!(!line.contains(is_invisible), "{line:?}");
+        let read =
+            std::process::Command::new("bash").args(["-c", &format!("printf %s {line}")]).output().unwrap();
+        assert_eq!(String::from_utf8(read.stdout).unwrap(), word, "{line}");
+    }
+}

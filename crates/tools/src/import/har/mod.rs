@@ -20,7 +20,7 @@ use super::{
     Error,
     captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit},
     lines::BASE64,
-    source::Unpacked,
+    source::{Unpacked, next_line},
     times::parse_date,
 };
 use json::{Json, List, Object, TEXT_BYTES_MAX};
@@ -53,21 +53,11 @@ impl Capture for Messages<'_> {
 /// Reads messages, one per line.
 fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<(), Error> {
     let (mut line, mut fields) = (Vec::new(), MessageFields::default());
-    loop {
-        line.clear();
-        let limit = TEXT_BYTES_MAX + 1;
-        if input.by_ref().take(limit).read_until(b'\n', &mut line).map_err(Error::Read)? == 0 {
-            return Ok(());
-        }
-        if line.len() as u64 == limit {
-            return Err(Error::TooLong { bytes: TEXT_BYTES_MAX });
-        }
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
+    while next_line(&mut input, &mut line, TEXT_BYTES_MAX)? {
         let wants_data = visit.wants_data(id);
         visit.message(id, parse(&mut line, &mut fields, wants_data))?;
     }
+    Ok(())
 }
 
 /// Shared by all parts of the reader.
