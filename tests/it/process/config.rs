@@ -22,16 +22,16 @@ fn a_file_is_checked_and_used() {
     let output = inside(&["replay", "demo"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains(":2: ") && stderr(&output).contains(":3: "), "{}", stderr(&output));
-    fs::write(&file, "[live.request]\npaths = { page = \"x\" }\nsocket = { aid = \"\" }\n").unwrap();
+    fs::write(&file, "[live.request]\nhosts = { www = \"http://x\" }\nsocket = { aid = \"\" }\n").unwrap();
     let output = inside(&["live", "ann"]);
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
     let broken =
-        ["❌ livetape.toml: live.request.paths: `page` ", "❌ livetape.toml: live.request.socket: `aid` "];
+        ["❌ livetape.toml: live.request.hosts: `www` ", "❌ livetape.toml: live.request.socket: `aid` "];
     assert!(broken.iter().all(|it| said.contains(it)), "{said}");
 
     // The file contains all required settings.
-    let settings = "[server]\nport = 0\nquiet = true\nwait_clients = 0\n[replay]\nrecording = \"demo\"\n\
+    let settings = "[server]\nport = 0\nquiet = true\nwait_clients = 0\n[replay]\n\
                     speed = \"max\"\nexit_when_done = true\n";
     fs::write(&file, settings).unwrap();
     let output = inside(&["replay"]);
