@@ -14,6 +14,7 @@ use tokio::{
     select,
     time::{sleep_until, timeout, timeout_at},
 };
+use tracing::error;
 
 use crate::clock;
 
@@ -33,11 +34,17 @@ impl Listener for TcpListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        let mut has_failed = false;
         loop {
             match Self::accept(self).await {
                 Ok(accepted) => return accepted,
                 Err(error) if is_about_one_connection(&error) => {}
-                Err(_) => sleep_until(clock::now() + FAILURE_PAUSE).await,
+                Err(error) => {
+                    if !std::mem::replace(&mut has_failed, true) {
+                        error!(why = %error, "❌ New connections wait: the system refuses them; see `ulimit -n`");
+                    }
+                    sleep_until(clock::now() + FAILURE_PAUSE).await;
+                }
             }
         }
     }

@@ -211,16 +211,16 @@ export class Dispatcher {
     }
   }
 
-  #closed(id: string, { code = ABNORMAL, text: reason = '', place, json = '{}' }: Partial<Details> = {}): void {
+  #closed(id: string, { code = ABNORMAL, text: reason = '', place, json = '{}', byServer = false }: Partial<Details> = {}): void {
     const socket = this.sockets.get(id)
     if (!socket) return
     this.sockets.delete(id)
     for (const event of this.#held.get(id) ?? []) this.#answer(event, undefined)
     this.#held.delete(id)
     socket.closed({ roomId: place, metadata: new Map(Object.entries(JSON.parse(json) as object)) })
-    const failure = FAILURES.get(code)
-    // A client may send such a code too, but with a reason of its own.
-    if (failure && failure[0] === (reason || failure[0])) this.#report(socket, new LivetapeError(failure[0]!, failure[1]!))
+    // A client may send such a code, too.
+    const failure = byServer ? FAILURES.get(code) : undefined
+    if (failure && failure[0] === reason) this.#report(socket, new LivetapeError(failure[0]!, failure[1]!))
     this.#call(socket, 'onClose', code, reason)
   }
 

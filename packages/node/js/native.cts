@@ -8,6 +8,7 @@ export interface Details {
   place?: string
   code?: number
   json?: string
+  byServer?: boolean
 }
 
 /** Events in threes: the kind, the id of the socket, and what happened. */

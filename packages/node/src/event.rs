@@ -18,6 +18,7 @@ const EVENT_ELEMENTS: usize = 3;
 
 /// What happened, if it is more than a text or bytes.
 #[napi(object)]
+#[derive(Default)]
 pub struct Details {
     /// Client id of a connection, message to a room, or reason of a close.
     pub text: String,
@@ -27,6 +28,8 @@ pub struct Details {
     pub code: Option<u32>,
     /// Request of a connection, or metadata of a closed socket.
     pub json: Option<String>,
+    /// Whether the server closed a socket.
+    pub by_server: Option<bool>,
 }
 
 /// The events that JavaScript has not answered. They are numbered from 1.
@@ -89,7 +92,10 @@ pub(crate) fn to_array<'env>(
                 let request =
                     json!({ "url": url, "headers": headers, "address": address, "protocol": protocol });
                 let json = Some(request.to_string());
-                array.set(at + 2, Details { text: client_id, place: Some(path), code: None, json })?;
+                array.set(
+                    at + 2,
+                    Details { text: client_id, place: Some(path), json, ..Details::default() },
+                )?;
                 0
             }
             What::Message(text) => {
@@ -97,7 +103,7 @@ pub(crate) fn to_array<'env>(
                 1
             }
             What::Say { room_id, message } => {
-                array.set(at + 2, Details { text: message, place: Some(room_id), code: None, json: None })?;
+                array.set(at + 2, Details { text: message, place: Some(room_id), ..Details::default() })?;
                 2
             }
             What::Binary(bytes) => {
@@ -117,7 +123,8 @@ pub(crate) fn to_array<'env>(
             What::Close { code, reason, last } => {
                 let json = serde_json::to_string(&last.metadata).ok();
                 let code = Some(code.into());
-                array.set(at + 2, Details { text: reason, place: last.room_id, code, json })?;
+                let by_server = Some(last.by_server);
+                array.set(at + 2, Details { text: reason, place: last.room_id, code, json, by_server })?;
                 8
             }
         };

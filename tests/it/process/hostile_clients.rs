@@ -65,7 +65,7 @@ const FILES_MAX: usize = 64;
 fn a_server_without_free_file_descriptors_goes_on_and_accepts_again_later() {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -n {FILES_MAX}; exec {} serve --port 0", program())]);
-    let server = Running::spawn(&mut command, "Press Ctrl+C");
+    let mut server = Running::spawn(&mut command, "Press Ctrl+C");
     let mut socket = open(&server.address);
     // The system accepts those for which the server has no descriptor.
     let waiting = Vec::from_iter((0..FILES_MAX).map(|_| TcpStream::connect(&server.address).unwrap()));
@@ -75,6 +75,7 @@ fn a_server_without_free_file_descriptors_goes_on_and_accepts_again_later() {
         socket.read_exact(&mut answer).unwrap();
         assert_eq!(answer[2..], *message);
     };
+    server.wait_until_logged("New connections wait");
     echo(b"on");
     drop(waiting);
     open(&server.address);

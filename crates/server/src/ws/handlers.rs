@@ -133,6 +133,8 @@ pub struct Last {
     /// The room that it had joined last.
     pub room_id: Option<String>,
     pub metadata: Metadata,
+    /// Whether the server closed it.
+    pub by_server: bool,
 }
 
 /// The answer to an event.
@@ -487,13 +489,14 @@ impl Hooked {
         }
     }
 
-    /// Returns the room that a socket joined last and its metadata, before the lobby forgets it.
+    /// Returns the state of a socket before the lobby forgets it.
     pub(super) fn last(&self, handle: &SocketHandle) -> Last {
         handle.with(|lobby| Last {
             room_id: lobby.latest_room(self.id).map(str::to_owned),
             metadata: lobby
                 .connection_view(&self.id.to_string())
                 .map_or_else(|_| Metadata::new(), |it| it.metadata),
+            by_server: handle.is_ended(),
         })
     }
 

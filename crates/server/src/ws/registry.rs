@@ -31,7 +31,7 @@ use tracing::{Span, debug, info};
 use tungstenite::protocol::CloseFrame;
 
 use super::{
-    End, Limits, PROTOCOL_ERROR,
+    End, Limits,
     shard::{FRAME_OVERHEAD_BYTES, Outbox, Shards},
 };
 use crate::{
@@ -463,6 +463,11 @@ impl SocketHandle {
         let _ = self.closed.set((code, reason));
     }
 
+    /// Whether the server has ended the socket.
+    pub(super) fn is_ended(&self) -> bool {
+        self.closed.get().is_some()
+    }
+
     /// Returns the code and reason with which the socket ended; 1006 without a close frame.
     pub(super) fn ended(&self) -> (u16, String) {
         let known = self.closed.get().or(self.left.get());
@@ -531,7 +536,7 @@ impl Drop for SocketHandle {
         let mut state = self.sockets.lock();
         if let Some(mut connection) = state.lobby.listed_view(self.key) {
             state.locate(&mut connection);
-            let (left_at, by_server) = (state.lobby.now(), self.closed.get().is_some());
+            let (left_at, by_server) = (state.lobby.now(), self.is_ended());
             let sent_bytes = self.traffic.sent_bytes();
             if state.left.len() >= LEFT_MAX {
                 state.left.pop_front();
@@ -546,12 +551,9 @@ impl Drop for SocketHandle {
 
 /// Maximum number of connections that have left in the list.
 pub(crate) const LEFT_MAX: usize = 100;
-/// Reason that the library puts in place of a close code that must not be sent, such as 1005.
-const INVALID_CODE: &str = "Protocol violation";
 
 fn code_and_reason(frame: Option<&CloseFrame>) -> (u16, String) {
     match frame {
-        Some(frame) if frame.reason == INVALID_CODE => (close::PROTOCOL, PROTOCOL_ERROR.to_owned()),
         Some(frame) => (frame.code.into(), frame.reason.to_string()),
         None => (close::NO_CODE, String::new()),
     }

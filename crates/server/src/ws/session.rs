@@ -167,6 +167,9 @@ async fn read(
                 return Err(until_closed().await);
             }
             (Err(error), _) => break end_for(&error),
+            (Ok(Message::Close(Some(frame))), _) if frame.reason == INVALID_CODE => {
+                break End::close(close::PROTOCOL, PROTOCOL_ERROR);
+            }
             (Ok(Message::Close(frame)), hooked) => {
                 // The client gets what answers everything before.
                 if let Some(hooked) = hooked {
@@ -217,6 +220,8 @@ async fn take(handle: &SocketHandle, message: Message) -> Result<(), End> {
     Ok(())
 }
 
+/// Reason that the library puts in place of a close code that must not be sent, such as 1005. It answers with it, too.
+const INVALID_CODE: &str = "Protocol violation";
 /// Number of messages of a client before other tasks run.
 const TURN_MESSAGES: usize = 16;
 

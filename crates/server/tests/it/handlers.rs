@@ -74,6 +74,10 @@ impl Stage {
 }
 
 /// Path and client id of a new connection.
+fn by_server() -> Box<Last> {
+    Box::new(Last { by_server: true, ..Last::default() })
+}
+
 fn connected(what: &What) -> (&str, &str) {
     let What::Connect { path, client_id, .. } = what else { panic!("{what:?}") };
     (path, client_id)
@@ -143,7 +147,7 @@ async fn the_program_refuses_cancels_and_changes() {
     let (id, what) = stage.answered(Reply::Cancel).await;
     assert_eq!(connected(&what), ("/chat", "bot"));
     assert_eq!(read_all(&mut refused).await.close, Some((1008, "refused".into())));
-    let closed = What::Close { code: 1008, reason: "refused".into(), last: Box::default() };
+    let closed = What::Close { code: 1008, reason: "refused".into(), last: by_server() };
     assert_eq!(stage.answered(Reply::Continue).await, (id, closed));
 
     let (mut ann, _) = stage.accepted("ann").await;
@@ -378,7 +382,7 @@ async fn metadata_of_a_handled_socket_is_set_by_the_program_only_and_known_until
     say(&mut ann, set).await;
     assert_eq!(stage.answered(Reply::Continue).await.1, What::Message(set.into()));
     ann.close(None).await.unwrap();
-    let last = Box::new(Last { room_id: Some("a".into()), metadata });
+    let last = Box::new(Last { room_id: Some("a".into()), metadata, by_server: false });
     let closed = What::Close { code: 1005, reason: String::new(), last };
     assert_eq!(stage.answered(Reply::Continue).await.1, closed);
 }
@@ -438,7 +442,7 @@ async fn a_close_frame_with_a_code_that_must_not_be_sent_is_reported_as_a_violat
     let (mut ann, id) = stage.accepted("ann").await;
     let frame = CloseFrame { code: 1005.into(), reason: "".into() };
     say(&mut ann, Message::Close(Some(frame))).await;
-    let closed = What::Close { code: 1002, reason: "protocol_error".into(), last: Box::default() };
+    let closed = What::Close { code: 1002, reason: "protocol_error".into(), last: by_server() };
     assert_eq!(stage.answered(Reply::Continue).await, (id, closed));
 }
 
