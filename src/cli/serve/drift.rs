@@ -6,7 +6,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, sync_channel},
+        mpsc::{Receiver, sync_channel},
     },
     thread,
     time::Duration,
@@ -36,9 +36,6 @@ const MESSAGES_MAX: u64 = 20_000;
 /// Number of findings to print. Others are only counted.
 const LINES_MAX: usize = 100;
 
-/// Maximum time to wait for the last comparison, after the room has ended.
-const LAST_MAX: Duration = Duration::from_secs(2);
-
 /// A comparison that runs.
 pub(super) struct Last(Option<Running>);
 
@@ -64,10 +61,8 @@ impl Last {
 
     fn summary(self) -> Vec<String> {
         let (mut lines, Some(Running { closed, counts })) = (Vec::new(), self.0) else { return Vec::new() };
-        // It is closed without a message.
-        if closed.recv_timeout(LAST_MAX) == Err(RecvTimeoutError::Timeout) {
-            lines.push(format!("⚠️ drift: the last comparison took more than {} s", LAST_MAX.as_secs()));
-        }
+        // It is closed without a message, after at most `ITEMS_MAX` items: a limit in time would depend on the machine.
+        let _ = closed.recv();
         let [findings, messages, left_out] = [counts.findings, counts.messages, counts.left_out]
             .map(|count| thousands(count.load(Ordering::Relaxed)));
         if left_out != "0" {
