@@ -99,13 +99,15 @@ impl AtRandom {
                 Verdict::Skipped(_) => {}
             }
         }
-        let is_new = |outcome: &&mut Outcome| {
-            let is_known = outcome.kept.is_some() || outcome.same_as.is_some() || outcome.case == PLAIN;
-            outcome.verdict == Verdict::Failed && !is_known
-        };
+        let is_failed = |outcome: &Outcome| outcome.verdict == Verdict::Failed;
+        let was_kept = |outcome: &&Outcome| is_failed(outcome) && outcome.kept.is_some();
+        let kept = outcomes.iter().filter(was_kept).map(|outcome| outcome.case);
+        let mut kinds = BTreeSet::from_iter(kept.chain([PLAIN]));
+        let is_new = |outcome: &&mut Outcome| is_failed(outcome) && outcome.kept.is_none();
         let mut failed = Vec::from_iter(outcomes.iter_mut().filter(is_new));
-        // The simplest first.
+        // The simplest first, and only that of each kind.
         failed.sort_by_key(|outcome| outcome.case.split('+').count());
+        failed.retain(|outcome| kinds.insert(outcome.same_as.unwrap_or(outcome.case)));
         for outcome in failed.into_iter().take(KEPT_MAX) {
             if self.plan.stop.is_cancelled() {
                 return Ok(damaged);

@@ -1,7 +1,7 @@
 //! `livetape test`: runs a command in every case, and reports whether it was right.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     env, fmt, fs,
     io::{Read as _, Write as _},
     path::{Path, PathBuf, absolute},
@@ -264,6 +264,9 @@ impl Session {
             shows = self.skip_endless(shows)?;
         }
         let mut running = JoinSet::new();
+        // Shows at random are told in the order of their seed: which of two with the same failure stands for it, and is
+        // shrunk, must not depend on the machine.
+        let (mut started, mut told, mut ended) = (0, 0, BTreeMap::new());
         // Those that mostly wait do so beside the others.
         let mut waiting = 0;
         if jobs > 1 {
@@ -285,7 +288,9 @@ impl Session {
                 && let Some(Show { case, tape, kept }) = shows.pop_front()
             {
                 let plan = Arc::clone(&self.plan);
-                running.spawn(async move { (plan.run(case, tape, Patience::FULL).await, kept) });
+                let number = started;
+                started += 1;
+                running.spawn(async move { (number, plan.run(case, tape, Patience::FULL).await, kept) });
             }
             let ran = tokio::select! { biased;
                 ran = running.join_next() => ran,
@@ -296,15 +301,20 @@ impl Session {
             };
             let Some(ran) = ran else { return Ok(self.outcomes) };
             crowd.leave();
-            let (ran, kept) = ran.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-            let Some(Ran { mut outcome, .. }) = ran? else { continue };
-            if let Some(file) = &kept {
-                outcome.again = self.plan.again(file, outcome.case);
+            let (number, ran, kept) =
+                ran.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            ended.insert(if at_random { number } else { told }, (ran?, kept));
+            while let Some((ran, kept)) = ended.remove(&told) {
+                told += 1;
+                let Some(Ran { mut outcome, .. }) = ran else { continue };
+                if let Some(file) = &kept {
+                    outcome.again = self.plan.again(file, outcome.case);
+                }
+                if at_random {
+                    outcome.same_as = self.earlier(&outcome);
+                }
+                self.add(Outcome { kept, ..outcome }, at_random)?;
             }
-            if at_random {
-                outcome.same_as = self.earlier(&outcome);
-            }
-            self.add(Outcome { kept, ..outcome }, at_random)?;
         }
     }
 
