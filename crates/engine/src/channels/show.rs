@@ -164,7 +164,7 @@ impl Channel {
                 room.leave(leaving.ended());
             }
             if self.shutdown.is_cancelled() {
-                backlog.shut_down();
+                backlog.shut_down(clock::now() - started);
             }
         }
         if let Some(gap) = backlog.into_gap(last) {
@@ -410,24 +410,29 @@ impl Played {
     }
 }
 
-/// The deadline for frames, and the frames that missed it.
+/// The deadline for frames, and the frames that missed it. Those that came after the shutdown began are nobody's loss:
+/// the connection may take long to close, and in a cluster, the next owner has them.
 #[derive(Default)]
 pub(super) struct Backlog {
-    until: Option<Instant>,
+    /// The deadline, and the offset at which the shutdown began.
+    until: Option<(Instant, Duration)>,
     gap: Option<Gap>,
 }
 
 impl Backlog {
     /// Starts the deadline. Only the first call counts.
-    pub(super) fn shut_down(&mut self) {
-        self.until.get_or_insert_with(|| clock::now() + HANDLED_MAX);
+    pub(super) fn shut_down(&mut self, offset: Duration) {
+        self.until.get_or_insert_with(|| (clock::now() + HANDLED_MAX, offset));
     }
 
-    /// Whether `item` must be dropped because the deadline has passed. Counts it if so.
+    /// Whether `item` must be dropped because the deadline has passed. Counts it if it came before the shutdown.
     fn drops(&mut self, item: &Item) -> bool {
-        let What::Frame(frame) = &item.what else { return false };
-        if self.until.is_none_or(|until| clock::now() < until) {
+        let (What::Frame(frame), Some((until, began))) = (&item.what, self.until) else { return false };
+        if clock::now() < until {
             return false;
+        }
+        if item.offset > began {
+            return true;
         }
         let offset_ns = u64::try_from(item.offset.as_nanos()).unwrap_or(u64::MAX);
         let reason = || "the server was shut down".to_owned();
@@ -687,7 +692,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn frames_after_the_deadline_are_dropped_and_counted() {
+    async fn frames_after_the_deadline_are_dropped_and_those_from_before_the_shutdown_counted() {
         let frame = Frame { opcode: Opcode::BINARY, bytes: vec![7; 10].into() };
         let what = What::Frame(frame);
         let item = |secs| Item {
@@ -699,10 +704,10 @@ mod tests {
         let mut backlog = Backlog::default();
         tokio::time::advance(HANDLED_MAX).await;
         assert!(!backlog.drops(&item(1)), "the server is not shutting down");
-        backlog.shut_down();
+        backlog.shut_down(Duration::from_secs(4));
         assert!(!backlog.drops(&item(2)));
         tokio::time::advance(HANDLED_MAX).await;
-        assert!(backlog.drops(&item(3)) && backlog.drops(&item(4)));
+        assert!((3..=5).all(|secs| backlog.drops(&item(secs))));
         let What::Gap(gap) = backlog.into_gap(Duration::from_secs(5)).unwrap().what else { panic!() };
         assert_eq!(
             (gap.records, gap.bytes, gap.first_t_ns, gap.last_t_ns),

@@ -250,7 +250,7 @@ impl Node {
         if self.term.is_none() && std::mem::take(&mut self.is_yielding) {
             self.take_part();
         }
-        let is_busy = self.is_handing_over || self.member.is_storing();
+        let is_busy = self.is_handing_over || self.member.is_busy();
         self.leaving.is_some() && self.term.is_none() && !is_busy
     }
 }

@@ -61,6 +61,12 @@ impl Lease {
         self.held.is_some()
     }
 
+    /// Whether a request for it has no answer yet.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        self.is_asking
+    }
+
     /// Returns when this node stops to be the owner unless it renews the lease.
     #[must_use]
     pub fn ends_at(&self) -> Option<Duration> {

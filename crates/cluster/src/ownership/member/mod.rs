@@ -227,10 +227,11 @@ impl Member {
         self.phase == Phase::Owning
     }
 
-    /// Whether this node stores the first or the last records of an ownership.
+    /// Whether this node must not end yet: it stores the first or the last records of an ownership, or it has asked for
+    /// the lease, which it has to release if it gets it.
     #[must_use]
-    pub fn is_storing(&self) -> bool {
-        matches!(self.phase, Phase::Opening | Phase::Draining)
+    pub fn is_busy(&self) -> bool {
+        matches!(self.phase, Phase::Opening | Phase::Draining) || self.lease.is_asking()
     }
 
     /// Whether this node could be the owner, and yet neither it nor another has been for [`UNOWNED_LEASES`].

@@ -340,7 +340,7 @@ fn an_orderly_stop_stores_everything_before_it_releases_the_lease() {
 fn a_node_that_stops_while_it_becomes_the_owner_closes_the_log() {
     let (mut member, token, _) = opening();
     member.handle(ms(25), Input::Stop);
-    assert!(actions(&mut member).is_empty() && member.is_storing());
+    assert!(actions(&mut member).is_empty() && member.is_busy());
     member.handle(ms(30), Input::Stored { token, sequence: 1 });
     let [.., Action::Publish { token, bytes, .. }] = &actions(&mut member)[..] else { panic!() };
     let last = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
@@ -356,6 +356,17 @@ fn a_node_that_stops_while_it_becomes_the_owner_closes_the_log() {
     let messages = vec![(1, opens("b", 1, 0, 0))];
     member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 1, last: 1 });
     assert!(actions(&mut member).contains(&stepped_down(StepDown::Stopped, 0, 0)));
+}
+
+/// Otherwise nobody could own the channel for the rest of the lease.
+#[test]
+fn a_node_that_stops_while_it_asks_for_the_lease_releases_it() {
+    let mut member = member();
+    member.handle(ms(5), Input::Stop);
+    assert!(member.is_busy());
+    member.handle(ms(10), Input::Lease(LeaseReply::Held { revision: 1, sent: ms(0) }));
+    assert_eq!(actions(&mut member), [Action::ReleaseLease { revision: 1 }]);
+    assert!(!member.is_busy());
 }
 
 #[test]
