@@ -2,13 +2,13 @@
 
 use futures_util::FutureExt as _;
 use livetape::settings;
-use livetape_core::error::Code;
+use livetape_core::{error::Code, ws_frame::check_close};
 use livetape_feed::{
     control::{Control, ReplayOrder, Sources, Token, Unit},
     hub::{Hub, Limits},
 };
 use livetape_server::{
-    HandledPath, HandlerLimits, Handlers, check_close,
+    HandledPath, HandlerLimits, Handlers,
     lobby::{self, check_client_id},
 };
 

@@ -9,7 +9,7 @@ use std::{
 
 /// The modules of the server. Each may import those after it, and the first also what the crate exports.
 const SERVER: &[&str] =
-    &["staged", "router", "routes", "peers", "transport", "ws", "access", "state", "lobby"];
+    &["staged", "router", "routes", "peers", "transport", "handlers", "ws", "access", "state", "lobby"];
 
 /// Folders in which sibling modules must not import each other in a cycle.
 const ROOTS: &[&str] = &[

@@ -5,6 +5,7 @@
 //! before its handler. The [`lobby`] holds the rooms and messages of clients, and [`staged`] plays a case.
 
 mod access;
+mod handlers;
 pub mod lobby;
 mod peers;
 mod router;
@@ -18,6 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use access::{Access, OriginSetting, bearer::Tokens};
 use axum::Router;
+pub use handlers::Handlers;
 use livetape_core::error::{Code, Problem, close};
 use livetape_feed::{
     control::{Control, Peers},
@@ -46,8 +48,8 @@ use transport::Connections;
 pub use transport::{Bounds, tls::Tls};
 use ws::registry::Sockets;
 pub use ws::{
-    Limits, check_close,
-    handlers::{Answer, Event, HandledPath, HandlerLimits, Handlers, Handshake, Last, Reply, Wanted, What},
+    connection::Limits,
+    hooks::{Answer, Event, HandledPath, HandlerLimits, Handshake, Last, Reply, Wanted, What},
 };
 
 #[derive(Clone, Debug)]
@@ -214,7 +216,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     if timeout_at(clock::now() + CLEANUP_MAX, app.shelf.ended()).await.is_err() {
         warn!("❌ Temporary files of an upload are left behind; the next start removes them");
     }
-    info!("🔔 Stopped");
+    info!("🔔 Server stopped");
 }
 
 /// Logs what was broadcast so far: at intervals, and at shutdown.

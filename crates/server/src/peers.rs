@@ -2,7 +2,10 @@
 //! every server executes, each for its own sockets.
 
 use axum::body::Bytes;
-use livetape_core::error::{Code, Problem, close};
+use livetape_core::{
+    error::{Code, Problem, close},
+    ws_frame::check_close,
+};
 use livetape_feed::control::{Incoming, PeerMessages, Peers};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -12,10 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     lobby::{Audience, ConnectionView, Heard, LeftView, Lobby, LobbyStats, Metadata, NewRoom, RoomView},
-    ws::{
-        check_close,
-        registry::{LEFT_MAX, Sockets},
-    },
+    ws::registry::{LEFT_MAX, Sockets},
 };
 
 /// What the REST API asks of all sockets.

@@ -5,13 +5,14 @@ use std::{future::Future, panic::Location, path::Path, time::Duration};
 use livetape_core::{
     error::{Problem, close},
     truth::Truth,
+    ws_frame::check_close,
 };
 use livetape_feed::{
     control::{Control, ReplayOrder, ReplayPhase, Unit},
     hub::{CloseReason, Hub},
 };
 use livetape_io::net::memory;
-use livetape_server::{check_close, staged::Staged};
+use livetape_server::staged::Staged;
 use tokio::{io::DuplexStream, time::timeout};
 
 use crate::{

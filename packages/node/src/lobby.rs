@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use livetape_core::error::Problem;
+use livetape_core::{error::Problem, ws_frame::check_close};
 use livetape_server::{
     HandledPath, Reply, Wanted,
     lobby::{NewRoom, Payload},
@@ -130,7 +130,7 @@ impl NativeApp {
     #[napi]
     pub fn dismiss(&self, socket: String, code: u32, reason: String) -> napi::Result<()> {
         let code = u16::try_from(code).unwrap_or(0);
-        livetape_server::check_close(code, &reason).or_error()?;
+        check_close(code, &reason).or_error()?;
         self.handlers.with(|lobby| lobby.dismiss(&socket, code, reason)).or_error().map(drop)
     }
 

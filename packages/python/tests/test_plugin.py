@@ -49,7 +49,7 @@ def test_a_failed_test_shows_the_last_lines_of_its_servers(pytester):
             "*- livetape mock 2 -*",
             '*path="/live"*',
             "*- livetape replay 3 -*",
-            "*Stopped*",
+            "*Server stopped*",
         ]
     )
     assert "livetape replay 4" not in result.stdout.str()

@@ -285,7 +285,7 @@ def test_only_this_machine_is_contacted(livetape):
 
 def test_a_server_that_dies_is_reported_with_its_last_lines(livetape):
     livetape.request("POST", "/shutdown")
-    with pytest.raises(LivetapeError, match="(?s)livetape replay exited with 0.*Stopped") as failed:
+    with pytest.raises(LivetapeError, match="(?s)livetape replay exited with 0.*Server stopped") as failed:
         livetape.finished()
     assert failed.value.code == "exited"
 
@@ -319,7 +319,7 @@ def test_a_stopped_tape_leaves_no_files(livetape):
     livetape.stop()
     livetape.stop()
     assert not Path(folder).exists()
-    assert "Stopped" in livetape._server.last_lines()
+    assert "Server stopped" in livetape._server.last_lines()
 
 
 def test_settings_of_the_environment_do_not_change_a_tape(monkeypatch):

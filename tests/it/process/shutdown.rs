@@ -107,7 +107,7 @@ async fn stalled_clients_delay_the_shutdown_only_briefly() {
     assert_eq!(finish(server).await.0.code(), Some(0));
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("Dropping connections that did not close in time"), "{log}");
-    assert!(log.trim_end().ends_with("🔔 Stopped"), "{log}");
+    assert!(log.trim_end().ends_with("🔔 Server stopped"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use axum::{
 };
 use livetape_core::{
     error::{Code, Problem, close},
-    ws_frame::REASON_BYTES_MAX,
+    ws_frame::{REASON_BYTES_MAX, check_close},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ use crate::{
     lobby::{Audience, ConnectionView, LeftView, LobbyStats, Metadata, NewRoom, RoomView},
     peers::{Command, Outcome},
     state::Refusal,
-    ws::{check_close, registry::LEFT_MAX},
+    ws::registry::LEFT_MAX,
 };
 
 type RawBody = Result<Bytes, BytesRejection>;

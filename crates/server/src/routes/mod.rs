@@ -16,6 +16,7 @@ pub(super) mod replay;
 pub(super) mod schema;
 pub(super) mod sockets;
 pub(super) mod status;
+pub(super) mod upgrade;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -42,9 +43,10 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, error::Category};
 
 use crate::{
+    handlers::Handlers,
     state::{Refusal, Shared},
     transport::Connections,
-    ws::{handlers::Handlers, registry::Sockets},
+    ws::registry::Sockets,
 };
 
 /// State of the handlers.

@@ -32,16 +32,17 @@ use uuid::Uuid;
 
 #[cfg(feature = "page")]
 use super::assets;
-use super::{App, door::Denied, openapi, query};
+use super::{App, door::Denied, openapi, query, upgrade::Upgrade};
 use crate::{
     access::bearer::{Authenticated, Removed, protocols},
+    handlers::select_protocol,
     lobby::{self, Opening, Role},
     state::{Asker, Refusal},
     ws::{
-        handlers::{Handshake, Hooked, select_protocol},
+        hooks::{Handshake, Hooked},
         registry::JoinRequest,
         session::{self, Session, TurnedAway},
-        stream::Upgrade,
+        stream::WsStream,
     },
 };
 
@@ -378,12 +379,15 @@ fn begin(
     let sockets = app.sockets.clone();
     let outbox =
         session.as_ref().map_or_else(|_| sockets.outbox(), |session| Arc::clone(session.handle.outbox()));
-    upgrade.answer(config, outbox, async move |stream| {
-        let _until_the_end = (token, held);
-        select! {
-            biased;
-            () = aborted.cancelled() => {}
-            () = session::converse(stream, sockets, session) => {}
+    upgrade.answer(move |io| {
+        let stream = WsStream::open(io, outbox, config);
+        async move {
+            let _until_the_end = (token, held);
+            select! {
+                biased;
+                () = aborted.cancelled() => {}
+                () = session::converse(stream, sockets, session) => {}
+            }
         }
     })
 }

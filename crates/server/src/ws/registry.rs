@@ -31,7 +31,7 @@ use tracing::{Span, debug, info};
 use tungstenite::protocol::CloseFrame;
 
 use super::{
-    End, Limits,
+    connection::{End, Limits},
     shard::{FRAME_OVERHEAD_BYTES, Outbox, Shards},
 };
 use crate::{
@@ -245,7 +245,7 @@ impl Sockets {
 
     /// Like [`with`](Self::with), but the messages are written in the next [`flush`](Self::flush), or before if they
     /// are long.
-    pub(super) fn gather<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
+    pub(crate) fn gather<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
         let mut state = self.lock();
         let result = f(&mut state.lobby);
         self.perform(&mut state, true);
@@ -256,7 +256,7 @@ impl Sockets {
     }
 
     /// Writes what was gathered.
-    pub(super) fn flush(&self) {
+    pub(crate) fn flush(&self) {
         self.flush_all(self.shared.state.lock());
     }
 

@@ -1,6 +1,6 @@
 //! A WebSocket session: the task that reads a socket. `/`, `/ws` and `/ws/echo` share its reading, pings and closing.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, time::Duration};
 
 use axum::body::Bytes;
 use livetape_core::{
@@ -21,10 +21,9 @@ use tungstenite::{
 };
 
 use super::{
-    End, Limits, PROTOCOL_ERROR,
-    handlers::Hooked,
+    connection::{End, Limits, PROTOCOL_ERROR},
+    hooks::Hooked,
     registry::{SocketHandle, Sockets, Unread},
-    shard::Outbox,
     stream::WsStream,
 };
 
@@ -73,7 +72,7 @@ pub(crate) async fn converse(
                 biased;
                 end = listen(&mut stream, handle, hooked.as_deref_mut(), &silent) => end,
                 end = ended => end.unwrap_or(End::Over),
-                end = ping(&outbox, handle, &silent) => end,
+                end = ping(handle, &silent) => end,
             };
             handle.end(&end);
             let hooked = hooked.take().map(|hooked| {
@@ -114,7 +113,7 @@ impl Silent {
 }
 
 /// Sends pings until the client counts as dead. One timer for both: each message would have to start another.
-async fn ping(outbox: &Arc<Outbox>, handle: &SocketHandle, silent: &Silent) -> End {
+async fn ping(handle: &SocketHandle, silent: &Silent) -> End {
     let limits = handle.limits();
     let mut due = clock::now() + limits.ping_interval();
     loop {
@@ -124,7 +123,7 @@ async fn ping(outbox: &Arc<Outbox>, handle: &SocketHandle, silent: &Silent) -> E
             return End::Over;
         }
         if due <= now {
-            outbox.send(frame(PING, &[]));
+            handle.outbox().send(frame(PING, &[]));
             due = now + limits.ping_interval();
         }
     }

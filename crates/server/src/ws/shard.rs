@@ -56,7 +56,7 @@ use tokio::{
 };
 use tungstenite::protocol::CloseFrame;
 
-use super::{End, INTERNAL_ERROR, connection::Connection};
+use super::connection::{Connection, End, INTERNAL_ERROR};
 
 /// Cost of a frame in addition to its length, in bytes, so that empty messages are not free.
 pub(super) const FRAME_OVERHEAD_BYTES: usize = 64;

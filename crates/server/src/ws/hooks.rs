@@ -1,11 +1,10 @@
-//! Sockets that are handled by the program that embeds the server: their paths, their events for it, what it learns about
-//! their requests, and its answers.
+//! What the program that embeds the server is told of the sockets that it handles, what it learns about their requests,
+//! and its answers.
 //!
 //! All events cross one bounded queue. A socket has at most one event that waits for an answer, and reads
 //! its next message after the answer: a slow program slows down its clients, and nothing piles up.
 
 use std::{
-    collections::BTreeMap,
     fmt, mem,
     net::IpAddr,
     sync::{
@@ -19,13 +18,8 @@ use axum::{
     body::Bytes,
     http::{HeaderMap, HeaderName, HeaderValue, Uri},
 };
-use livetape_core::error::{Code, Problem};
-use livetape_feed::{
-    control::Control,
-    hub::{Hub, MAX_STALL},
-};
-use livetape_io::clock;
-use parking_lot::RwLock;
+use livetape_core::error::Code;
+use livetape_feed::hub::MAX_STALL;
 use serde_json::{json, value::RawValue};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
@@ -34,15 +28,8 @@ use tokio::{
 use tungstenite::Message;
 use uuid::Uuid;
 
-use super::{
-    End, Limits,
-    registry::{SocketHandle, Sockets},
-};
-use crate::{
-    access::bearer::is_token,
-    lobby::{self, ConnectionView, Intent, Lobby, Metadata, check_client_id},
-    state::Feeds,
-};
+use super::{connection::End, registry::SocketHandle};
+use crate::lobby::{ConnectionView, Intent, Metadata};
 
 /// Maximum size of the messages of a socket that the program has not handled, in bytes. A single one may be longer.
 const UNHANDLED_BYTES_MAX: u32 = 64 * 1024;
@@ -71,7 +58,7 @@ impl Default for HandlerLimits {
 /// An event of a socket.
 #[derive(Debug)]
 pub struct Event {
-    /// For [`Handlers::answer`]; `None` if nothing waits for an answer.
+    /// For [`Handlers::answer`](crate::Handlers::answer); `None` if nothing waits for an answer.
     pub answer: Option<Answer>,
     /// Id of the connection.
     pub socket: Uuid,
@@ -168,7 +155,7 @@ pub struct Wanted {
 
 /// The queue of events. Clones share it.
 #[derive(Clone, Debug)]
-struct Hooks {
+pub(crate) struct Hooks {
     shared: Arc<Shared>,
 }
 
@@ -181,11 +168,23 @@ struct Shared {
 }
 
 impl Hooks {
-    fn new(limits: HandlerLimits) -> (Self, mpsc::Receiver<Event>) {
+    pub(crate) fn new(limits: HandlerLimits) -> (Self, mpsc::Receiver<Event>) {
         let HandlerLimits { events_max, answer_max, fail_open } = limits;
         let (queue, events) = mpsc::channel(events_max.max(1));
         let shared = Shared { queue, answer_max, fail_open, unanswered: AtomicU64::new(0) };
         (Self { shared: Arc::new(shared) }, events)
+    }
+
+    /// Calls `accept` if the answer lets a connection in.
+    pub(crate) fn answer(&self, answer: Answer, reply: Reply, accept: impl FnOnce(Uuid)) {
+        let Waiting::Reply { reply: asked, connecting } = answer.0 else { return };
+        let verdict = self.settle(reply);
+        let is_refused = matches!(verdict, Reply::Cancel | Reply::Failed);
+        if let Some(id) = connecting.filter(|_| !is_refused && !asked.is_closed()) {
+            accept(id);
+        }
+        // The socket may have closed in the meantime.
+        let _ = asked.send(verdict);
     }
 
     /// Converts `Failed` to `Continue` if handlers fail open.
@@ -193,11 +192,11 @@ impl Hooks {
         if verdict == Reply::Failed && self.shared.fail_open { Reply::Continue } else { verdict }
     }
 
-    fn count_unanswered(&self) {
+    pub(crate) fn count_unanswered(&self) {
         self.shared.unanswered.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn unanswered(&self) -> u64 {
+    pub(crate) fn unanswered(&self) -> u64 {
         self.shared.unanswered.load(Ordering::Relaxed)
     }
 }
@@ -216,6 +215,11 @@ pub(crate) struct Hooked {
 }
 
 impl Hooked {
+    pub(crate) fn new(hooks: Hooks, path: HandledPath) -> Self {
+        let space = Arc::new(Semaphore::new(UNHANDLED_BYTES_MAX as usize));
+        Self { hooks, id: Uuid::new_v4(), path, handshake: Box::default(), space }
+    }
+
     /// Reports an event after all messages are handled, and waits for the answer. A missing one is counted.
     ///
     /// # Errors
@@ -315,28 +319,6 @@ impl Handshake {
     }
 }
 
-/// Selects a subprotocol: the first that the client offers and that the program speaks. An empty list means
-/// any but those that carry a token.
-pub(crate) fn select_protocol<'a>(offered: &'a [String], spoken: &[String]) -> Option<&'a String> {
-    let is_spoken = |name: &&String| match spoken {
-        [] => !is_token(name) && check_protocol(name).is_ok(),
-        spoken => spoken.contains(name),
-    };
-    offered.iter().find(is_spoken)
-}
-
-fn check_protocol(name: &str) -> Result<(), Problem> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !name.is_empty() && name.bytes().all(is_allowed) {
-        return Ok(());
-    }
-    let problem = Problem::new(Code::BadRequest, format!("`{}` is not a subprotocol", name.escape_debug()));
-    Err(problem.hint("use letters, digits and punctuation other than separators: chat.v1"))
-}
-
-const PATHS_MAX: usize = 1_000;
-const PATH_BYTES_MAX: usize = 1_024;
-
 /// Options of a handled path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HandledPath {
@@ -346,121 +328,6 @@ pub struct HandledPath {
     /// Subprotocols to select: the first that the client offers and that is listed, or the first it offers if
     /// this is empty.
     pub protocols: Vec<String>,
-}
-
-/// Handled paths, their sockets, and the lobby of the server. Clones share them.
-#[derive(Clone, Debug)]
-pub struct Handlers {
-    sockets: Sockets,
-    hooks: Hooks,
-    paths: Arc<RwLock<BTreeMap<String, HandledPath>>>,
-    client_id_chars_max: usize,
-}
-
-impl Handlers {
-    /// Creates the handlers of a server with this hub, control handle and limits, and the queue of their
-    /// events.
-    #[must_use]
-    pub fn new(
-        hub: &Hub,
-        control: &Control,
-        sockets: Limits,
-        lobby: lobby::Limits,
-        limits: HandlerLimits,
-    ) -> (Self, mpsc::Receiver<Event>) {
-        let feeds = Feeds::new(hub.clone(), control.clone());
-        let sockets = Sockets::new(feeds, sockets, lobby, clock::now());
-        let (hooks, events) = Hooks::new(limits);
-        let client_id_chars_max = lobby.client_id_chars_max;
-        (Self { sockets, hooks, paths: Arc::default(), client_id_chars_max }, events)
-    }
-
-    /// Handles the sockets of a path from now on, also if the server has a feed or messages there.
-    ///
-    /// # Errors
-    /// `bad_request` if the path is invalid or already handled, or the client id is invalid.
-    pub fn add(&self, path: &str, options: HandledPath) -> Result<(), Problem> {
-        check_path(path)?;
-        if let Some(client_id) = &options.client_id {
-            check_client_id(client_id, self.client_id_chars_max)?;
-        }
-        options.protocols.iter().try_for_each(|name| check_protocol(name))?;
-        let mut paths = self.paths.write();
-        if paths.contains_key(path) {
-            let problem = Problem::new(Code::BadRequest, format!("`{path}` already has handlers"));
-            return Err(problem.hint("pass all handlers of a path in one call"));
-        }
-        if paths.len() >= PATHS_MAX {
-            let problem = Problem::new(Code::Capacity, format!("{PATHS_MAX} paths already have handlers"));
-            return Err(problem.hint("use the same path for several kinds of clients"));
-        }
-        paths.insert(path.to_owned(), options);
-        Ok(())
-    }
-
-    /// Answers that come too late are ignored.
-    pub fn answer(&self, answer: Answer, reply: Reply) {
-        let Waiting::Reply { reply: asked, connecting } = answer.0 else { return };
-        let verdict = self.hooks.settle(reply);
-        let is_refused = matches!(verdict, Reply::Cancel | Reply::Failed);
-        // At once, so that what the program broadcasts next reaches the connection.
-        if let Some(id) = connecting.filter(|_| !is_refused && !asked.is_closed()) {
-            self.sockets.with(|lobby| lobby.accept(id));
-        }
-        // The socket may have closed in the meantime.
-        let _ = asked.send(verdict);
-    }
-
-    /// Counts an event that was not handled in time.
-    pub fn count_unanswered(&self) {
-        self.hooks.count_unanswered();
-    }
-
-    /// Number of events without an answer in time.
-    #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        self.hooks.unanswered()
-    }
-
-    /// Calls `f` with the lobby, and queues the resulting messages before returning.
-    pub fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
-        self.sockets.with(f)
-    }
-
-    /// Like [`with`](Self::with), but the messages are written in the next [`flush`](Self::flush), those of many calls
-    /// at once, or before if they are many.
-    pub fn gather<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
-        self.sockets.gather(f)
-    }
-
-    /// Writes the messages of [`gather`](Self::gather).
-    pub fn flush(&self) {
-        self.sockets.flush();
-    }
-
-    pub(crate) fn sockets(&self) -> &Sockets {
-        &self.sockets
-    }
-
-    /// Returns the hooks of a new socket of this path; `None` if it is not handled.
-    pub(crate) fn hooked(&self, path: &str) -> Option<Box<Hooked>> {
-        let (hooks, path) = (self.hooks.clone(), self.paths.read().get(path)?.clone());
-        let space = Arc::new(Semaphore::new(UNHANDLED_BYTES_MAX as usize));
-        Some(Box::new(Hooked { hooks, id: Uuid::new_v4(), path, handshake: Box::default(), space }))
-    }
-}
-
-fn check_path(path: &str) -> Result<(), Problem> {
-    let is_allowed = |byte: u8| byte.is_ascii_graphic() && !b"?#\"<>\\^`{|}*".contains(&byte);
-    let is_valid = path.starts_with('/')
-        && path.len() <= PATH_BYTES_MAX
-        && path.bytes().all(is_allowed)
-        && !path.split('/').any(|segment| matches!(segment, "." | "..") || segment.starts_with(':'));
-    if is_valid {
-        return Ok(());
-    }
-    let problem = Problem::new(Code::BadRequest, format!("`{}` is not a path", path.escape_debug()));
-    Err(problem.hint("start with `/`, and leave out `..`, queries and patterns: /chat"))
 }
 
 /// What the socket asks and tells.
@@ -594,34 +461,6 @@ fn room_message(room_id: &str, message: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_checked() {
-        for path in ["/", "/ws", "/chat/ws", "/a.b/c-d_e~f", "/%20"] {
-            assert_eq!(check_path(path), Ok(()), "{path}");
-        }
-        let long = format!("/{}", "a".repeat(PATH_BYTES_MAX));
-        for path in [
-            "", "chat", "/..", "/a/../b", "/./a", "/a?b=1", "/a#b", "/a b", "/é", "/{id}", "/*", "/a/:id",
-            &long,
-        ] {
-            assert_eq!(check_path(path).unwrap_err().code, Code::BadRequest, "{path}");
-        }
-    }
-
-    #[test]
-    fn the_first_offered_subprotocol_that_the_program_speaks_is_selected() {
-        let selected = |offered: &[&str], spoken: &[&str]| {
-            let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-            select_protocol(&texts(offered), &texts(spoken)).cloned()
-        };
-        assert_eq!(selected(&["chat", "other"], &[]).as_deref(), Some("chat"));
-        assert_eq!(selected(&["bearer.secret", "", "a b", "livetape"], &[]).as_deref(), Some("livetape"));
-        assert_eq!(selected(&["v1", "v2"], &["v2", "v3"]).as_deref(), Some("v2"));
-        assert_eq!(selected(&["v1"], &["v2"]), None);
-        assert_eq!(selected(&["bearer.secret"], &[]), None);
-        assert_eq!(selected(&[], &["v2"]), None);
-    }
 
     #[test]
     fn a_handshake_does_not_show_its_credentials() {

@@ -1,0 +1,112 @@
+//! The WebSocket handshake.
+
+use std::net::IpAddr;
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, ws::WebSocketUpgrade},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse as _, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use livetape_core::error::{Code, Problem};
+use tungstenite::handshake::derive_accept_key;
+
+use crate::{
+    access::bearer::MaskedQuery,
+    state::{Asker, Refusal, Traffic},
+};
+
+/// Protocol version of RFC 6455.
+const VERSION: &str = "13";
+/// Length of a decoded `Sec-WebSocket-Key`, in bytes.
+const KEY_BYTES: usize = 16;
+
+/// Maximum length of a header that says what the client is, in bytes; the rest is cut off.
+const SAID_BYTES_MAX: usize = 256;
+
+/// A valid request for a WebSocket upgrade.
+pub(crate) struct Upgrade {
+    accept: String,
+    on_upgrade: Option<OnUpgrade>,
+    /// The query as the client sent it, except for tokens of this server.
+    pub(crate) query: String,
+    /// Address of the client; `None` for a connection in memory.
+    pub(crate) address: Option<IpAddr>,
+    /// Headers of the request that say what the client is; empty if absent.
+    pub(crate) origin: String,
+    pub(crate) agent: String,
+    pub(crate) traffic: Traffic,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let on_upgrade = parts.extensions.get::<OnUpgrade>().cloned();
+        check_version(&parts.headers)?;
+        let key = parts.headers.get(header::SEC_WEBSOCKET_KEY).cloned();
+        let bad = |message: String| {
+            Problem::new(Code::BadRequest, message).hint("connect with a WebSocket client, version 13")
+        };
+        let checked = WebSocketUpgrade::from_request_parts(parts, state).await;
+        let _checked = checked.map_err(|rejection| bad(rejection.body_text()))?;
+        let key = key.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
+        if !STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES) {
+            return Err(bad(format!("`Sec-WebSocket-Key` is not {KEY_BYTES} bytes in base64")).into());
+        }
+        let said = |name| {
+            let value = parts.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+            let value = String::from_utf8_lossy(&value[..value.len().min(SAID_BYTES_MAX)]);
+            value.into_owned()
+        };
+        let extensions = &parts.extensions;
+        let masked = extensions.get::<MaskedQuery>().map(|query| query.0.as_str());
+        Ok(Self {
+            accept: derive_accept_key(key),
+            on_upgrade,
+            origin: said(header::ORIGIN),
+            agent: said(header::USER_AGENT),
+            query: masked.or(parts.uri.query()).unwrap_or_default().to_owned(),
+            address: extensions
+                .get::<Asker>()
+                .and_then(|asker| asker.0)
+                .map(|address| address.to_canonical()),
+            traffic: extensions.get::<Traffic>().cloned().unwrap_or_default(),
+        })
+    }
+}
+
+/// Rejects versions other than the supported one, which the response names. A missing version is left to
+/// axum.
+fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(other) = headers.get(header::SEC_WEBSOCKET_VERSION).filter(|version| *version != VERSION) else {
+        return Ok(());
+    };
+    let other = String::from_utf8_lossy(other.as_bytes());
+    Err(Problem::new(Code::WebsocketVersion, format!("WebSocket version `{other}` is not supported")))
+}
+
+impl Upgrade {
+    /// Responds with 101, and then runs a task with the connection.
+    pub(crate) fn answer<F>(self, task: impl FnOnce(Upgraded) -> F + Send + 'static) -> Response
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let on_upgrade = self.on_upgrade;
+        tokio::spawn(async move {
+            let Some(on_upgrade) = on_upgrade else { return };
+            // The client may be gone by now.
+            let Ok(io) = on_upgrade.await else { return };
+            // Spawn another task: this one would keep the memory of the handshake for the whole session.
+            tokio::spawn(task(io));
+        });
+        let headers = [
+            (header::CONNECTION, "upgrade"),
+            (header::UPGRADE, "websocket"),
+            (header::SEC_WEBSOCKET_ACCEPT, &self.accept),
+        ];
+        (StatusCode::SWITCHING_PROTOCOLS, headers, Body::empty()).into_response()
+    }
+}
