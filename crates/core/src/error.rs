@@ -301,7 +301,7 @@ codes! {
     /// The nodes of the cluster cannot reach NATS or their common channel.
     ClusterUnreachable = "cluster_unreachable", 503, 1011, 1, "check that NATS runs, has JetStream and can be reached from every node";
     /// No node of the cluster owns the channel.
-    ClusterUnowned = "cluster_unowned", 503, 1011, 1, "check the storage and the log of NATS, and the logs of all nodes";
+    ClusterUnowned = "cluster_unowned", 503, 1011, 1, "check the storage and the log of NATS, and the logs of all nodes; after a full disk, start NATS again";
     /// The cluster may or may not have executed the order.
     Unconfirmed = "unconfirmed", 504, 1011, 1, "look at GET /status before you send the order again";
     /// The server is shutting down.

@@ -236,6 +236,10 @@ impl Traffic {
         self.0.client.get().map(|client| client.request.span())
     }
 
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.0.received.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn sent_bytes(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }

@@ -1,5 +1,7 @@
 //! The runtime that all apps and mocks of the process share.
 
+use std::thread::available_parallelism;
+
 use livetape_core::error::{Code, Problem};
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -13,7 +15,10 @@ pub(crate) fn runtime() -> Result<Handle, Problem> {
     if let Some(runtime) = &*running {
         return Ok(runtime.handle().clone());
     }
-    let built = Builder::new_multi_thread().thread_name("livetape").enable_all().build();
+    // JavaScript has a processor of its own: with another thread there, each message would wait for one more switch.
+    let threads = available_parallelism().map_or(1, |all| all.get().saturating_sub(1).max(1));
+    let mut builder = Builder::new_multi_thread();
+    let built = builder.worker_threads(threads).thread_name("livetape").enable_all().build();
     let built = built.map_err(|error| Problem::new(Code::Io, format!("cannot start threads: {error}")))?;
     let handle = built.handle().clone();
     *running = Some(built);

@@ -50,6 +50,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         let bad = |message: String| {
             Problem::new(Code::BadRequest, message).hint("connect with a WebSocket client, version 13")
         };
+        // axum reads one line of this list.
+        let lines = parts.headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes);
+        let list = lines.collect::<Vec<_>>().join(&b", "[..]);
+        HeaderValue::from_bytes(&list).ok().and_then(|list| parts.headers.insert(header::CONNECTION, list));
         let checked = WebSocketUpgrade::from_request_parts(parts, state).await;
         let _checked = checked.map_err(|rejection| bad(rejection.body_text()))?;
         let key = key.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();

@@ -416,6 +416,10 @@ impl SocketHandle {
         &self.outbox
     }
 
+    pub(super) fn received_bytes(&self) -> u64 {
+        self.traffic.received_bytes()
+    }
+
     pub(crate) fn echoes(&self) -> bool {
         self.role == Role::Echoes
     }

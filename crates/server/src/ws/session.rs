@@ -93,22 +93,30 @@ pub(crate) async fn converse(
     let _ = tokio::join!(closing, Box::pin(hooked.closed(ended, last)));
 }
 
-/// Since when a socket waits for its client; `None` while a message is handled.
+/// Since when a socket waits for its client, and the number of bytes that it had sent; `None` while a message is handled.
 #[derive(Default)]
-struct Silent(Mutex<Option<Instant>>);
+struct Silent(Mutex<Option<(Instant, u64)>>);
 
 impl Silent {
-    fn begin(&self) {
-        *self.0.lock() = Some(clock::now());
+    fn begin(&self, handle: &SocketHandle) {
+        *self.0.lock() = Some((clock::now(), handle.received_bytes()));
     }
 
     fn end(&self) {
         *self.0.lock() = None;
     }
 
+    /// Begins again if a part of a message has arrived, which may take any time.
+    fn heed(&self, handle: &SocketHandle) {
+        let received = handle.received_bytes();
+        if let Some(silent) = self.0.lock().as_mut().filter(|(_, bytes)| *bytes != received) {
+            *silent = (clock::now(), received);
+        }
+    }
+
     /// Returns when the client counts as dead.
     fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        self.0.lock().map(|since| since + limits.silence_max())
+        self.0.lock().map(|(since, _)| since + limits.silence_max())
     }
 }
 
@@ -118,6 +126,7 @@ async fn ping(handle: &SocketHandle, silent: &Silent) -> End {
     let mut due = clock::now() + limits.ping_interval();
     loop {
         sleep_until(silent.deadline(limits).map_or(due, |deadline| deadline.min(due))).await;
+        silent.heed(handle);
         let now = clock::now();
         if silent.deadline(limits).is_some_and(|deadline| deadline <= now) {
             return End::Over;
@@ -154,7 +163,7 @@ async fn read(
     }
     let mut count = 0;
     let end = loop {
-        silent.begin();
+        silent.begin(handle);
         let Some(message) = stream.next().await else { break End::Left };
         silent.end();
         match (message, &hooked) {

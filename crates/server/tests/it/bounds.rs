@@ -336,6 +336,19 @@ async fn another_websocket_version_gets_426_and_an_invalid_key_400() {
     }
 }
 
+/// Some proxies add a line of their own.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_may_list_its_connection_options_in_several_lines() {
+    let rig = Rig::start();
+    let mut io = rig.connect().await;
+    let head = "GET /ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: keep-alive\r\nconnection: Upgrade\r\n\
+                sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    io.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    io.read_exact(&mut status).await.unwrap();
+    assert_eq!(str::from_utf8(&status), Ok("HTTP/1.1 101"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_echo_rejects_parameters_like_every_socket() {
     let rig = Rig::start();

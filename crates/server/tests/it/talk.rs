@@ -11,7 +11,10 @@ use livetape_feed::hub::CloseReason;
 use livetape_io::clock;
 use livetape_server::{Config, Limits, lobby};
 use serde_json::{Value, json};
-use tokio::task::yield_now;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    task::yield_now,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Rig, Socket, chat, chats, event, is_quiet, json, read, read_all, seed, seqs, wait};
@@ -393,6 +396,24 @@ async fn departed_and_silent_clients_are_announced() {
         }
     }
     assert_eq!((clock::now() - started).as_secs(), 60, "two intervals");
+}
+
+/// A client on a slow connection cannot answer pings inside a message.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_arrives_slowly_is_waited_for() {
+    let rig = Rig::start();
+    let mut ann = rig.ws("ws/echo").await;
+    let text = [&[0x81, 0x85, 0, 0, 0, 0][..], b"hello"].concat();
+    for byte in text {
+        ann.get_mut().write_all(&[byte]).await.unwrap();
+        wait(Duration::from_secs(45)).await;
+    }
+    assert_eq!(read(&mut ann, 1).await, ["hello"]);
+    // The rest never comes.
+    ann.get_mut().write_all(&[0x81]).await.unwrap();
+    let started = clock::now();
+    while ann.get_mut().read(&mut [0; 100]).await.is_ok_and(|bytes| bytes > 0) {}
+    assert!((60..=90).contains(&(clock::now() - started).as_secs()), "two intervals, or three");
 }
 
 #[tokio::test(start_paused = true)]

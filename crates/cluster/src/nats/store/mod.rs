@@ -51,8 +51,8 @@ const CREATE_ATTEMPTS_MAX: u32 = 5;
 const RETRY: Duration = Duration::from_millis(200);
 pub(super) const UNSTORED: &str = "JetStream stores no lease, although nobody has it";
 pub(super) const SILENT: &str = "JetStream does not answer";
-pub(super) const SILENT_HINT: &str =
-    "check that NATS runs with --jetstream, and most of its servers: without a majority, they store nothing";
+pub(super) const SILENT_HINT: &str = "check that NATS runs with --jetstream, and most of its servers: without a majority, they store nothing; after a \
+     full disk, start it again";
 pub(super) const REFUSED_HINT: &str = "check the limits of the stream and of the account, the storage of NATS, and whether the stream is sealed";
 /// The channel that the cluster has from the start.
 pub(super) const MAIN: &str = "main";
