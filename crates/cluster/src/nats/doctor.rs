@@ -236,7 +236,7 @@ fn told_sync(servers: &[Sync]) -> String {
     let slowest = servers.iter().filter(|sync| !sync.sync_always).map(|sync| sync.sync_interval).max();
     match (servers.len(), slowest) {
         (0, _) => {
-            "unknown whether JetStream syncs before it acknowledges: this needs a system account".to_owned()
+            "JetStream may acknowledge before it syncs: only a system account can read `sync_interval`".to_owned()
         }
         (_, None) => "JetStream syncs before it acknowledges (`sync_interval: always`)".to_owned(),
         (_, Some(nanos)) => format!(
@@ -329,7 +329,7 @@ mod tests {
         };
         let always = r#"{"sync_interval":120000000000,"sync_always":true}"#;
         let told = |configs: &[&str]| told_sync(&configs.iter().map(|it| sync(it)).collect::<Vec<_>>());
-        assert!(told(&[]).starts_with("unknown") && told(&[]).ends_with("system account"));
+        assert!(told(&[]).starts_with("JetStream may acknowledge before it syncs"));
         assert!(told(&[always, always]).starts_with("JetStream syncs before"));
         assert!(told(&[always, r#"{"sync_interval":10000000000}"#]).starts_with("JetStream syncs every 10s"));
         assert!(told(&["{}"]).starts_with("JetStream syncs every 120s"), "NATS 2.9");
