@@ -341,7 +341,10 @@ impl World {
             0 => damage::purge(nats, &Value::Null),
             1 => damage::purge(nats, &json!({ "keep": 1 })),
             2 => damage::purge(nats, &json!({ "seq": end })),
-            _ => drop(damage::api(nats, &format!("STREAM.MSG.DELETE.{LOG}"), &json!({ "seq": end }))),
+            // A stream that begins has no message yet.
+            _ => {
+                nats.request(&format!("$JS.API.STREAM.MSG.DELETE.{LOG}"), &json!({ "seq": end }).to_string());
+            }
         }
     }
 

@@ -235,9 +235,8 @@ async fn syncs(link: &Link) -> Vec<Sync> {
 fn told_sync(servers: &[Sync]) -> String {
     let slowest = servers.iter().filter(|sync| !sync.sync_always).map(|sync| sync.sync_interval).max();
     match (servers.len(), slowest) {
-        (0, _) => {
-            "JetStream may acknowledge before it syncs: only a system account can read `sync_interval`".to_owned()
-        }
+        (0, _) => "JetStream may acknowledge before it syncs: only a system account can read `sync_interval`"
+            .to_owned(),
         (_, None) => "JetStream syncs before it acknowledges (`sync_interval: always`)".to_owned(),
         (_, Some(nanos)) => format!(
             "JetStream syncs every {:?}: a power cut of NATS loses what it acknowledged since (`sync_interval`)",
