@@ -169,7 +169,7 @@ codes! {
     NotFound = "not_found", 404, 1008, 1, "send GET / for the list of addresses";
     /// The path does not support this method.
     MethodNotAllowed = "method_not_allowed", 405, 1008, 1, "send GET / for the list of addresses";
-    /// The body, the request head, a message or metadata is too large, or an event for a cluster.
+    /// The body, a message or metadata is too large, or an event for a cluster.
     TooLarge = "too_large", 413, 1009, 1, "send less data";
     /// A WebSocket path was requested without an upgrade.
     UpgradeRequired = "upgrade_required", 400, 1008, 1, "connect with a WebSocket client";

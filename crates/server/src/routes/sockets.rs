@@ -32,7 +32,12 @@ use uuid::Uuid;
 
 #[cfg(feature = "page")]
 use super::assets;
-use super::{App, door::Denied, openapi, query, upgrade::Upgrade};
+use super::{
+    App,
+    door::Denied,
+    openapi, query,
+    upgrade::{Upgrade, upgrade_required},
+};
 use crate::{
     access::bearer::{Authenticated, Removed, protocols},
     handlers::select_protocol,
@@ -294,10 +299,10 @@ fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Returns the upgrade, or 426 if the request asks for none.
+/// Returns the upgrade, or `upgrade_required` if the request asks for none.
 fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgrade {
     if !asks_for_upgrade(headers) {
-        return Err(Problem::new(Code::UpgradeRequired, "WebSocket upgrade required").into());
+        return Err(upgrade_required().into());
     }
     upgrade
 }

@@ -50,9 +50,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         let bad = |message: String| {
             Problem::new(Code::BadRequest, message).hint("connect with a WebSocket client, version 13")
         };
-        // axum reads one line of this list.
+        // axum reads one line of this list, and takes any word that contains `upgrade` for it.
         let lines = parts.headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes);
-        let list = lines.collect::<Vec<_>>().join(&b", "[..]);
+        let list = lines.collect::<Vec<_>>().join(&b","[..]);
+        if !list
+            .split(|&byte| byte == b',')
+            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        {
+            return Err(upgrade_required().into());
+        }
         HeaderValue::from_bytes(&list).ok().and_then(|list| parts.headers.insert(header::CONNECTION, list));
         let checked = WebSocketUpgrade::from_request_parts(parts, state).await;
         let _checked = checked.map_err(|rejection| bad(rejection.body_text()))?;
@@ -80,6 +86,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
             traffic: extensions.get::<Traffic>().cloned().unwrap_or_default(),
         })
     }
+}
+
+/// Builds the error of a request for a WebSocket that does not ask for an upgrade.
+pub(super) fn upgrade_required() -> Problem {
+    Problem::new(Code::UpgradeRequired, "WebSocket upgrade required")
 }
 
 /// Rejects versions other than the supported one, which the response names. A missing version is left to

@@ -347,6 +347,10 @@ async fn an_upgrade_may_list_its_connection_options_in_several_lines() {
     let mut status = [0; 12];
     io.read_exact(&mut status).await.unwrap();
     assert_eq!(str::from_utf8(&status), Ok("HTTP/1.1 101"));
+    for other in ["keep-alive", "upgradex", "no-upgrade"] {
+        let answer = rig.raw(&head.replace("Upgrade", other)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "upgrade_required"), "{other}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
