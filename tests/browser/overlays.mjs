@@ -14,7 +14,7 @@ const OVERLAYS = {
   goal: ['#numbers', { Likes: '15 / 1,000', Follow: '1 / 1,000', Subscription: '1 / 1,000', Share: '1 / 1,000', Gift: '1,012 / 1,000', 'Streak of gifts': '1,024 / 1,000' }],
   leaderboard: ['#board li', { Gift: '1,000 💎', 'Streak of gifts': '24 💎' }],
   // A started battle's clock is seen to replace the winner: it runs, so no one reading of it is sure to be seen.
-  battle: ['.side .points', { Points: '1,240', 'End of the battle': 'Mira wins', 'Start of a battle': /^[45]:\d\d$/ }],
+  battle: ['.side .points', { Points: '1,240', 'End of the battle': 'Mira wins', 'Start of a battle': /^(5:00|4:[45]\d)$/ }],
   viewers: ['#viewers:not(:empty)', { Viewers: '1,284' }],
 }
 const LOOKS = ['card', 'plain']

@@ -50,16 +50,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         let bad = |message: String| {
             Problem::new(Code::BadRequest, message).hint("connect with a WebSocket client, version 13")
         };
-        // axum reads one line of this list, and takes any word that contains `upgrade` for it.
-        let lines = parts.headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes);
-        let list = lines.collect::<Vec<_>>().join(&b","[..]);
-        if !list
-            .split(|&byte| byte == b',')
-            .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
-        {
+        // axum takes any word that contains `upgrade` for the option, and reads only the first line of the list.
+        let lines =
+            Vec::from_iter(parts.headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes));
+        let mut options = lines.iter().flat_map(|line| line.split(|&byte| byte == b','));
+        if !options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade")) {
             return Err(upgrade_required().into());
         }
-        HeaderValue::from_bytes(&list).ok().and_then(|list| parts.headers.insert(header::CONNECTION, list));
+        if lines.len() > 1
+            && let Ok(list) = HeaderValue::from_bytes(&lines.join(&b", "[..]))
+        {
+            parts.headers.insert(header::CONNECTION, list);
+        }
         let checked = WebSocketUpgrade::from_request_parts(parts, state).await;
         let _checked = checked.map_err(|rejection| bad(rejection.body_text()))?;
         let key = key.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
