@@ -128,8 +128,9 @@ choice! {
     }
 }
 
-/// A set of event types.
+/// A set of event types. Packed, because subscribers are kept in arrays, and an alignment of 16 bytes would lengthen each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(Rust, packed(8))]
 pub struct Types(u128);
 
 impl Types {

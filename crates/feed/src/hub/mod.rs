@@ -266,7 +266,8 @@ impl Hub {
         let id = state.add(Arc::clone(&cursor));
         drop(state);
         shared.count_joined(join.reader);
-        let (filter, first) = (join.filter, start.first);
+        let first = (!start.first.is_empty()).then(|| Box::new(start.first));
+        let filter = join.filter;
         Ok(Subscriber { shared, cursor, id, filter, first, read, noticed })
     }
 

@@ -302,8 +302,9 @@ pub struct Subscriber {
     pub(super) cursor: Arc<Cursor>,
     pub(super) id: u64,
     pub(super) filter: Filter,
-    /// Lines to send before anything from the ring.
-    pub(super) first: VecDeque<Line>,
+    /// Lines to send before anything from the ring, while there are some.
+    #[expect(clippy::box_collection, reason = "few subscribers have some, and all are kept in arrays")]
+    pub(super) first: Option<Box<VecDeque<Line>>>,
     /// Number of the last event taken from the ring.
     pub(super) read: u64,
     /// Number of notices taken or missed.
@@ -406,7 +407,7 @@ impl Subscriber {
             return Some(end);
         }
         self.take_notice();
-        let key = self.first.is_empty().then_some((self.read, self.filter));
+        let key = self.first.is_none().then_some((self.read, self.filter));
         let batch = match batches.find(key) {
             Some(batch) => batch,
             None => {
@@ -482,7 +483,9 @@ impl Subscriber {
         if std::mem::replace(&mut self.noticed, notices) != notices {
             let state = self.shared.state.read();
             let line = state.notice.as_ref().and_then(|entry| entry.shown_to(&self.filter));
-            self.first.extend(line.cloned());
+            if let Some(line) = line {
+                self.first.get_or_insert_default().push_back(line.clone());
+            }
         }
     }
 
@@ -516,8 +519,9 @@ impl Subscriber {
             is_full = out.len() >= BATCH_EVENTS_MAX || bytes >= BATCH_BYTES_MAX;
             is_full
         };
-        let mut first = std::iter::from_fn(|| self.first.pop_front());
+        let mut first = std::iter::from_fn(|| self.first.as_mut()?.pop_front());
         if !first.any(|line| put(&line, out)) {
+            self.first = None;
             for (seq, entry) in state.ring.after(self.read) {
                 self.read = seq;
                 if entry.shown_to(&self.filter).is_some_and(|line| put(line, out)) {

@@ -333,8 +333,9 @@ struct Slot {
     /// Calls the shard when the socket accepts more.
     waker: Waker,
     feed: Option<Subscriber>,
-    /// Frames that the socket has not accepted yet. The first may be partly written.
-    frames: VecDeque<Bytes>,
+    /// Frames that the socket has not accepted yet, if there are some. The first may be partly written.
+    #[expect(clippy::box_collection, reason = "few sockets have some, and a slot has two cache lines")]
+    frames: Option<Box<VecDeque<Bytes>>>,
     /// Whether the socket ends with its feed.
     is_bound: bool,
     /// Whether the socket accepts no more for now.
@@ -378,7 +379,7 @@ impl Slot {
             outbox: Arc::clone(outbox),
             waker: Waker::from(Arc::clone(outbox)),
             feed,
-            frames: VecDeque::new(),
+            frames: None,
             is_bound: true,
             is_blocked: false,
             is_writing: false,
@@ -397,12 +398,12 @@ impl Slot {
         }
         self.is_blocked = false;
         round.frames.clear();
-        if !self.frames.is_empty() {
-            round.frames = mem::take(&mut self.frames);
+        if let Some(frames) = self.frames.take() {
+            round.frames = *frames;
         }
         let visited = self.proceed(hub, round, is_called);
         if !round.frames.is_empty() {
-            self.frames = mem::take(&mut round.frames);
+            self.frames = Some(Box::new(mem::take(&mut round.frames)));
         }
         visited
     }

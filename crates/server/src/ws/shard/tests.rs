@@ -40,5 +40,5 @@ fn a_socket_that_leaves_makes_way_for_the_last_one() {
 #[test]
 fn orders_and_slots_are_small() {
     assert!(size_of::<Order>() <= size_of::<Bytes>() + 8, "{}", size_of::<Order>());
-    assert!(size_of::<Slot>() <= 3 * 64, "{}", size_of::<Slot>());
+    assert!(size_of::<Slot>() <= 2 * 64, "{}", size_of::<Slot>());
 }
