@@ -347,7 +347,10 @@ impl Sockets {
         for effect in state.lobby.take_effects() {
             match effect {
                 Effect::Send { to, payload } => {
-                    log_sent(to.len(), payload.len());
+                    match to.len() {
+                        1 => debug!(bytes = payload.len(), "📤 Message sent"),
+                        recipients => debug!(bytes = payload.len(), recipients, "📡 Message broadcast"),
+                    }
                     let bytes = payload.len() + FRAME_OVERHEAD_BYTES;
                     let Some(frame) = encode(payload) else { continue };
                     let recipients = to.iter().filter_map(|key| state.sockets.get(key));
@@ -389,14 +392,6 @@ impl Sockets {
             }
         }
         outboxes
-    }
-}
-
-fn log_sent(recipients: usize, bytes: usize) {
-    if recipients == 1 {
-        debug!(bytes, "📤 Message sent");
-    } else {
-        debug!(bytes, recipients, "📡 Message broadcast");
     }
 }
 
@@ -453,7 +448,9 @@ impl SocketHandle {
 
     /// Remembers the client's close frame.
     pub(super) fn left(&self, frame: Option<&CloseFrame>) {
-        let _ = self.left.set(code_and_reason(frame));
+        let left =
+            frame.map_or((close::NO_CODE, String::new()), |it| (it.code.into(), it.reason.to_string()));
+        let _ = self.left.set(left);
     }
 
     /// Logs and remembers how the server ends the socket, if it does.
@@ -555,13 +552,6 @@ impl Drop for SocketHandle {
 
 /// Maximum number of connections that have left in the list.
 pub(crate) const LEFT_MAX: usize = 100;
-
-fn code_and_reason(frame: Option<&CloseFrame>) -> (u16, String) {
-    match frame {
-        Some(frame) => (frame.code.into(), frame.reason.to_string()),
-        None => (close::NO_CODE, String::new()),
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -70,7 +70,7 @@ pub(crate) async fn converse(
             let silent = Silent::default();
             let end = select! {
                 biased;
-                end = listen(&mut stream, handle, hooked.as_deref_mut(), &silent) => end,
+                Ok(end) | Err(end) = read(&mut stream, handle, hooked.as_deref_mut(), &silent) => end,
                 end = ended => end.unwrap_or(End::Over),
                 end = ping(handle, &silent) => end,
             };
@@ -139,16 +139,7 @@ async fn ping(handle: &SocketHandle, silent: &Silent) -> End {
 }
 
 /// Reads the client's messages until it closes the socket or violates the protocol.
-async fn listen(
-    stream: &mut WsStream,
-    handle: &SocketHandle,
-    hooked: Option<&mut Hooked>,
-    silent: &Silent,
-) -> End {
-    let (Ok(end) | Err(end)) = read(stream, handle, hooked, silent).await;
-    end
-}
-
+///
 /// # Errors
 /// How the socket ends, if the client is not the reason.
 async fn read(
