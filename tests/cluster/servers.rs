@@ -88,12 +88,16 @@ fn without_a_majority_of_servers_readers_and_orders_learn_it() {
     servers[1..].iter_mut().for_each(Nats::kill);
     let is_silent =
         |event: &Value| event["data"]["message"].as_str().is_some_and(|it| it.contains("does not answer"));
-    let mut log = feed.until(|event| is_outage(event) && is_silent(event));
+    // The last server may still lead the bucket of leases for a while, and refuses them.
+    let is_unowned = |event: &Value| event["data"]["code"] == "cluster_unowned";
+    let is_told = |event: &Value| is_outage(event) && is_silent(event) || is_unowned(event);
+    let mut log = feed.until(is_told);
     let (status, answer) = node.request("POST", "/replay/pause", &Value::Null);
-    assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")), "{answer}");
-    assert_eq!(node.status()["cluster"]["refused"], "JetStream does not answer");
+    let code = &answer["error"]["code"];
+    assert!(status == 503 && (code == "cluster_unreachable" || code == "cluster_unowned"), "{answer}");
+    let why = node.status()["cluster"].clone();
+    assert!(why["refused"] == "JetStream does not answer" || why["unowned"].is_string(), "{why}");
     servers[1].restart();
-    node.process.until("JetStream takes messages again");
     insist(&node, "/replay/speed", &json!({ "speed": "max" }));
     log.extend(feed.to_end());
     log.retain(|event| event.contains(r#""seq":"#));

@@ -73,6 +73,7 @@ fn check_return(nodes: Vec<Node>, feeds: &[Feed]) {
         node.process.signal("TERM");
         let (_, output) = node.process.wait();
         assert_eq!(output.matches("No node owns the channel").count(), 1, "{output}");
+        assert!(output.contains("JetStream takes messages again"), "{output}");
     }
 }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use axum::{
     body::Body,
-    extract::{FromRequestParts, ws::WebSocketUpgrade},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -43,33 +43,28 @@ pub(crate) struct Upgrade {
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let on_upgrade = parts.extensions.get::<OnUpgrade>().cloned();
-        check_version(&parts.headers)?;
-        let key = parts.headers.get(header::SEC_WEBSOCKET_KEY).cloned();
-        let bad = |message: String| {
-            Problem::new(Code::BadRequest, message).hint("connect with a WebSocket client, version 13")
-        };
-        // axum takes any word that contains `upgrade` for the option, and reads only the first line of the list.
-        let lines =
-            Vec::from_iter(parts.headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes));
-        let mut options = lines.iter().flat_map(|line| line.split(|&byte| byte == b','));
-        if !options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade")) {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let on_upgrade = parts.extensions.remove::<OnUpgrade>();
+        let headers = &parts.headers;
+        check_version(headers)?;
+        if !lists(headers, header::CONNECTION, "upgrade") {
             return Err(upgrade_required().into());
         }
-        if lines.len() > 1
-            && let Ok(list) = HeaderValue::from_bytes(&lines.join(&b", "[..]))
-        {
-            parts.headers.insert(header::CONNECTION, list);
-        }
-        let checked = WebSocketUpgrade::from_request_parts(parts, state).await;
-        let _checked = checked.map_err(|rejection| bad(rejection.body_text()))?;
-        let key = key.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
-        if !STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES) {
-            return Err(bad(format!("`Sec-WebSocket-Key` is not {KEY_BYTES} bytes in base64")).into());
+        let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+        let is_key = STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES);
+        let checks = [
+            (parts.method == Method::GET, "the method is not `GET`"),
+            (lists(headers, header::UPGRADE, "websocket"), "`Upgrade` does not list `websocket`"),
+            (headers.contains_key(header::SEC_WEBSOCKET_VERSION), "there is no `Sec-WebSocket-Version`"),
+            (is_key, "`Sec-WebSocket-Key` is not 16 bytes in base64"),
+            (on_upgrade.is_some(), "HTTP/1.1 is needed"),
+        ];
+        if let Some((_, message)) = checks.iter().find(|(holds, _)| !holds) {
+            let hint = "connect with a WebSocket client, version 13";
+            return Err(Problem::new(Code::BadRequest, *message).hint(hint).into());
         }
         let said = |name| {
-            let value = parts.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+            let value = headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
             let value = String::from_utf8_lossy(&value[..value.len().min(SAID_BYTES_MAX)]);
             value.into_owned()
         };
@@ -95,8 +90,14 @@ pub(super) fn upgrade_required() -> Problem {
     Problem::new(Code::UpgradeRequired, "WebSocket upgrade required")
 }
 
-/// Rejects versions other than the supported one, which the response names. A missing version is left to
-/// axum.
+/// Whether a header that may have several lines lists a word.
+fn lists(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
+    let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let mut listed = lines.flat_map(|line| line.split(|&byte| byte == b','));
+    listed.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Rejects versions other than the supported one, which the response names.
 fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(other) = headers.get(header::SEC_WEBSOCKET_VERSION).filter(|version| *version != VERSION) else {
         return Ok(());

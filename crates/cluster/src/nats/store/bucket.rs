@@ -2,8 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_nats::{connection::State, header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, jetstream::stream};
-use bytes::Bytes;
+use async_nats::{
+    connection::State,
+    header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+    jetstream::{message::StreamMessage, stream},
+};
 use livetape_core::error::{Code, Problem};
 use livetape_feed::control::Pause;
 use livetape_io::clock;
@@ -75,9 +78,13 @@ impl Store {
     ) -> LeaseReply {
         let value = serde_json::to_vec(&LeaseValue { node: holder.to_owned(), sent }).unwrap_or_default();
         let expected = (NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.unwrap_or(0));
+        let asked = clock::now();
         let outcome = self.append(self.key_subject(key), expected, value.into()).await;
         if key == self.owner() {
             self.note(Stored::Lease, &outcome);
+            if outcome.is_ok() {
+                *self.leased_at.lock() = Some(asked);
+            }
         }
         let reply = match outcome {
             Ok(revision) => LeaseReply::Held { revision, sent },
@@ -102,11 +109,15 @@ impl Store {
         reply
     }
 
+    /// Whether this node certainly has the owner's lease, and for a while.
+    pub(super) fn has_lease(&self) -> bool {
+        self.leased_at.lock().is_some_and(|at| clock::now() < at + self.lease * 3 / 4)
+    }
+
     /// Whether a lease is older than leases can be: after a full disk, NATS cannot even remove them.
-    fn is_stale(&self, revision: u64) -> bool {
+    fn is_stale(&self, stored: SystemTime) -> bool {
         let mut oldest = self.oldest_lease.lock();
-        let (known, since) =
-            oldest.filter(|(known, _)| *known == revision).unwrap_or((revision, clock::now()));
+        let (known, since) = oldest.filter(|(known, _)| *known == stored).unwrap_or((stored, clock::now()));
         *oldest = Some((known, since));
         since + self.lease * 5 / 4 <= clock::now()
     }
@@ -168,9 +179,11 @@ impl Store {
     /// An earlier request may have succeeded although its answer was lost.
     async fn read_lease(&self, key: &str, holder: &str) -> LeaseReply {
         match self.read_key(key).await {
-            Ok(Some((revision, value))) => match serde_json::from_slice::<LeaseValue>(&value) {
-                _ if key == self.owner() && self.is_stale(revision) => LeaseReply::Missing,
-                Ok(lease) if lease.node == holder => LeaseReply::Held { revision, sent: lease.sent },
+            Ok(Some(entry)) => match serde_json::from_slice::<LeaseValue>(&entry.payload) {
+                _ if key == self.owner() && self.is_stale(entry.time.into()) => LeaseReply::Missing,
+                Ok(lease) if lease.node == holder => {
+                    LeaseReply::Held { revision: entry.sequence, sent: lease.sent }
+                }
                 _ => LeaseReply::Taken,
             },
             Ok(None) => LeaseReply::Missing,
@@ -178,12 +191,12 @@ impl Store {
         }
     }
 
-    /// Returns the revision and the value of an entry, unless it has expired.
-    async fn read_key(&self, key: &str) -> Result<Option<(u64, Bytes)>, Unanswered> {
+    /// Returns an entry, unless it has expired. Its revision is its sequence.
+    async fn read_key(&self, key: &str) -> Result<Option<StreamMessage>, Unanswered> {
         let bucket = self.context.get_stream_no_info(self.bucket()).await.map_err(|_| Unanswered)?;
         let subject = self.key_subject(key);
         match timeout(self.answer_time, bucket.get_last_raw_message_by_subject(&subject)).await {
-            Ok(Ok(entry)) => Ok(Some((entry.sequence, entry.payload))),
+            Ok(Ok(entry)) => Ok(Some(entry)),
             Ok(Err(error)) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => Ok(None),
             Ok(Err(_)) | Err(_) => Err(Unanswered),
         }
@@ -206,6 +219,7 @@ impl Store {
 
     /// Removes the owner's lease if this node has `revision` of it, and tells the other nodes.
     pub(in crate::nats) async fn release_ownership(&self, node: &str, revision: u64) {
+        *self.leased_at.lock() = None;
         if self.release_lease(&self.owner(), node, revision).await {
             self.tell("free", self.channel.clone().into()).await;
             drop(timeout(self.answer_time, self.client.flush()).await);
@@ -231,6 +245,6 @@ impl Store {
             }
         };
         // Another version's pause arrives with a report, if this one can read it.
-        Ok(stored.and_then(|(_, value)| serde_json::from_slice(&value).ok()))
+        Ok(stored.and_then(|entry| serde_json::from_slice(&entry.payload).ok()))
     }
 }

@@ -25,11 +25,13 @@ use crate::ownership::Input;
 /// Maximum number of messages in a log, as many as there are events in a backlog by default.
 const LOG_MESSAGES_MAX: i64 = 16_384;
 /// Maximum size of a log, in bytes. It holds several checkpoints, and all events that may wait.
-const LOG_BYTES_MAX: i64 = 32 << 20;
+pub(super) const LOG_BYTES_MAX: i64 = 32 << 20;
 /// Maximum size of a message in a log with its headers, in bytes: the default limit of NATS.
 const LOG_MESSAGE_BYTES_MAX: i32 = 1 << 20;
 /// Time for which the log of a user's channel keeps a message. Owners of quiet channels write more often.
 const ROOM_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// Start of the description of a copy. The identity of its original follows.
+pub(super) const COPY_OF: &str = "copy of ";
 /// Maximum number of messages that are read from a log at once.
 const TAIL_MESSAGES_MAX: u64 = 1_024;
 /// Maximum size of the messages that are read from a log at once, in bytes. Each message is smaller.
@@ -37,13 +39,23 @@ const TAIL_BYTES_MAX: usize = 4 << 20;
 /// Time after which NATS removes a consumer that reads no further.
 const CONSUMER_TIME: Duration = Duration::from_secs(10);
 
+/// Returns the identity of a log: the time at which it was created, in nanoseconds since the Unix epoch. NATS creates a
+/// copy anew.
+pub(super) fn identity(log: &stream::Info) -> Option<u64> {
+    let description = log.config.description.as_deref().unwrap_or_default();
+    match description.strip_prefix(COPY_OF) {
+        Some(original) => original.parse().ok(),
+        None => u64::try_from(log.created.unix_timestamp_nanos()).ok(),
+    }
+}
+
 impl Store {
     /// Returns the name of the log's stream. Cluster names contain no `_`, so no other cluster has this one.
     pub(in crate::nats) fn log(&self) -> String {
         format!("livetape-{}_{}", self.cluster, self.channel.replacen('.', "_", 1))
     }
 
-    fn feed(&self) -> String {
+    pub(super) fn feed(&self) -> String {
         self.subject(&format!("feed.{}", self.channel))
     }
 
@@ -105,6 +117,9 @@ impl Store {
     pub(in crate::nats) async fn publish(&self, token: u64, expected: u64, bytes: Bytes) -> Input {
         let outcome = self.append(self.feed(), (NATS_EXPECTED_LAST_SEQUENCE, expected), bytes).await;
         self.note(Stored::Record, &outcome);
+        if matches!(outcome, Err(Appending::Unanswered)) {
+            self.mend_log().await;
+        }
         match outcome {
             Ok(sequence) => Input::Stored { token, sequence },
             Err(Appending::Rejected) => Input::Rejected { token },
@@ -127,11 +142,12 @@ impl Store {
             Ok(info) => info,
             // NATS may have lost its storage.
             Err(_) => {
+                let _mended = self.mending.lock().await;
                 self.ensure().await.ok()?;
                 stream.get_info().await.ok()?
             }
         };
-        let log = u64::try_from(info.created.unix_timestamp_nanos()).ok()?;
+        let log = identity(&info)?;
         let newest = self.newest(&stream, &info.state).await?;
         let messages = if newest > after { self.read(&stream, after, newest).await? } else { Vec::new() };
         Some(Input::Tail { log, messages, newest, last: info.state.last_sequence.max(newest) })

@@ -1,11 +1,15 @@
 //! What a cluster stores in NATS: the log of each channel in a JetStream stream ([`log`]), and leases in a
-//! [`bucket`].
-//! [`expired`] removes logs that nobody needs any more.
+//! [`bucket`]. [`mend`] puts a log back that NATS has given up.
 
 mod bucket;
 mod log;
+mod mend;
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_nats::{
     Client, HeaderMap, HeaderName, HeaderValue, Subscriber,
@@ -72,8 +76,12 @@ pub(super) struct Store {
     last_denied: LastDenied,
     /// Since when no lease could be created, although nobody has it.
     unfit_since: Arc<Mutex<Option<Instant>>>,
-    /// Revision of the owner's lease, and since when it is known.
-    oldest_lease: Arc<Mutex<Option<(u64, Instant)>>>,
+    /// When NATS stored the owner's lease, and since when that is known. Another bucket repeats revisions.
+    oldest_lease: Arc<Mutex<Option<(SystemTime, Instant)>>>,
+    /// When this node sent the last request with which it got or kept the owner's lease.
+    leased_at: Arc<Mutex<Option<Instant>>>,
+    /// Held while a log may be missing for a moment.
+    mending: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Store {
@@ -95,6 +103,8 @@ impl Store {
             last_denied: link.last_denied.clone(),
             unfit_since: Arc::default(),
             oldest_lease: Arc::default(),
+            leased_at: Arc::default(),
+            mending: Arc::default(),
         }
     }
 
@@ -118,6 +128,7 @@ impl Store {
             refusals: watch::Sender::default(),
             unfit_since: Arc::default(),
             oldest_lease: Arc::default(),
+            leased_at: Arc::default(),
             ..self.clone()
         }
     }

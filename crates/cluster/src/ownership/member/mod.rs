@@ -217,6 +217,7 @@ impl Member {
             Tail::Asked { .. } => None,
         };
         let ask = self.wants_lease().then(|| self.lease.asks_at()).flatten();
+        let ask = ask.map(|at| at.max(self.yields_until()));
         let retry = self.in_flight.as_ref().and_then(|flight| flight.retry_at);
         [self.lease.ends_at(), ask, tail, retry, self.handover.deadline()].into_iter().flatten().min()
     }
@@ -310,7 +311,7 @@ impl Member {
                 self.release();
             }
         }
-        if self.wants_lease() {
+        if self.wants_lease() && self.yields_until() <= self.now {
             match self.lease.ask(self.now) {
                 Some(Ask::Create) => self.actions.push_back(Action::CreateLease { sent: self.now }),
                 Some(Ask::Renew { revision }) => {
@@ -329,6 +330,12 @@ impl Member {
         }
         self.hand_over_due();
         self.publish_due();
+    }
+
+    /// Returns until when the lease is for others: one that knows the state should go on.
+    fn yields_until(&self) -> Duration {
+        let yields = self.reader.lacks_state() && !self.lease.is_held();
+        if yields { self.owned_at + 2 * self.options.lease } else { Duration::ZERO }
     }
 
     fn wants_lease(&self) -> bool {

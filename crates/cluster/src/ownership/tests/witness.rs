@@ -52,6 +52,24 @@ fn a_log_that_was_closed_is_continued_at_once() {
 }
 
 #[test]
+fn a_node_that_lacks_the_state_leaves_the_channel_to_others_first() {
+    let asks = |member: &mut Member| {
+        actions(member).iter().any(|action| matches!(action, Action::CreateLease { .. }))
+    };
+    let mut member = member();
+    member.handle(ms(20), Input::Lease(LeaseReply::Taken));
+    // The first event is gone.
+    let bytes = piece("b", 1, 3, 2);
+    member.handle(ms(30), Input::Message { log: LOG, previous: 3, sequence: 4, bytes: bytes.clone() });
+    member.handle(ms(40), Input::Tail { log: LOG, messages: vec![(4, bytes)], newest: 4, last: 4 });
+    actions(&mut member);
+    member.handle(ms(50), Input::LeaseFree);
+    assert_eq!((asks(&mut member), member.deadline()), (false, Some(ms(8_020))));
+    member.handle(ms(8_020), Input::Tick);
+    assert!(asks(&mut member));
+}
+
+#[test]
 fn a_living_node_is_a_witness() {
     let mut member = reading(log());
     assert!(matches!(actions(&mut member).pop(), Some(Action::Tell(View { asks: true, .. }))));
