@@ -95,8 +95,8 @@ impl Store {
                     drop(timeout(self.answer_time, self.ensure_bucket()).await);
                 }
                 // A bucket whose storage failed may answer other requests.
-                let may_be_broken = !matches!(failure, Appending::Refused(_));
-                if may_be_broken && key == self.owner() && self.is_unfit() {
+                let may_be_broken = !matches!(failure, Appending::Refused(_)) && key == self.owner();
+                if may_be_broken && self.is_unfit(revision.is_some()).await {
                     self.read_lease(key, holder).await
                 } else {
                     LeaseReply::Unknown
@@ -122,9 +122,11 @@ impl Store {
         since + self.lease * 5 / 4 <= clock::now()
     }
 
-    /// Whether leases could not be created for as long as one lasts.
-    fn is_unfit(&self) -> bool {
-        self.unfit_since.lock().is_some_and(|since| since + self.lease <= clock::now())
+    /// Whether NATS has given up the bucket, or leases could not be created for as long as one lasts.
+    async fn is_unfit(&self, is_renewal: bool) -> bool {
+        let since = *self.unfit_since.lock();
+        since.is_some_and(|since| since + self.lease <= clock::now())
+            || !is_renewal && self.is_given_up(&self.bucket()).await
     }
 
     /// After a full disk, NATS 2.12 and later take nothing more into a bucket, although nobody has the lease, and
@@ -141,7 +143,7 @@ impl Store {
         if *reply != LeaseReply::Missing {
             return;
         }
-        let is_unfit = if is_renewal { self.keeps_too_much().await } else { self.is_unfit() };
+        let is_unfit = if is_renewal { self.keeps_too_much().await } else { self.is_unfit(is_renewal).await };
         if is_unfit && self.replace_bucket().await.is_some() {
             warn!(
                 code = Code::ClusterUnowned.name(),

@@ -74,10 +74,10 @@ impl Store {
     }
 
     /// Whether NATS fails to change a stream. Nothing has the subject that it is asked to remove.
-    async fn is_given_up(&self, stream: &str) -> bool {
+    pub(super) async fn is_given_up(&self, stream: &str) -> bool {
         let nothing = json!({ "filter": self.subject("nothing") });
-        let told = self.api("PURGE", stream, &nothing).await.unwrap_or_default();
-        told["error"]["err_code"] == PURGE_FAILED
+        let told = timeout(self.answer_time, self.api("PURGE", stream, &nothing)).await;
+        told.is_ok_and(|told| told.is_some_and(|told| told["error"]["err_code"] == PURGE_FAILED))
     }
 
     /// Whether NATS can store a copy once more: putting it back takes that beside what the log takes.
