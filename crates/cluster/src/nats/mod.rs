@@ -83,6 +83,8 @@ impl Cluster {
             && problem.message == SILENT
             && clock::now() < ends
         {
+            // Waiting does not help.
+            options::first_denied(&link.denied)?;
             let (code, hint, wait) = (problem.code.name(), &problem.hint, options.wait);
             warn!(code, why = %problem, hint, "⏳ Waiting for JetStream, up to {wait:?}");
             ensured = store.ensure().await;
