@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     support::{Feed, Node, after, demo, node, take_owner},
-    upstream::{Show, is_chat},
+    upstream::{Show, is_chat, open},
 };
 
 /// Long enough for a node to connect on a busy machine. If it had to expire, the tests would take longer than they wait.
@@ -79,7 +79,7 @@ fn planned_restarts_lose_nothing_of_a_room() {
 fn a_room_of_a_token_moves() {
     let show = show();
     let mut nodes: Vec<Node> = vec![show.node_with(LEASE), show.node_with(LEASE)];
-    let feeds = [nodes[0].room("t-ann"), nodes[1].room("t-ann")];
+    let feeds = open(&nodes, "t-ann");
     let mut log = read(&feeds[1]);
     feeds[0].until(is_chat);
     let owner = nodes.remove(0);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     proxy::{self, To},
     support::{Feed, LEASE, Node, polled, take_owner},
-    upstream::{Show, is_chat},
+    upstream::{Show, is_chat, open},
 };
 
 /// Long enough that a node does not notice within a test that NATS stands still.
@@ -28,6 +28,15 @@ const CLAIM_LEASE: &str = "1s";
 const LATER: Duration = Duration::from_secs(300);
 /// First byte of a close frame.
 const CLOSE: u8 = 0x88;
+
+/// Waits until nodes follow the owner: then they know what was stored last, so one of them continues the stream.
+fn follow<'a>(owner: &Node, nodes: impl IntoIterator<Item = &'a Node>) {
+    let feeds: Vec<_> = nodes.into_iter().map(|node| node.feed("0")).inspect(Feed::peek).collect();
+    owner.post("/inject", &json!({ "type": "chat", "user": "ann", "comment": "last" }));
+    for feed in feeds {
+        feed.until(|event| event["data"]["comment"] == "last");
+    }
+}
 
 #[test]
 fn an_owner_without_nats_closes_its_socket_before_another_connects() {
@@ -44,11 +53,8 @@ fn an_owner_without_nats_closes_its_socket_before_another_connects() {
     owner.post("/connect/ann", &Value::Null);
     owner.feed("0").until(is_chat);
     let next = show.node_of(&show.nats.url(), &upstream, LONGER_LEASE);
+    follow(&owner, [&next]);
     let feed = next.feed("0");
-    feed.until(is_chat);
-    // It follows the owner, so it knows what was stored last.
-    owner.post("/inject", &json!({ "type": "chat", "user": "ann", "comment": "last" }));
-    feed.until(|event| event["data"]["comment"] == "last");
     is_cut.store(true, Ordering::Relaxed);
     feed.until(|event| event["type"] == "connection_closed");
     feed.until(|event| event["type"] == "connection_created");
@@ -69,6 +75,7 @@ fn readers_learn_losses_of_an_owner_once_also_after_a_kill() {
     owner.post("/connect/ann", &Value::Null);
     owner.feed("0").until(is_chat);
     let mut others = vec![show.node_with(LONGER_LEASE), show.node_with(LONGER_LEASE)];
+    follow(&owner, &others);
     is_cut.store(true, Ordering::Relaxed);
     drop(take_owner(&mut others));
     is_cut.store(false, Ordering::Relaxed);
@@ -193,8 +200,8 @@ fn a_room_that_ends_while_nats_is_gone_stays_ended() {
     // The last user is ben.
     let mut show = Show::start(|it| it.change(LATER, State::Offline), "9");
     let nodes = [(); 2].map(|()| show.node_of(&show.nats.url(), &show.mock.url(), LONGER_LEASE));
-    let feeds = nodes.each_ref().map(|node| node.room("t-ben"));
-    let mut logs = feeds.each_ref().map(|feed| feed.until(is_chat));
+    let feeds = open(&nodes, "t-ben");
+    let mut logs: Vec<_> = feeds.iter().map(|feed| feed.until(is_chat)).collect();
     show.nats.kill();
     show.mock.advance(LATER);
     nodes[0].process.until("lost the channel");

@@ -103,5 +103,8 @@ impl Drop for Process {
         // It may have ended.
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            println!("process {} had said:\n{}", self.child.id(), self.rest());
+        }
     }
 }

@@ -5,8 +5,8 @@ use livetape_mock::Happened;
 use serde_json::Value;
 
 use crate::{
-    support::{Feed, Node, after},
-    upstream::{Show, is_chat},
+    support::{Feed, after},
+    upstream::{Show, is_chat, open},
 };
 
 /// Number of chats to read before and after a kill.
@@ -20,18 +20,12 @@ fn to_close(feed: &Feed) -> Vec<String> {
     std::iter::from_fn(|| feed.next()).collect()
 }
 
-/// Opens a room at the first node, which connects it, then at the others. Returns what they read.
-fn open(nodes: &[Node], token: &str) -> (Vec<Feed>, Vec<Vec<String>>) {
-    let feeds: Vec<_> = nodes.iter().map(|node| node.room(token)).inspect(Feed::peek).collect();
-    let logs = feeds.iter().map(chats).collect();
-    (feeds, logs)
-}
-
 #[test]
 fn a_room_is_the_same_at_all_nodes_and_survives_its_owner() {
     let show = Show::start(|it| it.speed(Speed::Times(40.into())), "9");
     let mut nodes: Vec<_> = (0..3).map(|_| show.node()).collect();
-    let (feeds, mut logs) = open(&nodes, "t-ann");
+    let feeds = open(&nodes, "t-ann");
+    let mut logs: Vec<_> = feeds.iter().map(chats).collect();
     assert!(logs[0] == logs[1] && logs[1] == logs[2]);
     drop(nodes.remove(0));
     logs[0].extend(to_close(&feeds[0]));
@@ -54,7 +48,8 @@ fn a_room_is_the_same_at_all_nodes_and_survives_its_owner() {
 fn a_room_that_ends_ends_at_all_nodes() {
     let show = Show::start(|it| it.speed(Speed::Times(60.into())), "9");
     let nodes = [show.node(), show.node()];
-    let (feeds, mut logs) = open(&nodes, "t-ann");
+    let feeds = open(&nodes, "t-ann");
+    let mut logs: Vec<_> = feeds.iter().map(chats).collect();
     logs.iter_mut().zip(&feeds).for_each(|(log, feed)| log.extend(to_close(feed)));
     assert!(logs[0] == logs[1]);
     assert!(logs[0].last().unwrap().contains(r#""type":"disconnected""#));

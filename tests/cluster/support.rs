@@ -149,17 +149,18 @@ impl Nats {
         assert!(lines.any(|line| line == "PONG"));
     }
 
-    /// Publishes messages of this size.
+    /// Publishes messages of this size, one after the other: NATS drops what comes faster than it stores.
     pub(crate) fn fill(&self, subject: &str, messages: usize, bytes: usize) {
         let mut socket = self.stranger();
-        let payload = "x".repeat(bytes);
-        let publish = format!("PUB {subject} {bytes}\r\n{payload}\r\n");
-        (1..messages).for_each(|_| socket.write_all(publish.as_bytes()).unwrap());
-        socket.write_all(b"PING\r\n").unwrap();
-        assert!(BufReader::new(socket).lines().map_while(Result::ok).any(|line| line == "PONG"));
-        // JetStream stores it after all others.
-        let stored = self.request(subject, &payload);
-        assert!(stored.contains(r#""seq":"#), "{stored}");
+        socket.write_all(b"SUB _INBOX.test 1\r\n").unwrap();
+        let publish = format!("PUB {subject} _INBOX.test {bytes}\r\n{}\r\n", "x".repeat(bytes));
+        let mut lines = BufReader::new(socket.try_clone().unwrap()).lines().map_while(Result::ok);
+        for _ in 0..messages {
+            socket.write_all(publish.as_bytes()).unwrap();
+            lines.find(|line| line.starts_with("MSG ")).unwrap();
+            let stored = lines.next().unwrap();
+            assert!(stored.contains(r#""seq":"#), "{stored}");
+        }
     }
 
     /// Sends a request as a program other than livetape, and returns the answer.

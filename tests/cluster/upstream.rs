@@ -93,6 +93,11 @@ impl Show {
     }
 }
 
+/// Opens a room at the first node, which then owns its channel, and afterwards at the others.
+pub(crate) fn open<'a>(nodes: impl IntoIterator<Item = &'a Node>, token: &str) -> Vec<Feed> {
+    nodes.into_iter().map(|node| node.room(token)).inspect(Feed::peek).collect()
+}
+
 /// Returns the code of the `error` that a feed begins with.
 fn refusal(feed: &Feed) -> (String, String) {
     let error = feed.until(|event| event["type"] == "error").pop().unwrap();

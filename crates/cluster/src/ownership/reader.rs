@@ -156,13 +156,9 @@ impl Reader {
         self.take(follows(self.last, sequence), sequence, bytes)
     }
 
-    /// Passes over the messages up to `last`, which are gone. Returns whether there were any.
-    pub fn skip_to(&mut self, last: u64) -> bool {
-        let is_behind = last > self.last;
-        if is_behind {
-            (self.last, self.is_behind, self.is_unreadable) = (last, true, false);
-        }
-        is_behind
+    /// Passes over the messages up to `last`, which are gone.
+    pub fn skip_to(&mut self, last: u64) {
+        (self.last, self.is_behind, self.is_unreadable) = (last, true, false);
     }
 
     /// Gives up the current stream: the next owner starts another.

@@ -51,6 +51,8 @@ pub struct Member {
     streams: u32,
     phase: Phase,
     tail: Tail,
+    /// Messages at the end of the log that the store no longer has. They may be on their way to this node.
+    missing: Option<Missing>,
     /// Whether a record contradicts those before it.
     is_contradicted: bool,
     /// Earliest time to read the last known message again. A forged record must not cost more.
@@ -93,6 +95,14 @@ enum Tail {
     Due { at: Duration },
 }
 
+/// The end of a log, up to which messages are missing, and since when.
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    log: u64,
+    last: u64,
+    since: Duration,
+}
+
 impl Member {
     /// Creates a member that follows the log from its oldest message.
     #[must_use]
@@ -107,6 +117,7 @@ impl Member {
             streams: 0,
             phase: Phase::Following,
             tail: Tail::Idle,
+            missing: None,
             is_contradicted: false,
             checks_at: Duration::ZERO,
             asks_until: None,
@@ -482,8 +493,8 @@ impl Member {
             let news = self.reader.read_stored(sequence, &bytes);
             self.take_news(news, applied, &bytes);
         }
-        if self.reader.last() >= newest && self.reader.skip_to(last) {
-            self.messages_gone();
+        if self.reader.last() >= newest {
+            self.pass_missing(log, last);
         }
         if self.reader.last() >= last {
             self.caught_up();
@@ -491,6 +502,18 @@ impl Member {
             self.ask_tail();
         } else {
             self.tail = Tail::Due { at: self.now + self.lease.retry() };
+        }
+    }
+
+    /// Passes over messages at the end of the log that are gone, if they did not arrive meanwhile: what is stored and
+    /// then removed is passed on nevertheless, perhaps later than the end of the log is read.
+    fn pass_missing(&mut self, log: u64, last: u64) {
+        let missing = self.missing.take().filter(|it| it.log == log && it.last > self.reader.last());
+        if let Some(missing) = missing.filter(|it| it.since + self.lease.retry() <= self.now) {
+            self.reader.skip_to(missing.last);
+            self.messages_gone();
+        } else if self.reader.last() < last {
+            self.missing = missing.or(Some(Missing { log, last, since: self.now }));
         }
     }
 
