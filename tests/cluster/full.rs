@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use livetape_core::{
-    event::{Id, Person},
+    event::{Id, Person, compose},
     recording::{Flags, Frame, Item, Opcode, What, Writer, records},
-    wire::{self, Batch, Message, Push, compose},
+    wire::{self, Batch, Message, Push},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     dedup::Duplicate,
-    event::KINDS,
+    event::{self, KINDS},
     recording::Loss,
-    wire::{self, FaultKind},
+    wire::FaultKind,
 };
 
 /// Maximum number of methods counted by name. Messages of further methods count as [`OTHER_METHODS`], except
@@ -52,7 +52,7 @@ impl Counts {
             *count += 1;
             return;
         }
-        let is_named = self.unknown_methods.len() < METHODS_MAX || wire::app_method(method).is_some();
+        let is_named = self.unknown_methods.len() < METHODS_MAX || event::app_method(method).is_some();
         let name = if is_named { method } else { OTHER_METHODS };
         *self.unknown_methods.entry(name.to_owned()).or_default() += 1;
     }
@@ -63,7 +63,7 @@ impl Counts {
     pub fn unknown_by_app_method(&self) -> Vec<(&'static str, u64)> {
         let (mut others, mut named) = (0, vec![]);
         for (method, count) in &self.unknown_methods {
-            match wire::app_method(method) {
+            match event::app_method(method) {
                 Some(name) => named.push((name, *count)),
                 None => others += count,
             }

@@ -16,14 +16,14 @@ use crate::{
     dedup::{Comment, Dedup, Duplicate, StreakKey},
     error::{Code, without_wait},
     event::{
-        ConnectionClosed, ConnectionCreated, Data, Disconnected, Event, Failure, Gift, Id, Millis, SuperFan,
-        Unknown, User,
+        self, ConnectionClosed, ConnectionCreated, Data, Disconnected, Event, Failure, Gift, Id, Known,
+        Millis, Reading, SuperFan, Unknown, User,
     },
     inject::InjectTarget,
     recording::{Frame, Item, Loss, Opcode, USER_TAG, What, records},
     retry::SERVER_WAIT_MAX,
     streak::{Inferred, Streaks},
-    wire::{self, EntriesLeft, Fault, Known, Message, Reading, Unzipper},
+    wire::{self, EntriesLeft, Fault, Message, Unzipper},
 };
 
 /// Maximum payload in an `unknown` event, in bytes. The largest real message is about 120 KB, and the backlog
@@ -335,7 +335,7 @@ impl Decoder {
             return self.count_duplicate(duplicate.name());
         }
         let known_faults = self.faults.len();
-        let reading = wire::read_in_batch(message, left, &mut self.faults);
+        let reading = event::read_in_batch(message, left, &mut self.faults);
         self.count_faults_from(known_faults);
         match reading {
             Reading::Known(known) => self.known(item, connection, message, known),
@@ -353,14 +353,14 @@ impl Decoder {
         let mut event = Event {
             username: Arc::clone(&connection.username),
             user: known.user,
-            timestamp: wire::millis(create_time).map_or(ts, Millis),
+            timestamp: event::millis(create_time).map_or(ts, Millis),
             ts,
             id: self.outward_id(message.msg_id),
             replay: self.options.replay,
             injected: item.flags.is_injected(),
             data: known.data,
         };
-        let create_time = wire::millis(create_time).unwrap_or(create_time);
+        let create_time = event::millis(create_time).unwrap_or(create_time);
         if let Data::Chat(chat) = &mut event.data {
             chat.is_history = message.is_history;
         }

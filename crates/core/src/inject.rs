@@ -17,14 +17,13 @@ use smol_str::SmolStr;
 
 use crate::{
     error::{Code, Problem},
-    event::{Id, Person},
+    event::{
+        Id, Person,
+        compose::{self, Battle, Side, Stamp},
+    },
     nearest::choices,
     recording::{Flags, Frame, Item, Opcode, What},
-    wire::{
-        Batch, BatchInfo, Message, Push,
-        compose::{self, Battle, Side, Stamp},
-        write_batch, write_push,
-    },
+    wire::{Batch, BatchInfo, Message, Push, write_batch, write_push},
 };
 
 pub use kinds::{KINDS, parse};

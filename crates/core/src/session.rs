@@ -9,8 +9,8 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 
 use crate::{
-    event::{Data, RoomState},
-    wire::{self, Batch, FaultKind, Message, Reading, UNZIPPED_BYTES_MAX, Unzipper, client},
+    event::{self, Data, Reading, RoomState},
+    wire::{self, Batch, FaultKind, Message, UNZIPPED_BYTES_MAX, Unzipper, client},
 };
 
 /// Minimum heartbeat interval, as in TikTok's web client.
@@ -326,7 +326,7 @@ impl Rate {
 }
 
 fn ending(control: &Message) -> Option<Ending> {
-    let Reading::Known(known) = wire::read_message(control, &mut Vec::new()) else { return None };
+    let Reading::Known(known) = event::read_message(control, &mut Vec::new()) else { return None };
     let Data::Control(control) = known.data else { return None };
     match control.state? {
         RoomState::Ended => Some(Ending::Ended),
@@ -340,7 +340,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::{BatchInfo, Push, compose};
+    use crate::{
+        event::compose,
+        wire::{BatchInfo, Push},
+    };
 
     #[test]
     fn the_rate_is_sustainable_but_not_one_byte_more() {

@@ -1,9 +1,9 @@
 //! A small recording, composed message by message.
 
 use livetape_core::{
-    event::{Id, Person},
+    event::{Id, Person, compose},
     recording::{Flags, Frame, Item, Opcode, What, records},
-    wire::{self, Batch, Message, Push, compose},
+    wire::{self, Batch, Message, Push},
 };
 
 use crate::item;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use livetape_core::{
+    event,
     recording::{Record, What},
     wire::{Field, Kind, MESSAGE_BYTES_MAX, Message, RawField, RawFields, RawValue, Schema},
 };
@@ -58,7 +59,7 @@ impl<'a> Tree<'a> {
     #[must_use]
     pub fn of(method: &str, payload: &'a [u8]) -> Self {
         // Of unknown methods, only the first field is known: all have it in common.
-        Self::read(Schema::of_method(method).or_else(|| Schema::named("Speaker")), payload, 0)
+        Self::read(event::schema(method).or_else(|| Schema::named("Speaker")), payload, 0)
     }
 
     fn read(schema: Option<&'static Schema>, bytes: &'a [u8], depth: usize) -> Self {

@@ -3,8 +3,9 @@
 use std::{fmt, io::Read};
 
 use livetape_core::{
+    event::read_in_batch,
     recording::{Error, Item, Loss, Opcode, Preamble, Reader, Report, What, records::http},
-    wire::{Batch, EntriesLeft, Fault, FaultKind, Unzipper, read_in_batch, unzip_batch},
+    wire::{Batch, EntriesLeft, Fault, FaultKind, Unzipper, unzip_batch},
 };
 use serde::Serialize;
 

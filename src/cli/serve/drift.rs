@@ -14,10 +14,10 @@ use std::{
 
 use livetape_core::{
     error::{Code, Problem},
+    event::known_methods,
     recording::Item,
     terminal::printable,
     thousands::thousands,
-    wire::known_methods,
 };
 use livetape_engine::{channels::Watch, source::Tape};
 use livetape_tools::drift::{Baseline, Finding, Profile, compare};

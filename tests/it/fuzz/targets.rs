@@ -6,12 +6,13 @@ use bytes::Bytes;
 use livetape::settings::{Sources, resolve};
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
+    event::read_message,
     recording::{
         Flags, Frame, Item, Opcode, Reader, Report, What, Writer,
         records::{Header, Http},
     },
     redact::redact,
-    wire::{read_batch, read_message, read_push, unzip},
+    wire::{read_batch, read_push, unzip},
 };
 use livetape_mock::Scenario;
 use livetape_tools::{

@@ -5,11 +5,11 @@ use std::{collections::HashSet, time::Duration};
 use bytes::Bytes;
 use livetape_core::{
     dedup::StreakKey,
-    event::Data,
+    event::{self, Data, Known, Reading},
     recording::{Flags, Frame, Item, Opcode, What, records::http::Role},
     wire::{
-        self, Batch, BatchInfo, Known, Message, Push, Reading, UNZIPPED_BYTES_MAX, Unzipper, unzip_batch,
-        write_batch, write_push, zip,
+        self, Batch, BatchInfo, Message, Push, UNZIPPED_BYTES_MAX, Unzipper, unzip_batch, write_batch,
+        write_push, zip,
     },
 };
 
@@ -129,7 +129,7 @@ pub(super) fn frames(conn: u32, offset: Duration, now_ms: i64, messages: &[Messa
 
 /// Returns a decoded message, if its schema is known and it is not broken.
 pub(super) fn known(message: &Message) -> Option<Known> {
-    match wire::read_message(message, &mut Vec::new()) {
+    match event::read_message(message, &mut Vec::new()) {
         Reading::Known(known) => Some(known),
         Reading::Unknown | Reading::Broken(_) => None,
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use livetape_core::{
+    event::compose::{self, Gift},
     recording::Item,
-    wire::compose::{self, Gift},
 };
 
 use super::{

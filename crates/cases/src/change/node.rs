@@ -1,8 +1,9 @@
 //! Rewrites encoded messages field by field. Unknown fields are kept.
 
 use bytes::Bytes;
-use livetape_core::wire::{
-    Field, MESSAGE_BYTES_MAX, Message, RawFields, RawValue, Schema, write_bytes, write_number,
+use livetape_core::{
+    event,
+    wire::{Field, MESSAGE_BYTES_MAX, Message, RawFields, RawValue, Schema, write_bytes, write_number},
 };
 
 /// Maximum nesting that [`edit`] follows. Deeper messages stay unchanged.
@@ -28,7 +29,7 @@ enum Value {
 /// Rewrites a message and all messages in it, innermost first. Returns whether anything changed. A message
 /// that would become too long stays as it is.
 pub(super) fn edit(message: &mut Message, mut visit: impl FnMut(&mut Node)) -> bool {
-    let Some(schema) = Schema::of_method(&message.method) else { return false };
+    let Some(schema) = event::schema(&message.method) else { return false };
     let payload = edit_bytes(schema, &message.payload, 0, &mut visit);
     put(message, payload)
 }
@@ -69,7 +70,7 @@ fn edit_bytes(
 
 impl Node {
     pub(super) fn of(message: &Message) -> Option<Self> {
-        Self::read(Schema::of_method(&message.method)?, &message.payload)
+        Self::read(event::schema(&message.method)?, &message.payload)
     }
 
     fn read(schema: &'static Schema, bytes: &Bytes) -> Option<Self> {
@@ -174,8 +175,8 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use livetape_core::{
+        event::compose::{self, Stamp},
         event::{Id, Person},
-        wire::compose::{self, Stamp},
     };
 
     use super::*;

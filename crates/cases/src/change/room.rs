@@ -8,14 +8,15 @@ use std::{
 use livetape_core::{
     dedup::StreakKey,
     error::{Code, close},
+    event::{
+        self,
+        compose::{self, ENDED, Gift},
+    },
     recording::{
         Flags, Item, What,
         records::{ConnClose, ConnOpen, Status, conn_close::Who},
     },
-    wire::{
-        self, Message,
-        compose::{self, ENDED, Gift},
-    },
+    wire::Message,
 };
 
 use super::{
@@ -193,7 +194,7 @@ fn next_room(room_id: i64) -> i64 {
 
 /// Whether a message is history from before this time.
 fn is_old(message: &Message, time_ms: i64) -> bool {
-    let created = || known(message).and_then(|known| wire::millis(known.create_time()));
+    let created = || known(message).and_then(|known| event::millis(known.create_time()));
     message.is_history && created().is_none_or(|created| created <= time_ms)
 }
 

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use livetape_core::{
-    event::{Id, Person},
+    event::{self, Id, Person, compose::Stamp},
     recording::{Item, What},
-    wire::{self, Message, compose::Stamp},
+    wire::Message,
 };
 use smol_str::format_smolstr;
 
@@ -118,7 +118,7 @@ impl Spot {
     fn learn(&mut self, message: &Message) {
         self.taken = self.taken.max(message.msg_id.saturating_sub(FIRST_ID));
         if !message.is_history
-            && let Some(time_ms) = known(message).and_then(|known| wire::millis(known.create_time()))
+            && let Some(time_ms) = known(message).and_then(|known| event::millis(known.create_time()))
         {
             self.time_ms = time_ms;
         }

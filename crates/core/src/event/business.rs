@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::{Id, Millis};
+use super::{
+    Data, Id, Kind, Known, Millis,
+    common::{id, time},
+};
+use crate::wire::{Message, used as webcast};
 
 /// Data of a `pictionary_start` event: viewers guess what the host draws.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
@@ -178,4 +182,147 @@ pub struct BoostCardEntry {
     pub task_id: Id,
     /// TikTok's code for the source of the task.
     pub task_source: i32,
+}
+
+impl Kind for webcast::PictionaryStart {
+    fn parts(self, _: &Message) -> Known {
+        let round = self.round.unwrap_or_default();
+        let data = Data::PictionaryStart(PictionaryStart {
+            round_id: Id(round.id),
+            session_id: Id(round.session_id),
+            word: round.word.into(),
+            started_at: time(round.start_time),
+            ends_at: time(round.end_time),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PictionaryUpdate {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::PictionaryUpdate(PictionaryUpdate {
+            round_id: Id(self.round_id),
+            correct_count: self.correct_count,
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PictionaryEnd {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::PictionaryEnd(PictionaryEnd {
+            round_id: Id(self.round_id),
+            word: self.word.into(),
+            end_type: self.end_type,
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PictionaryExit {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::PictionaryExit(PictionaryExit {
+            session_id: Id(self.session_id),
+            show_stats: self.show_stats,
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::OecLiveShopping {
+    fn parts(self, _: &Message) -> Known {
+        let product = self.product.unwrap_or_default();
+        let data = Data::LiveShopping(LiveShopping {
+            title: product.title.into(),
+            price: product.price.into(),
+            shop_name: product.shop_name.into(),
+            image_url: product.image_url.into(),
+            link: product.url.into(),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PaidContentLiveShopping {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::PaidContentLiveShopping(PaidContentLiveShopping {
+            action_type: self.action_type,
+            series_number: self.series_number,
+            collection_id: Id(self.series.map_or(0, |series| series.collection_id)),
+            operated_at: self.time.and_then(|tag| time(tag.operation_time)),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::BaLeadGen {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::BaLeadGen(BaLeadGen {
+            operation: self.operation,
+            page_id: Id(self.page_id),
+            title: self.title.into(),
+            button_text: self.button_text.into(),
+            link: self.link.into(),
+            operated_at: time(self.operation_time),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PartnershipDownloadCount {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::PartnershipDownloadCount(PartnershipDownloadCount {
+            game_id: id(&self.game_id),
+            downloaded_count: self.downloaded_count,
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PartnershipDropsUpdate {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::PartnershipDropsUpdate(PartnershipDropsUpdate {
+            change_mode: self.change_mode,
+            drops_id: id(&self.drops_id),
+            task_id: id(&self.task_id),
+            event_id: id(&self.event_id),
+            host_user_id: Id(self.host_user_id),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PartnershipCardChange {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::PartnershipCardChange(PartnershipCardChange {
+            change_mode: self.change_mode,
+            sequence_id: self.sequence_id,
+            task_id: id(&self.task_id),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PartnershipGameOffline {
+    fn parts(self, _: &Message) -> Known {
+        let games = self.games.into_iter().map(|game| OfflineGame {
+            task_id: id(&game.task_id),
+            text: game.text.into(),
+            offline_type: game.offline_type,
+        });
+        let data = Data::PartnershipGameOffline(PartnershipGameOffline { games: games.collect() });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::BoostCard {
+    fn parts(self, _: &Message) -> Known {
+        let cards = self.cards.into_iter().map(|card| BoostCardEntry {
+            card_id: Id(card.card_id),
+            task_id: Id(card.task_id),
+            task_source: card.task_source,
+        });
+        let data = Data::BoostCard(BoostCard { cards: cards.collect() });
+        Known { common: self.common, user: None, data }
+    }
 }

@@ -1,12 +1,18 @@
-//! The JSON of events, as subscribers receive it.
+//! Events: what they are read from, and their JSON, as subscribers receive it.
+//!
+//! A file has a group of events: their `data`, and how it is converted from the messages of `proto/webcast.proto`.
 
 mod battle;
 mod business;
 mod chat;
+mod common;
+pub mod compose;
 mod gift;
 mod goals;
 mod json;
 mod kinds;
+mod methods;
+mod names;
 mod notices;
 mod room;
 mod scalar;
@@ -20,6 +26,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 
+use methods::Kind;
 use scalar::is_zero;
 
 pub use battle::*;
@@ -28,6 +35,8 @@ pub use chat::*;
 pub use gift::*;
 pub use goals::*;
 pub use kinds::*;
+pub use methods::{Known, Reading, is_known, known_methods, millis, read_in_batch, read_message, schema};
+pub use names::app_method;
 pub use notices::*;
 pub use room::*;
 pub use scalar::{Id, Millis};

@@ -4,8 +4,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::{Id, Millis, Text};
-use crate::error::Problem;
+use super::{
+    Data, Id, Kind, Known, Millis, Text,
+    common::{id, text, time, user},
+};
+use crate::{
+    error::Problem,
+    wire::{Message, used as webcast},
+};
 
 /// Data of a `control` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
@@ -252,4 +258,121 @@ pub struct RoomVerify {
     pub notice_type: i64,
     /// Whether the room is closed.
     pub close_room: bool,
+}
+
+impl Kind for webcast::Control {
+    fn parts(self, _: &Message) -> Known {
+        let (action, state) = (self.action, RoomState::of_action(self.action));
+        let data = Data::Control(Control { action, state, tips: self.tips.into() });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::LiveIntro {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::LiveIntro(LiveIntro {
+            intro_id: Id(self.id),
+            description: self.content.into(),
+            language: self.language.into(),
+            audit_status: self.audit_status,
+        });
+        Known { common: self.common, user: self.user.map(user), data }
+    }
+}
+
+impl Kind for webcast::InRoomBanner {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::Banner(Banner { data: self.json.into() });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::Bottom {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::Bottom(Bottom {
+            content: self.content.into(),
+            biz_type: self.biz_type,
+            duration_seconds: self.duration_s,
+            user_id: Id(self.violation_user_id),
+            detail_url: self.detail_url.into(),
+            punishment: self.punishment.map(punishment),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::Perception {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::Perception(Perception {
+            text: text(self.toast),
+            ends_at: time(self.end_time),
+            punishment: self.punishment.map(punishment),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::AccessRecall {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::AccessRecall(AccessRecall {
+            scene: self.scene.into(),
+            status: self.status,
+            ends_at: time(self.end_time),
+            notice: text(self.notice),
+            content: text(self.content),
+            punishment: self.punishment.map(punishment),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::AccessControl {
+    fn parts(self, _: &Message) -> Known {
+        let captcha = self.captcha.unwrap_or_default();
+        let data = Data::AccessControl(AccessControl {
+            record_id: Id(captcha.record_id),
+            verify_seconds: captcha.verify_seconds,
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::Notice {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::Notice(Notice {
+            notice_type: self.notice_type,
+            content: self.content.into(),
+            title: text(self.title),
+            violation_reason: text(self.violation_reason),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PartnershipPunish {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::PartnershipPunish(PartnershipPunish { punishment: self.punishment.map(punishment) });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::RoomVerify {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::RoomVerify(RoomVerify {
+            action: self.action,
+            content: self.content.into(),
+            notice_type: self.notice_type,
+            close_room: self.close_room,
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+fn punishment(punishment: webcast::Punishment) -> Punishment {
+    Punishment {
+        punish_id: id(&punishment.id),
+        punish_type: punishment.r#type.into(),
+        punish_reason: punishment.reason.into(),
+        user_id: Id(punishment.user_id),
+    }
 }

@@ -1,7 +1,7 @@
 //! The schema as a table of messages and their fields, by number and name, for code that edits encoded
 //! messages.
 
-use super::{kinds::schema_name, schema::SCHEMAS};
+use super::schema::SCHEMAS;
 
 /// A message of `proto/webcast.proto`.
 #[derive(Debug)]
@@ -73,12 +73,6 @@ impl Schema {
         SCHEMAS.iter().find(|schema| schema.name == name)
     }
 
-    /// Returns the schema of a method's payload.
-    #[must_use]
-    pub fn of_method(method: &str) -> Option<&'static Self> {
-        Self::named(schema_name(method)?)
-    }
-
     /// Returns all schemas.
     #[must_use]
     pub fn all() -> &'static [Self] {
@@ -96,18 +90,6 @@ impl Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::known_methods;
-
-    #[test]
-    fn every_method_has_a_schema() {
-        for method in known_methods() {
-            assert!(Schema::of_method(method).is_some(), "{method}");
-        }
-        let chat = Schema::of_method("WebcastChatMessage").unwrap();
-        let user = chat.field(2).unwrap().kind.schema().unwrap();
-        assert_eq!((chat.name, user.name), ("Chat", "User"));
-        assert_eq!(user.field(38).unwrap().name, "unique_id");
-    }
 
     #[test]
     fn fields_are_in_order() {

@@ -15,7 +15,7 @@ const REPAIR_DEPTH_MAX: u32 = 32;
 /// the part before the error, and adds a fault of `kind`.
 ///
 /// `opaque` lists fields that contain no text, and are never repaired.
-pub(super) fn merge<T, E: fmt::Display>(
+pub(crate) fn merge<T, E: fmt::Display>(
     bytes: &Bytes,
     opaque: &[u32],
     kind: FaultKind,

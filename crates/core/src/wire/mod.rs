@@ -2,18 +2,16 @@
 //! possible, plus [`Fault`]s.
 
 pub mod client;
-pub mod compose;
 mod fields;
 mod frame;
-mod kinds;
-mod merge;
+pub(crate) mod merge;
 mod raw;
 #[path = "../generated/schema.rs"]
 mod schema;
 mod unzip;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../generated/used.rs"]
-mod used;
+pub(crate) mod used;
 #[allow(
     dead_code,
     missing_docs,
@@ -23,7 +21,7 @@ mod used;
     reason = "generated; the library does not set every field"
 )]
 #[path = "../generated/written.rs"]
-mod webcast;
+pub(crate) mod webcast;
 
 use std::fmt;
 
@@ -34,7 +32,6 @@ pub use frame::{
     Batch, BatchInfo, Common, EntriesLeft, Message, Push, common, read_batch, read_push, unzip_batch,
     without_gzip, write_batch, write_push,
 };
-pub use kinds::{Known, Reading, app_method, is_known, known_methods, millis, read_in_batch, read_message};
 pub use raw::{RawField, RawFields, RawValue, write_bytes, write_number};
 pub use unzip::{BODY_TOO_LONG, Unzipper, gzip_length, unzip, unzip_body, zip};
 

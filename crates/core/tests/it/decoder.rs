@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
+    event::compose,
     recording::{Flags, Item, Loss, What, records},
-    wire::{self, BATCH_ENTRIES_MAX, Batch, Message, Push, compose},
+    wire::{self, BATCH_ENTRIES_MAX, Batch, Message, Push},
 };
 use serde_json::{Value, json};
 

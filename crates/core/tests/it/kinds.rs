@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bytes::Bytes;
 use livetape_core::{
-    event::{Event, Id, Millis},
-    wire::{Known, Message, Reading, is_known, millis, read_message},
+    event::{Event, Id, Known, Millis, Reading, is_known, millis, read_message},
+    wire::Message,
 };
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use serde_json::{Value, json};

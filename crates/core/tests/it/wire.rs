@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape_core::{
-    event::{Data, Id, Person, RoomState, SocialAction},
-    wire::{
-        Batch, BatchInfo, FaultKind, MESSAGE_BYTES_MAX, Message, Push, Reading,
+    event::{
+        Data, Id, Person, Reading, RoomState, SocialAction,
         compose::{self, Gift, Stamp},
-        known_methods, read_batch, read_message, read_push, unzip, write_batch, write_push, zip,
+        known_methods, read_message,
+    },
+    wire::{
+        Batch, BatchInfo, FaultKind, MESSAGE_BYTES_MAX, Message, Push, read_batch, read_push, unzip,
+        write_batch, write_push, zip,
     },
 };
 use proptest::{collection::vec, prelude::*, sample::Index};

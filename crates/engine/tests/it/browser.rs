@@ -13,8 +13,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::{
     error::Code,
+    event::compose,
     recording::{Item, What},
-    wire::compose,
 };
 use livetape_engine::source::{
     browser::{Browser, TabOptions, follow, way},

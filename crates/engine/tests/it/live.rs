@@ -6,8 +6,9 @@ use bytes::Bytes;
 use livetape_core::{
     decoder::{self, Decoder},
     error::Code,
+    event::compose,
     recording::{Item, What, records::http::Role},
-    wire::{self, Batch, BatchInfo, Push, client, compose},
+    wire::{self, Batch, BatchInfo, Push, client},
 };
 use livetape_engine::source::live::{
     Cookies, FRAME_BYTES_MAX, Group, Live, LiveOptions, Outcome, Pairs, Requests, SignForm, Url, Way, check,

@@ -1,10 +1,10 @@
 //! Checks beyond the TOML format: contradictory keys, and faults that can never occur.
 
 use livetape_core::{
+    event,
     nearest::nearest,
     offset::{self, OFFSET_MAX},
     pace::Speed,
-    wire,
     ws_frame::REASON_BYTES_MAX,
 };
 
@@ -157,8 +157,8 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
     }
     let K::Lose(lost) = &fault.kind else { return Ok(()) };
     // A recording can have others, too.
-    let unknown = lost.methods.iter().filter(|method| !wire::is_known(method));
-    let known = Vec::from_iter(wire::known_methods());
+    let unknown = lost.methods.iter().filter(|method| !event::is_known(method));
+    let known = Vec::from_iter(event::known_methods());
     match unknown.filter_map(|method| Some((method, nearest(method, &known)?))).next() {
         Some((method, meant)) => Err(format!("unknown method `{method}`: did you mean `{meant}`?")),
         None => Ok(()),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use livetape_core::{
-    wire::{self, Batch, BatchInfo, Message, Push, compose},
+    event::compose,
+    wire::{self, Batch, BatchInfo, Message, Push},
     ws_frame,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _};

@@ -1,7 +1,10 @@
 //! Messages that a client is not sent.
 
 use bytes::Bytes;
-use livetape_core::wire::{self, Batch, Message, Push, Reading};
+use livetape_core::{
+    event::{self, Reading},
+    wire::{self, Batch, Message, Push},
+};
 
 use crate::{random::Random, scenario::Lost};
 
@@ -59,7 +62,7 @@ impl Lost {
     fn has(&self, message: &Message, seed: u64) -> bool {
         /// Number of different shares, 2^53.
         const SHARES: f64 = (1_u64 << 53) as f64;
-        let by = |message: &Message| match wire::read_message(message, &mut Vec::new()) {
+        let by = |message: &Message| match event::read_message(message, &mut Vec::new()) {
             Reading::Known(known) => known.user.map(|user| user.unique_id),
             Reading::Unknown | Reading::Broken(_) => None,
         };

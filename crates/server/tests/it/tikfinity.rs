@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use livetape_core::{
-    event::{Chat, Data, Disconnected, Emote, EmoteAt, Event, Millis, Social, User},
+    event::{
+        Chat, Data, Disconnected, Emote, EmoteAt, Event, Millis, Reading, Social, User, millis, read_message,
+    },
     tikfinity,
-    wire::{Reading, millis, read_message},
 };
 use livetape_feed::{
     control::Control,

@@ -1,6 +1,9 @@
 //! Finds the differences between a baseline and a capture.
 
-use livetape_core::wire::{Field, Kind, Schema, app_method};
+use livetape_core::{
+    event::{self, app_method},
+    wire::{Field, Kind, Schema},
+};
 use serde::Serialize;
 
 use super::{
@@ -122,7 +125,7 @@ pub fn compare(baseline: &Baseline, new: &Profile) -> Comparison {
     let old = if let Baseline::Capture(old) = baseline { Some(old) } else { None };
     let empty = Shape::default();
     for (name, method) in &new.methods {
-        let schema = Schema::of_method(name);
+        let schema = event::schema(name);
         let before = old.and_then(|old| old.methods.get(name));
         if schema.is_none() && before.is_none() {
             if app_method(name).is_some() {
@@ -142,7 +145,7 @@ pub fn compare(baseline: &Baseline, new: &Profile) -> Comparison {
     for (name, before) in old.iter().flat_map(|old| &old.methods) {
         let blocks = old.map_or(0, Profile::blocks);
         if !new.methods.contains_key(name) && before.blocks.is_missing_in(blocks, new.blocks()) {
-            let severity = if Schema::of_method(name).is_some() { Severity::High } else { Severity::Low };
+            let severity = if event::schema(name).is_some() { Severity::High } else { Severity::Low };
             let was = Share { count: before.messages, of: old.map_or(0, |old| old.messages) };
             found.push(Finding::gone(name, "", severity, new.messages, was));
         }

@@ -1,7 +1,7 @@
 //! Texts that may stay in fields of unknown meaning, because they identify nobody. All other texts are
 //! replaced.
 
-use livetape_core::wire::is_known;
+use livetape_core::event::is_known;
 
 use super::made_up::{ID_MIN, is_id_shaped};
 

@@ -1,8 +1,9 @@
 //! Rewrites encoded messages leaf by leaf. All fields, known or not, keep their numbers, types and nesting.
 
 use bytes::Bytes;
-use livetape_core::wire::{
-    Field, Kind, RawField, RawFields, RawValue, Schema, unzip, write_bytes, write_number, zip,
+use livetape_core::{
+    event,
+    wire::{Field, Kind, RawField, RawFields, RawValue, Schema, unzip, write_bytes, write_number, zip},
 };
 use prost::encoding::{WireType, encode_key, encode_varint};
 
@@ -211,7 +212,7 @@ impl<'a> Walk<'a> {
             }
         } else {
             // Of unknown messages, at least the beginning is known: they all share it.
-            Schema::of_method(&name(self.sibling("method"))).or_else(|| Schema::named("Speaker"))
+            event::schema(&name(self.sibling("method"))).or_else(|| Schema::named("Speaker"))
         };
         let context = self.context.inner(schema);
         unpacked(value, leaves, |plain, leaves| match schema {

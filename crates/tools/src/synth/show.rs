@@ -10,12 +10,12 @@ use Special::{
     SuperFanBox, SuperFanJoins, Votes,
 };
 use livetape_core::{
-    event::{Id, Person},
-    retry::SplitMix,
-    wire::{
-        Message,
+    event::{
+        Id, Person,
         compose::{self, Goal, PollStage, Side, Stamp},
     },
+    retry::SplitMix,
+    wire::Message,
 };
 use smol_str::{SmolStr, format_smolstr};
 

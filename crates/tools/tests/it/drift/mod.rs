@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape_core::{
+    event,
     recording::{Item, Reader, What},
     wire::{Message, RawField, RawFields, RawValue, Schema, write_bytes, write_number},
 };
@@ -146,7 +147,7 @@ fn planted() -> Vec<Planted> {
 
 /// Returns the path with the names of the schema.
 fn named(by: &Planted) -> String {
-    let mut schema = Schema::of_method(&by.method);
+    let mut schema = event::schema(&by.method);
     let part = |part: &str| {
         let field = schema.and_then(|schema| {
             let is_it = |number: u32| part == number.to_string();
@@ -178,7 +179,7 @@ fn planted_changes_are_found() {
         let path = Vec::from_iter(by.path.split('.'));
         let of_method = changed.iter_mut().filter(|message| message.method == by.method);
         for message in of_method.filter(|_| !by.path.is_empty()) {
-            let schema = Schema::of_method(&message.method);
+            let schema = event::schema(&message.method);
             message.payload = planter.plant(&message.payload, schema, &path, by).into();
         }
         assert!(by.path.is_empty() || planter.changed >= OCCURRENCES_MIN, "{by:?}: {}", planter.changed);

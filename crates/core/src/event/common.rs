@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::{
-    millis,
-    webcast::{self, user::FollowInfo},
-};
-use crate::event::{self, Badge, Id, Person, User};
+use super::{Badge, Id, Person, User, millis};
+use crate::wire::used::{self as webcast, user::FollowInfo};
 
 /// Text on the badge of a top gifter, before the rank: `No. 1` (data).
 const RANK_PREFIX: &str = "No. ";
@@ -163,13 +160,13 @@ fn first<const N: usize>(texts: [String; N]) -> SmolStr {
 }
 
 /// Assembles a text; returns `None` if there is none.
-pub(super) fn text(text: Option<webcast::Text>) -> Option<event::Text> {
+pub(super) fn text(text: Option<webcast::Text>) -> Option<super::Text> {
     let text = text.filter(|text| !(text.key.is_empty() && text.default_pattern.is_empty()))?;
-    Some(event::Text { text: fill(&text.default_pattern, &text.pieces), key: text.key.into() })
+    Some(super::Text { text: fill(&text.default_pattern, &text.pieces), key: text.key.into() })
 }
 
 /// Assembles the display text of a message.
-pub(super) fn display_text(common: Option<webcast::Common>) -> Option<event::Text> {
+pub(super) fn display_text(common: Option<webcast::Common>) -> Option<super::Text> {
     text(common?.display_text)
 }
 
@@ -249,8 +246,8 @@ fn app_text(text: &str) -> SmolStr {
 }
 
 /// Converts a time in seconds or milliseconds; returns `None` if there is none.
-pub(super) fn time(sent: i64) -> Option<event::Millis> {
-    millis(sent).map(event::Millis)
+pub(super) fn time(sent: i64) -> Option<super::Millis> {
+    millis(sent).map(super::Millis)
 }
 
 /// Parses a number that is sent as a string.

@@ -1,16 +1,16 @@
 //! Composes messages for tests, synthetic recordings and injection. They are real protobuf, which
-//! [`super::read_message`] decodes.
+//! [`read_message`](super::read_message) decodes.
 
 use bytes::Bytes;
 
-use super::{
+use super::Person;
+use crate::wire::{
     Message,
     webcast::{
         self, BattleArmy, BattleSettings, Common, Image, Text, TextPiece, User, battle_army::Giver,
         goal_update, link_mic_armies, link_mic_battle, text_piece,
     },
 };
-use crate::event::Person;
 
 const CHAT: &str = "WebcastChatMessage";
 const GIFT: &str = "WebcastGiftMessage";

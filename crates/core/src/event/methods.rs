@@ -1,23 +1,13 @@
 //! Decodes one message: method and protobuf to user, time and data.
 
-mod battle;
-mod business;
-mod chat;
-mod common;
-mod gift;
-mod goals;
-mod names;
-mod notices;
-mod room;
-mod viewers;
-
 use std::{error::Error, slice};
 
-pub use names::app_method;
 use prost::{DecodeError, Message as _};
 
-use super::{EntriesLeft, Fault, FaultKind, MESSAGE_BYTES_MAX, Message, merge::merge, used as webcast};
-use crate::event;
+use super::{Data, User};
+use crate::wire::{
+    EntriesLeft, Fault, FaultKind, MESSAGE_BYTES_MAX, Message, Schema, merge::merge, used as webcast,
+};
 
 /// Result of decoding a message.
 #[derive(Clone, Debug)]
@@ -34,11 +24,11 @@ pub enum Reading {
 /// A decoded message.
 #[derive(Clone, Debug)]
 pub struct Known {
-    common: Option<webcast::Stamp>,
+    pub(super) common: Option<webcast::Stamp>,
     /// The acting user, if there is one.
-    pub user: Option<event::User>,
+    pub user: Option<User>,
     /// The type-specific data.
-    pub data: event::Data,
+    pub data: Data,
 }
 
 impl Known {
@@ -56,13 +46,10 @@ impl Known {
 }
 
 /// A payload with a schema.
-trait Kind {
+pub(super) trait Kind {
     /// Converts the payload of `message`.
     fn parts(self, message: &Message) -> Known;
 }
-
-/// Decodes the payload of a method.
-type Reader = fn(&[u8], &Message) -> Result<Known, DecodeError>;
 
 /// Decodes a message on its own. Never fails: other results are [`Reading::Unknown`] and [`Reading::Broken`].
 pub fn read_message(message: &Message, faults: &mut Vec<Fault>) -> Reading {
@@ -79,7 +66,7 @@ pub fn read_in_batch(message: &Message, left: &mut EntriesLeft, faults: &mut Vec
             faults.push(Fault { method, ..Fault::new(FaultKind::TooLarge, detail) });
             Reading::Broken(FaultKind::TooLarge)
         }
-        Some(row) => read(row.read, message, left, faults),
+        Some(row) => read(row, message, left, faults),
     }
 }
 
@@ -89,9 +76,10 @@ pub fn is_known(method: &str) -> bool {
     find(method).is_some()
 }
 
-/// Returns the name of a method's payload type, if it has a schema.
-pub(super) fn schema_name(method: &str) -> Option<&'static str> {
-    find(method).map(|row| row.schema)
+/// Returns the schema of a method's payload.
+#[must_use]
+pub fn schema(method: &str) -> Option<&'static Schema> {
+    Schema::named(find(method)?.schema)
 }
 
 /// Returns the methods with a schema, in alphabetical order.
@@ -99,26 +87,20 @@ pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
     READERS.iter().map(|row| row.method)
 }
 
-fn read(reader: Reader, message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
-    let payload = &message.payload;
-    if left.take(payload, &message.method).is_ok()
-        && let Ok(known) = reader(payload, message)
-    {
+fn read(row: &Row, message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
+    if let Ok(known) = row.read(&message.payload, message, left) {
         return Reading::Known(known);
     }
-    mend(reader, message, left, faults)
+    mend(row, message, left, faults)
 }
 
 /// Decodes a malformed payload as far as possible. Faults contain the method.
 #[cold]
-fn mend(reader: Reader, message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
+fn mend(row: &Row, message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
     let before = faults.len();
     let (known, _) = merge(&message.payload, &[], FaultKind::BadMessage, faults, |payload| {
-        let mut read = || -> Result<Known, Box<dyn Error>> {
-            left.take(payload, &message.method)?;
-            Ok(reader(payload, message)?)
-        };
-        read().map_or_else(|error| (None, Err(error)), |known| (Some(known), Ok(())))
+        let read = row.read(payload, message, left);
+        read.map_or_else(|error| (None, Err(error)), |known| (Some(known), Ok(())))
     });
     for fault in &mut faults[before..] {
         fault.method = Some(message.method.clone());
@@ -251,8 +233,22 @@ macro_rules! methods {
 /// The table entry of a method.
 struct Row {
     method: &'static str,
-    read: Reader,
+    /// Decodes the payload.
+    convert: fn(&[u8], &Message) -> Result<Known, DecodeError>,
+    /// Name of the payload in `proto/webcast.proto`.
     schema: &'static str,
+}
+
+impl Row {
+    fn read(
+        &self,
+        payload: &[u8],
+        message: &Message,
+        left: &mut EntriesLeft,
+    ) -> Result<Known, Box<dyn Error>> {
+        left.take(payload, self.schema)?;
+        Ok((self.convert)(payload, message)?)
+    }
 }
 
 macro_rules! rows {
@@ -260,7 +256,7 @@ macro_rules! rows {
         const READERS: &[Row] = &[
             $(Row {
                 method: $method,
-                read: |bytes, message| Ok(webcast::$kind::decode(bytes)?.parts(message)),
+                convert: |bytes, message| Ok(webcast::$kind::decode(bytes)?.parts(message)),
                 schema: stringify!($kind),
             },)*
         ];
@@ -275,10 +271,22 @@ fn find(method: &str) -> Option<&'static Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{BATCH_ENTRIES_MAX, webcast};
 
     #[test]
     fn the_table_is_in_order() {
         assert!(READERS.is_sorted_by(|a, b| a.method < b.method));
+    }
+
+    #[test]
+    fn every_method_has_a_schema() {
+        for method in known_methods() {
+            assert!(schema(method).is_some(), "{method}");
+        }
+        let chat = schema("WebcastChatMessage").unwrap();
+        let user = chat.field(2).unwrap().kind.schema().unwrap();
+        assert_eq!((chat.name, user.name), ("Chat", "User"));
+        assert_eq!(user.field(38).unwrap().name, "unique_id");
     }
 
     #[test]
@@ -300,7 +308,7 @@ mod tests {
             let payload = payload.to_vec().into();
             let message = Message { method: "WebcastLikeMessage".into(), payload, ..Default::default() };
             match read_message(&message, &mut vec![]) {
-                Reading::Known(Known { data: event::Data::Like(like), .. }) => Some(like.like_count),
+                Reading::Known(Known { data: Data::Like(like), .. }) => Some(like.like_count),
                 _ => None,
             }
         };
@@ -314,7 +322,6 @@ mod tests {
 
     #[test]
     fn invalid_utf8_in_an_unused_text_is_not_a_fault() {
-        use crate::wire::webcast;
         let common = webcast::Common { method: "#".into(), create_time: 7, ..Default::default() };
         let payload = webcast::Like { common: Some(common), count: 3, ..Default::default() };
         let mut payload = payload.encode_to_vec();
@@ -325,8 +332,46 @@ mod tests {
             (Message { method, payload: payload.into(), ..Default::default() }, vec![]);
         let Reading::Known(known) = read_message(&message, &mut faults) else { panic!("{faults:?}") };
         let created = known.create_time();
-        let event::Data::Like(like) = known.data else { panic!("{:?}", known.data) };
+        let Data::Like(like) = known.data else { panic!("{:?}", known.data) };
         assert_eq!((created, like.like_count), (7, 3));
         assert_eq!(faults, []);
+    }
+
+    fn message_of(method: &str, payload: &[&[u8]]) -> Message {
+        Message { method: method.into(), payload: payload.concat().into(), ..Default::default() }
+    }
+
+    /// Field 2 of a `RoomUserSeq`, empty.
+    const VIEWER: [u8; 2] = [0x12, 0];
+
+    fn viewers(count: usize) -> Vec<u8> {
+        VIEWER.repeat(count)
+    }
+
+    fn is_read(message: &Message, left: &mut EntriesLeft) -> bool {
+        matches!(read_in_batch(message, left, &mut vec![]), Reading::Known(_))
+    }
+
+    #[test]
+    fn the_messages_of_a_batch_share_a_limit() {
+        let method = "WebcastRoomUserSeqMessage";
+        let messages = [BATCH_ENTRIES_MAX - 1, 2, 1, 1].map(|count| message_of(method, &[&viewers(count)]));
+        let mut left = EntriesLeft::of(&messages);
+        assert_eq!(messages.each_ref().map(|it| is_read(it, &mut left)), [true, false, true, false]);
+        assert!(is_read(&messages[1], &mut EntriesLeft::of(&messages[1..])), "each batch has its own limit");
+    }
+
+    #[test]
+    fn repairing_a_text_does_not_lift_the_limit() {
+        // A viewer with a user with a nickname of one invalid byte.
+        let viewer = [0x12, 5, 0x12, 3, 0x1a, 1, 0xff];
+        let read = |count| {
+            let message = message_of("WebcastRoomUserSeqMessage", &[&viewer, &viewers(count)]);
+            let mut faults: Vec<Fault> = vec![];
+            let is_known = matches!(read_message(&message, &mut faults), Reading::Known(_));
+            (is_known, faults.iter().map(|fault| fault.kind).collect::<Vec<_>>())
+        };
+        assert_eq!(read(BATCH_ENTRIES_MAX / 3), (true, vec![FaultKind::BadUtf8]));
+        assert_eq!(read(BATCH_ENTRIES_MAX + 1), (false, vec![FaultKind::BadMessage]));
     }
 }
