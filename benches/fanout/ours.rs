@@ -50,7 +50,7 @@ pub(crate) fn serve(args: &Args) -> io::Result<()> {
         }
         tokio::task::spawn_blocking(await_go).await??;
         for room in rooms {
-            room.hub.close(CloseReason { code: 1000, reason: "done".into() });
+            room.hub.close(CloseReason::new(1000, "done"));
             room.control.shut_down();
             room.serving.await?;
         }

@@ -76,7 +76,7 @@ impl Rig {
 
     /// Closes the channel and waits for the end. Returns the numbers of delivered, failed and skipped events.
     async fn end(self) -> ([u64; 3], Vec<serde_json::Value>) {
-        self.hub.close(CloseReason { code: 1000, reason: "done".into() });
+        self.hub.close(CloseReason::new(1000, "done"));
         self.delivering.await.unwrap();
         let counts = self.state.by_outcome().map(|(_, count)| count);
         let requests = self.requests.lock().unwrap();
@@ -335,7 +335,7 @@ async fn a_webhook_goes_on_in_another_stream() {
     store(&rigs, &chats(1));
     rigs[0].settle().await;
     for rig in &rigs {
-        rig.hub.restart("t", 0, &CloseReason { code: 4001, reason: "unknown_position".into() });
+        rig.hub.restart("t", 0, &CloseReason::new(4001, "unknown_position"));
     }
     store(&rigs, &chats(1));
     rigs[0].settle().await;

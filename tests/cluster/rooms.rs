@@ -5,7 +5,7 @@ use livetape_mock::Happened;
 use serde_json::Value;
 
 use crate::{
-    support::{Feed, after},
+    support::{Feed, after, polled},
     upstream::{Show, is_chat, open},
 };
 
@@ -84,7 +84,6 @@ fn the_limit_of_a_cluster_names_itself() {
     let message = "the maximum number of live rooms in the cluster, 1, is connected";
     assert!(error.contains(message) && error.contains(r#""code":"capacity""#), "{error}");
     nodes[1].process.until(r#"cause="live_rooms_of_cluster""#);
-    let cause = r#"livetape_rooms_refused_total{code="capacity",cause="live_rooms_of_cluster"} 1"#;
-    let metrics = nodes[1].text("/metrics");
-    assert!(metrics.contains(cause), "{metrics}");
+    let cause = r#"livetape_sockets_turned_away_total{code="capacity",cause="live_rooms_of_cluster"} 1"#;
+    polled(|| nodes[1].text("/metrics").contains(cause).then_some(()));
 }

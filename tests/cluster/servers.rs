@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use livetape_io::clock;
 use serde_json::{Value, json};
 
 use crate::{
@@ -22,8 +23,7 @@ const STREAMS: [&str; 2] = ["livetape-test_main", "KV_livetape-test"];
 const SHORTER_LEASE: &str = "2s";
 /// Maximum time for an answer of a stream.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
-/// Maximum number of requests until all copies of a stream are equal.
-const ATTEMPTS_MAX: usize = 10_000;
+
 pub(crate) fn start() -> Vec<Nats> {
     // Servers must know each other's addresses before they start.
     let addresses: Vec<_> = (0..SERVERS).map(|_| own_address()).collect();
@@ -45,15 +45,20 @@ pub(crate) fn start() -> Vec<Nats> {
 /// Returns which server leads the stream of the main channel, once all copies of it and of the leases are up
 /// to date. Asks a server that did not just start.
 pub(crate) fn leader(asked: &Nats) -> usize {
+    let begun = clock::now();
     STREAMS.map(|stream| {
-        let mut answers = std::iter::repeat_with(|| info(asked, stream)).take(ATTEMPTS_MAX).flatten();
-        let leader = answers.find_map(|info| {
+        polled(|| {
+            let info = info(asked, stream)?;
             let copies = info["cluster"]["replicas"].as_array()?;
-            let is_current = copies.len() == SERVERS - 1 && copies.iter().all(|copy| copy["current"] == true);
+            // A server that was killed counts as current until it is heard of again.
+            let since = u64::try_from((clock::now() - begun).as_nanos()).unwrap();
+            let is_current = |copy: &Value| {
+                copy["current"] == true && copy["active"].as_u64().is_some_and(|it| it < since)
+            };
+            let is_current = copies.len() == SERVERS - 1 && copies.iter().all(is_current);
             let leader = info["cluster"]["leader"].as_str()?.strip_prefix("server-")?;
             is_current.then(|| leader.parse().unwrap())
-        });
-        leader.expect("the copies are equal in the end")
+        })
     })[0]
 }
 

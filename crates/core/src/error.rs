@@ -21,7 +21,8 @@ pub struct Problem {
 }
 
 /// Why a request failed with [`Code::Capacity`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Sockets on `/ws/echo`. Closes these.
     EchoSockets,

@@ -289,7 +289,7 @@ mod tests {
             injected.map(|(injected, _)| injected.seqs).map_err(|problem| problem.code)
         };
         assert_eq!(inject().await, Ok(vec![1]));
-        hub.close(CloseReason { code: 1000, reason: "over".into() });
+        hub.close(CloseReason::new(1000, "over"));
         assert_eq!(inject().await, Err(Code::ShuttingDown));
         shutdown.cancel();
         assert_eq!(inject().await, Err(Code::ShuttingDown));

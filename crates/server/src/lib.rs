@@ -206,7 +206,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     info!("🔔 Shutting down");
     log_statistics(&app);
     sockets.shut_down();
-    hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
+    hub.close(CloseReason::new(close::GOING_AWAY, "shutting_down"));
     let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {
         warn!("❌ Dropping connections that did not close in time");

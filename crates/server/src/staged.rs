@@ -247,7 +247,7 @@ impl Staged {
         let _ = control.order(ReplayOrder::Pause).await;
         self.confirmed(hub).await;
         let before = hub.subscriber_count();
-        let close = |code, reason: &'static str| hub.dismiss(&CloseReason { code, reason: reason.into() });
+        let close = |code, reason: &'static str| hub.dismiss(&CloseReason::new(code, reason));
         let done = match how {
             How::Close(code) => {
                 close(code, "case");
@@ -273,7 +273,7 @@ impl Staged {
             }
             How::StartOver => "sent the recording from its start again".to_owned(),
             How::Restart => {
-                let reason = CloseReason { code: close::GOING_AWAY, reason: "case".into() };
+                let reason = CloseReason::new(close::GOING_AWAY, "case");
                 hub.restart(&format!("{}-restarted", hub.stream()), 0, &reason);
                 "closed with 1001, as if the server had been started again,".to_owned()
             }
@@ -344,7 +344,7 @@ impl Staged {
     /// Closes all connections at the end of the show, and counts who comes back.
     async fn end(&self, hub: &Hub) {
         let before = self.door.attempts().len();
-        let over = CloseReason { code: close::NORMAL, reason: "recording_ended".into() };
+        let over = CloseReason::new(close::NORMAL, "recording_ended");
         let (ended, slack) = (clock::now(), self.slack.total());
         while clock::now() < ended + self.slack.watched(AFTER_END, slack) {
             // Again for those who come back.

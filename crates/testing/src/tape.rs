@@ -229,7 +229,7 @@ impl Tape {
                 format!("a close frame cannot have the code {code}: {hint}, or `abort_clients` for 1006");
             fail(Location::caller(), message);
         }
-        self.hub.dismiss(&CloseReason { code, reason: REASON.into() });
+        self.hub.dismiss(&CloseReason::new(code, REASON));
     }
 
     /// Cuts the connection of every client without a close frame, as a failing network does: clients report
@@ -252,7 +252,7 @@ impl Tape {
     /// # }
     /// ```
     pub fn abort_clients(&self) {
-        self.hub.dismiss(&CloseReason { code: close::ABNORMAL, reason: "".into() });
+        self.hub.dismiss(&CloseReason::new(close::ABNORMAL, ""));
     }
 
     /// Waits until the recording has ended and every client has been sent all events. Clients must read

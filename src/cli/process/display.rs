@@ -298,7 +298,7 @@ mod tests {
 
         /// Closes the channel, and returns all lines.
         async fn all(mut self) -> Vec<String> {
-            self.hub.close(CloseReason { code: 1000, reason: "done".into() });
+            self.hub.close(CloseReason::new(1000, "done"));
             let mut shown = Vec::new();
             loop {
                 let (lines, next) = self.display.next(&mut self.events).await;

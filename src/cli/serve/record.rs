@@ -83,7 +83,7 @@ async fn into_file<E: Future<Output = Ended>>(
     let shown =
         (!settings.server.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Recording)));
     let ended = start(Channel::new(hub.clone(), &control, driver, transport, options)).await;
-    hub.close(CloseReason { code: 1000, reason: "recorded".into() });
+    hub.close(CloseReason::new(1000, "recorded"));
     if let Some(shown) = shown {
         drop(shown.await);
     }

@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::DropGuard;
 use tracing::warn;
 
-use super::{Channel, Leaving, State, room_running, why};
+use super::{Channel, Leaving, State, room_running};
 use crate::{
     log_target::{CLIENTS, TOKENS},
     room::{Attachment, Permit, Room, Slot, check_known},
@@ -308,7 +308,7 @@ impl Channel {
     async fn refuse(&mut self, answer: Option<Answer<Status>>, refusal: impl Into<Refusal>) -> State {
         let refusal = refusal.into();
         let Some(answer) = answer else {
-            self.close_with(why(Some(&refusal.problem), "")).await;
+            self.close_with((&refusal.problem).into()).await;
             self.ended.refused = Some(refusal.problem);
             return State::Over;
         };

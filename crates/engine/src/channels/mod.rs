@@ -40,7 +40,7 @@ use std::{
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
-    error::{Code, Problem, close, exit},
+    error::{Code, Problem, exit},
     recording::{Flags, Item, Loss, What, records::Header},
     username::normalise,
 };
@@ -49,7 +49,7 @@ use livetape_feed::{
         Answer, Check, Control, Driver, InjectRequest, Injected, Order, Refusal, RegistryEntry, ReplayOrder,
         ReplayState, SourceState, Status, Tester, not_current, nothing_replayed,
     },
-    hub::{CloseReason, Hub, Limits},
+    hub::{Hub, Limits},
 };
 use livetape_io::clock;
 use tokio_util::sync::CancellationToken;
@@ -543,14 +543,6 @@ impl Opening {
         )
         .hint("load it again: POST /replay/load");
         self.answer.refuse(problem);
-    }
-}
-
-/// Builds the close reason of sockets: the code of the failure, or a normal close.
-fn why(problem: Option<&Problem>, reason: &'static str) -> CloseReason {
-    match problem {
-        Some(problem) => CloseReason { code: problem.code.close_code(), reason: problem.code.name().into() },
-        None => CloseReason { code: close::NORMAL, reason: reason.into() },
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use livetape_core::{
     decoder::{self, Decoder},
-    error::{Code, Problem},
+    error::{Code, Problem, close},
     recording::{
         Flags, Item, Loss, What,
         records::{self, Gap, Header},
@@ -31,7 +31,7 @@ use tracing::{info, warn};
 use super::{
     Channel, Leaving, Record, State,
     connect::{Candidate, Origin, Shown, Wanted, looked_up, source_of},
-    room_running, why,
+    room_running,
 };
 use crate::{
     log_target::TOKENS,
@@ -272,7 +272,8 @@ impl Channel {
         if !self.options.ends_with_source {
             return State::Idle;
         }
-        self.close_with(why(problem.as_ref(), reason)).await;
+        let normal = || CloseReason::new(close::NORMAL, reason);
+        self.close_with(problem.as_ref().map_or_else(normal, CloseReason::from)).await;
         self.ended.problem = problem;
         State::Over
     }

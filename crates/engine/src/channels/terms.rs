@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
-    error::{Problem, close},
+    error::{Cause, Problem, close},
     recording::{
         Flags, Item, What,
         records::{ConnClose, Header, Status},
@@ -50,6 +50,8 @@ pub(super) enum Intent {
     Ended {
         code: u16,
         reason: String,
+        #[serde(default)]
+        cause: Option<Cause>,
     },
     Replay(Box<Position>),
 }
@@ -217,7 +219,8 @@ impl Channel {
 
     /// Tells the other processes that the room has ended, and closes their sockets like those here.
     pub(super) async fn end_elsewhere(&self, reason: &CloseReason) {
-        let intent = Intent::Ended { code: reason.code, reason: reason.reason.to_string() };
+        let intent =
+            Intent::Ended { code: reason.code, reason: reason.reason.to_string(), cause: reason.cause };
         self.hub.mark(|| serde_json::to_string(&intent).unwrap_or_default(), Some(0));
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}
@@ -280,8 +283,8 @@ async fn ended_elsewhere(intent: &mut watch::Receiver<Option<Arc<str>>>) -> Clos
     while intent.changed().await.is_ok() {
         let told = intent.borrow_and_update().clone();
         let told = told.and_then(|told| serde_json::from_str(&told).ok());
-        if let Some(Intent::Ended { code, reason }) = told {
-            return CloseReason { code, reason: reason.into() };
+        if let Some(Intent::Ended { code, reason, cause }) = told {
+            return CloseReason { code, reason: reason.into(), cause };
         }
     }
     std::future::pending().await

@@ -376,5 +376,5 @@ async fn play_alone(
 }
 
 pub(super) fn shutting_down() -> CloseReason {
-    CloseReason { code: close::GOING_AWAY, reason: Code::ShuttingDown.name().into() }
+    CloseReason::new(close::GOING_AWAY, Code::ShuttingDown.name())
 }

@@ -20,7 +20,7 @@ use std::{
 
 use bytes::Bytes;
 use livetape_core::{
-    error::{Code, Problem},
+    error::{Cause, Code, Problem},
     event::Event,
     truth::Truth,
 };
@@ -103,6 +103,22 @@ pub struct CloseReason {
     pub code: u16,
     /// Reason; at most 123 bytes, the limit of a close frame.
     pub reason: Cow<'static, str>,
+    /// The limit that was reached, if that is why.
+    pub cause: Option<Cause>,
+}
+
+impl CloseReason {
+    /// Creates a reason other than a limit.
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into(), cause: None }
+    }
+}
+
+impl From<&Problem> for CloseReason {
+    fn from(problem: &Problem) -> Self {
+        let (code, reason) = (problem.code.close_code(), problem.code.name().into());
+        Self { code, reason, cause: problem.cause }
+    }
 }
 
 #[derive(Debug)]

@@ -161,7 +161,7 @@ fn a_joiner_gets_the_error_before_the_close_whenever_it_joins() {
     let events = [connected(), failed(true), failed(true), failed(false)];
     for before in 0..=events.len() + 1 {
         let hub = hub(16);
-        let close = || hub.close(CloseReason { code: 1011, reason: "user_offline".into() });
+        let close = || hub.close(CloseReason::new(1011, "user_offline"));
         let mut subscriber = None;
         for (at, event) in events.iter().enumerate() {
             subscriber = subscriber.or_else(|| (at == before).then(|| join(&hub, &Join::default())));
@@ -261,9 +261,9 @@ fn closing_delivers_queued_events_first() {
     let hub = hub(8);
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&chats(2));
-    let reason = CloseReason { code: 1000, reason: "done".into() };
+    let reason = CloseReason::new(1000, "done");
     hub.close(reason.clone());
-    hub.close(CloseReason { code: 1001, reason: "later".into() });
+    hub.close(CloseReason::new(1001, "later"));
     hub.publish(&chats(2));
     let (lines, end) = drain(&mut subscriber);
     assert_eq!((lines.len(), end), (2, Some(Next::Closed(reason.clone()))));
@@ -385,14 +385,14 @@ fn injected_events_report_their_numbers_and_recipients() {
     assert_eq!(give(&[chat("not injected"), injected(chat(""))]), (vec![3], 1));
     let two = [injected(chat("")), injected(event(Data::Gift(gift(1, 1, 0))))];
     assert_eq!(give(&two), (vec![4, 5], 2), "each client counts once");
-    hub.close(CloseReason { code: 1000, reason: "".into() });
+    hub.close(CloseReason::new(1000, ""));
     assert_eq!(give(&two), (vec![], 0));
 }
 
 #[test]
 fn dismissed_clients_get_the_reason_at_once_and_may_join_again() {
     let hub = hub(8);
-    let reason = CloseReason { code: 4103, reason: "dropped".into() };
+    let reason = CloseReason::new(4103, "dropped");
     let mut client = join(&hub, &Join::default());
     let mut observer = join(&hub, &Join { reader: Reader::Observer, ..Join::default() });
     let mut display = join(&hub, &Join { reader: Reader::Display, ..Join::default() });
@@ -488,7 +488,7 @@ fn the_end_follows_the_events() {
     let hub = hub(100);
     let mut reader = join(&hub, &Join::default());
     hub.publish(&chats(2));
-    let end = CloseReason { code: 1000, reason: "over".into() };
+    let end = CloseReason::new(1000, "over");
     hub.close(end.clone());
     let mut batches = Batches::default();
     assert_eq!(texts(&first_piece(&mut reader, &mut batches)).len(), 2);
@@ -551,7 +551,7 @@ async fn nothing_is_lost_to_a_slow_reader() {
         async move {
             hub.publish_paced(&chats(100)).await;
             hub.publish_paced(&[]).await;
-            hub.close(CloseReason { code: 1000, reason: "".into() });
+            hub.close(CloseReason::new(1000, ""));
         }
     });
     let fast = tokio::spawn(async move { read_all(&mut fast, Duration::ZERO).await });
@@ -613,7 +613,7 @@ async fn waiting_until_read_includes_all_earlier_events() {
     hub.wait_until_read().await;
     assert_eq!(hub.behind(), 0);
     assert_eq!(clock::now() - start, Duration::from_secs(4), "two batches");
-    hub.close(CloseReason { code: 1000, reason: "".into() });
+    hub.close(CloseReason::new(1000, ""));
     assert_eq!(reading.await.unwrap().len(), 300);
 }
 
@@ -629,7 +629,7 @@ async fn no_wake_up_is_lost_between_threads() {
     for frame in chats(20_000).chunks(5) {
         hub.publish_paced(frame).await;
     }
-    hub.close(CloseReason { code: 1000, reason: "".into() });
+    hub.close(CloseReason::new(1000, ""));
     for reader in readers {
         assert_eq!(reader.await.unwrap(), (1..=20_000).collect::<Vec<_>>());
     }
@@ -643,7 +643,7 @@ async fn large_events_are_published_in_parts() {
     tokio::task::yield_now().await;
     let events: Vec<_> = (0..40).map(|i| chat(&"x".repeat(i * 97))).collect();
     hub.publish_paced(&events).await;
-    hub.close(CloseReason { code: 1000, reason: "".into() });
+    hub.close(CloseReason::new(1000, ""));
     assert_eq!(reader.await.unwrap(), (1..=40).collect::<Vec<_>>());
 }
 
@@ -655,11 +655,11 @@ async fn draining_waits_for_active_subscribers_and_drops_stalled_ones() {
     let (mut slow, mut dead) = (join(&hub, &all), join(&hub, &Join::default()));
     let reader = tokio::spawn(async move { read_all(&mut slow, Duration::from_secs(9)).await });
     let start = clock::now();
-    hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
+    hub.drain(CloseReason::new(1000, "")).await;
     assert_eq!((hub.ends().unread, clock::now() - start), (1, Duration::from_secs(10)));
     assert_eq!(reader.await.unwrap(), (1..=16).collect::<Vec<_>>());
     assert_eq!(drain(&mut dead).1, Some(Next::Slow));
-    hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
+    hub.drain(CloseReason::new(1000, "")).await;
     assert_eq!(clock::now() - start, Duration::from_secs(10), "no subscriber is left");
 }
 
@@ -682,6 +682,6 @@ async fn draining_waits_for_observers_too() {
     hub.publish(&chats(4));
     let reader = tokio::spawn(async move { read_all(&mut observer, Duration::from_secs(9)).await });
     tokio::task::yield_now().await;
-    hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
+    hub.drain(CloseReason::new(1000, "")).await;
     assert_eq!(reader.await.unwrap(), [1, 2, 3, 4]);
 }

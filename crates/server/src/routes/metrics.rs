@@ -10,7 +10,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use livetape_core::error::{Code, Problem};
+use livetape_core::error::Code;
 use parking_lot::Mutex;
 
 use super::App;
@@ -25,18 +25,11 @@ struct Counts {
     requests: BTreeMap<[String; 3], u64>,
     /// By code and cause.
     refused: BTreeMap<[&'static str; 2], u64>,
-    turned_away: BTreeMap<[&'static str; 2], u64>,
 }
 
 impl Metrics {
     pub(crate) fn count_refused(&self, code: Code, cause: &'static str) {
         self.with(|counts| *counts.refused.entry([code.name(), cause]).or_default() += 1);
-    }
-
-    /// Counts a WebSocket that was opened only to report its rejection.
-    pub(crate) fn count_turned_away(&self, problem: &Problem) {
-        let key = [problem.code.name(), problem.cause()];
-        self.with(|counts| *counts.turned_away.entry(key).or_default() += 1);
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Counts) -> T) -> T {
@@ -78,7 +71,6 @@ pub(crate) mod export {
     const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
     const REQUESTS: &str = "livetape_http_requests_total";
     const REFUSED: &str = "livetape_http_refused_total";
-    const TURNED_AWAY: &str = "livetape_sockets_turned_away_total";
 
     pub(crate) async fn metrics(State(app): State<App>) -> Response {
         let mut sheet = Sheet::default();
@@ -88,6 +80,8 @@ pub(crate) mod export {
         readers(&mut sheet, &app);
         process(&mut sheet, &app);
         requests(&mut sheet, &app.metrics.with(|counts| counts.clone()));
+        let help = "WebSockets refused after the upgrade, or closed because of a limit, by code and cause.";
+        sheet.by_cause("livetape_sockets_turned_away_total", help, &app.sockets.turned_away());
         // Fails only for a family without a metric, and `Sheet` adds each family with its first metric.
         let text = TextEncoder::new().encode_to_string(&sheet.0).unwrap_or_default();
         ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
@@ -284,8 +278,6 @@ pub(crate) mod export {
             sheet.count(REQUESTS, "Requests, by route, method and status.", &labels, *count);
         }
         sheet.by_cause(REFUSED, "Requests rejected, by code and cause.", &counts.refused);
-        let help = "WebSockets rejected after the upgrade, by code and cause.";
-        sheet.by_cause(TURNED_AWAY, help, &counts.turned_away);
     }
 
     /// The metrics of one response. Those of one name are added one after the other.

@@ -365,7 +365,7 @@ fn begin(
 ) -> Response {
     if let Err(turned_away) = &session {
         let problem = &turned_away.problem;
-        app.metrics.count_turned_away(problem);
+        app.sockets.count_turned_away(problem.code, problem.cause());
         let (code, cause, why) = (problem.code.name(), problem.cause(), problem.message.as_str());
         info!(target: CLIENTS, code, cause, why, "❌ Client rejected");
     }

@@ -13,9 +13,10 @@ use bytes::Buf as _;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use livetape_core::{
-    error::{Code, close},
+    error::{Cause, Code, close},
     ws_frame::REASON_BYTES_MAX,
 };
+use livetape_feed::hub::CloseReason;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tungstenite::protocol::CloseFrame;
@@ -78,8 +79,8 @@ pub(super) const INTERNAL_ERROR: &str = "internal_error";
 
 #[derive(Debug)]
 pub(crate) enum End {
-    /// The server closes it.
-    Close(CloseFrame),
+    /// The server closes it, if there is a cause because of that limit.
+    Close(CloseFrame, Option<Cause>),
     /// The server cuts the connection without a close frame.
     Cut,
     /// The client closed it; the reply is queued.
@@ -96,13 +97,13 @@ impl End {
             return Self::Cut;
         }
         let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].into();
-        Self::Close(CloseFrame { code: code.into(), reason })
+        Self::Close(CloseFrame { code: code.into(), reason }, None)
     }
 
     /// Returns the close code and reason, if the server ends the socket; 1006 if it cuts it.
     pub(super) fn by_server(&self) -> Option<(u16, String)> {
         match self {
-            Self::Close(frame) => Some((frame.code.into(), frame.reason.to_string())),
+            Self::Close(frame, _) => Some((frame.code.into(), frame.reason.to_string())),
             Self::Cut => Some((close::ABNORMAL, String::new())),
             Self::Left | Self::Over => None,
         }
@@ -110,6 +111,13 @@ impl End {
 
     pub(super) fn of(code: Code) -> Self {
         Self::close(code.close_code(), code.name())
+    }
+
+    pub(super) fn with_channel(reason: &CloseReason) -> Self {
+        match Self::close(reason.code, &reason.reason) {
+            Self::Close(frame, _) => Self::Close(frame, reason.cause),
+            end => end,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use axum::body::Bytes;
 use livetape_core::{
-    error::{Cause, Problem, close},
+    error::{Cause, Code, Problem, close},
     event::Millis,
     ws_frame::{BINARY, PING, TEXT, frame},
 };
@@ -62,7 +62,12 @@ struct Shared {
     pings: AtomicU64,
     /// Number of messages to the program that embeds the server.
     received: AtomicU64,
+    /// Sockets that were refused or closed, by code and cause.
+    turned_away: Mutex<TurnedAway>,
 }
+
+/// Counts of sockets, by the code and the cause of a failure.
+pub(crate) type TurnedAway = BTreeMap<[&'static str; 2], u64>;
 
 /// Size of the messages that the program gathers at which they are written, in bytes.
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
@@ -155,6 +160,7 @@ impl Sockets {
             started_wall,
             pings: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            turned_away: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -233,6 +239,16 @@ impl Sockets {
             closed: OnceLock::new(),
         };
         Ok((handle, subscribed))
+    }
+
+    pub(crate) fn count_turned_away(&self, code: Code, cause: &'static str) {
+        *self.shared.turned_away.lock().entry([code.name(), cause]).or_default() += 1;
+    }
+
+    /// Returns the numbers of sockets that were refused or closed because of a limit.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn turned_away(&self) -> TurnedAway {
+        self.shared.turned_away.lock().clone()
     }
 
     /// Calls `f` with the lobby, and delivers the resulting messages before returning.
@@ -461,6 +477,9 @@ impl SocketHandle {
             close::ABNORMAL => info!("❌ Cutting client"),
             code => info!(code, reason, "❌ Closing client"),
         }
+        if let End::Close(_, Some(cause)) = end {
+            self.sockets.count_turned_away(Code::Capacity, cause.name());
+        }
         let _ = self.closed.set((code, reason));
     }
 
@@ -482,7 +501,7 @@ impl SocketHandle {
         let Some(progress) = progress else { return Unread::default() };
         match end {
             End::Left | End::Over => progress.count_left(),
-            End::Close(frame) => match u16::from(frame.code) {
+            End::Close(frame, _) => match u16::from(frame.code) {
                 close::NORMAL if progress.is_closed() => return Unread(Some(progress)),
                 // The server was stopped, so clients are expected not to have read everything.
                 close::GOING_AWAY => {}

@@ -249,7 +249,7 @@ async fn close_session(mut stream: WsStream, end: End, unread: Unread) {
     let frame = match end {
         End::Cut | End::Over => return,
         End::Left => return stream.flush().await,
-        End::Close(frame) => frame,
+        End::Close(frame, _) => frame,
     };
     if stream.close(frame).await.is_err() {
         // The client closed it at the same time.

@@ -500,7 +500,7 @@ impl Slot {
             _ if queue.is_stopped => Some(End::Left),
             _ if !frames.is_empty() => None,
             Some(Ending::Close(frame, last)) if position.is_none_or(|position| position >= *last) => {
-                Some(End::Close(frame.clone()))
+                Some(End::Close(frame.clone(), None))
             }
             Some(Ending::GoingAway) if position.is_none() => Some(End::of(Code::ShuttingDown)),
             _ => None,
@@ -532,7 +532,7 @@ impl Slot {
             Next::Slow => self.end(End::of(Code::SlowConsumer)),
             // A client of `/ws` stays when the room it reads ends.
             Next::Closed(reason) if !self.is_bound && reason.code != close::GOING_AWAY => self.feed = None,
-            Next::Closed(reason) => self.end(End::close(reason.code, &reason.reason)),
+            Next::Closed(reason) => self.end(End::with_channel(&reason)),
         }
     }
 

@@ -101,7 +101,7 @@ async fn pages_from_disk_may_only_read_the_feed() {
     let origins = vec!["null".to_owned()];
     let rigs = [Rig::start(), with_access(Access { origins, ..Access::default() })];
     for (rig, listed) in rigs.iter().zip([false, true]) {
-        rig.hub.close(livetape_feed::hub::CloseReason { code: 1000, reason: "".into() });
+        rig.hub.close(livetape_feed::hub::CloseReason::new(1000, ""));
         // OBS opens a local file as the second one. All sandboxed frames share the first one, so it must be
         // listed.
         for (origin, reads) in [("null", listed), ("http://absolute", true)] {

@@ -129,7 +129,7 @@ async fn assert_others_go_on(fault: u8) {
         yield_now().await;
     }
     hub.publish(&chats(1));
-    hub.close(CloseReason { code: 1000, reason: "over".into() });
+    hub.close(CloseReason::new(1000, "over"));
     for socket in &mut others {
         let log = read_all(socket).await;
         assert_eq!((log.seqs(), log.close), (vec![3], Some((1000, "over".to_owned()))), "{fault}");

@@ -32,7 +32,7 @@ fn mode(rig: &Rig) -> Mode {
 
 /// Returns the reasons of all `disconnected` events.
 async fn reasons(rig: &Rig) -> Vec<String> {
-    rig.hub.close(livetape_feed::hub::CloseReason { code: 1000, reason: "over".into() });
+    rig.hub.close(livetape_feed::hub::CloseReason::new(1000, "over"));
     let log = crate::support::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
     let reason = |text: &String| json(text)["data"]["reason"].as_str().unwrap().to_owned();
     log.texts.iter().map(reason).collect()

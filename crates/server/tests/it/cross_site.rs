@@ -13,7 +13,7 @@ use crate::{
 /// routes.
 async fn all_routes(access: Access) -> (Rig, Vec<(String, String)>) {
     let rig = Rig::with(Limits::default(), Config { access, ..Config::default() });
-    rig.hub.close(CloseReason { code: 1000, reason: "".into() });
+    rig.hub.close(CloseReason::new(1000, ""));
     let api = document(&rig, "/openapi.json").await;
     let mut routes = Vec::new();
     for (path, methods) in api["paths"].as_object().unwrap() {

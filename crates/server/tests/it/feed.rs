@@ -24,7 +24,7 @@ use crate::support::{
 };
 
 fn done() -> CloseReason {
-    CloseReason { code: 1000, reason: "recording_ended".into() }
+    CloseReason::new(1000, "recording_ended")
 }
 
 fn connected() -> livetape_core::event::Event {
@@ -248,7 +248,7 @@ async fn a_slow_subscriber_is_closed_and_resumes_without_loss() {
     let mut seen = log.seqs();
     let last = *seen.last().unwrap();
     assert!(last < 120, "{last}");
-    rig.hub.close(CloseReason { code: 1000, reason: "".into() });
+    rig.hub.close(CloseReason::new(1000, ""));
     seen.extend(read_all(&mut rig.ws(&format!("?since=s:{last}")).await).await.seqs());
     assert_eq!(seen, (1..=120).collect::<Vec<_>>());
 }
@@ -325,7 +325,7 @@ async fn pacing_loses_no_events_for_a_slow_reader() {
         for frame in chats(600).chunks(100) {
             hub.publish_paced(frame).await;
         }
-        hub.close(CloseReason { code: 1000, reason: "recording_ended".into() });
+        hub.close(CloseReason::new(1000, "recording_ended"));
     });
     let mut seen = Vec::new();
     for _ in 0..12 {

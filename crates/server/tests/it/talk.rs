@@ -72,7 +72,7 @@ async fn ws_offers_the_feed_with_the_same_queries() {
     let log = read_all(&mut rig.ws("ws?since=t:1").await).await;
     assert_eq!(log.close, Some((4001, "unknown_position".to_owned())));
     assert_eq!(log.texts.len(), 1, "an error that says why");
-    rig.hub.close(CloseReason { code: 1000, reason: "recording_ended".into() });
+    rig.hub.close(CloseReason::new(1000, "recording_ended"));
     assert_eq!(read_all(&mut some).await.close, Some((1000, "recording_ended".to_owned())));
 }
 

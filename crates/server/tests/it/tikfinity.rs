@@ -258,7 +258,7 @@ async fn each_subscriber_chooses_its_format() {
     let rig = Rig::start();
     let social = event(Data::Social(Social::default()));
     rig.hub.publish(&[event(Data::Disconnected(Disconnected::default())), chat("a"), social, chat("b")]);
-    rig.hub.close(CloseReason { code: 1000, reason: "recording_ended".into() });
+    rig.hub.close(CloseReason::new(1000, "recording_ended"));
     let native = read_all(&mut rig.ws("?since=0").await).await.texts;
     let log = read_all(&mut rig.ws("?since=0&format=tikfinity").await).await;
     assert_eq!(native.len(), 4);

@@ -113,7 +113,7 @@ async fn every_client_gets_every_event_once_in_order() {
         published += burst;
         yield_now().await;
     }
-    rig.hub.close(CloseReason { code: 1000, reason: "over".into() });
+    rig.hub.close(CloseReason::new(1000, "over"));
     let mut connections = 0;
     for client in clients {
         connections += client.await.unwrap();
@@ -154,7 +154,7 @@ async fn open_publish_and_close(turns: usize) {
         one_turn().await;
     }
     rig.hub.publish(&chats(1));
-    rig.hub.close(CloseReason { code: 1011, reason: "user_offline".into() });
+    rig.hub.close(CloseReason::new(1011, "user_offline"));
     let mut socket = opening.await.unwrap().unwrap().0;
     let start = clock::now();
     let log = read_all(&mut socket).await;
@@ -178,7 +178,7 @@ async fn a_ping_during_a_backlog_is_answered_between_whole_events() {
     for payload in ["a", "b"] {
         socket.send(Message::Ping(Bytes::from(payload))).await.unwrap();
     }
-    rig.hub.close(CloseReason { code: 1000, reason: "".into() });
+    rig.hub.close(CloseReason::new(1000, ""));
     let mut pongs = Vec::new();
     while let Some(Ok(message)) = socket.next().await {
         match message {

@@ -315,7 +315,7 @@ impl Node {
             Delivery::Stream { name, head, continues } => {
                 self.miss_posted();
                 let code = Code::UnknownPosition;
-                let reason = CloseReason { code: code.close_code(), reason: code.name().into() };
+                let reason = CloseReason::new(code.close_code(), code.name());
                 self.hub.restart(&name, head, &reason);
                 if continues && self.has_read {
                     info!(

@@ -338,7 +338,7 @@ impl<'a> Replay<'a> {
         (self.on_end)(&summary);
         self.told_loss = summary.loss;
         if self.options.exit_when_done {
-            let reason = CloseReason { code: close::NORMAL, reason: "recording_ended".into() };
+            let reason = CloseReason::new(close::NORMAL, "recording_ended");
             tokio::select! { biased;
                 () = self.shutdown.cancelled() => {}
                 () = self.hub.drain(reason) => {}

@@ -108,7 +108,7 @@ fn another_stream_disconnects_all() {
     hub.accept(1, &sent(&chats(3))).unwrap();
     let mut readers = [Reader::Client, Reader::Observer, Reader::Display]
         .map(|reader| join(&hub, &Join { reader, ..Join::default() }));
-    let reason = CloseReason { code: 4001, reason: "unknown_position".into() };
+    let reason = CloseReason::new(4001, "unknown_position");
     hub.restart("t", 0, &reason);
     for reader in &mut readers {
         assert_eq!(drain(reader).1, Some(Next::Closed(reason.clone())));

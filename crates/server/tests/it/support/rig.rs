@@ -212,7 +212,7 @@ impl Rig {
     /// Plays the replay to its end, and returns the log.
     pub(crate) async fn played(mut self) -> Vec<(u64, Value)> {
         self.summary().await;
-        self.hub.close(CloseReason { code: 1000, reason: "test".into() });
+        self.hub.close(CloseReason::new(1000, "test"));
         let (log, _, next) = self.timeline.unwrap().finish().await;
         assert!(matches!(next, Next::Closed(_)));
         log
@@ -229,7 +229,7 @@ impl Rig {
                 channel.await.unwrap()
             }
         };
-        self.hub.close(CloseReason { code: 1001, reason: "shutting_down".into() });
+        self.hub.close(CloseReason::new(1001, "shutting_down"));
         let (log, ms, next) = self.timeline.unwrap().finish().await;
         let mut lines = outline(&log);
         let close = match next {
