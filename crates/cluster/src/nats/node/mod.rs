@@ -9,7 +9,7 @@ use async_nats::{
     Message, Subscriber,
     header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE},
 };
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use livetape_core::{
     error::{Code, Problem},
     event::{Data, Event, Failure, Millis},
@@ -43,6 +43,8 @@ use webhook::Webhook;
 
 /// Maximum number of answers that wait for the task.
 const ANSWERS_MAX: usize = 64;
+/// Maximum number of messages of the log that are read before what NATS tells of its end: as many as async-nats queues.
+const QUEUED_MAX: usize = 65_536;
 const REPORT_INTERVAL_MAX: Duration = Duration::from_secs(1);
 
 pub(super) struct Node {
@@ -238,6 +240,14 @@ impl Node {
         if let (Some(previous), Some(sequence)) = (number(NATS_LAST_SEQUENCE), number(NATS_SEQUENCE)) {
             let (log, bytes) = (self.member.reader().log(), message.payload.clone());
             self.tell(Input::Message { log, previous, sequence, bytes });
+        }
+    }
+
+    /// Reads what NATS has passed on before it told the end of the log, and which may have been removed since.
+    fn read_queued(&mut self) {
+        for _ in 0..QUEUED_MAX {
+            let Some(Some(message)) = self.log.next().now_or_never() else { return };
+            self.read(&message);
         }
     }
 

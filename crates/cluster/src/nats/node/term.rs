@@ -205,6 +205,9 @@ impl Node {
     pub(super) async fn answered(&mut self, answer: Input) {
         counts::answered(&mut self.counts, &answer);
         let end = if let Input::Tail { last, .. } = &answer { Some(*last) } else { None };
+        if end.is_some() {
+            self.read_queued();
+        }
         self.tell(answer);
         if end.is_some_and(|end| self.member.reader().last() >= end) {
             self.perform().await;
