@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod host;
 pub mod inject;
+pub mod layout;
 pub mod nearest;
 pub mod observer;
 pub mod offset;

@@ -7,7 +7,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, value::RawValue};
 
-use crate::event::{Data, Event, SocialAction};
+use crate::{
+    event::{Data, Event, SocialAction},
+    layout::Layout,
+};
+
+/// TikFinity's layout.
+pub struct Tikfinity;
 
 /// Stands for the id of a TikFinity account. Clients read it from every event, so it must be present.
 const ACCOUNT_ID: u32 = 1;
@@ -364,55 +370,55 @@ impl<'a> From<NativeUser<'a>> for User<'a> {
     }
 }
 
-/// Whether TikFinity has a name for the event.
-#[must_use]
-pub fn has_name(event: &Event) -> bool {
-    match &event.data {
-        Data::Chat(_)
-        | Data::Gift(_)
-        | Data::Like(_)
-        | Data::Member(_)
-        | Data::Subscribe(_)
-        | Data::RoomUser(_) => true,
-        Data::Social(social) => social.action != SocialAction::Other,
-        _ => false,
+impl Layout for Tikfinity {
+    fn flag(&self) -> u32 {
+        1 << 4
     }
-}
 
-/// Appends TikFinity's form of an event, given its JSON. Nothing else of the event is needed, so other
-/// formats have no extra work. A gift's JSON is the one that counts since the streak's previous final.
-///
-/// # Errors
-/// If `json` is not an event that [has a name](has_name). Nothing is appended then.
-pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-    let native: Native<'_> = serde_json::from_slice(json)?;
-    let text = native.data.get();
-    let Base { timestamp, user, action, display_type, label } = serde_json::from_str(text)?;
-    let common = Common {
-        user: user.map(User::from),
-        msg_id: native.id,
-        create_time: millis(timestamp)?,
-        tikfinity_user_id: ACCOUNT_ID,
-        tikfinity_username: &native.username,
-        display_type,
-        label,
-    };
-    match (native.kind, action) {
-        ("chat", _) => write::<Chat<'_>>("chat", text, common, out),
-        ("gift", _) => {
-            let gift: Gift<'_> = serde_json::from_str(text)?;
-            // Clients drop ids they have already seen, and expect that there is one.
-            let own_id = || format!("{}-{}", gift.streak_id, gift.repeat_count).into();
-            let msg_id = common.msg_id.or_else(|| gift.inferred.then(own_id));
-            to_writer(out, "gift", &GiftTwice::from(gift), Common { msg_id, ..common })
+    fn counts_finals(&self) -> bool {
+        true
+    }
+
+    fn shows(&self, event: &Event) -> bool {
+        match &event.data {
+            // Clients would count the gifts of an earlier final again.
+            Data::Gift(gift) => gift.streak_id.is_empty() || gift.delta_since_final > 0,
+            Data::Chat(_) | Data::Like(_) | Data::Member(_) | Data::Subscribe(_) | Data::RoomUser(_) => true,
+            Data::Social(social) => social.action != SocialAction::Other,
+            _ => false,
         }
-        ("like", _) => write::<Like>("like", text, common, out),
-        ("member", _) => write::<Member>("member", text, common, out),
-        ("social", Some("follow")) => write::<Social>("follow", text, common, out),
-        ("social", Some("share")) => write::<Social>("share", text, common, out),
-        ("subscribe", _) => write::<Subscribe>("subscribe", text, common, out),
-        ("room_user", _) => write::<RoomUser<'_>>("roomUser", text, common, out),
-        (kind, _) => Err(serde::de::Error::custom(format_args!("TikFinity has no name for `{kind}`"))),
+    }
+
+    fn convert(&self, json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        let native: Native<'_> = serde_json::from_slice(json)?;
+        let text = native.data.get();
+        let Base { timestamp, user, action, display_type, label } = serde_json::from_str(text)?;
+        let common = Common {
+            user: user.map(User::from),
+            msg_id: native.id,
+            create_time: millis(timestamp)?,
+            tikfinity_user_id: ACCOUNT_ID,
+            tikfinity_username: &native.username,
+            display_type,
+            label,
+        };
+        match (native.kind, action) {
+            ("chat", _) => write::<Chat<'_>>("chat", text, common, out),
+            ("gift", _) => {
+                let gift: Gift<'_> = serde_json::from_str(text)?;
+                // Clients drop ids they have already seen, and expect that there is one.
+                let own_id = || format!("{}-{}", gift.streak_id, gift.repeat_count).into();
+                let msg_id = common.msg_id.or_else(|| gift.inferred.then(own_id));
+                to_writer(out, "gift", &GiftTwice::from(gift), Common { msg_id, ..common })
+            }
+            ("like", _) => write::<Like>("like", text, common, out),
+            ("member", _) => write::<Member>("member", text, common, out),
+            ("social", Some("follow")) => write::<Social>("follow", text, common, out),
+            ("social", Some("share")) => write::<Social>("share", text, common, out),
+            ("subscribe", _) => write::<Subscribe>("subscribe", text, common, out),
+            ("room_user", _) => write::<RoomUser<'_>>("roomUser", text, common, out),
+            (kind, _) => Err(serde::de::Error::custom(format_args!("TikFinity has no name for `{kind}`"))),
+        }
     }
 }
 

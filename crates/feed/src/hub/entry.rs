@@ -6,7 +6,8 @@ use std::{fmt, ops::Range, str::FromStr};
 use bytes::Bytes;
 use livetape_core::{
     event::{Data, Event, Gift, KINDS, finish_json},
-    tikfinity,
+    layout::Layout,
+    tikfinity::Tikfinity,
     truth::Added,
     ws_frame::{HEAD_BYTES_MAX, TEXT, head},
 };
@@ -62,10 +63,7 @@ pub struct Filter {
 impl Filter {
     /// Whether gifts are counted since the previous final of their streak, not since its previous event.
     pub(super) fn counts_since_final(&self) -> bool {
-        match self.format {
-            Format::Native => self.gifts == Gifts::Final,
-            Format::Tikfinity => true,
-        }
+        self.format.layout().map_or(self.gifts == Gifts::Final, Layout::counts_finals)
     }
 
     #[must_use]
@@ -83,13 +81,10 @@ impl Filter {
         let start = out.len();
         final_event.as_ref().unwrap_or(event).begin_json(stream, out);
         finish_json(seq, out);
-        match self.format {
-            Format::Native => true,
-            Format::Tikfinity => {
-                let native = out.split_off(start);
-                tikfinity::convert(&native, out).is_ok()
-            }
-        }
+        self.format.layout().is_none_or(|layout| {
+            let native = out.split_off(start);
+            layout.convert(&native, out).is_ok()
+        })
     }
 }
 
@@ -105,12 +100,20 @@ choice! {
 }
 
 impl Format {
-    /// Whether the format has a line for missing events.
-    pub(super) fn has_gaps(self) -> bool {
+    const ALL: [Self; 2] = [Self::Native, Self::Tikfinity];
+
+    /// Returns the layout; `None` for livetape's own.
+    pub(super) fn layout(self) -> Option<&'static dyn Layout> {
         match self {
-            Self::Native => true,
-            Self::Tikfinity => false,
+            Self::Native => None,
+            Self::Tikfinity => Some(&Tikfinity),
         }
+    }
+
+    /// Returns the flags of all layouts that match.
+    fn flags(matches: impl Fn(&dyn Layout) -> bool) -> u32 {
+        let layouts = Self::ALL.into_iter().filter_map(Self::layout);
+        layouts.filter(|layout| matches(*layout)).fold(0, |flags, layout| flags | layout.flag())
     }
 }
 
@@ -118,7 +121,7 @@ choice! {
     /// Which events of a gift streak a subscriber receives. The sum of `repeatDelta` over a streak is the
     /// same in each mode.
     pub enum Gifts {
-        /// All events that TikTok sent; in TikFinity's format, inferred finals, too.
+        /// All events that TikTok sent; in formats that count finals, inferred ones, too.
         #[default]
         Raw = "raw",
         /// Events that add gifts, and finals, including inferred ones.
@@ -237,7 +240,8 @@ pub(super) struct Audience {
     gifts_raw: bool,
     gifts_delta: bool,
     gifts_final: bool,
-    tikfinity: bool,
+    /// The [flags](Layout::flag) of the layouts that show it.
+    layouts: u32,
 }
 
 impl Audience {
@@ -248,7 +252,7 @@ impl Audience {
             gifts_raw: true,
             gifts_delta: true,
             gifts_final: true,
-            tikfinity: tikfinity::has_name(event),
+            layouts: Format::flags(|layout| layout.shows(event)),
         };
         match &event.data {
             Data::Gift(gift) => all.of_gift(gift),
@@ -256,7 +260,7 @@ impl Audience {
         }
     }
 
-    /// Returns the audience of a message that is not an event. TikFinity's format has no name for it.
+    /// Returns the audience of a message that is not an event. Other layouts do not show it.
     pub(super) fn of_notice(kind: &str) -> Self {
         Self {
             kind: Types::only(kind),
@@ -264,7 +268,7 @@ impl Audience {
             gifts_raw: true,
             gifts_delta: true,
             gifts_final: true,
-            tikfinity: false,
+            layouts: 0,
         }
     }
 
@@ -278,19 +282,14 @@ impl Audience {
             gifts_raw: !gift.inferred,
             gifts_delta: gift.repeat_delta > 0 || gift.is_final,
             gifts_final: gift.is_final,
-            // Clients of TikFinity's format would count the gifts of an earlier final again.
-            tikfinity: gift.streak_id.is_empty() || gift.delta_since_final > 0,
-            // Named, so that the compiler asks about further formats.
-            kind: self.kind,
-            needs_raw: self.needs_raw,
+            ..self
         }
     }
 
     pub(super) fn includes(self, filter: &Filter) -> bool {
-        let (format, needs_inferred) = match filter.format {
-            Format::Native => (true, false),
-            // Its clients ignore a streak until it ends.
-            Format::Tikfinity => (self.tikfinity, true),
+        let (format, needs_inferred) = match filter.format.layout() {
+            None => (true, false),
+            Some(layout) => (self.layouts & layout.flag() != 0, layout.counts_finals()),
         };
         let gifts = match filter.gifts {
             Gifts::Raw => self.gifts_raw || needs_inferred,
@@ -301,24 +300,25 @@ impl Audience {
     }
 }
 
-/// Each flag with its bit between processes. Never reuse a bit; those from 16 on belong to `relay.rs`.
+/// Each flag with its bit between processes. Never reuse a bit; those from 4 on belong to layouts, those from 16 on to
+/// `relay.rs`.
 macro_rules! bits {
     ($($flag:ident = $bit:literal),*) => {
         impl Audience {
             /// Returns the flags as bits, for other processes. The type of event is passed by name.
             pub(super) fn bits(self) -> u32 {
-                0 $(| if self.$flag { 1 << $bit } else { 0 })*
+                self.layouts $(| if self.$flag { 1 << $bit } else { 0 })*
             }
 
             pub(super) fn from_bits(kind: &str, bits: u32) -> Self {
                 let kind = if KINDS.contains(&kind) { Types::only(kind) } else { Types::NEWER };
-                Self { kind, $($flag: bits & (1 << $bit) != 0),* }
+                Self { kind, layouts: bits & Format::flags(|_| true), $($flag: bits & (1 << $bit) != 0),* }
             }
         }
     };
 }
 
-bits!(needs_raw = 0, gifts_raw = 1, gifts_delta = 2, gifts_final = 3, tikfinity = 4);
+bits!(needs_raw = 0, gifts_raw = 1, gifts_delta = 2, gifts_final = 3);
 
 /// An event in the ring.
 #[derive(Clone, Debug)]
@@ -542,14 +542,13 @@ fn write_line(buffer: &mut Vec<u8>, json: impl FnOnce(&mut Vec<u8>)) -> Span {
     Span { frame: begin..buffer.len(), head: head_len }
 }
 
-/// Replaces the JSON of events with TikFinity's format, and returns its total length in bytes. Called by
-/// subscribers to this format and without a lock, so that nobody else waits or pays for it.
-pub(super) fn to_tikfinity(view: View, events: &mut Vec<Bytes>) -> usize {
+/// Replaces the JSON of events with their form in a layout, and returns its total length in bytes. Called by
+/// subscribers to this layout and without a lock, so that nobody else waits or pays for it.
+pub(super) fn convert(layout: &dyn Layout, view: View, events: &mut Vec<Bytes>) -> usize {
     let mut buffer = Vec::new();
     let spans = events.iter().filter_map(|native| {
         let mut is_converted = false;
-        let span =
-            write_line(&mut buffer, |buffer| is_converted = tikfinity::convert(native, buffer).is_ok());
+        let span = write_line(&mut buffer, |buffer| is_converted = layout.convert(native, buffer).is_ok());
         is_converted.then_some(span)
     });
     let spans: Vec<Span> = spans.collect();
@@ -559,7 +558,7 @@ pub(super) fn to_tikfinity(view: View, events: &mut Vec<Bytes>) -> usize {
 }
 
 /// Returns the gift event for subscribers that count since the last final, if it differs. A final reports its
-/// increment. Other events, visible only in TikFinity's format, report the running total.
+/// increment. Other events, visible only in layouts that count finals, report the running total.
 fn since_final(event: &Event) -> Option<Event> {
     let Data::Gift(gift) = &event.data else { return None };
     let since = gift.delta_since_final;

@@ -473,7 +473,7 @@ impl Shared {
         }
         match (seq < tail, join.on_gap) {
             (false, _) => Ok(Start::at(seq)),
-            (true, OnGap::Skip) if !join.filter.format.has_gaps() => Ok(Start::at(tail)),
+            (true, OnGap::Skip) if join.filter.format.layout().is_some() => Ok(Start::at(tail)),
             (true, OnGap::Skip) => Ok(Start::behind_gap(seq, tail)),
             (true, OnGap::Close) => unknown(format!(
                 "event {} is no longer in the backlog, which starts at {}",

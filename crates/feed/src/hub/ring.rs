@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CloseReason, Hub, Join, Limits, Reader, Shared, Window,
-    entry::{Entry, Filter, Format, Line, StateRole, View, to_tikfinity},
+    entry::{Entry, Filter, Line, StateRole, View, convert},
 };
 
 /// Maximum number of events in a batch.
@@ -491,17 +491,15 @@ impl Subscriber {
 
     /// Moves available events into `out`, which is empty, in the format of the subscriber.
     fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
-        match self.filter.format {
-            Format::Native => self.take_native(view, out),
-            // If nothing of a batch can be converted, more may still follow.
-            Format::Tikfinity => loop {
-                let taken = self.take_native(View::Json, out);
-                let is_last = out.is_empty();
-                let bytes = to_tikfinity(view, out);
-                if is_last || !out.is_empty() {
-                    return Taken { bytes, ..taken };
-                }
-            },
+        let Some(layout) = self.filter.format.layout() else { return self.take_native(view, out) };
+        // If nothing of a batch can be converted, more may still follow.
+        loop {
+            let taken = self.take_native(View::Json, out);
+            let is_last = out.is_empty();
+            let bytes = convert(layout, view, out);
+            if is_last || !out.is_empty() {
+                return Taken { bytes, ..taken };
+            }
         }
     }
 

@@ -65,7 +65,7 @@ pub(crate) const FEED: [Param; 7] = [
         "what to do if the backlog no longer has the position: close or skip",
         Values::OneOf(OnGap::NAMES),
     ),
-    Param::new("format", "format of the events: native or tikfinity", Values::OneOf(Format::NAMES)),
+    Param::new("format", "format of the events", Values::OneOf(Format::NAMES)),
     Param::new(
         "name",
         "name of the client for people, in `query` of `/connections`",

@@ -6,6 +6,7 @@ use livetape_core::{
     event::{
         Chat, Data, Disconnected, Emote, EmoteAt, Event, Millis, Reading, Social, User, millis, read_message,
     },
+    layout::Layout as _,
     tikfinity,
 };
 use livetape_feed::{
@@ -47,8 +48,8 @@ fn converted(event: &Event) -> Option<Value> {
     let mut native = Vec::new();
     assert!(Filter { raw: true, ..Filter::default() }.encode("s", 1, event, &mut native));
     let mut out = b"before".to_vec();
-    let result = tikfinity::convert(&native, &mut out);
-    assert_eq!(result.is_ok(), tikfinity::has_name(event), "{result:?}");
+    let result = tikfinity::Tikfinity.convert(&native, &mut out);
+    assert_eq!(result.is_ok(), tikfinity::Tikfinity.shows(event), "{result:?}");
     assert_eq!(result.is_err(), out == b"before");
     result.ok().map(|()| serde_json::from_slice(&out[6..]).unwrap())
 }
@@ -238,7 +239,7 @@ fn an_event_without_a_name_has_no_form() {
     assert!(converted(&event(Data::Disconnected(Disconnected::default()))).is_none());
     assert!(converted(&event(Data::Social(Social::default()))).is_none());
     for json in ["", "{}", "null", r#"{"type":"chat"}"#, r#"{"type":"chat","username":"a","data":{}}"#] {
-        assert!(tikfinity::convert(json.as_bytes(), &mut vec![]).is_err(), "{json}");
+        assert!(tikfinity::Tikfinity.convert(json.as_bytes(), &mut vec![]).is_err(), "{json}");
     }
 }
 
