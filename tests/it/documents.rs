@@ -218,7 +218,7 @@ fn the_document_has_the_cases() {
         cases(Suite::Room, false),
     ];
     let path = root().join("docs/cases.md");
-    let document = fs::read_to_string(&path).unwrap();
+    let mut document = fs::read_to_string(&path).unwrap();
     let mut parts = document.split(HEAD);
     let mut expected = parts.next().unwrap().to_owned();
     for (part, table) in parts.zip(tables) {
@@ -227,9 +227,42 @@ fn the_document_has_the_cases() {
     }
     if std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
         fs::write(&path, &expected).unwrap();
+        document.clone_from(&expected);
     }
     assert_eq!(document.matches(HEAD).count(), 4);
-    assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it the_document_has");
+    assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it documents");
+    // A row begins with its name.
+    let mistakes = fs::read_to_string(root().join("crates/cases/src/mistakes/table.rs")).unwrap();
+    let rows = mistakes.split_once("TABLE: ").unwrap().1.split("\n        \"").skip(1);
+    let names: BTreeSet<_> = rows.filter_map(|row| row.split_once("\",\n")).map(|(name, _)| name).collect();
+    let is_code = |name: &str| name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.contains(' ');
+    let missing: Vec<_> =
+        names.into_iter().filter(|name| is_code(name) && !document.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "no row in docs/cases.md: {missing:?}");
+}
+
+#[test]
+fn guides_know_how_many_cases_there_are() {
+    let cases = |suite: Suite| suite.cases().filter(|case| case.group.is_default()).count();
+    let (feed, room) = (cases(Suite::Feed), cases(Suite::Room));
+    let mut found = 0;
+    for name in files().into_iter().filter(|name| name.starts_with("docs/guides/")) {
+        let text = fs::read_to_string(root().join(&name)).unwrap();
+        for line in text.lines() {
+            let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+            let said = match &numbers[..] {
+                // The others are of a few cases.
+                [passed, all, _, skipped @ ..] if line.contains("cases passed") && *all > 9 => {
+                    (all + skipped.first().unwrap_or(&0), feed, passed == all)
+                }
+                [all, ..] if line.contains(" cases run") => (*all, room, true),
+                _ => continue,
+            };
+            assert_eq!(said, (said.1, said.1, true), "{name}: {line}");
+            found += 1;
+        }
+    }
+    assert_eq!(found, 4);
 }
 
 /// `promtool` tests the rules at night, but does not know which metrics there are.

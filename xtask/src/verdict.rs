@@ -46,6 +46,8 @@ const DEMO: &str = "demo";
 const MINIMAL: &[&str] = &["diamonds"];
 const PLANTED: &[&str] =
     &["chats", "empty_texts", "texts", "gifts", "diamonds", "likes", "follows", "gifters", "top_gifter"];
+/// Cases in which every bot is right to get no event.
+const WITHOUT_EVENTS: &[&str] = &["offline", "refused-final", "unauthorized"];
 /// Prints the flag that Node 20 needs for a WebSocket.
 const FLAG: &str = "if (!globalThis.WebSocket) console.log('--experimental-websocket')";
 /// Links a folder, also on Windows.
@@ -177,7 +179,8 @@ impl Stage {
     fn planted(&self, all: bool) -> Result<Vec<Test>> {
         let folder = root().join("tests/bots").canonicalize()?;
         let [feed, room] = ["expected.json", "expected-room.json"].map(|name| folder.join(name));
-        let (bugs, of_rooms) = (bugs(&fs::read_to_string(feed)?)?, bugs(&fs::read_to_string(room)?)?);
+        let read = |path| bugs(&fs::read_to_string(path)?, &self.cases);
+        let (bugs, of_rooms) = (read(feed)?, read(room)?);
         let mut tests = Vec::new();
         let client = folder.join("planted-room.mjs");
         for bug in of_rooms.into_iter().filter(|_| all) {
@@ -238,14 +241,23 @@ struct Bug {
     fails: Failed,
 }
 
-/// Reads the table of bugs.
-fn bugs(table: &str) -> Result<Vec<Bug>> {
+/// Reads the table of bugs. `*` is each of `cases` that is not named and in which a bot gets events.
+fn bugs(table: &str, cases: &BTreeSet<String>) -> Result<Vec<Bug>> {
     let table: BTreeMap<String, Value> = serde_json::from_str(table)?;
     let bug = |(name, row): (String, Value)| {
         let mut fails = Failed::new();
+        let mut others = None;
         for (code, cases) in row["fails"].as_object().context("`fails` is not an object")? {
             for case in cases.as_array().context("cases are not an array")? {
-                fails.insert(text(case)?, code.clone());
+                match case.as_str() {
+                    Some("*") => others = Some(code),
+                    _ => drop(fails.insert(text(case)?, code.clone())),
+                }
+            }
+        }
+        for case in cases.iter().filter(|case| !WITHOUT_EVENTS.contains(&case.as_str())) {
+            if let Some(code) = others {
+                fails.entry(case.clone()).or_insert_with(|| code.clone());
             }
         }
         let ci = row["ci"].as_array().context("`ci` is not an array")?.iter().map(text);
@@ -361,7 +373,15 @@ mod tests {
 
     #[test]
     fn ci_finds_each_bug_of_the_table() {
+        let cases = ["plain", "late", "offline"].map(str::to_owned).into();
+        let bugs = |table| bugs(table, &cases);
         let all = bugs(include_str!("../../tests/bots/expected.json")).unwrap();
+        let fails = |bug: &str, case: &str| {
+            all.iter().find(|it| it.name == bug).unwrap().fails.get(case).map(String::as_str)
+        };
+        assert_eq!(fails("like_total", "late"), Some("like_total"));
+        assert_eq!(fails("like_total", "missing"), Some("undiagnosed"));
+        assert_eq!(fails("like_total", "offline"), None);
         assert!(all.iter().all(|bug| bug.ci.len() <= 3) && all.len() >= 12);
         assert_eq!(all.iter().filter(|bug| bug.ci_in.is_some()).count(), 6);
         assert!(bugs(r#"{"a":{"ci":["late"],"fails":{"undiagnosed":["cut"]}}}"#).is_err());

@@ -1,7 +1,7 @@
 //! Each file in `fixtures/scenarios/` does what its name says, and the same seed and scenario produce the
 //! same bytes in the same order.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use futures_util::SinkExt as _;
 use livetape_core::wire::{self, Batch};
@@ -19,15 +19,29 @@ const SIGN: &str = "/webcast/fetch?client=test&unique_id=demo";
 
 #[tokio::test]
 async fn every_file_loads_and_is_listed_with_its_purpose() {
-    let readme = std::fs::read_to_string(scenario_path("README.md")).unwrap();
+    const HEAD: &str = "| scenario | behaviour |\n|---|---|\n";
     assert!(scenario_names().len() >= 50);
-    for name in scenario_names() {
-        let path = scenario_path(&name);
+    let mut table = String::new();
+    let mut files = scenario_names();
+    files.sort_by_key(|file| file.strip_suffix(".toml").map(str::to_owned));
+    for file in files {
+        let path = scenario_path(&file);
         ScenarioFile::read(&path).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
-        let says = text.lines().next().unwrap().strip_prefix("# ").unwrap();
-        assert!(readme.contains(&format!("({name}) | {says} |")), "{name} is not in the README");
+        let (name, says) = (file.strip_suffix(".toml").unwrap(), text.lines().next().unwrap());
+        let says = says.strip_prefix("# ").unwrap();
+        writeln!(table, "| [`{name}`]({file}) | {says} |").unwrap();
     }
+    let path = scenario_path("README.md");
+    let mut readme = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(HEAD).unwrap();
+    let after = rest.split_once("\n\n").map_or(String::new(), |(_, after)| format!("\n{after}"));
+    let expected = [before, HEAD, &table, &after].concat();
+    if std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
+        std::fs::write(&path, &expected).unwrap();
+        readme.clone_from(&expected);
+    }
+    assert!(readme == expected, "run LIVETAPE_DOCS=update cargo test --workspace scenario");
 }
 
 fn status(head: &str) -> u16 {

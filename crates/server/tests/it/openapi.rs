@@ -300,34 +300,33 @@ async fn responses_match_their_schemas() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let requests = [
-        ("GET", "/health", "/health", ""),
-        ("GET", "/ready", "/ready", ""),
-        ("GET", "/status", "/status", ""),
         ("GET", "/status/ann", "/status/{user}", ""),
-        ("GET", "/replay", "/replay", ""),
         ("POST", "/replay/seek", "/replay/seek", r#"{"offset":"soon"}"#),
         ("POST", "/inject", "/inject", r#"{"type":"gfit"}"#),
-        ("GET", "/recordings", "/recordings", ""),
         ("GET", "/recordings/demo", "/recordings/{name}", ""),
         ("GET", "/recordings/none", "/recordings/{name}", ""),
         ("GET", "/recordings/demo/fields?at=34.493", "/recordings/{name}/fields", ""),
         ("DELETE", "/recordings/demo", "/recordings/{name}", ""),
         ("POST", "/rooms", "/rooms", r#"{"id":"a","metadata":{"x":[1]}}"#),
-        ("GET", "/rooms", "/rooms", ""),
         ("GET", "/rooms/a", "/rooms/{id}", ""),
         ("POST", "/rooms/a/messages", "/rooms/{id}/messages", r#"{"message":"hi"}"#),
         ("POST", "/broadcast", "/broadcast", r#"{"message":{"a":1}}"#),
         ("DELETE", "/rooms/a", "/rooms/{id}", ""),
         ("DELETE", "/rooms/a", "/rooms/{id}", ""),
-        ("GET", "/connections", "/connections", ""),
         ("GET", "/connections/x", "/connections/{id}", ""),
         ("POST", "/connections/ann/messages", "/connections/{id}/messages", r#"{"message":1}"#),
         ("PUT", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
         ("DELETE", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
         ("DELETE", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
-        ("GET", "/stats", "/stats", ""),
-        ("POST", "/shutdown", "/shutdown", ""),
     ];
+    // Those that need neither a parameter nor a body.
+    let plain = api["paths"].as_object().unwrap().iter().filter(|(route, methods)| {
+        let content = &methods["get"]["responses"]["200"]["content"];
+        !route.contains('{') && !content["application/json"].is_null()
+    });
+    let plain: Vec<_> = plain.map(|(route, _)| ("GET", route.as_str(), route.as_str(), "")).collect();
+    assert!(plain.len() > 8, "{plain:?}");
+    let requests = requests.into_iter().chain(plain).chain([("POST", "/shutdown", "/shutdown", "")]);
     let _socket = rig.ws("").await;
     let _client = rig.ws("ws?client_id=ann").await;
     for (method, path, route, body) in requests {
