@@ -192,9 +192,9 @@ impl Store {
             let sequence = message.info().ok()?.stream_sequence;
             messages.push((sequence, message.payload.clone()));
         }
-        let name = consumer.cached_info().name.clone();
-        // Otherwise NATS removes it later.
-        drop(stream.delete_consumer(&name).await);
+        let (stream, name) = (stream.clone(), consumer.cached_info().name.clone());
+        // Otherwise NATS removes it later. If NATS is just started again, it does not answer.
+        tokio::spawn(async move { drop(stream.delete_consumer(&name).await) });
         Some(messages)
     }
 }

@@ -28,9 +28,9 @@ use handover::Handover;
 pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
 use publish::{InFlight, Pace, Queue};
 pub use types::{
-    Action, BACKOFF_LEASES, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, Input, LEASE, LeaseReply,
-    Options, PIECE_BYTES_MAX, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
-    WITNESS_TIME_MAX,
+    Action, BACKOFF_LEASES, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, HELD_BYTES_MAX, Input,
+    LEASE, LeaseReply, Options, PIECE_BYTES_MAX, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX,
+    WAITING_EVENTS_MAX, WITNESS_TIME_MAX,
 };
 
 use super::{
@@ -53,6 +53,9 @@ pub struct Member {
     tail: Tail,
     /// Messages at the end of the log that the store no longer has. They may be on their way to this node.
     missing: Option<Missing>,
+    /// Messages that arrived after a hole, until the end of the log is read. They may have been removed from the store by then.
+    held: VecDeque<Held>,
+    held_bytes: usize,
     /// Whether a record contradicts those before it.
     is_contradicted: bool,
     /// Earliest time to read the last known message again. A forged record must not cost more.
@@ -103,6 +106,15 @@ struct Missing {
     since: Duration,
 }
 
+/// A message of the subscription, which passed on `previous` before it.
+#[derive(Debug)]
+struct Held {
+    log: u64,
+    previous: u64,
+    sequence: u64,
+    bytes: Bytes,
+}
+
 impl Member {
     /// Creates a member that follows the log from its oldest message.
     #[must_use]
@@ -118,6 +130,8 @@ impl Member {
             phase: Phase::Following,
             tail: Tail::Idle,
             missing: None,
+            held: VecDeque::new(),
+            held_bytes: 0,
             is_contradicted: false,
             checks_at: Duration::ZERO,
             asks_until: None,
@@ -471,7 +485,34 @@ impl Member {
                 }
                 self.take_news(news, applied, bytes);
             }
-            Err(_) => self.ask_tail(),
+            Err(_) => {
+                self.hold(Held { log, previous, sequence, bytes: bytes.clone() });
+                self.ask_tail();
+            }
+        }
+    }
+
+    /// Keeps the newest messages: the store certainly has the others for longer.
+    fn hold(&mut self, message: Held) {
+        let size = |message: &Held| message.bytes.len() + size_of::<Held>();
+        self.held_bytes += size(&message);
+        self.held.push_back(message);
+        while self.held_bytes > HELD_BYTES_MAX {
+            self.held_bytes -= self.held.pop_front().as_ref().map_or(0, size);
+        }
+    }
+
+    /// Reads the messages that are no longer after a hole.
+    fn read_held(&mut self) {
+        self.held_bytes = 0;
+        for message in std::mem::take(&mut self.held) {
+            let Held { log, previous, sequence, bytes } = &message;
+            if *log == self.reader.log() && *sequence > self.reader.last() {
+                match *previous <= self.reader.last() {
+                    true => self.message(*log, *previous, *sequence, bytes),
+                    false => self.hold(message),
+                }
+            }
         }
     }
 
@@ -493,6 +534,7 @@ impl Member {
             let news = self.reader.read_stored(sequence, &bytes);
             self.take_news(news, applied, &bytes);
         }
+        self.read_held();
         if self.reader.last() >= newest {
             self.pass_missing(log, last);
         }

@@ -30,6 +30,8 @@ pub const CHECKPOINT_BYTES: usize = 8 << 20;
 /// Default time after the last record until another checkpoint, so that a log that forgets old records keeps
 /// the state.
 pub const CHECKPOINT_TIME: Duration = Duration::from_secs(60 * 60);
+/// Maximum size of the messages after a hole that a node keeps until it has read the log, in bytes.
+pub const HELD_BYTES_MAX: usize = 8 << 20;
 /// Maximum time for other nodes to tell what they know of a log that this one has not followed. Shorter leases
 /// are the limit.
 pub const WITNESS_TIME_MAX: Duration = Duration::from_secs(2);

@@ -65,6 +65,40 @@ fn a_removed_message_that_is_on_its_way_is_awaited() {
 }
 
 #[test]
+fn a_message_that_arrives_after_a_hole_and_is_removed_is_not_missing() {
+    let mut member = member();
+    let message = |previous, sequence, bytes| Input::Message { log: LOG, previous, sequence, bytes };
+    member.handle(ms(10), message(1, 2, piece("b", 1, 1, 1)));
+    member.handle(ms(20), message(2, 3, piece("b", 1, 2, 2)));
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
+    // The third is gone before the end of the log is told, which was asked for before it was stored.
+    let messages = vec![(1, opens("b", 1, 0, 0)), (2, piece("b", 1, 1, 1))];
+    member.handle(ms(30), Input::Tail { log: LOG, messages, newest: 2, last: 2 });
+    member.handle(ms(40), message(0, 4, piece("b", 1, 3, 3)));
+    let is_gap = |action: &Action| matches!(action, Action::Deliver(Delivery::Gap { .. }));
+    assert!(!actions(&mut member).iter().any(is_gap));
+    assert_eq!(member.reader().last(), 4);
+}
+
+#[test]
+fn the_newest_messages_after_a_hole_are_kept_and_the_others_read_again() {
+    let mut member = member();
+    let large = || Bytes::from(vec![0; 1 << 20]);
+    for sequence in 2..=21 {
+        let message = Input::Message { log: LOG, previous: sequence - 1, sequence, bytes: large() };
+        member.handle(ms(10), message);
+    }
+    let first = vec![(1, opens("b", 1, 0, 0))];
+    member.handle(ms(20), Input::Tail { log: LOG, messages: first, newest: 1, last: 1 });
+    assert_eq!(member.reader().last(), 1, "eight megabytes are kept");
+    member.handle(ms(30), Input::Message { log: LOG, previous: 21, sequence: 22, bytes: large() });
+    assert!(actions(&mut member).contains(&Action::ReadTail { after: 1 }));
+    let messages = (2..=15).map(|sequence| (sequence, large())).collect();
+    member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 22, last: 22 });
+    assert_eq!(member.reader().last(), 22);
+}
+
+#[test]
 fn a_refused_record_is_published_again_at_the_same_pace() {
     let mut member = owner();
     member.offer(ms(40), 1, vec![event("1")]).unwrap();
