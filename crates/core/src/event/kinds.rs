@@ -4,7 +4,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 // The table names nearly every type of the neighbouring modules.
-use super::{of_kind, *};
+use super::{
+    json::{DataJson, UserDataJson, of_kind},
+    *,
+};
 
 macro_rules! kinds {
     ($(#[doc = $doc:literal] $name:literal => $kind:ident($data:ident) $(by $user:ident)?,)*) => {
