@@ -16,7 +16,7 @@ use livetape_feed::{
     hub::CloseReason,
 };
 use livetape_io::clock;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -50,10 +50,15 @@ pub(super) enum Intent {
     Ended {
         code: u16,
         reason: String,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "known")]
         cause: Option<Cause>,
     },
     Replay(Box<Position>),
+}
+
+/// Reads a cause, which a newer version may have.
+fn known<'de, D: Deserializer<'de>>(told: D) -> Result<Option<Cause>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(told)?).unwrap_or_default())
 }
 
 /// The room of another process, which is about to leave it to this one.
@@ -307,6 +312,9 @@ mod tests {
             let user = if let Intent::Live { user, .. } = &intent { Some(user) } else { None };
             assert_eq!(live_user(&text).as_ref(), user, "{text}");
         }
+        // A cause of a newer version.
+        let ended = r#"{"ended":{"code":4102,"reason":"capacity","cause":"moon"}}"#;
+        assert!(matches!(serde_json::from_str(ended), Ok(Intent::Ended { code: 4102, cause: None, .. })));
         // The previous version's words.
         assert_eq!(followed_user(r#"{"live":{"user":"ann","generation":1}}"#), None);
     }

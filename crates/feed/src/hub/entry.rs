@@ -27,6 +27,7 @@ macro_rules! choice {
         }
 
         impl $Choice {
+            pub const ALL: &[Self] = &[$(Self::$Value),*];
             pub const NAMES: &[&str] = &[$($name),*];
 
             #[must_use]
@@ -100,8 +101,6 @@ choice! {
 }
 
 impl Format {
-    const ALL: [Self; 2] = [Self::Native, Self::Tikfinity];
-
     /// Returns the layout; `None` for livetape's own.
     pub(super) fn layout(self) -> Option<&'static dyn Layout> {
         match self {
@@ -112,7 +111,7 @@ impl Format {
 
     /// Returns the flags of all layouts that match.
     fn flags(matches: impl Fn(&dyn Layout) -> bool) -> u32 {
-        let layouts = Self::ALL.into_iter().filter_map(Self::layout);
+        let layouts = Self::ALL.iter().filter_map(|format| format.layout());
         layouts.filter(|layout| matches(*layout)).fold(0, |flags, layout| flags | layout.flag())
     }
 }
