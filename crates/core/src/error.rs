@@ -15,7 +15,7 @@ pub struct Problem {
     pub message: String,
     /// Advice on what to do, in one line; may be empty in a terminal.
     pub hint: String,
-    /// Why there was no capacity, for metrics. Stays in the process.
+    /// Why there was no capacity, for metrics and the log.
     #[serde(skip)]
     pub cause: Option<Cause>,
 }

@@ -57,7 +57,7 @@ pub struct Filter {
     pub gifts: Gifts,
     /// Whether `unknown` events pass, too: `raw=1`.
     pub raw: bool,
-    /// Wire format: `format=native|tikfinity`.
+    /// Wire format: `format=NAME`.
     pub format: Format,
 }
 
@@ -579,6 +579,14 @@ mod tests {
     use tungstenite::protocol::frame::{Frame, coding};
 
     use super::*;
+
+    #[test]
+    fn layouts_have_flags_of_their_own() {
+        let layouts = Format::ALL.iter().filter_map(|format| format.layout());
+        let sum: u64 = layouts.map(|layout| u64::from(layout.flag())).sum();
+        assert_eq!(sum, u64::from(Format::flags(|_| true)));
+        assert_eq!(sum & !0xfff0, 0, "only the bits 4 to 15");
+    }
 
     #[test]
     fn types_are_parsed_from_comma_separated_names() {

@@ -41,7 +41,7 @@ async fn every_file_loads_and_is_listed_with_its_purpose() {
         std::fs::write(&path, &expected).unwrap();
         readme.clone_from(&expected);
     }
-    assert!(readme == expected, "run LIVETAPE_DOCS=update cargo test --workspace scenario");
+    assert!(readme == expected, "run LIVETAPE_DOCS=update cargo test -p livetape-mock scenario");
 }
 
 fn status(head: &str) -> u16 {
