@@ -192,6 +192,12 @@ impl Nats {
     }
 }
 
+/// Whether the NATS server has version 2.9, the oldest that is supported.
+pub(crate) fn is_nats_2_9() -> bool {
+    let version = nats_server().arg("--version").output().unwrap().stdout;
+    String::from_utf8(version).unwrap().contains("v2.9.")
+}
+
 /// Returns the command of a NATS server: the one of the system, or another version for the nightly chore.
 pub(crate) fn nats_server() -> Command {
     Command::new(std::env::var_os("LIVETAPE_NATS_SERVER").unwrap_or_else(|| "nats-server".into()))

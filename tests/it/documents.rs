@@ -9,7 +9,10 @@ use std::{
 
 use clap::error::ErrorKind;
 use livetape::cli::command;
-use livetape_cases::table::{Case, Suite};
+use livetape_cases::{
+    mistakes,
+    table::{Case, Suite},
+};
 
 /// Folders of the repository. A path that starts with one of them must exist.
 const FOLDERS: [&str; 12] = [
@@ -231,13 +234,7 @@ fn the_document_has_the_cases() {
     }
     assert_eq!(document.matches(HEAD).count(), 4);
     assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it documents");
-    // A row begins with its name.
-    let mistakes = fs::read_to_string(root().join("crates/cases/src/mistakes/table.rs")).unwrap();
-    let rows = mistakes.split_once("TABLE: ").unwrap().1.split("\n        \"").skip(1);
-    let names: BTreeSet<_> = rows.filter_map(|row| row.split_once("\",\n")).map(|(name, _)| name).collect();
-    let is_code = |name: &str| name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.contains(' ');
-    let missing: Vec<_> =
-        names.into_iter().filter(|name| is_code(name) && !document.contains(&format!("`{name}`"))).collect();
+    let missing: Vec<_> = mistakes::names().filter(|name| !document.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "no row in docs/cases.md: {missing:?}");
 }
 

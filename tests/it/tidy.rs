@@ -1,5 +1,6 @@
 //! Rules that the compiler does not check: layers, generated code and documents.
 
+use livetape::settings::{KEYS, SECTIONS};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -160,6 +161,28 @@ fn generated_types_stay_where_they_become_messages_and_events() {
             assert!(code(&text).all(|line| !line.contains("webcast::")), "{name} names generated types");
         }
     }
+}
+
+/// Hints and comments name settings as `section.key`.
+#[test]
+fn texts_name_settings_that_exist() {
+    let (mut count, mut unknown) = (0, Vec::new());
+    for (name, text) in sources().into_iter().chain(files("docs", "md")) {
+        for (section, _) in SECTIONS {
+            for rest in text.split(&format!("`{section}.")).skip(1) {
+                let Some((key, _)) = rest.split_once('`') else { continue };
+                let is_file = ["rs", "mjs", "json"].contains(&key);
+                if !is_file && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+                    count += 1;
+                    let path = format!("{section}.{key}");
+                    if !KEYS.iter().any(|it| it.path() == path) {
+                        unknown.push(format!("{name}: `{path}`"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(unknown.is_empty() && count > 30, "{count} settings, of which unknown: {unknown:#?}");
 }
 
 #[test]

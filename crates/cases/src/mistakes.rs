@@ -31,6 +31,11 @@ pub struct Diagnosis {
     pub message: String,
 }
 
+/// Returns the codes of all mistakes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|mistake| mistake.name)
+}
+
 /// What a client received.
 struct Show<'a> {
     events: &'a [SlimEvent],

@@ -54,7 +54,7 @@ causes! {
     Replays = "replays",
     /// Sockets of `/ws` and its routes. Closes any of them.
     Sockets = "sockets",
-    /// Subscribers of feeds (`limits.subscribers`). Closes sockets that read one.
+    /// Subscribers of feeds (five of six `limits.connections`). Closes sockets that read one.
     Subscribers = "subscribers",
     /// Another node of the cluster is connected to the user. Closes sockets of tokens.
     UserElsewhere = "user_elsewhere",

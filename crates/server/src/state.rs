@@ -53,7 +53,7 @@ impl Shared {
         if self.subscriber_count() + self.hub.observer_count() >= max {
             let message = format!("the maximum number of subscribers, {max}, is connected");
             let problem = Problem::capacity(Cause::Subscribers, message);
-            return Err(problem.hint("try again later, or raise `limits.subscribers`"));
+            return Err(problem.hint("try again later, or raise `limits.connections`"));
         }
         hub.join(join)
     }

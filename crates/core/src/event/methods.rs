@@ -66,7 +66,10 @@ pub fn read_in_batch(message: &Message, left: &mut EntriesLeft, faults: &mut Vec
             faults.push(Fault { method, ..Fault::new(FaultKind::TooLarge, detail) });
             Reading::Broken(FaultKind::TooLarge)
         }
-        Some(row) => read(row, message, left, faults),
+        Some(row) => match row.read(&message.payload, message, left) {
+            Ok(known) => Reading::Known(known),
+            Err(_) => mend(row, message, left, faults),
+        },
     }
 }
 
@@ -85,13 +88,6 @@ pub fn schema(method: &str) -> Option<&'static Schema> {
 /// Returns the methods with a schema, in alphabetical order.
 pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
     READERS.iter().map(|row| row.method)
-}
-
-fn read(row: &Row, message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
-    if let Ok(known) = row.read(&message.payload, message, left) {
-        return Reading::Known(known);
-    }
-    mend(row, message, left, faults)
 }
 
 /// Decodes a malformed payload as far as possible. Faults contain the method.

@@ -63,11 +63,8 @@ struct Shared {
     /// Number of messages to the program that embeds the server.
     received: AtomicU64,
     /// Sockets that were refused or closed, by code and cause.
-    turned_away: Mutex<TurnedAway>,
+    turned_away: Mutex<BTreeMap<[&'static str; 2], u64>>,
 }
-
-/// Counts of sockets, by the code and the cause of a failure.
-pub(crate) type TurnedAway = BTreeMap<[&'static str; 2], u64>;
 
 /// Size of the messages that the program gathers at which they are written, in bytes.
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
@@ -245,9 +242,9 @@ impl Sockets {
         *self.shared.turned_away.lock().entry([code.name(), cause]).or_default() += 1;
     }
 
-    /// Returns the numbers of sockets that were refused or closed because of a limit.
+    /// Returns the numbers of sockets that were refused, or closed because of a limit, by code and cause.
     #[cfg(feature = "metrics")]
-    pub(crate) fn turned_away(&self) -> TurnedAway {
+    pub(crate) fn turned_away(&self) -> BTreeMap<[&'static str; 2], u64> {
         self.shared.turned_away.lock().clone()
     }
 

@@ -492,7 +492,7 @@ impl Member {
         }
     }
 
-    /// Keeps the newest messages: the store certainly has the others for longer.
+    /// Keeps a message, if need be instead of the oldest, which is then read from the store.
     fn hold(&mut self, message: Held) {
         let size = |message: &Held| message.bytes.len() + size_of::<Held>();
         self.held_bytes += size(&message);
@@ -502,7 +502,7 @@ impl Member {
         }
     }
 
-    /// Reads the messages that are no longer after a hole.
+    /// Reads the messages that follow what was read meanwhile.
     fn read_held(&mut self) {
         self.held_bytes = 0;
         for message in std::mem::take(&mut self.held) {
