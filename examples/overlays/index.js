@@ -36,7 +36,9 @@ function show() {
   clearTimeout(timer)
   // A page from disk has no server of its own.
   if (isFile) return
+  // A test now waits for the next preview, also if this one is still loading.
   isLoading = true
+  find('preview').onload = undefined
   find('link').value = urlOf(socketOf('../'))
   if (copied && copied !== find('link').value) {
     copied = undefined
@@ -46,7 +48,10 @@ function show() {
   timer = setTimeout(() => {
     const source = find('source').value
     stop()
-    find('preview').src = source === 'show' ? urlOf('', [['preview', '1']]) : urlOf(socketOf(source ? `../ws/play/${encodeURIComponent(source)}?speed=10` : '../'))
+    const preview = find('preview').cloneNode()
+    preview.src = source === 'show' ? urlOf('', [['preview', '1']]) : urlOf(socketOf(source ? `../ws/play/${encodeURIComponent(source)}?speed=10` : '../'))
+    preview.onload = start
+    find('preview').replaceWith(preview)
   }, 200)
 }
 
@@ -92,6 +97,7 @@ function round() {
 }
 
 function start() {
+  isLoading = false
   const isShow = find('source').value === 'show'
   find('pause').hidden = !isShow
   if (isShow) round()
@@ -99,12 +105,6 @@ function start() {
   waitingTest = undefined
 }
 
-find('preview').onload = () => {
-  // The empty page that comes first.
-  if (!find('preview').src) return
-  isLoading = false
-  start()
-}
 find('pause').onclick = () => {
   isPaused = !isPaused
   find('pause').textContent = isPaused ? 'Play' : 'Pause'
