@@ -19,11 +19,11 @@ function watchControls() {
     if (!told.has(what + kind)) void globalThis.tellControl(what, kind)
     told.add(what + kind)
   }
-  // Names without numbers; rows of the feed without names.
+  const ownText = (element) => [...(element?.childNodes ?? [])].filter(({ nodeType }) => nodeType === Node.TEXT_NODE).map(({ data }) => data).join('').trim()
+  // Names without numbers; rows of the feed, and the event at which a replay stands, without names.
   const nameOf = (control) => {
-    if (control.localName === 'article') return ''
-    const own = [...control.childNodes].filter(({ nodeType }) => nodeType === Node.TEXT_NODE).map(({ data }) => data).join('')
-    const name = control.ariaLabel || own.trim() || control.labels?.[0]?.textContent || control.textContent
+    if (control.matches('article, .at-event')) return ''
+    const name = control.ariaLabel || ownText(control) || ownText(control.labels?.[0]) || control.labels?.[0]?.textContent || control.textContent
     return name.trim().replaceAll(/\d[\d.,:]*/g, '#').replace(/^(#.*?)s?$/, '$1')
   }
   const kindOf = (control) => {

@@ -102,6 +102,10 @@ export async function transport({ browser, livetape, pictures }) {
     await other.page.getByRole('button', { name: 'Stop looping the range' }).waitFor()
     await visit.picture(pictures, 'transport')
     await visit.axe()
+    await button('Stop looping the range').click()
+    await reach('the end of the loop', ({ laps }) => laps === 1)
+    await ask(url, 'replay/loop', { method: 'POST', body: JSON.stringify({ from: '10s', to: '20s' }) })
+    await button('Stop looping the range').waitFor()
     for (const laps of [1, null, 1]) {
       await page.locator('.loop').click()
       await reach('the loop to change', (now) => now.laps === laps)
@@ -249,6 +253,10 @@ export async function transport({ browser, livetape, pictures }) {
     await visit.axe()
     await button('All').click()
     await current.waitFor()
+    // By its number if the page knows this pass of the replay, otherwise by its time.
+    const { generation } = await replay()
+    await button('Play from here').click()
+    await reach('the moment before the event', (now) => now.generation === generation + 1 && now.offsetMs <= steps[1].offsetMs)
     await page.locator('.details').getByRole('button', { name: 'Close' }).click()
     for (const preset of [0.5, 2, 5, 20, 'max', 1]) {
       await button(preset === 'max' ? preset : `${preset}×`).click()
