@@ -6,7 +6,6 @@ mod documents;
 mod edges;
 mod fuzz;
 mod hostile;
-mod layers;
 mod missing;
 mod packages;
 mod process;

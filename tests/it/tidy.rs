@@ -1,11 +1,11 @@
-//! Rules that the compiler does not check: layers, generated code and documents.
+//! Rules that the compiler does not check: libraries, generated code and documents.
 
-use livetape::settings::{KEYS, SECTIONS};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
+use livetape::settings::{KEYS, SECTIONS};
 use livetape_core::error::{Code, close};
 
 /// Maximum length of a file, in lines. A file is about a single noun.
@@ -75,38 +75,6 @@ fn the_core_does_no_io() {
     }
 }
 
-/// The floors of the house: for each crate, those of ours that it may use, and libraries that it must not use.
-const FLOORS: &[(&str, &[&str], &[&str])] = &[
-    ("core", &[], &["axum", "tokio"]),
-    ("io", &["core"], &["axum"]),
-    ("samples", &["core", "io"], &["axum"]),
-    ("cases", &["core"], &["axum", "tokio"]),
-    ("tools", &["core"], &["axum", "tokio"]),
-    ("feed", &["core", "io"], &["async-nats", "axum"]),
-    ("mock", &["core", "io"], &["clap", "indicatif", "reqwest", "zip"]),
-    ("engine", &["cases", "core", "feed", "io"], &["axum", "clap"]),
-    ("cluster", &["core", "feed", "io"], &["axum"]),
-    ("server", &["cases", "core", "engine", "feed", "io", "mock", "tools"], &["clap", "reqwest"]),
-    ("testing", &["cases", "core", "engine", "feed", "io", "mock", "server"], &["clap"]),
-];
-
-#[test]
-fn each_crate_depends_only_on_those_below_it() {
-    for (at, (name, below, banned)) in FLOORS.iter().enumerate() {
-        let earlier = |own: &&str| FLOORS[..at].iter().any(|(name, ..)| name == own);
-        assert!(below.iter().all(earlier), "crates/{name} uses a crate that is not below it");
-        let manifest = read(&format!("crates/{name}/Cargo.toml"));
-        // Tests may use crates of floors above.
-        let (_, rest) = manifest.split_once("[dependencies]").unwrap();
-        let dependencies = rest.split("[dev-dependencies]").next().unwrap();
-        for line in dependencies.lines() {
-            let library = line.split(['.', ' ']).next().unwrap();
-            let is_allowed = library.strip_prefix("livetape-").is_none_or(|own| below.contains(&own));
-            assert!(is_allowed && !banned.contains(&library), "crates/{name} has {line}");
-        }
-    }
-}
-
 /// Of the recommended fields, only `repository` is missing: its address is not public yet.
 #[test]
 fn every_crate_has_a_full_manifest() {
@@ -138,9 +106,9 @@ fn the_docker_build_gets_every_package_of_the_workspace() {
     }
 }
 
-/// Libraries that a module must not use; `layers` checks imports between modules.
+/// Libraries that a module must not use, though its crate does.
 #[test]
-fn layers_do_not_use_libraries_of_other_layers() {
+fn modules_do_not_use_libraries_of_others() {
     assert_names_none("crates/server/src/lobby", &["tokio", "axum", "std::fs", "std::net"]);
     let devtools = read("crates/engine/src/source/browser/devtools.rs");
     for word in ["tokio", "tungstenite", "std::fs", "std::net"] {

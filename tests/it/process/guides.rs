@@ -95,12 +95,14 @@ fn scripts(text: &str) -> Vec<String> {
     starts.map(script).collect()
 }
 
-/// Replaces durations such as `6.4 s`, which differ from run to run.
+/// Replaces durations such as `6.4 s`, and exit codes: a library may notice a lost connection while it reads or writes.
 fn settled(line: &str) -> String {
     let mut words: Vec<&str> = line.split_whitespace().collect();
     for at in 1..words.len() {
         if words[at] == "s" || words[at] == "s," {
             words[at - 1] = "0";
+        } else if words[..at].ends_with(&["exited", "with"]) {
+            words[at] = "0";
         }
     }
     words.join(" ")
