@@ -254,7 +254,7 @@ export async function stay({ browser, livetape, pictures }) {
 /** The server stops, and another one starts at its address, which a proxy holds meanwhile. */
 export async function restart({ browser, livetape, pictures }) {
   return withServer(livetape, ['mock', '--port', '0'], async ({ cwd }) => {
-    const serve = () => start(livetape, ['replay', 'demo', '--port', '0', '--speed', '20'], { cwd })
+    const serve = () => start(livetape, ['replay', 'demo', '--port', '0'], { cwd })
     const first = await serve()
     let { port } = first
     const address = await proxy(() => port)
@@ -302,6 +302,8 @@ export async function mock({ browser, livetape, pictures }) {
     const log = panel.getByRole('list', { name: 'Requests and faults, newest first' })
     await log.locator('.failed', { hasText: '429' }).first().waitFor()
     const retry = await panel.getByText(/^The next attempt starts in \d+ s/).innerText()
+    // The reason comes over the feed, and may be later than the state.
+    await page.locator('.state-why').waitFor()
     assert.equal(await page.locator('.card.error, .state-why, .refusal').count(), 1, 'one failure is one message')
     await visit.axe()
     await visit.picture(pictures, 'mock')
