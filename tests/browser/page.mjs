@@ -65,7 +65,9 @@ async function serveFrom(folder, context) {
     // A script that asks for `/` gets a list of addresses.
     if (pathname === '/' && route.request().resourceType() !== 'document') return route.fallback()
     const file = pathname === '/' ? 'index.html' : pathname
-    const page = await fetch(new URL('/', route.request().url()), { headers: { accept: 'text/html' } })
+    const page = await fetch(new URL('/', route.request().url()), { headers: { accept: 'text/html' } }).catch(() => undefined)
+    // A check may end, and its server with it, while its page still loads a picture.
+    if (!page) return route.abort()
     const headers = { 'content-security-policy': page.headers.get('content-security-policy') }
     await route.fulfill({ body: await readFile(path.join(folder, file)), headers, contentType: TYPES[file.split('.').at(-1)] })
   })
