@@ -204,19 +204,20 @@ export async function idle({ browser, livetape, pictures }) {
     await plays()
     await button('Disconnect').click()
     await isIdle()
-    // The answer to connecting suffices: no poll has to follow it.
-    let poll
-    const polls = new Promise((resolve) => (poll = resolve))
-    await page.route(/\/(health|status)$/, async (route) => {
-      await polls
-      await route.continue()
-    })
+    // The answer to connecting suffices: polls tell nothing newer. Without an answer, they would say after a while that the server is away.
+    const [polls, told] = [/\/(health|status)$/, { health: await ask(url, 'health'), status: await ask(url, 'status') }]
+    await page.route(polls, (route) => route.fulfill({ json: told[polls.exec(route.request().url())[1]] }))
+    await page.route('**/connect/demo', async (route) => {
+      const response = await route.fetch()
+      told.status = await response.json()
+      await route.fulfill({ response })
+    }, { times: 1 })
     await type(page, 'demo')
     await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
     // A recording can be played at any time; a connected room is left only after a question.
     await load.click()
     await page.getByRole('dialog', { name: 'Play short?' }).getByRole('button', { name: 'Cancel' }).click()
-    poll()
+    await page.unroute(polls)
     assert.equal((await ask(url, 'status')).state, 'connected')
     await load.click()
     await page.getByRole('dialog', { name: 'Play short?' }).getByRole('button', { name: 'Play' }).click()

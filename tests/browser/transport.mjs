@@ -131,11 +131,8 @@ export async function transport({ browser, livetape, pictures }) {
     await visit.axe()
     await button('Deselect the bar').click()
     await page.locator('.bar-shown').waitFor({ state: 'detached' })
-    await button('Zoom out').click()
-    await until('the whole recording', async () => {
-      if (await button('Zoom out').isEnabled()) await button('Zoom out').click()
-      return (await zoom.count()) === 0
-    })
+    while (await button('Zoom out').isEnabled()) await button('Zoom out').click()
+    await zoom.waitFor({ state: 'detached' })
     await page.mouse.move(...at(0.5))
     await page.keyboard.down('Control')
     await page.mouse.wheel(0, -300)
