@@ -91,7 +91,7 @@ async function round(tick: number): Promise<void> {
 let turn: Promise<unknown> = Promise.resolve()
 
 /** Polls and disconnecting take turns, so that no poll asks for a replay that is just ending. */
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
+export function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const done = turn.then(work)
   turn = done.catch(() => undefined)
   return done
@@ -110,7 +110,8 @@ export async function change(request: () => Promise<void>): Promise<void> {
   }).catch(note)
 }
 
-function note(error: unknown): void {
+/** Takes from a failed request that the server is away, or has no replay. */
+export function note(error: unknown): void {
   if (!(error instanceof Problem)) throw error
   if (error.status === 0) away.value = true
   if (error.code === 'no_replay') setReplay(undefined)
