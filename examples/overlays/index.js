@@ -156,6 +156,8 @@ find('copy').onclick = async () => {
 }
 const ask = (path, init = {}) => fetch(path, { ...init, headers: find('token').value ? { authorization: `Bearer ${find('token').value}` } : {} })
 
+/** Why the recordings could not be listed. */
+let failure
 /** Lists the recordings. */
 async function list() {
   const token = find('token').value
@@ -167,8 +169,9 @@ async function list() {
   find('token').ariaInvalid = String(isRefused && token !== '')
   find('refused').textContent = isRefused ? (token ? 'The server rejected this token. Enter the one that it was started with.' : 'This server requires a token.') : ''
   if (isRefused) return
-  if (!answer.ok) return tell((await answer.json()).error?.message ?? `The server answered with status ${answer.status}.`)
-  tell(INTRODUCTION)
+  if (!answer.ok) return tell((failure = (await answer.json()).error?.message ?? `The server answered with status ${answer.status}.`))
+  // What was told since, such as that the link was copied, stays.
+  if (find('told').textContent === failure) tell(INTRODUCTION)
   const { recordings } = await answer.json()
   const [listed, chosen] = [find('source').options, find('source').value]
   listed.length = 2

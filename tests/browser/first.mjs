@@ -5,6 +5,8 @@ import assert from 'node:assert/strict'
 import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
+/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask nightly times`. */
+const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
 const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText())
 
 /** From an idle server to events in an overlay, with the mouse alone. */
@@ -24,7 +26,7 @@ export async function connect({ browser, livetape, pictures }) {
     await button('Play demo').click()
     await overlay.locator('.alert .name').waitFor()
     const seconds = (Date.now() - started) / 1000
-    assert.ok(seconds < 30, `the first alert took ${seconds} s`)
+    if (JUDGES_TIMES) assert.ok(seconds < 30, `the first alert took ${seconds} s`)
 
     // Faster, so that the next gifts arrive soon.
     await button('5×').click()

@@ -7,7 +7,7 @@ import http from 'node:http'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-import { ask, withServer } from '../support/livetape.mjs'
+import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
 /** Runs in a page: tries everything and returns the results. */
@@ -83,7 +83,11 @@ async function guide({ url, cwd }, withPage) {
   const [, page] = /`overlay\.html`:\n\n```html\n(.+?)```/s.exec(text)
   await writeFile(path.join(cwd, 'guide.html'), page.replace('ws://127.0.0.1:3000/', url.replace('http', 'ws')))
   await copyFile(new URL('../../examples/livetape-client.js', import.meta.url), path.join(cwd, 'livetape-client.js'))
+  // The gift waits for this page, not for the one before.
+  await until('no clients', async () => (await ask(url, '/health')).clients === 0)
   await withPage(pathToFileURL(path.join(cwd, 'guide.html')).href, async (page) => {
+    // The page shows only the last gift.
+    await ask(url, '/replay/pause', { method: 'POST' })
     const gift = JSON.stringify({ type: 'gift', user: 'ann', gift: 'Rose', count: 5 })
     await ask(url, '/inject?wait_clients=1', { method: 'POST', body: gift })
     await page.getByText('ann sent 5 × Rose').waitFor()

@@ -65,7 +65,9 @@ async function serveFrom(folder, context) {
     // A script that asks for `/` gets a list of addresses.
     if (pathname === '/' && route.request().resourceType() !== 'document') return route.fallback()
     const file = pathname === '/' ? 'index.html' : pathname
-    const page = await fetch(new URL('/', route.request().url()), { headers: { accept: 'text/html' } })
+    const page = await fetch(new URL('/', route.request().url()), { headers: { accept: 'text/html' } }).catch(() => undefined)
+    // A check may end, and its server with it, while its page still loads a picture.
+    if (!page) return route.abort()
     const headers = { 'content-security-policy': page.headers.get('content-security-policy') }
     await route.fulfill({ body: await readFile(path.join(folder, file)), headers, contentType: TYPES[file.split('.').at(-1)] })
   })
@@ -123,7 +125,8 @@ export class Visit {
 
   /** Asserts that the console shows only expected errors, and that all requests but expected ones went to the server. */
   clean(...expected) {
-    const isExpected = (text) => expected.some((pattern) => pattern.test(text))
+    // Checks read the timeline's canvas, more than once if it is drawn late, which Chromium comments on.
+    const isExpected = (text) => [/willReadFrequently/, ...expected].some((pattern) => pattern.test(text))
     assert.deepEqual(this.#complaints.filter((line) => !isExpected(line)), [], 'console')
     const own = new Set([this.origin, this.origin.replace(/^http/, 'ws')])
     const foreign = this.#asked.filter((url) => !own.has(url.startsWith('blob:') ? new URL(url.slice(5)).origin : new URL(url).origin))

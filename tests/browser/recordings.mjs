@@ -55,7 +55,8 @@ export async function recordings({ browser, livetape, pictures }) {
     }, 'this is a text')
     await page.locator('.recordings').dispatchEvent('drop', { dataTransfer: data })
     const card = page.locator('.card.error', { hasText: 'bad_capture' })
-    await card.waitFor()
+    // It stays while the pointer is on it.
+    await card.hover()
     assert.match(await card.innerText(), /Cannot be imported/)
     assert.ok(!(await names()).includes('no recording'), 'the rejected file is not stored')
     await visit.picture(pictures, 'recordings')

@@ -32,6 +32,8 @@ export async function transport({ browser, livetape, pictures }) {
     const button = (name) => page.getByRole('button', { name, exact: true })
     const slider = page.getByRole('slider')
     await slider.waitFor()
+    // Clicks on bars need the timeline, which comes after the replay's state.
+    await page.locator('.legend').waitFor()
     const paused = await page.getByRole('button', { name: /pause/i }).evaluateAll((all) => all.map((it) => it.ariaLabel || it.textContent.trim()))
     assert.deepEqual(paused, ['Pause replay (space)', 'Pause list'], 'buttons that pause have their own names')
 
@@ -129,11 +131,8 @@ export async function transport({ browser, livetape, pictures }) {
     await visit.axe()
     await button('Deselect the bar').click()
     await page.locator('.bar-shown').waitFor({ state: 'detached' })
-    await button('Zoom out').click()
-    await until('the whole recording', async () => {
-      if (await button('Zoom out').isEnabled()) await button('Zoom out').click()
-      return (await zoom.count()) === 0
-    })
+    while (await button('Zoom out').isEnabled()) await button('Zoom out').click()
+    await zoom.waitFor({ state: 'detached' })
     await page.mouse.move(...at(0.5))
     await page.keyboard.down('Control')
     await page.mouse.wheel(0, -300)
@@ -141,11 +140,14 @@ export async function transport({ browser, livetape, pictures }) {
     await zoom.waitFor()
     const before = await zoom.innerText()
     await page.mouse.wheel(100, 0)
-    await until('another part', async () => (await zoom.innerText()) !== before)
+    const moved = await until('another part', async () => {
+      const now = await zoom.innerText()
+      return now !== before && now
+    })
     await page.mouse.click(...at(0.75))
     await reach('a seek in the part that is shown', ({ offsetMs }) => offsetMs / durationMs > 0.5 && offsetMs / durationMs < 0.7)
     await button('Zoom in').click()
-    await until('a shorter part', async () => (await zoom.innerText()) !== before)
+    await until('a shorter part', async () => (await zoom.innerText()) !== moved)
     while (await button('Zoom out').isEnabled()) await button('Zoom out').click()
     await zoom.waitFor({ state: 'detached' })
 
@@ -207,7 +209,8 @@ export async function transport({ browser, livetape, pictures }) {
     await press('k')
     await reach('k to pause', (now) => now.state === 'paused')
     // Steps back, as often as there were steps: each shows the event before again, in a generation of its own.
-    await page.evaluate((feed) => (new WebSocket(`${feed}?observer=1`).onmessage = ({ data }) => (globalThis.lastEvent = JSON.parse(data))), ws)
+    // From the start of the backlog, so that no event is missed while the socket connects.
+    await page.evaluate((feed) => (new WebSocket(`${feed}?observer=1&since=0`).onmessage = ({ data }) => (globalThis.lastEvent = JSON.parse(data))), ws)
     const last = () => page.evaluate(() => globalThis.lastEvent)
     // Later generations append `~` and their number to ids.
     const shows = async ({ type, ts, id }) => {
@@ -315,6 +318,7 @@ export async function held({ browser, livetape }) {
     await page.getByRole('button', { name: '1×', exact: true }).click()
     await page.locator('body').press('5')
     await until('a seek', async () => (await ask(url, 'replay')).generation === 3)
+    await page.getByRole('button', { name: 'Pause replay (space)' }).waitFor()
     await page.locator('body').press('k')
     await page.getByText('Your client should show, since 3:21').waitFor()
     await until('the totals since then', async () => {

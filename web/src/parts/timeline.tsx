@@ -40,6 +40,8 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     if (event.button !== 0) return
     track.current?.setPointerCapture(event.pointerId)
     pressed.current = event.clientX
+    // From here on it is a double click, also if the button is released late.
+    clearTimeout(click.current)
   }
   const move = (event: PointerEvent): void => {
     hover.value = msAt(event.clientX)
@@ -56,7 +58,6 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     const clicked = range ? undefined : barOf(msAt(event.clientX))
     bar.value = timeline && clicked && countsIn(timeline, clicked).length > 0 ? clicked : undefined
     const isSecond = click.current !== undefined
-    clearTimeout(click.current)
     click.current = undefined
     const ms = msAt(event.clientX)
     if (range) void loopRange(range)
@@ -69,7 +70,7 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     }
   }
   const cancel = (): void => {
-    pressed.current = undefined
+    pressed.current = click.current = undefined
     drag.value = undefined
   }
   const barOf = (ms: number): Range | undefined => timeline && track.current ? barAt(timeline, track.current.clientWidth, ms, shown.value) : undefined

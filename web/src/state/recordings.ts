@@ -8,7 +8,7 @@ import { ask, askBlob, token, url } from './api.ts'
 import type { ListedRecording, RecordingDetails, Timeline as ServerTimeline } from './rest.ts'
 import { features } from './features.ts'
 import { attempt, notice } from './messages.ts'
-import { mode, replay } from './server.ts'
+import { away, health, mode, replay } from './server.ts'
 
 /** Requested number of timeline buckets: one for every few pixels of a wide screen. */
 const BUCKETS = 480
@@ -23,10 +23,14 @@ export const timeline = signal<Timeline | undefined>(undefined)
 
 export const path = (name: string): string => `recordings/${encodeURIComponent(name)}`
 
+/** Whether the list may be out of date: it could not be read, or the server was away. */
+let isStale = false
+
 export async function refresh(): Promise<void> {
   if (!features.value.recordings) return
   const list = await attempt(() => ask<{ recordings: ListedRecording[] }>('recordings'))
   if (list) recordings.value = list.recordings
+  else isStale = true
 }
 
 export const info = (name: string): Promise<RecordingDetails | undefined> =>
@@ -96,6 +100,12 @@ export function start(): void {
     const next = mode.value ?? ''
     if (next !== before) void refresh()
     before = next
+  })
+  effect(() => {
+    isStale ||= away.value
+    if (!health.value || away.value || !isStale) return
+    isStale = false
+    void refresh()
   })
 }
 

@@ -48,8 +48,12 @@ export const orders = { given: 0, pending: 0 }
 
 const isCurrent = (given: number): boolean => orders.given === given && orders.pending === 0
 
+/** Counts the states that arrived: one that was requested before the last is out of date. */
+let heard = 0
+
 /** `given`: the number of replay commands when the status was requested. */
 export function setStatus(state: Status, given = orders.given): void {
+  heard += 1
   status.value = state
   if (state.mode !== 'replay' && isCurrent(given)) setReplay(undefined)
   retryAt.value = state.nextRetryMs === null ? 0 : Date.now() + state.nextRetryMs
@@ -72,8 +76,9 @@ async function round(tick: number): Promise<void> {
   if (due(HEALTH_TICKS) || away.value) await askHealth()
   if (away.value) return
   if (due(STATUS_TICKS)) {
-    const { given } = orders
-    setStatus(await ask<Overview>('status'), given)
+    const [{ given }, before] = [orders, heard]
+    const state = await ask<Overview>('status')
+    if (heard === before) setStatus(state, given)
     if (status.value) takeSample(status.value.counts)
   }
   if (due(REPLAY_TICKS) && mode.value === 'replay') {
@@ -86,7 +91,7 @@ async function round(tick: number): Promise<void> {
 let turn: Promise<unknown> = Promise.resolve()
 
 /** Polls and disconnecting take turns, so that no poll asks for a replay that is just ending. */
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
+export function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const done = turn.then(work)
   turn = done.catch(() => undefined)
   return done
@@ -105,7 +110,8 @@ export async function change(request: () => Promise<void>): Promise<void> {
   }).catch(note)
 }
 
-function note(error: unknown): void {
+/** Takes from a failed request that the server is away, or has no replay. */
+export function note(error: unknown): void {
   if (!(error instanceof Problem)) throw error
   if (error.status === 0) away.value = true
   if (error.code === 'no_replay') setReplay(undefined)

@@ -144,7 +144,8 @@ export function togglePlay(): void {
 export function seek(ms: number): Promise<boolean> {
   const end = replay.value?.durationMs ?? Infinity
   const offsetMs = Math.round(Math.max(0, Math.min(ms, end)))
-  return give('seek', { offset: seconds(offsetMs) }, { offsetMs })
+  // A replay that has ended plays on.
+  return give('seek', { offset: seconds(offsetMs) }, { offsetMs, ...(replay.value?.state === 'ended' && { state: 'playing' }) })
 }
 
 /** Seeks to the point before an event of the current generation. */

@@ -4,7 +4,7 @@ import { computed, effect, signal } from '@preact/signals'
 import { ask } from './api.ts'
 import { features } from './features.ts'
 import type { TruthAt } from './rest.ts'
-import { mode, replay, status } from './server.ts'
+import { inTurn, mode, note, replay, status } from './server.ts'
 
 /** `undefined` without a replay of this server alone: nobody counts then. */
 export const truth = signal<TruthAt | undefined>(undefined)
@@ -15,6 +15,9 @@ const place = computed(() => {
   return `${generation} ${state} ${state === 'playing' ? '' : offsetMs}`
 })
 
+/** Whether it waits for its turn to be read. */
+let isDue = false
+
 /** Reads it after each answer of `/status`, and when the replay is moved. */
 export function start(): void {
   effect(() => {
@@ -23,10 +26,13 @@ export function start(): void {
       truth.value = undefined
       return
     }
-    ask<TruthAt>('truth').then(
-      (told) => (truth.value = mode.peek() === 'replay' ? told : undefined),
-      // The next request to `/health` finds out whether the server is away.
-      () => undefined,
-    )
+    if (isDue) return
+    isDue = true
+    // The replay may have been left when it is the turn of this request.
+    const asked = inTurn(async () => {
+      isDue = false
+      truth.value = mode.peek() === 'replay' ? await ask<TruthAt>('truth') : undefined
+    })
+    void asked.catch(note)
   })
 }
