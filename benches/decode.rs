@@ -3,7 +3,7 @@
 //!
 //! Each pass is a new generation, so that its events are not dropped as duplicates of the previous pass.
 
-use std::{hint::black_box, io::Write as _, process::ExitCode};
+use std::{hint::black_box, io::Write as _, process::ExitCode, sync::LazyLock};
 
 use crate::support::{Args, Match, Peer, Report, cpu};
 use bytes::{Bytes, BytesMut};
@@ -34,11 +34,19 @@ mod used;
 type Reader = fn(&Bytes) -> bool;
 
 macro_rules! readers {
-    ($($kind:ident $method:literal,)*) => {
-        const READERS: &[(&str, Reader)] = &[$(($method, read::<used::$kind>)),*];
+    ($(
+        #[doc = $doc:literal]
+        $name:literal => $kind:ident($data:ident) $(by $user:ident)? $(of $payload:ident $($method:literal)+)?,
+    )*) => {
+        vec![$($($(($method, read::<used::$payload>),)+)?)*]
     };
 }
-livetape_core::methods!(readers);
+
+static READERS: LazyLock<Vec<(&str, Reader)>> = LazyLock::new(|| {
+    let mut readers: Vec<(&str, Reader)> = livetape_core::event_types!(readers);
+    readers.sort_unstable_by_key(|(method, _)| *method);
+    readers
+});
 
 fn reader(wanted: &str) -> Option<Reader> {
     READERS.binary_search_by_key(&wanted, |(method, _)| method).ok().map(|at| READERS[at].1)

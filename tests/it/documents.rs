@@ -13,6 +13,7 @@ use livetape_cases::{
     mistakes,
     table::{Case, Suite},
 };
+use livetape_core::event::KINDS;
 
 /// Folders of the repository. A path that starts with one of them must exist.
 const FOLDERS: [&str; 12] = [
@@ -206,7 +207,48 @@ fn every_table_row_has_as_many_cells_as_the_head() {
     }
 }
 
-/// The tables of `docs/cases.md`; `LIVETAPE_DOCS=update` writes them.
+/// Asserts that a document is as expected; `LIVETAPE_DOCS=update` writes it.
+fn assert_written(name: &str, document: &str, expected: &str) {
+    if std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
+        fs::write(root().join(name), expected).unwrap();
+    } else {
+        assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it documents");
+    }
+}
+
+/// The event types of `docs/reference.md`, with the descriptions that the schema and the client's types have. Those of frequent
+/// types stand in a table with their keys.
+#[test]
+fn the_reference_has_the_event_types() {
+    const FREQUENT: &str = "| type | meaning | keys of `data` |\n|---|---|---|\n";
+    const OTHERS: &str = "| type | meaning |\n|---|---|\n";
+    let document = fs::read_to_string(root().join("docs/reference.md")).unwrap();
+    let (before, rest) = document.split_once(FREQUENT).unwrap();
+    let (frequent, rest) = rest.split_once(OTHERS).unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let table = fs::read_to_string(root().join("crates/core/src/event/kinds.rs")).unwrap();
+    let mut lines = table.lines().map(str::trim);
+    let (mut frequent, mut others) = (frequent.to_owned(), String::new());
+    for kind in KINDS {
+        let row = format!("| `{kind}` | ");
+        let start = format!("\"{kind}\" => ");
+        let mut meaning = "";
+        for line in lines.by_ref().take_while(|line| !line.starts_with(&start)) {
+            meaning = line.strip_prefix("/// ").unwrap_or_default();
+        }
+        match frequent.split_once(&row) {
+            Some((rows, rest)) => {
+                let (_, keys) = rest.split_once(" | ").unwrap();
+                frequent = [rows, &row, meaning, " | ", keys].concat();
+            }
+            None => others += &format!("{row}{meaning} |\n"),
+        }
+    }
+    let expected = [before, FREQUENT, &frequent, OTHERS, &others, "\n", after].concat();
+    assert_written("docs/reference.md", &document, &expected);
+}
+
+/// The tables of `docs/cases.md`.
 #[test]
 fn the_document_has_the_cases() {
     const HEAD: &str = "| case | what happens | what is right |\n|---|---|---|\n";
@@ -220,20 +262,15 @@ fn the_document_has_the_cases() {
         cases(Suite::Room, true),
         cases(Suite::Room, false),
     ];
-    let path = root().join("docs/cases.md");
-    let mut document = fs::read_to_string(&path).unwrap();
+    let document = fs::read_to_string(root().join("docs/cases.md")).unwrap();
     let mut parts = document.split(HEAD);
     let mut expected = parts.next().unwrap().to_owned();
     for (part, table) in parts.zip(tables) {
         let (_, rest) = part.split_once("\n\n").unwrap();
         expected += &[HEAD, &table, "\n", rest].concat();
     }
-    if std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
-        fs::write(&path, &expected).unwrap();
-        document.clone_from(&expected);
-    }
     assert_eq!(document.matches(HEAD).count(), 4);
-    assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it documents");
+    assert_written("docs/cases.md", &document, &expected);
     let missing: Vec<_> = mistakes::names().filter(|name| !document.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "no row in docs/cases.md: {missing:?}");
 }

@@ -313,20 +313,8 @@ fn the_readme_uses_existing_commands_and_files() {
 }
 
 #[test]
-fn the_reference_names_every_event_type_and_every_code() {
+fn the_reference_names_every_code() {
     let reference = read("docs/reference.md");
-    for kind in livetape_core::event::KINDS {
-        assert!(reference.contains(&format!("`{kind}`")), "docs/reference.md does not name the type {kind}");
-    }
-    // Each row of the table has the description that the schema and the client's types have.
-    let kinds = read("crates/core/src/event/kinds.rs");
-    let lines: Vec<_> = kinds.lines().map(str::trim).collect();
-    for pair in lines.windows(2) {
-        if let (Some(meaning), Some((kind, _))) = (pair[0].strip_prefix("/// "), pair[1].split_once(" => ")) {
-            let row = format!("| `{}` | {meaning} |", kind.trim_matches('"'));
-            assert!(reference.contains(&row), "docs/reference.md has no row {row}");
-        }
-    }
     for code in Code::ALL {
         let row = format!("| `{code}` |");
         let line =

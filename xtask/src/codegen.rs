@@ -3,34 +3,9 @@
 //! Each generated file starts with checksums of its source and of its own text, so that a test without the
 //! generators (`tests/it/tidy.rs`) detects stale and edited files.
 
-use anyhow::Result;
-
-/// Payloads and other messages that livetape writes. All others are only read.
 #[cfg(feature = "codegen")]
-const WRITTEN: [&str; 22] = [
-    "Barrage",
-    "Batch",
-    "Chat",
-    "Control",
-    "EmoteChat",
-    "EnterRoom",
-    "Envelope",
-    "Gift",
-    "GoalUpdate",
-    "HeartBeat",
-    "Like",
-    "LinkMicArmies",
-    "LinkMicBattle",
-    "Member",
-    "Poll",
-    "PushFrame",
-    "QuestionNew",
-    "QuestionSelected",
-    "QuestionSlideDown",
-    "RoomUserSeq",
-    "Social",
-    "SubNotify",
-];
+use anyhow::Context as _;
+use anyhow::Result;
 
 /// Runs this program again with the generators, which other chores need not build.
 #[cfg(not(feature = "codegen"))]
@@ -38,17 +13,6 @@ pub(crate) fn run() -> Result<()> {
     let again = ["run", "--quiet", "--package", "xtask", "--features", "codegen", "--", "codegen"];
     crate::programs::status(crate::programs::cargo().args(again))
 }
-
-/// Large fields of repeated messages. An empty one takes two bytes on the wire but, unless boxed, hundreds of
-/// bytes in memory, so a small payload could allocate a lot.
-#[cfg(feature = "codegen")]
-const BOXED: [&str; 5] = [
-    ".livetape.webcast.HourlyRankReward.Winner.notify",
-    ".livetape.webcast.Link.Guest.user",
-    ".livetape.webcast.MarqueeAnnouncement.Entity.notify",
-    ".livetape.webcast.RoomUserSeq.Viewer.user",
-    ".livetape.webcast.TextPiece.user_value",
-];
 
 /// Generates, formats and stamps the files in `crates/core/src/generated`.
 #[cfg(feature = "codegen")]
@@ -65,27 +29,68 @@ pub(crate) fn run() -> Result<()> {
     let set = compile(source)?;
     generated("schema", &out.join("schema.rs"), Some(crate::schema::write(&set)))?;
     let package = "livetape.webcast";
-    let (used, boxed) = (crate::schema::used(&set), crate::schema::still_large(&BOXED));
-    generated("used", &structs(used, &boxed, package, &out.join("used"))?, None)?;
-    let written = crate::schema::with(&set, &WRITTEN);
-    generated("written", &structs(written, &BOXED, package, &out.join("written"))?, None)?;
+    generated("written", &structs(crate::schema::written(&set), package, &out.join("written"))?, None)?;
+    let used = structs(crate::schema::used(&set), package, &out.join("used"))?;
+    let without_prost = without_prost(&std::fs::read_to_string(&used)?);
+    std::fs::write(root.join("crates/core/src/generated/used.rs"), without_prost)?;
+    let check = ["check", "--quiet", "--package", "livetape-core", "--lib"];
+    let checked = crate::programs::status(crate::programs::cargo().args(check));
+    generated("used", &used, None)?;
 
     let source = "proto/recording.proto";
-    let records = structs(compile(source)?, &[], "livetape.recording", &out.join("records"))?;
-    stamped(&root, source, "crates/core/src/generated/records.rs", &records, None)
+    let records = structs(compile(source)?, "livetape.recording", &out.join("records"))?;
+    stamped(&root, source, "crates/core/src/generated/records.rs", &records, None)?;
+    checked.context("a field that no event reads is `// unused` in proto/webcast.proto")
+}
+
+/// Replaces what prost derives: it reads every field, which hides from the compiler those that no event reads.
+#[cfg(feature = "codegen")]
+fn without_prost(structs: &str) -> String {
+    const HEAD: &str = "#![deny(dead_code)]
+macro_rules! message {
+    ($name:ident) => {
+        impl ::prost::Message for $name {
+            fn encode_raw(&self, _: &mut impl ::prost::bytes::BufMut) {}
+            fn merge_field(
+                &mut self,
+                _: u32,
+                _: ::prost::encoding::WireType,
+                _: &mut impl ::prost::bytes::Buf,
+                _: ::prost::encoding::DecodeContext,
+            ) -> ::core::result::Result<(), ::prost::DecodeError> {
+                Ok(())
+            }
+            fn encoded_len(&self) -> usize {
+                0
+            }
+            fn clear(&mut self) {}
+        }
+    };
+}
+";
+    let derived = structs.replace("PartialEq, Eq, Hash, ::prost::Message", "Debug, Default");
+    let derived = derived.replace("PartialEq, ::prost::Message", "Debug, Default");
+    let (mut text, mut name) = (HEAD.to_owned(), None);
+    for line in derived.lines().map(str::trim).filter(|line| !line.starts_with("#[prost(")) {
+        text.extend([line, "\n"]);
+        name = line.strip_prefix("pub struct ").and_then(|rest| rest.strip_suffix(" {")).or(name);
+        if let Some(name) = name.take_if(|_| line == "}") {
+            text.extend(["message!(", name, ");\n"]);
+        }
+    }
+    text
 }
 
 /// Generates the structs of a schema with prost.
 #[cfg(feature = "codegen")]
 fn structs(
     set: prost_types::FileDescriptorSet,
-    boxed: &[&str],
     package: &str,
     out: &std::path::Path,
 ) -> Result<std::path::PathBuf> {
     std::fs::create_dir_all(out)?;
     let mut config = prost_build::Config::new();
-    for path in boxed {
+    for path in crate::schema::large_in_lists(&set) {
         config.boxed(path);
     }
     config.bytes(["."]).btree_map(["."]).out_dir(out).compile_fds(set)?;

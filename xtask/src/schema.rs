@@ -1,7 +1,13 @@
 //! Reduces a protobuf schema to what livetape reads, the fields that events use, or to what it writes: prost skips all other
 //! fields. And writes it as a table, which maps field numbers to names for code that walks encoded messages.
+//!
+//! Words behind messages and fields say what is used; the head of `proto/webcast.proto` explains them.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    mem,
+};
 
 use prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
@@ -10,14 +16,8 @@ use prost_types::{
 
 const PACKAGE: &str = ".livetape.webcast.";
 
-/// Messages that livetape only sends.
-const WRITTEN: [&str; 2] = ["EnterRoom", "HeartBeat"];
-
 /// `Common` without its text, for payloads whose text no event uses.
 const STAMP: &str = "Stamp";
-
-/// Payloads whose events use the text in `Common` or a user that it names.
-const WITH_TEXT: [&str; 6] = ["Envelope", "EnvelopePortal", "Room", "RoomNotify", "Speaker", "Toast"];
 
 /// `Common` with the key and pattern of its text, but without the pieces, which can contain a whole user.
 const LABELLED: &str = "Labelled";
@@ -25,91 +25,43 @@ const LABELLED: &str = "Labelled";
 /// The text of [`LABELLED`].
 const LABEL: &str = "Label";
 
-/// Payloads whose events use the key and pattern of the text in `Common`.
-const WITH_LABEL: [&str; 4] = ["Gift", "Like", "Member", "Social"];
-
 /// The fields of `User` that the short form of a user has.
 const PERSON: &str = "Person";
 
-/// Fields of the type `User` of which events use the short form.
-const PEOPLE: [&str; 6] = [
-    "Chat.mentioned_user",
-    "Chat.mentioned_users",
-    "Gift.receiver",
-    "GiftGallery.receiver",
-    "Link.Guest.user",
-    "RoomUserSeq.Viewer.user",
-];
+/// Size of a field, in bytes, from which it is boxed.
+const LARGE: usize = 200;
 
-/// Fields that no event uses.
-const UNUSED: &[&str] = &[
-    "AccessRecall.duration",
-    "Badge.BadgeText.key",
-    "Batch.fetch_interval_ms",
-    "Batch.fetch_type",
-    "Batch.history_comment_cursor",
-    "Batch.history_no_more",
-    "BattleSettings.battle_id",
-    "BattleSettings.end_time_ms",
-    "Common.method",
-    "Common.msg_id",
-    "Envelope.Info.create_time",
-    "Envelope.Info.room_id",
-    "FansEvent.Level.host_user_id",
-    "FansEvent.Level.is_sleeping",
-    "FansEvent.Level.user_id",
-    "FansEvent.Upgrade.host_user_id",
-    "FansEvent.Upgrade.user_id",
-    "GiftKind.combo",
-    "GiftKind.icon",
-    "GoalUpdate.Indicator.operation",
-    "Image.uri",
-    "Labelled.method",
-    "Labelled.msg_id",
-    "Link.Leave.reason",
-    "LinkLayer.Player.room_id",
-    "LinkLayer.source",
-    "LinkMicArmies.gift_count",
-    "LinkMicArmies.repeat_count",
-    "LinkMicArmies.total_diamond_count",
-    "LinkMicBattle.ResultEntry.user_id",
-    "LinkMicBattleTask.Settle.reward_start_time",
-    "LinkMicFanTicket.Notice.event_time",
-    "LinkScreenChange.State.enlarged_link_mic_id",
-    "Message.msg_type",
-    "Message.offset",
-    "PictionaryStart.Round.status",
-    "Poll.message_type",
-    "Punishment.duration",
-    // Read one by one, because a list of empty ones would take much more memory than the frame.
-    "PushFrame.headers",
-    "PushFrame.method",
-    "PushFrame.service",
-    "Question.answer_status",
-    "RankUpdate.priority",
-    "Social.share_target",
-    "Social.share_type",
-    "Stamp.method",
-    "Stamp.msg_id",
-    "TextPiece.GiftValue.gift_id",
-    "TextPiece.PatternValue.key",
-    "TextPiece.type",
-    "User.Attributes.is_muted",
-    "UserIdentity.is_follower",
-    "UserIdentity.is_gift_giver",
-    "UserIdentity.is_mutual_follow",
-];
+/// The numbers in the path of a definition: messages, messages within messages, and fields.
+const MESSAGE: i32 = 4;
+const NESTED: i32 = 3;
+const FIELD: i32 = 2;
 
-/// Lists of which only the last element is used. Decoding them as a single field keeps exactly that one.
-const LAST: [&str; 1] = ["Image.urls"];
+/// The word behind a message or field, by the path of its definition.
+type Words = BTreeMap<Vec<i32>, String>;
+
+/// Removes the comments of a file: once it is reduced, their positions are no longer valid. Returns those at the end of lines.
+fn take_words(file: &mut FileDescriptorProto) -> Words {
+    let places = file.source_code_info.take().into_iter().flat_map(|info| info.location);
+    let word = |comment: &str| comment.trim().to_owned();
+    places.filter_map(|place| Some((place.path, word(place.trailing_comments.as_deref()?)))).collect()
+}
 
 /// Returns the part of a schema that events use.
 pub(crate) fn used(set: &FileDescriptorSet) -> FileDescriptorSet {
     let mut set = set.clone();
     for file in &mut set.file {
-        // Comments refer to positions that are no longer valid.
-        file.source_code_info = None;
-        file.message_type.retain(|message| !WRITTEN.contains(&message.name()));
+        let words = take_words(file);
+        let messages = mem::take(&mut file.message_type);
+        for (mut message, at) in messages.into_iter().zip(0..) {
+            let place = [MESSAGE, at];
+            match words.get(&place[..]).map(String::as_str) {
+                Some("only written") => continue,
+                None | Some("also written") => {}
+                Some(other) => panic!("{}: unknown word `{other}`", message.name()),
+            }
+            keep_used(&mut message, &place, &words);
+            file.message_type.push(message);
+        }
         let stamp = short(file, "Common", STAMP, |field| field != "display_text");
         let mut labelled = short(file, "Common", LABELLED, |_| true);
         for field in labelled.field.iter_mut().filter(|field| field.name() == "display_text") {
@@ -119,18 +71,45 @@ pub(crate) fn used(set: &FileDescriptorSet) -> FileDescriptorSet {
         let is_kept = |field: &str| ["id", "nickname", "avatar", "unique_id"].contains(&field);
         let person = short(file, "User", PERSON, is_kept);
         file.message_type.splice(..0, [stamp, labelled, label, person]);
-        file.message_type.iter_mut().for_each(|message| keep_used("", message));
     }
     set
 }
 
-/// Returns the part of a schema with these messages and what they contain.
-pub(crate) fn with(set: &FileDescriptorSet, wanted: &[&str]) -> FileDescriptorSet {
+fn keep_used(message: &mut DescriptorProto, place: &[i32], words: &Words) {
+    let fields = mem::take(&mut message.field);
+    for (mut field, at) in fields.into_iter().zip(0..) {
+        let word = words.get(&[place, &[FIELD, at]].concat()).map(String::as_str);
+        let short = match (word, field.type_name().strip_prefix(PACKAGE)) {
+            (Some("unused"), _) => continue,
+            (None, Some("Common")) => Some(STAMP),
+            (Some("label"), Some("Common")) => Some(LABELLED),
+            (Some("short"), Some("User")) => Some(PERSON),
+            (None, _) | (Some("text"), Some("Common")) => None,
+            // Decoding a list as a single field keeps exactly its last element.
+            (Some("last"), _) if is_list(&field) => {
+                field.set_label(Label::Optional);
+                None
+            }
+            (Some(other), _) => panic!("{}.{}: unknown word `{other}`", message.name(), field.name()),
+        };
+        if let Some(short) = short {
+            field.type_name = Some(format!("{PACKAGE}{short}"));
+        }
+        message.field.push(field);
+    }
+    for (nested, at) in message.nested_type.iter_mut().zip(0..) {
+        keep_used(nested, &[place, &[NESTED, at]].concat(), words);
+    }
+}
+
+/// Returns the part of a schema with the messages that livetape writes, and what they contain.
+pub(crate) fn written(set: &FileDescriptorSet) -> FileDescriptorSet {
     let mut set = set.clone();
     for file in &mut set.file {
-        // Comments refer to positions that are no longer valid.
-        file.source_code_info = None;
-        let mut kept = wanted.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let words = take_words(file);
+        let is_written = |at| words.get(&[MESSAGE, at][..]).is_some_and(|word| word.ends_with("written"));
+        let wanted = file.message_type.iter().zip(0..).filter(|(_, at)| is_written(*at));
+        let mut kept = wanted.map(|(message, _)| message.name().to_owned()).collect::<Vec<_>>();
         let mut read = 0;
         while let Some(name) = kept.get(read) {
             let message = file.message_type.iter().find(|message| message.name() == name);
@@ -167,41 +146,39 @@ fn short(
     message
 }
 
-/// Returns those of the paths of large fields that are also large in the used part.
-pub(crate) fn still_large<'a>(boxed: &[&'a str]) -> Vec<&'a str> {
-    let is_short = |path: &str| path.strip_prefix(PACKAGE).is_some_and(|field| PEOPLE.contains(&field));
-    boxed.iter().copied().filter(|path| !is_short(path)).collect()
-}
-
-fn keep_used(parent: &str, message: &mut DescriptorProto) {
-    let path = format!("{parent}{}", message.name());
-    let named = |names: &[&str], field: &FieldDescriptorProto| {
-        let name = format!("{path}.{}", field.name());
-        names.contains(&name.as_str())
-    };
-    message.field.retain(|field| !named(UNUSED, field));
-    for field in &mut message.field {
-        if named(&LAST, field) {
-            field.set_label(Label::Optional);
-        }
-        if field.type_name() == format!("{PACKAGE}Common") && !WITH_TEXT.contains(&path.as_str()) {
-            let common = if WITH_LABEL.contains(&path.as_str()) { LABELLED } else { STAMP };
-            field.type_name = Some(format!("{PACKAGE}{common}"));
-        }
-        if named(&PEOPLE, field) {
-            field.type_name = Some(format!("{PACKAGE}{PERSON}"));
-        }
+/// Returns the paths of large fields of messages in lists. An empty one takes two bytes on the wire but, unless boxed, hundreds
+/// of bytes in memory, so a small payload could allocate a lot.
+pub(crate) fn large_in_lists(set: &FileDescriptorSet) -> Vec<String> {
+    let messages = messages(set).into_iter().collect::<BTreeMap<_, _>>();
+    let fields = messages.values().flat_map(|message| &message.field);
+    let lists =
+        fields.filter(|field| is_list(field)).map(FieldDescriptorProto::type_name).collect::<BTreeSet<_>>();
+    let mut large = Vec::new();
+    for (path, message) in messages.iter().filter(|(path, _)| lists.contains(path.as_str())) {
+        let fields = message.field.iter().filter(|field| !is_list(field) && size(field, &messages) >= LARGE);
+        large.extend(fields.map(|field| format!("{path}.{}", field.name())));
     }
-    message.nested_type.iter_mut().for_each(|nested| keep_used(&format!("{path}."), nested));
+    large
 }
 
-/// Writes all messages of a set; each comes before the messages nested in it.
+fn is_list(field: &FieldDescriptorProto) -> bool {
+    field.label() == Label::Repeated
+}
+
+/// Returns the size of a field in memory, in bytes, without what it points to.
+fn size(field: &FieldDescriptorProto, messages: &BTreeMap<String, &DescriptorProto>) -> usize {
+    match field.r#type() {
+        Type::Message if !is_list(field) => {
+            messages[field.type_name()].field.iter().map(|inner| size(inner, messages)).sum()
+        }
+        Type::Message | Type::String | Type::Bytes => 24,
+        _ => 8,
+    }
+}
+
+/// Writes all messages of a set.
 pub(crate) fn write(set: &FileDescriptorSet) -> String {
-    let mut messages = Vec::new();
-    for file in &set.file {
-        let package = format!(".{}", file.package());
-        file.message_type.iter().for_each(|message| list(&package, message, &mut messages));
-    }
+    let messages = messages(set);
     let mut text = String::from("use super::fields::{Kind::*, Schema, field, list, schema};\n\n");
     text.push_str("#[rustfmt::skip]\npub(super) const SCHEMAS: &[Schema] = &[\n");
     for (path, message) in &messages {
@@ -213,7 +190,7 @@ pub(crate) fn write(set: &FileDescriptorSet) -> String {
             let kind = match field.r#type() {
                 Type::Message => {
                     let at = messages.iter().position(|(path, _)| path == field.type_name());
-                    let kind = if field.label() == Label::Repeated { "Messages" } else { "Message" };
+                    let kind = if is_list(field) { "Messages" } else { "Message" };
                     format!("{kind}({})", at.expect("every type is in the set"))
                 }
                 Type::String => "Text".to_owned(),
@@ -221,13 +198,23 @@ pub(crate) fn write(set: &FileDescriptorSet) -> String {
                 _ => "Number".to_owned(),
             };
             let (number, name) = (field.number(), field.name());
-            let is_list = field.label() == Label::Repeated && field.r#type() != Type::Message;
-            let function = if is_list { "list" } else { "field" };
+            let is_values = is_list(field) && field.r#type() != Type::Message;
+            let function = if is_values { "list" } else { "field" };
             write!(text, "{function}({number}, {name:?}, {kind}), ").expect("a string takes all");
         }
         text = text.trim_end_matches(", ").to_owned() + "]),\n";
     }
     text + "];\n"
+}
+
+/// Returns all messages with their paths; each comes before the messages nested in it.
+fn messages(set: &FileDescriptorSet) -> Vec<(String, &DescriptorProto)> {
+    let mut messages = Vec::new();
+    for file in &set.file {
+        let package = format!(".{}", file.package());
+        file.message_type.iter().for_each(|message| list(&package, message, &mut messages));
+    }
+    messages
 }
 
 fn list<'a>(parent: &str, message: &'a DescriptorProto, messages: &mut Vec<(String, &'a DescriptorProto)>) {

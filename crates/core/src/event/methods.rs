@@ -1,12 +1,15 @@
 //! Decodes one message: method and protobuf to user, time and data.
 
-use std::{error::Error, slice};
+use std::{error::Error, slice, sync::LazyLock};
 
 use prost::{DecodeError, Message as _};
 
 use super::{Data, User};
-use crate::wire::{
-    EntriesLeft, Fault, FaultKind, MESSAGE_BYTES_MAX, Message, Schema, merge::merge, used as webcast,
+use crate::{
+    event_types,
+    wire::{
+        EntriesLeft, Fault, FaultKind, MESSAGE_BYTES_MAX, Message, Schema, merge::merge, used as webcast,
+    },
 };
 
 /// Result of decoding a message.
@@ -87,7 +90,7 @@ pub fn schema(method: &str) -> Option<&'static Schema> {
 
 /// Returns the methods with a schema, in alphabetical order.
 pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
-    READERS.iter().map(|row| row.method)
+    ROWS.iter().map(|row| row.method)
 }
 
 /// Decodes a malformed payload as far as possible. Faults contain the method.
@@ -118,114 +121,6 @@ pub fn millis(create_time: i64) -> Option<i64> {
     }
 }
 
-/// Passes all methods with a schema, in alphabetical order, to the macro with this name.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! methods {
-    ($rows:ident) => {
-        $rows! {
-            LinkMicMethod "LinkMicMethod",
-            System "RoomMessage",
-            AccessControl "WebcastAccessControlMessage",
-            AccessRecall "WebcastAccessRecallMessage",
-            AnchorToolModification "WebcastAnchorToolModificationMessage",
-            BaLeadGen "WebcastBALeadGenMessage",
-            Barrage "WebcastBarrageMessage",
-            BoostCard "WebcastBoostCardMessage",
-            Bottom "WebcastBottomMessage",
-            Capsule "WebcastCapsuleMessage",
-            Caption "WebcastCaptionMessage",
-            Chat "WebcastChatMessage",
-            CommentTray "WebcastCommentTrayMessage",
-            Control "WebcastControlMessage",
-            DonationStickerModify "WebcastDonationStickerModifyMethod",
-            EmoteChat "WebcastEmoteChatMessage",
-            Envelope "WebcastEnvelopeMessage",
-            EnvelopePortal "WebcastEnvelopePortalMessage",
-            FansEvent "WebcastFansEventMessage",
-            GameRankNotify "WebcastGameRankNotifyMessage",
-            GiftBroadcast "WebcastGiftBroadcastMessage",
-            GiftCollectionUpdate "WebcastGiftCollectionUpdateMessage",
-            GiftDynamicRestriction "WebcastGiftDynamicRestrictionMessage",
-            GiftGallery "WebcastGiftGalleryMessage",
-            Gift "WebcastGiftMessage",
-            GiftPanelUpdate "WebcastGiftPanelUpdateMessage",
-            GiftProgress "WebcastGiftProgressMessage",
-            GiftPrompt "WebcastGiftPromptMessage",
-            GoalUpdate "WebcastGoalUpdateMessage",
-            GoodyBag "WebcastGoodyBagMessage",
-            Guide "WebcastGuideMessage",
-            Hashtag "WebcastHashtagMessage",
-            HourlyRank "WebcastHourlyRankMessage",
-            HourlyRankReward "WebcastHourlyRankRewardMessage",
-            ImDelete "WebcastImDeleteMessage",
-            InRoomBanner "WebcastInRoomBannerMessage",
-            InRoomBannerRefresh "WebcastInRoomBannerRefreshMessage",
-            Like "WebcastLikeMessage",
-            LinkLayer "WebcastLinkLayerMessage",
-            Link "WebcastLinkMessage",
-            LinkMicAnchorGuide "WebcastLinkMicAnchorGuideMessage",
-            LinkMicArmies "WebcastLinkMicArmies",
-            LinkMicBattle "WebcastLinkMicBattle",
-            LinkMicBattleItemCard "WebcastLinkMicBattleItemCard",
-            LinkMicBattlePunishFinish "WebcastLinkMicBattlePunishFinish",
-            LinkMicFanTicket "WebcastLinkMicFanTicketMethod",
-            LinkMicLayoutState "WebcastLinkMicLayoutStateMessage",
-            LinkMicMethod "WebcastLinkMicMethod",
-            LinkScreenChange "WebcastLinkScreenChangeMessage",
-            LinkState "WebcastLinkStateMessage",
-            LinkMicBattleNotice "WebcastLinkmicBattleNoticeMessage",
-            LinkMicBattleTask "WebcastLinkmicBattleTaskMessage",
-            LiveGameIntro "WebcastLiveGameIntroMessage",
-            LiveIntro "WebcastLiveIntroMessage",
-            MarqueeAnnouncement "WebcastMarqueeAnnouncementMessage",
-            Member "WebcastMemberMessage",
-            MsgDetect "WebcastMsgDetectMessage",
-            Notice "WebcastNoticeMessage",
-            OecLiveShopping "WebcastOecLiveShoppingMessage",
-            PaidContentLiveShopping "WebcastPaidContentLiveShoppingMessage",
-            PartnershipCardChange "WebcastPartnershipCardChangeMessage",
-            PartnershipDownloadCount "WebcastPartnershipDownloadCountMessage",
-            PartnershipDropsUpdate "WebcastPartnershipDropsUpdateMessage",
-            PartnershipGameOffline "WebcastPartnershipGameOfflineMessage",
-            PartnershipPunish "WebcastPartnershipPunishMessage",
-            Perception "WebcastPerceptionMessage",
-            PictionaryEnd "WebcastPictionaryEndMessage",
-            PictionaryExit "WebcastPictionaryExitMessage",
-            PictionaryStart "WebcastPictionaryStartMessage",
-            PictionaryUpdate "WebcastPictionaryUpdateMessage",
-            Poll "WebcastPollMessage",
-            QuestionDelete "WebcastQuestionDeleteMessage",
-            QuestionNew "WebcastQuestionNewMessage",
-            QuestionSelected "WebcastQuestionSelectedMessage",
-            QuestionSlideDown "WebcastQuestionSlideDownMessage",
-            QuestionSwitch "WebcastQuestionSwitchMessage",
-            RankText "WebcastRankTextMessage",
-            RankUpdate "WebcastRankUpdateMessage",
-            Room "WebcastRoomMessage",
-            RoomNotify "WebcastRoomNotifyMessage",
-            RoomPin "WebcastRoomPinMessage",
-            RoomSticker "WebcastRoomStickerMessage",
-            RoomUserSeq "WebcastRoomUserSeqMessage",
-            RoomVerify "WebcastRoomVerifyMessage",
-            Social "WebcastSocialMessage",
-            Speaker "WebcastSpeakerMessage",
-            StarCommentNotification "WebcastStarCommentNotificationMessage",
-            StarCommentPush "WebcastStarCommentPushMessage",
-            SubNotify "WebcastSubNotifyMessage",
-            SubPinEvent "WebcastSubPinEventMessage",
-            SubTimerSticker "WebcastSubTimerStickerMessage",
-            SubWave "WebcastSubWaveMessage",
-            SubscriptionGuide "WebcastSubscriptionGuideMessage",
-            System "WebcastSystemMessage",
-            Toast "WebcastToastMessage",
-            UnauthorizedMember "WebcastUnauthorizedMemberMessage",
-            ViewerPicksUpdate "WebcastViewerPicksUpdateMessage",
-            WeeklyRankReward "WebcastWeeklyRankRewardMessage",
-        }
-    };
-}
-
 /// The table entry of a method.
 struct Row {
     method: &'static str,
@@ -248,20 +143,27 @@ impl Row {
 }
 
 macro_rules! rows {
-    ($($kind:ident $method:literal,)*) => {
-        const READERS: &[Row] = &[
-            $(Row {
-                method: $method,
-                convert: |bytes, message| Ok(webcast::$kind::decode(bytes)?.parts(message)),
-                schema: stringify!($kind),
-            },)*
-        ];
+    ($(
+        #[doc = $doc:literal]
+        $name:literal => $kind:ident($data:ident) $(by $user:ident)? $(of $payload:ident $($method:literal)+)?,
+    )*) => {
+        vec![$($($(Row {
+            method: $method,
+            convert: |bytes, message| Ok(webcast::$payload::decode(bytes)?.parts(message)),
+            schema: stringify!($payload),
+        },)+)?)*]
     };
 }
-methods!(rows);
+
+/// All methods with a schema, in alphabetical order.
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let mut rows = event_types!(rows);
+    rows.sort_unstable_by_key(|row| row.method);
+    rows
+});
 
 fn find(method: &str) -> Option<&'static Row> {
-    READERS.binary_search_by_key(&method, |row| row.method).ok().map(|at| &READERS[at])
+    ROWS.binary_search_by_key(&method, |row| row.method).ok().map(|at| &ROWS[at])
 }
 
 #[cfg(test)]
@@ -270,8 +172,8 @@ mod tests {
     use crate::wire::{BATCH_ENTRIES_MAX, webcast};
 
     #[test]
-    fn the_table_is_in_order() {
-        assert!(READERS.is_sorted_by(|a, b| a.method < b.method));
+    fn no_method_has_two_types() {
+        assert!(ROWS.is_sorted_by(|a, b| a.method < b.method));
     }
 
     #[test]

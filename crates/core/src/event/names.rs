@@ -248,16 +248,6 @@ mod tests {
         assert_eq!(app_method("WebcastEcShortItemRefreshMessage"), Some("WebcastEcShortItemRefreshMessage"));
         assert_eq!(app_method("WebcastNewThingMessage"), None);
         let others: Vec<_> = known_methods().filter(|method| app_method(method).is_none()).collect();
-        assert_eq!(
-            others,
-            [
-                "LinkMicMethod",
-                "RoomMessage",
-                "WebcastHourlyRankMessage",
-                "WebcastLinkMicLayoutStateMessage",
-                "WebcastSystemMessage",
-                "WebcastViewerPicksUpdateMessage",
-            ],
-        );
+        insta::assert_snapshot!(others.join("\n"));
     }
 }
