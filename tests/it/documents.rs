@@ -206,60 +206,38 @@ fn every_table_row_has_as_many_cells_as_the_head() {
     }
 }
 
+/// Returns a document in which the tables with this head have these rows.
+fn with_tables<const N: usize>(document: &str, head: &str, tables: [String; N]) -> String {
+    let mut parts = document.split(head);
+    let mut written = parts.next().unwrap().to_owned();
+    let parts = Vec::from_iter(parts);
+    assert_eq!(parts.len(), N, "tables with {head}");
+    for (part, rows) in parts.into_iter().zip(tables) {
+        written += &[head, &rows, "\n", part.split_once("\n\n").unwrap().1].concat();
+    }
+    written
+}
+
 /// The tables of `docs/cases.md`; `LIVETAPE_DOCS=update` writes them.
 #[test]
-fn the_document_has_the_cases() {
-    const HEAD: &str = "| case | what happens | what is right |\n|---|---|---|\n";
+fn the_document_has_the_cases_and_mistakes() {
     let row = |case: &Case| format!("| `{}` | {} | {} |\n", case.name, case.what, case.right);
     let cases = |suite: Suite, is_default| {
         suite.cases().filter(move |case| case.group.is_default() == is_default).map(row).collect::<String>()
     };
-    let tables = [
-        cases(Suite::Feed, true),
-        cases(Suite::Feed, false),
-        cases(Suite::Room, true),
-        cases(Suite::Room, false),
-    ];
+    let suites = [(Suite::Feed, true), (Suite::Feed, false), (Suite::Room, true), (Suite::Room, false)];
+    let codes = mistakes::codes().into_iter();
+    let codes = codes.map(|(code, doing)| format!("| `{code}` | {} |\n", doing.join("; "))).collect();
     let path = root().join("docs/cases.md");
     let mut document = fs::read_to_string(&path).unwrap();
-    let mut parts = document.split(HEAD);
-    let mut expected = parts.next().unwrap().to_owned();
-    for (part, table) in parts.zip(tables) {
-        let (_, rest) = part.split_once("\n\n").unwrap();
-        expected += &[HEAD, &table, "\n", rest].concat();
-    }
+    let head = "| case | what happens | what is right |\n|---|---|---|\n";
+    let expected = with_tables(&document, head, suites.map(|(suite, is_default)| cases(suite, is_default)));
+    let expected = with_tables(&expected, "| code | mistake |\n|---|---|\n", [codes]);
     if std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
         fs::write(&path, &expected).unwrap();
         document.clone_from(&expected);
     }
-    assert_eq!(document.matches(HEAD).count(), 4);
     assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it documents");
-    let missing: Vec<_> = mistakes::names().filter(|name| !document.contains(&format!("`{name}`"))).collect();
-    assert!(missing.is_empty(), "no row in docs/cases.md: {missing:?}");
-}
-
-#[test]
-fn guides_know_how_many_cases_there_are() {
-    let cases = |suite: Suite| suite.cases().filter(|case| case.group.is_default()).count();
-    let (feed, room) = (cases(Suite::Feed), cases(Suite::Room));
-    let mut found = 0;
-    for name in files().into_iter().filter(|name| name.starts_with("docs/guides/")) {
-        let text = fs::read_to_string(root().join(&name)).unwrap();
-        for line in text.lines() {
-            let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-            let said = match &numbers[..] {
-                // The others are of a few cases.
-                [passed, all, _, skipped @ ..] if line.contains("cases passed") && *all > 9 => {
-                    (all + skipped.first().unwrap_or(&0), feed, passed == all)
-                }
-                [all, ..] if line.contains(" cases run") => (*all, room, true),
-                _ => continue,
-            };
-            assert_eq!(said, (said.1, said.1, true), "{name}: {line}");
-            found += 1;
-        }
-    }
-    assert_eq!(found, 4);
 }
 
 /// `promtool` tests the rules at night, but does not know which metrics there are.
