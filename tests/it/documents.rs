@@ -11,8 +11,9 @@ use clap::error::ErrorKind;
 use livetape::cli::command;
 use livetape_cases::{
     mistakes,
-    table::{Case, Suite},
+    table::{CHANGES, Case, Suite},
 };
+use serde_json::Value;
 
 /// Folders of the repository. A path that starts with one of them must exist.
 const FOLDERS: [&str; 12] = [
@@ -228,16 +229,53 @@ fn the_document_has_the_cases_and_mistakes() {
     let suites = [(Suite::Feed, true), (Suite::Feed, false), (Suite::Room, true), (Suite::Room, false)];
     let codes = mistakes::codes().into_iter();
     let codes = codes.map(|(code, doing)| format!("| `{code}` | {} |\n", doing.join("; "))).collect();
-    let path = root().join("docs/cases.md");
-    let mut document = fs::read_to_string(&path).unwrap();
+    let document = fs::read_to_string(root().join("docs/cases.md")).unwrap();
     let head = "| case | what happens | what is right |\n|---|---|---|\n";
     let expected = with_tables(&document, head, suites.map(|(suite, is_default)| cases(suite, is_default)));
     let expected = with_tables(&expected, "| code | mistake |\n|---|---|\n", [codes]);
-    if std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
-        fs::write(&path, &expected).unwrap();
-        document.clone_from(&expected);
+    compare("docs/cases.md", &document, &expected);
+}
+
+#[test]
+fn the_reference_has_the_changed_shows() {
+    let document = fs::read_to_string(root().join("docs/reference.md")).unwrap();
+    let (_, rest) = document.split_once("that changes the recording, of up to 4 MiB: ").unwrap();
+    let (names, _) = rest.split_once(".\n").unwrap();
+    let (last, others) = CHANGES.split_last().unwrap();
+    let expected = format!("`{}` or `{last}`", others.join("`, `"));
+    // Lines may break anywhere.
+    let is_same = names.split_whitespace().eq(expected.split_whitespace());
+    let expected = if is_same { document.clone() } else { document.replace(names, &expected) };
+    compare("docs/reference.md", &document, &expected);
+}
+
+/// Writes a document if `LIVETAPE_DOCS=update` asks for it.
+fn compare(name: &str, document: &str, expected: &str) {
+    if document == expected {
+        return;
     }
-    assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it documents");
+    let is_update = std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update");
+    assert!(is_update, "{name}: run LIVETAPE_DOCS=update cargo test --test it documents");
+    fs::write(root().join(name), expected).unwrap();
+}
+
+/// Bugs that fail `plain`, too, prove nothing. Cases with `null` are older than their suite's planted bugs.
+#[test]
+fn a_planted_bug_proves_each_case() {
+    let text = fs::read_to_string(root().join("tests/bots/expected.json")).unwrap();
+    let table: Value = serde_json::from_str(&text).unwrap();
+    for suite in [Suite::Feed, Suite::Room] {
+        let rows = &table[suite.name()];
+        let fails =
+            |case: &str, bug: &str| rows[case].get(bug).is_some_and(|why| why.is_string() && why != "passed");
+        for Case { name, .. } in suite.cases() {
+            let hint = "plant a bug in tests/bots, and run `cargo xtask codegen bots`";
+            let row = rows.get(name).unwrap_or_else(|| panic!("{name} has no row: {hint}"));
+            let is_proof = |bug: &String| fails(name, bug) && (*name == "plain" || !fails("plain", bug));
+            let is_proven = row.as_object().is_none_or(|bugs| bugs.keys().any(is_proof));
+            assert!(is_proven, "no bug fails {name} of the {} alone: {hint}", suite.name());
+        }
+    }
 }
 
 /// `promtool` tests the rules at night, but does not know which metrics there are.
