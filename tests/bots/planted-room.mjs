@@ -1,7 +1,7 @@
 // A correct client of a room, and a bug planted into it: `BUG=never_deaf node planted-room.mjs`. `--list` prints the names of
 // all bugs. It uses no client library, because those leave reconnecting to bots.
 //
-// Each line of `bugs` replaces a part of `right`.
+// Each line of `bugs` replaces a part of `right`. `cargo xtask codegen bots` writes to `expected.json` what it fails.
 
 import { createRequire } from 'node:module'
 

@@ -1,6 +1,6 @@
 // A correct bot, and a bug planted into it: `BUG=only_repeat_end node planted.mjs`. `--list` prints the names of all bugs.
 //
-// Each line of `bugs` replaces a part of `right`. `planted.py` has the same bugs.
+// Each line of `bugs` replaces a part of `right`. `cargo xtask codegen bots` writes to `expected.json` what it fails.
 
 import { createRequire } from 'node:module'
 import { crc32 } from 'node:zlib'

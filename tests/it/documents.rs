@@ -11,9 +11,10 @@ use clap::error::ErrorKind;
 use livetape::cli::command;
 use livetape_cases::{
     mistakes,
-    table::{Case, Suite},
+    table::{CHANGES, Case, Suite},
 };
 use livetape_core::event::KINDS;
+use serde_json::Value;
 
 /// Folders of the repository. A path that starts with one of them must exist.
 const FOLDERS: [&str; 12] = [
@@ -217,9 +218,9 @@ fn assert_written(name: &str, document: &str, expected: &str) {
 }
 
 /// The event types of `docs/reference.md`, with the descriptions that the schema and the client's types have. Those of frequent
-/// types stand in a table with their keys.
+/// types stand in a table with their keys. And the names of cases that change a show.
 #[test]
-fn the_reference_has_the_event_types() {
+fn the_reference_has_the_event_types_and_changed_shows() {
     const FREQUENT: &str = "| type | meaning | keys of `data` |\n|---|---|---|\n";
     const OTHERS: &str = "| type | meaning |\n|---|---|\n";
     let document = fs::read_to_string(root().join("docs/reference.md")).unwrap();
@@ -244,59 +245,63 @@ fn the_reference_has_the_event_types() {
             None => others += &format!("{row}{meaning} |\n"),
         }
     }
-    let expected = [before, FREQUENT, &frequent, OTHERS, &others, "\n", after].concat();
+    let (_, names) = before.split_once("that changes the recording, of up to 4 MiB: ").unwrap();
+    let (names, _) = names.split_once(".\n").unwrap();
+    let (last, cases) = CHANGES.split_last().unwrap();
+    let cases = format!("`{}` or `{last}`", cases.join("`, `"));
+    // Lines may break anywhere.
+    let is_same = names.split_whitespace().eq(cases.split_whitespace());
+    let before = if is_same { before.to_owned() } else { before.replace(names, &cases) };
+    let expected = [&before, FREQUENT, &frequent, OTHERS, &others, "\n", after].concat();
     assert_written("docs/reference.md", &document, &expected);
 }
 
-/// The tables of `docs/cases.md`.
+/// Returns a document in which the tables with this head have these rows.
+fn with_tables<const N: usize>(document: &str, head: &str, tables: [String; N]) -> String {
+    let mut parts = document.split(head);
+    let mut written = parts.next().unwrap().to_owned();
+    let parts = Vec::from_iter(parts);
+    assert_eq!(parts.len(), N, "tables with {head}");
+    for (part, rows) in parts.into_iter().zip(tables) {
+        written += &[head, &rows, "\n", part.split_once("\n\n").unwrap().1].concat();
+    }
+    written
+}
+
+/// The tables of `docs/cases.md`; `LIVETAPE_DOCS=update` writes them.
 #[test]
-fn the_document_has_the_cases() {
-    const HEAD: &str = "| case | what happens | what is right |\n|---|---|---|\n";
+fn the_document_has_the_cases_and_mistakes() {
     let row = |case: &Case| format!("| `{}` | {} | {} |\n", case.name, case.what, case.right);
     let cases = |suite: Suite, is_default| {
         suite.cases().filter(move |case| case.group.is_default() == is_default).map(row).collect::<String>()
     };
-    let tables = [
-        cases(Suite::Feed, true),
-        cases(Suite::Feed, false),
-        cases(Suite::Room, true),
-        cases(Suite::Room, false),
-    ];
+    let suites = [(Suite::Feed, true), (Suite::Feed, false), (Suite::Room, true), (Suite::Room, false)];
+    let codes = mistakes::codes().into_iter();
+    let codes = codes.map(|(code, doing)| format!("| `{code}` | {} |\n", doing.join("; "))).collect();
     let document = fs::read_to_string(root().join("docs/cases.md")).unwrap();
-    let mut parts = document.split(HEAD);
-    let mut expected = parts.next().unwrap().to_owned();
-    for (part, table) in parts.zip(tables) {
-        let (_, rest) = part.split_once("\n\n").unwrap();
-        expected += &[HEAD, &table, "\n", rest].concat();
-    }
-    assert_eq!(document.matches(HEAD).count(), 4);
+    let head = "| case | what happens | what is right |\n|---|---|---|\n";
+    let expected = with_tables(&document, head, suites.map(|(suite, is_default)| cases(suite, is_default)));
+    let expected = with_tables(&expected, "| code | mistake |\n|---|---|\n", [codes]);
     assert_written("docs/cases.md", &document, &expected);
-    let missing: Vec<_> = mistakes::names().filter(|name| !document.contains(&format!("`{name}`"))).collect();
-    assert!(missing.is_empty(), "no row in docs/cases.md: {missing:?}");
 }
 
+/// Bugs that fail `plain`, too, prove nothing. Cases with `null` are older than their suite's planted bugs.
 #[test]
-fn guides_know_how_many_cases_there_are() {
-    let cases = |suite: Suite| suite.cases().filter(|case| case.group.is_default()).count();
-    let (feed, room) = (cases(Suite::Feed), cases(Suite::Room));
-    let mut found = 0;
-    for name in files().into_iter().filter(|name| name.starts_with("docs/guides/")) {
-        let text = fs::read_to_string(root().join(&name)).unwrap();
-        for line in text.lines() {
-            let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-            let said = match &numbers[..] {
-                // The others are of a few cases.
-                [passed, all, _, skipped @ ..] if line.contains("cases passed") && *all > 9 => {
-                    (all + skipped.first().unwrap_or(&0), feed, passed == all)
-                }
-                [all, ..] if line.contains(" cases run") => (*all, room, true),
-                _ => continue,
-            };
-            assert_eq!(said, (said.1, said.1, true), "{name}: {line}");
-            found += 1;
+fn a_planted_bug_proves_each_case() {
+    let text = fs::read_to_string(root().join("tests/bots/expected.json")).unwrap();
+    let table: Value = serde_json::from_str(&text).unwrap();
+    for suite in [Suite::Feed, Suite::Room] {
+        let rows = &table[suite.name()];
+        let fails =
+            |case: &str, bug: &str| rows[case].get(bug).is_some_and(|why| why.is_string() && why != "passed");
+        for Case { name, .. } in suite.cases() {
+            let hint = "plant a bug in tests/bots, and run `cargo xtask codegen bots`";
+            let row = rows.get(name).unwrap_or_else(|| panic!("{name} has no row: {hint}"));
+            let is_proof = |bug: &String| fails(name, bug) && (*name == "plain" || !fails("plain", bug));
+            let is_proven = row.as_object().is_none_or(|bugs| bugs.keys().any(is_proof));
+            assert!(is_proven, "no bug fails {name} of the {} alone: {hint}", suite.name());
         }
     }
-    assert_eq!(found, 4);
 }
 
 /// `promtool` tests the rules at night, but does not know which metrics there are.

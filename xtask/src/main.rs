@@ -36,7 +36,7 @@ enum Chore {
     Book,
     /// Benchmark livetape against a baseline, in alternating rounds
     Bench(bench::Args),
-    /// Generate what is generated and committed: `proto` (the default), `recordings`, `web`, `picture`, `peers`
+    /// Generate what is generated and committed: `proto` (the default), `recordings`, `web`, `picture`, `peers`, `fields`, `bots`
     Codegen {
         #[arg(default_value = "proto")]
         what: Vec<String>,
@@ -66,6 +66,9 @@ enum Chore {
         /// Run each bug in every case, and the correct bots 20 times beside busy loops
         #[arg(long)]
         all: bool,
+        /// Write what new bugs fail, and what all fail of new cases: `cargo xtask codegen bots`
+        #[arg(long, conflicts_with = "all")]
+        write: bool,
     },
 }
 
@@ -84,7 +87,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Package { check, published } => package::run(check, published),
         Chore::Version { new } => version::run(&new),
         Chore::Soak(args) => soak::run(&args),
-        Chore::Verdict { all } => verdict::run(all),
+        Chore::Verdict { write: true, .. } => verdict::write(),
+        Chore::Verdict { all, .. } => verdict::run(all),
     }?;
     Ok(ExitCode::SUCCESS)
 }

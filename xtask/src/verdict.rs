@@ -1,6 +1,8 @@
 //! Checks `livetape test` with the bots of `examples`, which pass every case, and with those of `tests/bots`, in which a
 //! bug is planted: each fails the cases in `tests/bots/expected.json`, and no other.
 
+mod expected;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
@@ -10,7 +12,7 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -20,6 +22,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use wait_timeout::ChildExt as _;
 
+use self::expected::Expected;
 use crate::programs::{cargo, output, root, status, target};
 
 /// Number of reference bots that are tested at a time, and of planted bugs, whose tests mostly wait.
@@ -46,8 +49,21 @@ const DEMO: &str = "demo";
 const MINIMAL: &[&str] = &["diamonds"];
 const PLANTED: &[&str] =
     &["chats", "empty_texts", "texts", "gifts", "diamonds", "likes", "follows", "gifters", "top_gifter"];
-/// Cases in which every bot is right to get no event.
-const WITHOUT_EVENTS: &[&str] = &["offline", "refused-final", "unauthorized"];
+/// Programs with planted bugs in `tests/bots`, each with its suite and the numbers that it prints.
+const PROGRAMS: [(&str, &str, &[&str]); 3] = [
+    ("planted.mjs", "feed", PLANTED),
+    ("planted.py", "feed", NUMBERS),
+    ("planted-room.mjs", "room", &["chats", "gifts", "diamonds", "likes"]),
+];
+/// The bugs that CI plays, and the cases beside `plain`: one of each kind, of which one at least finds the bug.
+const CI: [(&str, &[&str]); 6] = [
+    ("only_repeat_end", &["no-final"]),
+    ("again_after_reconnect", &["cut", "cut-in-streak"]),
+    ("never_reconnects", &["going-away"]),
+    ("reconnects_for_ever", &["ends"]),
+    ("python_crashes_on_missing_user", &["missing"]),
+    ("python_no_backoff", &["offline"]),
+];
 /// Prints the flag that Node 20 needs for a WebSocket.
 const FLAG: &str = "if (!globalThis.WebSocket) console.log('--experimental-websocket')";
 /// Links a folder, also on Windows.
@@ -64,7 +80,7 @@ type Failed = BTreeMap<String, String>;
 pub(crate) fn run(all: bool) -> Result<()> {
     let stage = Stage::set()?;
     let references = finish(AT_ONCE[0], stage.references(all)?);
-    finish(AT_ONCE[1], stage.planted(all)?).and(references)?;
+    finish(AT_ONCE[1], stage.all_planted(all)?).and(references)?;
     if all {
         finish(1, stage.large()?)?;
     }
@@ -83,6 +99,34 @@ pub(crate) fn run(all: bool) -> Result<()> {
     })
 }
 
+/// Plays bugs that `tests/bots/expected.json` does not know in all cases, and those that it knows in the other cases, and
+/// writes what they fail.
+pub(crate) fn write() -> Result<()> {
+    let stage = Stage::set()?;
+    let mut expected = Expected::read()?;
+    let mut tests = Vec::new();
+    for bug in stage.bugs()? {
+        let unknown = expected.add(bug.suite, stage.listed(bug.suite)?);
+        let mut cases = expected.cases(bug.suite, &bug.name);
+        if expected.knows(bug.suite, &bug.name) {
+            cases = unknown;
+        }
+        if !cases.is_empty() {
+            let test = stage.planted(&bug, cases, Failed::new())?;
+            tests.push((bug, test));
+        }
+    }
+    let played = side_by_side(AT_ONCE[1], tests, |(bug, mut test)| {
+        let failed = test.play().map(|(failed, ..)| failed);
+        println!("  {}: {failed:?}", test.name);
+        failed.map(|failed| (bug, test.cases, failed))
+    });
+    for (bug, cases, failed) in played.into_iter().collect::<Result<Vec<_>>>()? {
+        expected.put(bug.suite, &bug.name, &cases, &failed);
+    }
+    expected.write()
+}
+
 /// Everything that is installed or built.
 struct Stage {
     livetape: PathBuf,
@@ -91,7 +135,6 @@ struct Stage {
     bots: PathBuf,
     /// The built bot in Rust.
     rust: PathBuf,
-    cases: BTreeSet<String>,
 }
 
 impl Stage {
@@ -119,10 +162,14 @@ impl Stage {
         let build = ["build", "--quiet", "--locked", "--manifest-path"];
         status(cargo().args(build).arg(manifest).arg("--target-dir").arg(&built))?;
         let rust = built.join("debug").join(format!("show-bot{}", env::consts::EXE_SUFFIX));
-        let listed = output(Command::new(&livetape).args(["test", "--list", "--json"]))?;
-        let listed: Vec<Value> = serde_json::from_str(&listed)?;
-        let cases = listed.iter().map(|case| text(&case["name"])).collect::<Result<_>>()?;
-        Ok(Self { livetape, python, bots, rust, cases })
+        Ok(Self { livetape, python, bots, rust })
+    }
+
+    /// Returns the cases that run without being named.
+    fn listed(&self, suite: &str) -> Result<BTreeSet<String>> {
+        let args = ["test", "--list", "--json", "--suite", suite];
+        let listed: Vec<Value> = serde_json::from_str(&output(Command::new(&self.livetape).args(args))?)?;
+        listed.iter().map(|case| text(&case["name"])).collect()
     }
 
     /// Returns the tests of the reference bots: one for each language, or all.
@@ -139,9 +186,10 @@ impl Stage {
                 ["node"].into_iter().chain(flag.lines()).map(OsStr::new).collect(),
             ),
         ];
+        let cases = self.listed("feed")?;
         let test = |(name, numbers, mut bot): (&str, _, Vec<&OsStr>)| {
             bot.extend(name.contains(".").then_some(OsStr::new(name)));
-            self.test(name.to_owned(), &[DEMO], numbers, self.cases.clone(), Failed::new(), &bot)
+            self.test(name.to_owned(), &[DEMO], numbers, cases.clone(), Failed::new(), &bot)
         };
         bots.into_iter().take(if all { usize::MAX } else { LANGUAGES }).map(test).collect()
     }
@@ -174,40 +222,46 @@ impl Stage {
         Ok(vec![right, wrong, room])
     }
 
-    /// Returns the tests of planted bugs: some in the cases for CI, or each in all. Those of a client of rooms are tested
-    /// with `all`, in the cases of their table.
-    fn planted(&self, all: bool) -> Result<Vec<Test>> {
-        let folder = root().join("tests/bots").canonicalize()?;
-        let [feed, room] = ["expected.json", "expected-room.json"].map(|name| folder.join(name));
-        let read = |path| bugs(&fs::read_to_string(path)?, &self.cases);
-        let (bugs, of_rooms) = (read(feed)?, read(room)?);
-        let mut tests = Vec::new();
-        let client = folder.join("planted-room.mjs");
-        for bug in of_rooms.into_iter().filter(|_| all) {
-            let bot = ["node".as_ref(), client.as_os_str()];
-            let (show, numbers) = ([DEMO, "--suite", "room"], ["chats", "gifts", "diamonds", "likes"]);
-            let mut test = self.test(bug.name.clone(), &show, &numbers, bug.ci, bug.fails, &bot)?;
-            test.command.env("BUG", &bug.name);
-            tests.push(test);
-        }
-        for (program, name) in [("node".as_ref(), "planted.mjs"), (self.python.as_os_str(), "planted.py")] {
-            let bot: [&OsStr; 2] = [program, &folder.join(name).into_os_string()];
-            let mut list = Command::new(program);
-            let known = output(list.arg(bot[1]).arg("--list").env_remove("BUG"))?;
-            let is_same =
-                known.lines().collect::<BTreeSet<_>>() == bugs.iter().map(|bug| &*bug.name).collect();
-            ensure!(is_same, "the bugs in expected.json are not those in {name}");
-            for bug in bugs.iter().filter(|bug| all || bug.ci_in == Some(name)) {
-                let cases = if all { &self.cases } else { &bug.ci };
-                let mut expected = bug.fails.clone();
-                expected.retain(|case, _| cases.contains(case));
-                let title = format!("{} in {name}", bug.name);
-                let mut test = self.test(title, &[DEMO], PLANTED, cases.clone(), expected, &bot)?;
-                test.command.env("BUG", &bug.name);
-                tests.push(test);
+    fn bugs(&self) -> Result<Vec<Bug>> {
+        let mut bugs = Vec::<Bug>::new();
+        for (program, suite, numbers) in PROGRAMS {
+            let runtime = if program.ends_with(".py") { self.python.clone() } else { "node".into() };
+            let path = root().canonicalize()?.join("tests/bots").join(program);
+            let listed = output(Command::new(&runtime).arg(&path).arg("--list").env_remove("BUG"))?;
+            for name in listed.lines() {
+                ensure!(bugs.iter().all(|bug| bug.suite != suite || bug.name != name), "two bugs are {name}");
+                let bot = [runtime.clone(), path.clone()];
+                bugs.push(Bug { name: name.to_owned(), suite, numbers, bot });
             }
         }
+        Ok(bugs)
+    }
+
+    /// Returns the tests of planted bugs: each in all cases of the table, or those for CI.
+    fn all_planted(&self, all: bool) -> Result<Vec<Test>> {
+        let (expected, bugs) = (Expected::read()?, self.bugs()?);
+        let mut tests = Vec::new();
+        for bug in &bugs {
+            let (Bug { name, suite, .. }, played) = (bug, expected.cases(bug.suite, &bug.name));
+            ensure!(expected.knows(suite, name), "{name} fails no case: run `cargo xtask codegen bots`");
+            let ci = CI.iter().find(|(of, _)| of == name);
+            let ci = ci.map(|(_, cases)| cases.iter().chain(&["plain"]).map(|case| (*case).to_owned()));
+            let Some(cases) = ci.map(Iterator::collect).filter(|_| !all).or(all.then_some(played)) else {
+                continue;
+            };
+            let fails = expected.fails(suite, name, &cases);
+            ensure!(!fails.is_empty(), "no case in CI finds {name}");
+            tests.push(self.planted(bug, cases, fails)?);
+        }
+        ensure!(all || tests.len() == CI.len(), "CI plays bugs that are not there");
         Ok(tests)
+    }
+
+    fn planted(&self, bug: &Bug, cases: BTreeSet<String>, fails: Failed) -> Result<Test> {
+        let (show, bot) = ([DEMO, "--suite", bug.suite], bug.bot.each_ref().map(|part| part.as_os_str()));
+        let mut test = self.test(bug.name.clone(), &show, bug.numbers, cases, fails, &bot)?;
+        test.command.env("BUG", &bug.name);
+        Ok(test)
     }
 
     fn test(
@@ -234,40 +288,11 @@ impl Stage {
 /// A planted bug.
 struct Bug {
     name: String,
-    /// Cases for CI: `plain`, and those listed.
-    ci: BTreeSet<String>,
-    /// The program with which CI runs it, if it does.
-    ci_in: Option<&'static str>,
-    fails: Failed,
-}
-
-/// Reads the table of bugs. `*` is each of `cases` that is not named and in which a bot gets events.
-fn bugs(table: &str, cases: &BTreeSet<String>) -> Result<Vec<Bug>> {
-    let table: BTreeMap<String, Value> = serde_json::from_str(table)?;
-    let bug = |(name, row): (String, Value)| {
-        let mut fails = Failed::new();
-        let mut others = None;
-        for (code, cases) in row["fails"].as_object().context("`fails` is not an object")? {
-            for case in cases.as_array().context("cases are not an array")? {
-                match case.as_str() {
-                    Some("*") => others = Some(code),
-                    _ => drop(fails.insert(text(case)?, code.clone())),
-                }
-            }
-        }
-        for case in cases.iter().filter(|case| !WITHOUT_EVENTS.contains(&case.as_str())) {
-            if let Some(code) = others {
-                fails.entry(case.clone()).or_insert_with(|| code.clone());
-            }
-        }
-        let ci = row["ci"].as_array().context("`ci` is not an array")?.iter().map(text);
-        let ci = ci.chain([Ok("plain".to_owned())]).collect::<Result<BTreeSet<_>>>()?;
-        let is_found = ci.len() == 1 || ci.iter().any(|case| fails.contains_key(case));
-        ensure!(is_found, "no case in CI finds {name}");
-        let program = if row["python"] == true { "planted.py" } else { "planted.mjs" };
-        Ok(Bug { name, ci_in: (ci.len() > 1).then_some(program), ci, fails })
-    };
-    table.into_iter().map(bug).collect()
+    suite: &'static str,
+    /// Numbers that the bot prints.
+    numbers: &'static [&'static str],
+    /// A program, and its script.
+    bot: [PathBuf; 2],
 }
 
 /// `livetape test` with a bot, and what it must find.
@@ -279,35 +304,49 @@ struct Test {
     memory_kib_max: u64,
 }
 
-/// Runs tests, several at a time. Fails after all of them if one found something else.
-fn finish(at_once: usize, tests: Vec<Test>) -> Result<()> {
-    let (started, count, wrong) = (now(), tests.len(), AtomicUsize::new(0));
-    let queue = Mutex::new(tests.into_iter());
+/// Does work for items, several at a time.
+fn side_by_side<T: Send, R: Send>(at_once: usize, items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let (queue, done) = (Mutex::new(items.into_iter()), Mutex::new(Vec::new()));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
-        while let Some(mut test) = next() {
-            let (started, done) = (now(), test.run());
-            let seconds = started.elapsed().as_secs_f64();
-            wrong.fetch_add(done.is_err().into(), Relaxed);
-            let done = done.unwrap_or_else(|error| format!("WRONG: {error:#}"));
-            println!("  {} in {seconds:.0} s: {done}", test.name);
+        while let Some(item) = next() {
+            let result = work(item);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
         }
     };
     thread::scope(|scope| (0..at_once).for_each(|_| drop(scope.spawn(work))));
-    let wrong = wrong.into_inner();
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs tests, several at a time. Fails after all of them if one found something else.
+fn finish(at_once: usize, tests: Vec<Test>) -> Result<()> {
+    let (started, count) = (now(), tests.len());
+    let results = side_by_side(at_once, tests, |mut test| {
+        let (started, done) = (now(), test.run());
+        let (seconds, is_wrong) = (started.elapsed().as_secs_f64(), done.is_err());
+        let done = done.unwrap_or_else(|error| format!("WRONG: {error:#}"));
+        println!("  {} in {seconds:.0} s: {done}", test.name);
+        is_wrong
+    });
+    let wrong = results.into_iter().filter(|is_wrong| *is_wrong).count();
     println!("  {} of {count} as expected in {:.0} s", count - wrong, started.elapsed().as_secs_f64());
     ensure!(wrong == 0, "`livetape test` judged {wrong} of {count} bots otherwise than expected");
     Ok(())
 }
 
 impl Test {
-    fn run(&mut self) -> Result<String> {
+    /// Returns the cases that failed, the report, and the peak memory in KiB.
+    fn play(&mut self) -> Result<(Failed, String, u64)> {
         let (report, kib) = measured(&mut self.command)?;
-        let mut found = found(&report).context("livetape printed no report")?;
+        let found = found(&report).context("livetape printed no report")?;
         let ran = found.keys().cloned().collect::<BTreeSet<_>>();
         ensure!(ran == self.cases, "only {} of {} cases ran", ran.len(), self.cases.len());
-        found.retain(|_, codes| codes.is_some());
-        let failed: Failed = found.into_iter().filter_map(|(case, codes)| Some((case, codes?))).collect();
+        let failed = found.into_iter().filter_map(|(case, codes)| Some((case, codes?))).collect();
+        Ok((failed, report, kib))
+    }
+
+    fn run(&mut self) -> Result<String> {
+        let (failed, report, kib) = self.play()?;
         if failed != self.expected {
             let mut report: Value = serde_json::from_str(&report)?;
             if let Some(cases) = report["cases"].as_array_mut() {
@@ -317,7 +356,7 @@ impl Test {
             bail!("expected {:?}, and not: {}", self.expected, report["cases"]);
         }
         judge(kib, self.memory_kib_max)?;
-        Ok(format!("{} of {} cases failed, {} MiB", failed.len(), ran.len(), kib >> 10))
+        Ok(format!("{} of {} cases failed, {} MiB", failed.len(), self.cases.len(), kib >> 10))
     }
 }
 
@@ -370,23 +409,6 @@ fn now() -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ci_finds_each_bug_of_the_table() {
-        let cases = ["plain", "late", "offline"].map(str::to_owned).into();
-        let bugs = |table| bugs(table, &cases);
-        let all = bugs(include_str!("../../tests/bots/expected.json")).unwrap();
-        let fails = |bug: &str, case: &str| {
-            all.iter().find(|it| it.name == bug).unwrap().fails.get(case).map(String::as_str)
-        };
-        assert_eq!(fails("like_total", "late"), Some("like_total"));
-        assert_eq!(fails("like_total", "missing"), Some("undiagnosed"));
-        assert_eq!(fails("like_total", "offline"), None);
-        assert!(all.iter().all(|bug| bug.ci.len() <= 3) && all.len() >= 12);
-        assert_eq!(all.iter().filter(|bug| bug.ci_in.is_some()).count(), 6);
-        assert!(bugs(r#"{"a":{"ci":["late"],"fails":{"undiagnosed":["cut"]}}}"#).is_err());
-        assert!(bugs(r#"{"a":{"ci":[]}}"#).is_err());
-    }
 
     #[test]
     fn memory_that_was_not_measured_proves_nothing() {

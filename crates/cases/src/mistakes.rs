@@ -31,9 +31,19 @@ pub struct Diagnosis {
     pub message: String,
 }
 
-/// Returns the codes of all mistakes.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|mistake| mistake.name)
+/// Returns the codes of all mistakes, each with what its variants do.
+#[must_use]
+pub fn codes() -> Vec<(&'static str, Vec<&'static str>)> {
+    let rows = TABLE.iter().map(|mistake| (mistake.name, mistake.doing.trim_end_matches(',')));
+    let mut codes = Vec::<(_, Vec<_>)>::new();
+    for (code, doing) in rows.chain([(REPEATED, REPEATING)]) {
+        match codes.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, all)) if all.contains(&doing) => {}
+            Some((_, all)) => all.push(doing),
+            None => codes.push((code, vec![doing])),
+        }
+    }
+    codes
 }
 
 /// What a client received.

@@ -51,14 +51,13 @@ impl Script {
     /// Whether it breaks or ends connections that have the feed.
     #[must_use]
     pub fn breaks_connections(&self) -> bool {
-        self.ends
-            || self.breaks.iter().any(|it| !matches!(it.how, How::Silence(_) | How::Newer | How::StartOver))
+        self.ends || self.breaks.iter().any(|it| it.how.breaks_connections())
     }
 
     /// Whether a client mostly waits.
     #[must_use]
     pub fn waits(&self) -> bool {
-        let is_silent = self.breaks.iter().any(|it| matches!(it.how, How::Silence(_) | How::Deaf));
+        let is_silent = self.breaks.iter().any(|it| it.how.is_silent());
         let is_at_start = !self.late.is_zero() || !self.refused.is_empty() || self.always.is_some();
         is_at_start || self.ends || is_silent || self.breaks.len() > 1
     }
@@ -86,10 +85,36 @@ pub struct Break {
     pub how: How,
 }
 
+/// Without a last arm, so that the compiler asks for each new variant.
 impl How {
+    fn breaks_connections(self) -> bool {
+        match self {
+            Self::Close(_) | Self::Cut | Self::Deaf | Self::LosePosition | Self::Restart => true,
+            Self::Silence(_) | Self::Newer | Self::StartOver => false,
+        }
+    }
+
+    /// Whether nothing happens in it for many seconds.
+    pub(crate) fn is_silent(self) -> bool {
+        match self {
+            Self::Silence(_) | Self::Deaf => true,
+            Self::Close(_)
+            | Self::Cut
+            | Self::LosePosition
+            | Self::Newer
+            | Self::StartOver
+            | Self::Restart => false,
+        }
+    }
+
     #[must_use]
     pub fn starts_over(self) -> bool {
-        matches!(self, Self::StartOver | Self::Restart)
+        match self {
+            Self::StartOver | Self::Restart => true,
+            Self::Close(_) | Self::Cut | Self::Silence(_) | Self::Deaf | Self::LosePosition | Self::Newer => {
+                false
+            }
+        }
     }
 }
 

@@ -85,22 +85,22 @@ const BIG: &[Sent] = &[
 ];
 
 /// Adds streaks that alternate message by message.
-pub(super) fn interleaved(items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn interleaved(items: Vec<Item>) -> Vec<Item> {
     add(items, INTERLEAVED, &[])
 }
 
 /// Adds two streaks of one person and gift, of which the second is shorter.
-pub(super) fn again(items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn again(items: Vec<Item>) -> Vec<Item> {
     add(items, AGAIN, &[])
 }
 
 /// Adds the largest gifts.
-pub(super) fn big(items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn big(items: Vec<Item>) -> Vec<Item> {
     add(items, BIG, &[])
 }
 
 /// Adds gifts to guests.
-pub(super) fn guests(items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn guests(items: Vec<Item>) -> Vec<Item> {
     add(items, GUESTS, &GUEST_IDS)
 }
 
@@ -127,7 +127,7 @@ fn add(items: Vec<Item>, all: &[Sent], receivers: &[i64]) -> Vec<Item> {
 }
 
 /// Removes the last message of each streak that has earlier ones.
-pub(super) fn no_final(mut items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn no_final(mut items: Vec<Item>) -> Vec<Item> {
     let (mut batches, mut streaks) = (Batches::default(), Streaks::default());
     for item in &mut items {
         batches.extract(item, |message| streaks.ends(message));
@@ -137,7 +137,7 @@ pub(super) fn no_final(mut items: Vec<Item>) -> Vec<Item> {
 
 /// Delays the last message of each streak that has earlier ones: until the first batch of the room after
 /// [`LATE_BY`]. The end of the show waits for them.
-pub(super) fn late_final(mut items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn late_final(mut items: Vec<Item>) -> Vec<Item> {
     let spots = spots(&items);
     let Some(last) = spots.last() else { return items };
     let (mut batches, mut streaks, mut late) = (Batches::default(), Streaks::default(), Vec::new());

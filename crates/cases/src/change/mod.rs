@@ -1,11 +1,11 @@
-//! Changes of shows: each is a function from recorded items to recorded items.
+//! Changes of shows. Each is a function in the file of its area, which the table of cases names.
 
 mod batches;
-mod gifts;
+pub(crate) mod gifts;
 mod node;
-mod people;
+pub(crate) mod people;
 mod pieces;
-mod room;
+pub(crate) mod room;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -23,59 +23,13 @@ use crate::mistakes::SlimEvent;
 
 pub(crate) use pieces::{Piece, pieces};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Two users send the same gift in streaks that alternate, and one user two gifts.
-    Interleaved,
-    /// The same user sends the same gift again in a second, shorter streak.
-    Again,
-    /// The host ends and goes live again, in another room.
-    NewRoom,
-    /// No streak's last message arrives.
-    NoFinal,
-    /// Each streak's last message arrives 90 s later.
-    LateFinal,
-    /// Unusual nicknames and texts.
-    Names,
-    /// Messages without user, text or details of the gift.
-    Missing,
-    /// Ids above 2^53, and the largest gift.
-    Big,
-    /// So many events at once.
-    Burst(u16),
-    /// Three failures that are retried, before the room connects.
-    Retrying,
-    /// Most messages with likes are missing, while their total moves on.
-    Thinned,
-    /// A user sends the same gift to two guests of the host, and another one to the host.
-    Guests,
-}
+/// A function from the items of a show to those of the changed one.
+pub type Change = fn(Vec<Item>) -> Vec<Item>;
 
-impl Change {
-    /// Whether it makes a show much longer.
-    pub(crate) fn is_long(self) -> bool {
-        matches!(self, Self::Burst(_))
-    }
-}
-
-/// Returns the items of a show after a change. The same items give the same result. Offsets never decrease.
+/// Returns the items of a show after changes. The same items give the same result. Offsets never decrease.
 #[must_use]
-pub fn change(change: Change, items: Vec<Item>) -> Vec<Item> {
-    let items = in_order(items);
-    in_order(match change {
-        Change::Interleaved => gifts::interleaved(items),
-        Change::Again => gifts::again(items),
-        Change::NewRoom => room::new_room(items),
-        Change::NoFinal => gifts::no_final(items),
-        Change::LateFinal => gifts::late_final(items),
-        Change::Names => people::names(items),
-        Change::Missing => people::missing(items),
-        Change::Big => people::big_ids(gifts::big(items)),
-        Change::Burst(number) => room::burst(items, number.into()),
-        Change::Retrying => room::retrying(items),
-        Change::Thinned => room::thinned(items),
-        Change::Guests => gifts::guests(items),
-    })
+pub fn change(changes: &[Change], items: Vec<Item>) -> Vec<Item> {
+    changes.iter().fold(items, |items, change| in_order(change(in_order(items))))
 }
 
 /// Raises each offset that is less than the one before, as recordings do.

@@ -37,7 +37,7 @@ fn unusual(user_id: i64) -> Option<String> {
 }
 
 /// Gives people unusual names and texts. Each always has the same, and keeps the `uniqueId`.
-pub(super) fn names(mut items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn names(mut items: Vec<Item>) -> Vec<Item> {
     Batches::default().edit_each(&mut items, |message| {
         edit(message, |node| {
             if node.has("nickname") {
@@ -72,7 +72,7 @@ pub(super) const CONTENTS: [(&str, &str); 5] = [
 ];
 
 /// Removes fields from the messages of three [`GROUPS`] of people.
-pub(super) fn missing(mut items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn missing(mut items: Vec<Item>) -> Vec<Item> {
     let mut people = BTreeMap::new();
     Batches::default().edit_each(&mut items, |message| {
         let Some(known) = known(message) else { return false };
@@ -113,7 +113,7 @@ const ADDED_TO_IDS: i64 = 1 << 62;
 const IDS: [&str; 4] = ["user_id", "_member_id", "msg_id", "group_id"];
 
 /// Adds to the ids of people, messages and streaks that are still small.
-pub(super) fn big_ids(mut items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn big_ids(mut items: Vec<Item>) -> Vec<Item> {
     Batches::default().edit_each(&mut items, |message| {
         let before = message.msg_id;
         message.msg_id = big_id(before);

@@ -43,7 +43,7 @@ fn item(offset: Duration, conn: u32, what: What) -> Item {
 }
 
 /// Adds failures before the first connection.
-pub(super) fn retrying(mut items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn retrying(mut items: Vec<Item>) -> Vec<Item> {
     let Some(at) = items.iter().position(|item| item.conn != 0) else { return items };
     let offset = items[at].offset;
     let failures = (1..=FAILURES).map(|attempt| {
@@ -62,7 +62,7 @@ pub(super) fn retrying(mut items: Vec<Item>) -> Vec<Item> {
 }
 
 /// Removes most messages with likes. Their total has all.
-pub(super) fn thinned(mut items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn thinned(mut items: Vec<Item>) -> Vec<Item> {
     let (mut batches, mut number) = (Batches::default(), 0_usize);
     for item in &mut items {
         batches.extract(item, |message| {
@@ -74,13 +74,13 @@ pub(super) fn thinned(mut items: Vec<Item>) -> Vec<Item> {
 }
 
 /// Adds many events at the same time: of ten, four chats, three likes, two joins and a gift.
-pub(super) fn burst(mut items: Vec<Item>, number: i64) -> Vec<Item> {
+pub(crate) fn burst<const EVENTS: i64>(mut items: Vec<Item>) -> Vec<Item> {
     let Some(mut stage) = Stage::find(&items) else { return items };
     let middle = stage.middle();
     let (mut likes, viewers) = (0, i32::try_from(middle.totals[VIEWERS]).unwrap_or(i32::MAX));
     let gift = Gift { gift_id: 7934, name: "Heart Me".into(), gift_type: 4, ..Gift::default() };
     let mut messages = Vec::new();
-    for number in 0..number {
+    for number in 0..EVENTS {
         let (stamp, person) = (stage.stamp(0), person(number % BURST_PEOPLE));
         messages.push(match number % 10 {
             0..4 => compose::chat(stamp, &person, &format!("hello {number}")),
@@ -100,7 +100,7 @@ pub(super) fn burst(mut items: Vec<Item>, number: i64) -> Vec<Item> {
 }
 
 /// Ends the room in the middle, and continues the show in another one.
-pub(super) fn new_room(mut items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn new_room(mut items: Vec<Item>) -> Vec<Item> {
     let Some(stage) = Stage::find(&items) else { return items };
     let mut second = items.split_off(stage.middle().at + 1);
     let mut restart = Restart::after(stage, &items, &second);

@@ -13,7 +13,7 @@ use livetape_core::{
 
 use super::*;
 use crate::{
-    change::{Change, change, counted, counted_with_repeats, events_of, truth_of},
+    change::{change, counted, counted_with_repeats, events_of, gifts, people, room, truth_of},
     report::REMEDIES,
     table::FEED,
 };
@@ -112,7 +112,7 @@ fn a_mistake_is_shown_by_its_case() {
     const NONE_IN_DEMO: [&str; 3] = ["subscribes", "joins", "empty_texts"];
     for mistake in TABLE.iter().filter(|mistake| !mistake.shown_by.is_empty()) {
         let case = FEED.iter().find(|case| case.name == mistake.shown_by).unwrap();
-        let events = events_of(case.changes.iter().fold(ITEMS.clone(), |items, it| change(*it, items)));
+        let events = events_of(change(case.changes, ITEMS.clone()));
         let events = slim(&events);
         let show = Show::new(&events, &[], &[]);
         let truth = show.truth();
@@ -137,7 +137,7 @@ fn remedies_are_of_mistakes() {
 /// The burst also has messages with ids that `Number` rounds to the same.
 #[test]
 fn gifts_outside_of_streaks_are_taken_for_one() {
-    let events = events_of(change(Change::Burst(5_000), ITEMS.clone()));
+    let events = events_of(change(&[room::burst::<5_000>], ITEMS.clone()));
     let mut highest = BTreeMap::new();
     for (.., gift) in gifts(&events) {
         let count = highest.entry(&gift.streak_id).or_insert(0);
@@ -167,7 +167,7 @@ fn a_diagnosis_says_what_differs_and_where_first() {
 /// same number, but not only here.
 #[test]
 fn mistakes_that_the_plain_show_reveals_give_way() {
-    let events = events_of(change(Change::NoFinal, ITEMS.clone()));
+    let events = events_of(change(&[gifts::no_final], ITEMS.clone()));
     let ended = gifts(&events).filter(|(.., gift)| gift.gift_type != 1 || gift.repeat_end);
     let (got, prices): (Vec<_>, Vec<_>) =
         ended.map(|(.., gift)| (gift.diamonds, i64::from(gift.diamond_count))).unzip();
@@ -234,14 +234,14 @@ fn other_numbers_have_mistakes_of_their_own() {
     }
     assert_eq!(name_of(&DEMO, &[], "likes_total", 696), Some("sum_of_likes"));
     // An empty nickname is a user to most programs.
-    let named = events_of(change(Change::Names, ITEMS.clone()));
+    let named = events_of(change(&[people::names], ITEMS.clone()));
     let senders = named.iter().filter(|event| matches!(event.data, Data::Gift(_)));
     let nicknames = BTreeSet::from_iter(senders.filter_map(|event| Some(&event.user.as_ref()?.nickname)));
     assert!(nicknames.iter().any(|nickname| nickname.is_empty()));
     for number in [nicknames.len(), nicknames.len() - 1] {
         assert_eq!(name_of(&named, &[], "gifters", number as i64), Some("by_nickname"));
     }
-    let missing = events_of(change(Change::Missing, ITEMS.clone()));
+    let missing = events_of(change(&[people::missing], ITEMS.clone()));
     let mut gifters = BTreeSet::from_iter(gifts(&missing).map(|(_, user, _)| user));
     assert_eq!(name_of(&missing, &[], "gifters", gifters.len() as i64), Some("nobody_as_gifter"));
     gifters.remove("");
@@ -371,7 +371,7 @@ fn a_client_that_counts_repeats_is_recognised() {
 
 #[test]
 fn a_client_that_forgets_a_streak_is_recognised() {
-    let late = events_of(change(Change::LateFinal, ITEMS.clone()));
+    let late = events_of(change(&[gifts::late_final], ITEMS.clone()));
     let (mut last, mut got) = (BTreeMap::new(), 0);
     for (index, _, gift) in gifts(&late) {
         if gift.is_final && gift.gift_type == 1 && !gift.repeat_end {

@@ -12,7 +12,7 @@ use livetape_core::{
 use smol_str::SmolStr;
 
 use super::*;
-use crate::change::{Change, change, events_of, truth_of};
+use crate::change::{change, events_of, gifts, truth_of};
 
 const DEMO: &[u8] = include_bytes!("../../../../recordings/demo.bin");
 const BUSY: &[u8] = include_bytes!("../../../../recordings/busy.bin");
@@ -61,7 +61,7 @@ fn run(mut shrink: Shrink, jobs: usize, fails: impl Fn(&[Item]) -> bool) -> Reac
 
 /// Whether a bot that counts only the ends of streaks gets another number than the right one.
 fn counts_only_ends(items: &[Item]) -> bool {
-    let items = change(Change::NoFinal, items.to_vec());
+    let items = change(&[gifts::no_final], items.to_vec());
     let ends = |event: &Event| match &event.data {
         Data::Gift(gift) if gift.repeat_end && !gift.inferred => {
             i64::from(gift.repeat_count) * i64::from(gift.diamond_count)
@@ -77,7 +77,7 @@ fn a_bug_of_streaks_leaves_one_message() {
     for jobs in [1, 4] {
         let found = search(read(DEMO), jobs, counts_only_ends);
         assert!(found.messages == 1 && found.runs <= [20, 50][jobs / 4], "{} runs", found.runs);
-        let events = events_of(change(Change::NoFinal, found.smallest));
+        let events = events_of(change(&[gifts::no_final], found.smallest));
         assert!(events.len() <= 5, "{events:#?}");
     }
 }

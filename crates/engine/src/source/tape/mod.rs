@@ -351,7 +351,7 @@ impl Tape {
         let mut tape = self.clone();
         if !case.changes.is_empty() {
             let items = self.items()?.filter(|item| !matches!(item.what, What::Checkpoint(_) | What::End(_)));
-            let changed = case.changes.iter().fold(items.collect(), |items, it| change::change(*it, items));
+            let changed = change::change(case.changes, items.collect());
             tape = Self::from_items(&self.name, &changed)?;
         }
         tape.case = Some(case.name);
