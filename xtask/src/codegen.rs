@@ -40,7 +40,9 @@ pub(crate) fn run() -> Result<()> {
     let source = "proto/recording.proto";
     let records = structs(compile(source)?, "livetape.recording", &out.join("records"))?;
     stamped(&root, source, "crates/core/src/generated/records.rs", &records, None)?;
-    checked.context("a field that no event reads is `// unused` in proto/webcast.proto")
+    checked.context(
+        "events must compile, and a field that none of them reads needs `// unused` in proto/webcast.proto",
+    )
 }
 
 /// Replaces what prost derives: it reads every field, which hides from the compiler those that no event reads.
