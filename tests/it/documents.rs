@@ -256,7 +256,10 @@ fn compare(name: &str, document: &str, expected: &str) {
     }
     let is_update = std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update");
     assert!(is_update, "{name}: run LIVETAPE_DOCS=update cargo test --test it documents");
-    fs::write(root().join(name), expected).unwrap();
+    // At once, because other tests read it meanwhile.
+    let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.replace('/', "-"));
+    fs::write(&written, expected).unwrap();
+    fs::rename(written, root().join(name)).unwrap();
 }
 
 /// Bugs that fail `plain`, too, prove nothing. Cases with `null` are older than their suite's planted bugs.
