@@ -211,9 +211,12 @@ fn every_table_row_has_as_many_cells_as_the_head() {
 /// Asserts that a document is as expected; `LIVETAPE_DOCS=update` writes it.
 fn assert_written(name: &str, document: &str, expected: &str) {
     if std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
-        fs::write(root().join(name), expected).unwrap();
+        // At once, because other tests read it meanwhile.
+        let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.replace('/', "-"));
+        fs::write(&written, expected).unwrap();
+        fs::rename(written, root().join(name)).unwrap();
     } else {
-        assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it documents");
+        assert!(document == expected, "{name}: run LIVETAPE_DOCS=update cargo test --test it documents");
     }
 }
 
