@@ -11,7 +11,6 @@ mod gift;
 mod goals;
 mod json;
 mod kinds;
-mod methods;
 mod names;
 mod notices;
 mod room;
@@ -23,7 +22,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use methods::Kind;
+use kinds::Kind;
 use scalar::is_zero;
 
 pub use battle::*;
@@ -33,7 +32,6 @@ pub use gift::*;
 pub use goals::*;
 pub use json::finish_json;
 pub use kinds::*;
-pub use methods::{Known, Reading, is_known, known_methods, millis, read_in_batch, read_message, schema};
 pub use names::app_method;
 pub use notices::*;
 pub use room::*;
