@@ -42,7 +42,8 @@ impl Push {
 
 /// Name of the header that says how the payload is compressed.
 const COMPRESS_TYPE: &str = "compress_type";
-/// Number of the field with the headers.
+/// Number of the field with the headers. They are read one by one: a list of empty ones would take much more memory than the
+/// frame.
 const HEADERS_FIELD: u32 = 5;
 /// Number of the payload field.
 const PUSH_PAYLOAD_FIELD: u32 = 8;

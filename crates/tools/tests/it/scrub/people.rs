@@ -111,7 +111,7 @@ fn compare(
     before: &Value,
     after: &Value,
     who: &mut BTreeMap<String, BTreeSet<String>>,
-    keys: &mut BTreeSet<String>,
+    keys: &mut BTreeMap<String, BTreeSet<String>>,
     wrong: &mut BTreeMap<String, String>,
 ) {
     match (before, after) {
@@ -129,8 +129,9 @@ fn compare(
                 who.entry(one.clone()).or_default().insert(two.clone());
             }
             if one != two {
-                let start = path.rmatch_indices('.').take(2).last();
-                keys.insert(path[start.map_or(0, |(at, _)| at)..].to_owned());
+                let (parents, key) = path.rsplit_once('.').unwrap();
+                let parent = parents.rsplit_once('.').map_or("event", |(_, parent)| parent);
+                keys.entry(parent.to_owned()).or_default().insert(key.to_owned());
             }
         }
         (one, two) if one == two => {}
@@ -146,7 +147,7 @@ fn compare(
 
 #[test]
 fn events_are_equal_except_for_people() {
-    let mut keys = BTreeSet::new();
+    let mut keys = BTreeMap::new();
     for Tested { name, file, out, .. } in &*TESTED {
         let events = |file: &[u8]| decode(&items(file), &Filter { raw: true, ..Filter::default() }, true);
         let (before, after) = (events(file), events(out));
@@ -166,7 +167,9 @@ fn events_are_equal_except_for_people() {
         assert_eq!(others.len(), who.len(), "{name}");
     }
     // A list to review: texts of people, links to them, and ids.
-    insta::assert_snapshot!("replaced", Vec::from_iter(keys).join("\n"));
+    let line =
+        |(parent, keys)| format!("{parent}: {}\n", Vec::from_iter::<BTreeSet<String>>(keys).join(", "));
+    insta::assert_snapshot!("replaced", keys.into_iter().map(line).collect::<String>());
 }
 
 #[test]
