@@ -37,13 +37,25 @@ const right = {
   wait: (failures, told) => Math.max(told, Math.min(WAIT_MS * 2 ** failures, WAIT_MS_MAX)),
 }
 
+let lastLike = {}
+
 const bugs = {
   // The client's pings show that a server is there, not that it sends anything.
   never_deaf: { data: ['msg', 'hb', 'im_enter_room_resp', 'pong'] },
   no_patience_with_quiet_rooms: { silence: 95_000, data: ['chat'] },
   two_sockets_when_late: { late: () => false },
+  // Thinks that likes are missing where there was none in 60 messages.
+  fills_gaps_of_likes: {
+    likes: ({ count, total }) => {
+      const more = seen.size - lastLike.seen > 60 ? total - lastLike.total : count
+      lastLike = { total, seen: seen.size }
+      return totals.likes + more
+    },
+  },
   like_total: { likes: ({ total }) => total },
   streak_by_user_and_gift: { streak: ({ user, gift }) => `${user} ${gift}` },
+  // Only remembers one streak.
+  streak_of_the_last_gift: { streak: (gift) => (streaks.has(right.streak(gift)) || streaks.clear(), right.streak(gift)) },
   gives_up_after_three: { wait: (failures, told) => (failures < 3 ? right.wait(failures, told) : undefined) },
   never_waits: { wait: () => 100 },
 }
