@@ -23,7 +23,7 @@ use crate::{
     clocks, damage,
     logins::{documented_permissions, users},
     servers,
-    support::{CLUSTER, LEASE, Nats, Node, Process, nats_server, node_at, own_address},
+    support::{CLUSTER, LEASE, Nats, Node, Process, is_nats_2_9, node_at, own_address},
 };
 
 /// Number of nodes.
