@@ -51,7 +51,7 @@ impl Script {
     /// Whether it breaks or ends connections that have the feed.
     #[must_use]
     pub fn breaks_connections(&self) -> bool {
-        self.ends || self.breaks.iter().any(|it| it.how.breaks_connections())
+        self.ends || self.breaks.iter().any(|it| it.how.effects().breaks)
     }
 
     /// Whether a client mostly waits.
@@ -85,36 +85,36 @@ pub struct Break {
     pub how: How,
 }
 
-/// Without a last arm, so that the compiler asks for each new variant.
+/// What a [`How`] does.
+#[derive(Clone, Copy, Default)]
+struct Effects {
+    breaks: bool,
+    /// Nothing happens for many seconds.
+    silences: bool,
+    starts_over: bool,
+}
+
 impl How {
-    fn breaks_connections(self) -> bool {
+    /// Without an arm for all others, so that the compiler asks for each new variant.
+    fn effects(self) -> Effects {
+        let none = Effects::default();
         match self {
-            Self::Close(_) | Self::Cut | Self::Deaf | Self::LosePosition | Self::Restart => true,
-            Self::Silence(_) | Self::Newer | Self::StartOver => false,
+            Self::Newer => none,
+            Self::Close(_) | Self::Cut | Self::LosePosition => Effects { breaks: true, ..none },
+            Self::Silence(_) => Effects { silences: true, ..none },
+            Self::Deaf => Effects { breaks: true, silences: true, ..none },
+            Self::StartOver => Effects { starts_over: true, ..none },
+            Self::Restart => Effects { breaks: true, starts_over: true, ..none },
         }
     }
 
-    /// Whether nothing happens in it for many seconds.
     pub(crate) fn is_silent(self) -> bool {
-        match self {
-            Self::Silence(_) | Self::Deaf => true,
-            Self::Close(_)
-            | Self::Cut
-            | Self::LosePosition
-            | Self::Newer
-            | Self::StartOver
-            | Self::Restart => false,
-        }
+        self.effects().silences
     }
 
     #[must_use]
     pub fn starts_over(self) -> bool {
-        match self {
-            Self::StartOver | Self::Restart => true,
-            Self::Close(_) | Self::Cut | Self::Silence(_) | Self::Deaf | Self::LosePosition | Self::Newer => {
-                false
-            }
-        }
+        self.effects().starts_over
     }
 }
 

@@ -133,29 +133,12 @@ pub(super) fn forgotten(memory: &mut Memory, counted: &mut Counted<'_>) -> usize
     }
 }
 
-/// Counts each gift without a streak by how much its count is above the highest one of them.
-pub(super) fn without_streak(memory: &mut Memory, counted: &mut Counted<'_>) -> usize {
-    match &counted.event.details {
-        Details::Gift(gift) if gift.streak_id.is_empty() => rise(memory, counted, |_, _| (0, 0), true),
-        _ => 1,
-    }
-}
-
 /// Counts another number of likes, given their own number and the total.
 pub(super) fn likes(counted: &mut Counted<'_>, count: impl FnOnce(i64, i64) -> i64) -> usize {
     let Details::Likes { own, total } = counted.event.details else { return 1 };
     let count = count(own.into(), total);
     let count = i32::try_from(count).unwrap_or(if count < 0 { i32::MIN } else { i32::MAX });
     counted.added.what = What::Likes { likes: count, total };
-    1
-}
-
-/// Adds up likes instead of taking the total.
-pub(super) fn sum_of_likes(memory: &mut Memory, counted: &mut Counted<'_>) -> usize {
-    if let What::Likes { likes, total } = &mut counted.added.what {
-        *total = memory.total.unwrap_or_default().saturating_add((*likes).into());
-        memory.total = Some(*total);
-    }
     1
 }
 
@@ -175,14 +158,6 @@ pub(super) fn chat(
 /// Returns by how much a total grew since the last one, or since `first`.
 pub(super) fn growth(memory: &mut Memory, total: i64, first: i64) -> i64 {
     total.saturating_sub(memory.total.replace(total).unwrap_or(first))
-}
-
-/// Counts every `member` event as a join.
-pub(super) fn joins(counted: &mut Counted<'_>) -> usize {
-    if let Details::Member = counted.event.details {
-        counted.added.what = What::Join;
-    }
-    1
 }
 
 /// Counts every `social` event as `action`.
@@ -215,16 +190,6 @@ pub(super) fn short(name: &str) -> SmolStr {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     if name.is_empty() { SmolStr::default() } else { format_smolstr!("{:x}", hasher.finish()) }
-}
-
-/// Counts those who sent gifts without a user as one more user.
-pub(super) fn without_user(counted: &mut Counted<'_>) -> usize {
-    if let What::Gift { sender, .. } = &mut counted.added.what
-        && sender.is_empty()
-    {
-        *sender = "undefined".into();
-    }
-    1
 }
 
 /// Rounds an id as JavaScript's `Number` does.

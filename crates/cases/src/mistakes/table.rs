@@ -5,9 +5,8 @@ use livetape_core::truth::What;
 use super::{
     Details, Show,
     count::{
-        Counted, Memory, chat, forgotten, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes,
-        price, rise, rounded, sent_by, short, social, streak, sum_of_likes, viewers, without_streak,
-        without_user,
+        Counted, Memory, chat, forgotten, gift, gift_and_diamonds, growth, is_end, is_first, likes, price,
+        rise, rounded, sent_by, short, social, streak, viewers,
     },
 };
 use crate::{
@@ -272,7 +271,10 @@ pub(super) const TABLE: &[Mistake] = &[
         GIFTS,
         "taking all gifts without a `streakId` for one streak",
         "taken for others without a streak",
-        |memory, _, _, counted| without_streak(memory, counted),
+        |memory, _, _, counted| match &counted.event.details {
+            Details::Gift(gift) if gift.streak_id.is_empty() => rise(memory, counted, |_, _| (0, 0), true),
+            _ => 1,
+        },
     )
     .shown_by("burst"),
     mistake(
@@ -350,7 +352,14 @@ pub(super) const TABLE: &[Mistake] = &[
         &["gifters"],
         "counting gifts without a user as those of one more user",
         "without a user",
-        |_, _, _, counted| without_user(counted),
+        |_, _, _, counted| {
+            if let What::Gift { sender, .. } = &mut counted.added.what
+                && sender.is_empty()
+            {
+                *sender = "undefined".into();
+            }
+            1
+        },
     )
     .shown_by("missing"),
     obvious(
@@ -416,7 +425,13 @@ pub(super) const TABLE: &[Mistake] = &[
         &["likes_total"],
         "adding up `likeCount` instead of taking the last `totalLikeCount`",
         "with another rise of the total",
-        |memory, _, _, counted| sum_of_likes(memory, counted),
+        |memory, _, _, counted| {
+            if let What::Likes { likes, total } = &mut counted.added.what {
+                *total = memory.total.unwrap_or_default().saturating_add((*likes).into());
+                memory.total = Some(*total);
+            }
+            1
+        },
     ),
     obvious(
         "empty_text",
@@ -467,7 +482,12 @@ pub(super) const TABLE: &[Mistake] = &[
         &["joins"],
         "counting every `member` event as a join",
         "with another `actionId` than 1",
-        |_, _, _, counted| joins(counted),
+        |_, _, _, counted| {
+            if let Details::Member = counted.event.details {
+                counted.added.what = What::Join;
+            }
+            1
+        },
     ),
     obvious(
         "every_social",
