@@ -8,7 +8,7 @@ mod tests;
 use std::{collections::BTreeMap, time::Duration};
 
 use livetape_core::{
-    event::{Data, Event, Gift, Person},
+    event::{Data, Event},
     truth::{Added, Tally, Truth},
 };
 use smol_str::SmolStr;
@@ -311,16 +311,40 @@ pub struct SlimEvent {
     ts_ms: i64,
     /// Id of the message.
     id: Option<i64>,
-    user: Option<Person>,
+    user: Option<Sender>,
     /// Whether a user causes such events, and this one names none.
     is_anonymous: bool,
     details: Details,
 }
 
+/// The user of an event.
+#[derive(Clone, Debug)]
+struct Sender {
+    user_id: i64,
+    unique_id: SmolStr,
+    nickname: SmolStr,
+}
+
+/// The gifts of an event.
+#[derive(Clone, Debug)]
+struct Gift {
+    gift_id: i64,
+    gift_name: SmolStr,
+    gift_type: i32,
+    diamond_count: i32,
+    repeat_count: i32,
+    repeat_end: bool,
+    /// `userId` of the receiver; 0 for the host.
+    guest: i64,
+    streak_id: SmolStr,
+    repeat_delta: i32,
+    is_final: bool,
+    diamonds: i64,
+}
+
 /// What only some types of events have.
 #[derive(Clone, Debug)]
 enum Details {
-    /// Without texts and pictures.
     Gift(Box<Gift>),
     Likes {
         own: i32,
@@ -343,11 +367,10 @@ impl SlimEvent {
     #[must_use]
     pub fn of(event: &Event) -> Self {
         let id = event.id.as_deref().and_then(|id| id.split('~').next()).and_then(|id| id.parse().ok());
-        let user = event.user.as_ref().map(|user| Person {
-            user_id: user.user_id,
+        let user = event.user.as_ref().map(|user| Sender {
+            user_id: user.user_id.0,
             unique_id: user.unique_id.clone(),
             nickname: user.nickname.clone(),
-            ..Person::default()
         });
         let is_caused = matches!(
             event.data,
@@ -374,15 +397,17 @@ impl Details {
     fn of(data: &Data) -> Self {
         match data {
             Data::Gift(gift) => Self::Gift(Box::new(Gift {
-                gift_picture_url: SmolStr::default(),
-                describe: SmolStr::default(),
-                display_type: SmolStr::default(),
-                label: SmolStr::default(),
-                receiver: gift
-                    .receiver
-                    .as_ref()
-                    .map(|it| Person { user_id: it.user_id, ..Person::default() }),
-                ..Gift::clone(gift)
+                gift_id: gift.gift_id,
+                gift_name: gift.gift_name.clone(),
+                gift_type: gift.gift_type,
+                diamond_count: gift.diamond_count,
+                repeat_count: gift.repeat_count,
+                repeat_end: gift.repeat_end,
+                guest: gift.receiver.as_ref().map_or(0, |receiver| receiver.user_id.0),
+                streak_id: gift.streak_id.clone(),
+                repeat_delta: gift.repeat_delta,
+                is_final: gift.is_final,
+                diamonds: gift.diamonds,
             })),
             Data::Like(like) => Self::Likes { own: like.like_count, total: like.total_like_count },
             Data::RoomUser(room) => Self::Viewers { now: room.viewer_count, total: room.total_user_count },

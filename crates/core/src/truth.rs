@@ -117,6 +117,23 @@ pub struct Added {
     pub what: What,
 }
 
+/// Gifts, and what is counted of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// `uniqueId` of the user.
+    pub sender: SmolStr,
+    /// Nickname of the user.
+    pub nickname: SmolStr,
+    /// Number of gifts.
+    pub gifts: i32,
+    /// Value of these gifts.
+    pub diamonds: i64,
+    /// `userId` of the guest who receives them; 0 for the host.
+    pub guest: i64,
+    /// Whether a streak begins with them.
+    pub begins: bool,
+}
+
 /// The totals that an event changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum What {
@@ -132,21 +149,8 @@ pub enum What {
         /// What it adds to `texts`.
         checksum: u32,
     },
-    /// Gifts.
-    Gift {
-        /// `uniqueId` of the user.
-        sender: SmolStr,
-        /// Nickname of the user.
-        nickname: SmolStr,
-        /// Number of gifts.
-        gifts: i32,
-        /// Value of these gifts.
-        diamonds: i64,
-        /// `userId` of the guest who receives them; 0 for the host.
-        guest: i64,
-        /// Whether a streak begins with them.
-        begins: bool,
-    },
+    /// Gifts. Boxed, because every event in memory is as large as this.
+    Gift(Box<Given>),
     /// Likes.
     Likes {
         /// How many.
@@ -196,14 +200,14 @@ impl What {
             Data::Chat(chat) => {
                 Self::chat(event.user.as_ref().map_or("", |user| &user.unique_id), &chat.comment)
             }
-            Data::Gift(gift) => Self::Gift {
+            Data::Gift(gift) => Self::Gift(Box::new(Given {
                 sender: event.user.as_ref().map(|user| user.unique_id.clone()).unwrap_or_default(),
                 nickname: event.user.as_ref().map(|user| user.nickname.clone()).unwrap_or_default(),
                 gifts: gift.repeat_delta,
                 diamonds: gift.diamonds,
                 guest: gift.receiver.as_ref().map_or(0, |receiver| receiver.user_id.0),
                 begins: begins(&gift.streak_id, gift.repeat_delta, gift.repeat_count),
-            },
+            })),
             Data::Like(like) => Self::Likes { likes: like.like_count, total: like.total_like_count },
             Data::Social(social) => match social.action {
                 SocialAction::Follow => Self::Follow,
@@ -250,12 +254,12 @@ impl Tally {
                 truth.texts = truth.texts.wrapping_add(*checksum);
                 truth.last_chat = text.clone();
             }
-            What::Gift { sender, nickname, gifts, diamonds, guest, begins } => {
-                truth.gifts = truth.gifts.saturating_add((*gifts).into());
-                truth.diamonds = truth.diamonds.saturating_add(*diamonds);
-                truth.streaks += u64::from(*begins);
-                self.add_gifter(sender, nickname, *diamonds);
-                self.add_guest(*guest, *diamonds);
+            What::Gift(given) => {
+                truth.gifts = truth.gifts.saturating_add(given.gifts.into());
+                truth.diamonds = truth.diamonds.saturating_add(given.diamonds);
+                truth.streaks += u64::from(given.begins);
+                self.add_gifter(&given.sender, &given.nickname, given.diamonds);
+                self.add_guest(given.guest, given.diamonds);
             }
             What::Likes { likes, total } => {
                 truth.likes = truth.likes.saturating_add((*likes).into());

@@ -49,7 +49,7 @@ fn first_header(input: impl Read) -> Result<Option<HeaderInfo>, Error> {
             None => break,
             Some(record) => {
                 if let What::Header(header) = record.item.what {
-                    return Ok(Some(read_header(header)));
+                    return Ok(Some(read_header(*header)));
                 }
             }
         }

@@ -171,7 +171,7 @@ impl Info {
 
     fn add_other(&mut self, head: Head, what: What, connections: &mut Connections) {
         match what {
-            What::Header(header) if self.header.is_none() => self.header = Some(read_header(header)),
+            What::Header(header) if self.header.is_none() => self.header = Some(read_header(*header)),
             What::ConnOpen(ConnOpen { room_id, unique_id, .. }) => {
                 self.connection_count += 1;
                 if let Some(connection) = connection(connections, head.conn) {

@@ -5,13 +5,10 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use livetape_core::{
-    event::{Gift, Person},
-    truth::{Added, What, begins},
-};
+use livetape_core::truth::{Added, Given, What, begins};
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{Details, SlimEvent};
+use super::{Details, Gift, Sender, SlimEvent};
 
 /// `giftType` of gifts that can be sent in streaks.
 const STREAKABLE: i32 = 1;
@@ -73,14 +70,10 @@ pub(super) fn gift_and_diamonds(counted: &mut Counted<'_>, count: impl FnOnce(&G
     if (gifts, diamonds) != (gift.repeat_delta, gift.diamonds) {
         let begins = begins(&gift.streak_id, gifts, gift.repeat_count);
         let (sender, nickname) = sender(counted.event);
-        let guest = guest(gift);
-        counted.added.what = What::Gift { sender, nickname, gifts, diamonds, guest, begins };
+        let guest = gift.guest;
+        counted.added.what = What::Gift(Box::new(Given { sender, nickname, gifts, diamonds, guest, begins }));
     }
     usize::from(gifts > 0)
-}
-
-fn guest(gift: &Gift) -> i64 {
-    gift.receiver.as_ref().map_or(0, |receiver| receiver.user_id.0)
 }
 
 /// Returns the `uniqueId` and the nickname of the user.
@@ -93,8 +86,9 @@ pub(super) fn streak(counted: &mut Counted<'_>) -> usize {
     if let Details::Gift(gift) = &counted.event.details {
         let (diamonds, begins) = (gift.diamond_count.into(), !gift.streak_id.is_empty());
         let (sender, nickname) = sender(counted.event);
-        let guest = guest(gift);
-        counted.added.what = What::Gift { sender, nickname, gifts: 1, diamonds, guest, begins };
+        let guest = gift.guest;
+        counted.added.what =
+            What::Gift(Box::new(Given { sender, nickname, gifts: 1, diamonds, guest, begins }));
     }
     1
 }
@@ -107,7 +101,7 @@ pub(super) fn rise(
     key: fn(i64, i64) -> (i64, i64),
     is_highest: bool,
 ) -> usize {
-    let user_id = counted.event.user.as_ref().map_or(0, |user| user.user_id.0);
+    let user_id = counted.event.user.as_ref().map_or(0, |user| user.user_id);
     gift(counted, |gift| {
         let last = memory.counts.entry(key(user_id, gift.gift_id)).or_default();
         let count = gift.repeat_count.max(0);
@@ -176,11 +170,11 @@ pub(super) fn viewers(counted: &mut Counted<'_>, count: impl FnOnce(i64, i64) ->
 }
 
 /// Takes another name for the sender of a gift.
-pub(super) fn sent_by(counted: &mut Counted<'_>, name: impl FnOnce(&Person) -> SmolStr) -> usize {
+pub(super) fn sent_by(counted: &mut Counted<'_>, name: impl FnOnce(&Sender) -> SmolStr) -> usize {
     let SlimEvent { user: Some(user), details: Details::Gift(_), .. } = counted.event else { return 1 };
     let name = name(user);
-    if let What::Gift { sender, .. } = &mut counted.added.what {
-        *sender = name;
+    if let What::Gift(given) = &mut counted.added.what {
+        given.sender = name;
     }
     1
 }

@@ -353,10 +353,10 @@ pub(super) const TABLE: &[Mistake] = &[
         "counting gifts without a user as those of one more user",
         "without a user",
         |_, _, _, counted| {
-            if let What::Gift { sender, .. } = &mut counted.added.what
-                && sender.is_empty()
+            if let What::Gift(given) = &mut counted.added.what
+                && given.sender.is_empty()
             {
-                *sender = "undefined".into();
+                given.sender = "undefined".into();
             }
             1
         },
@@ -563,7 +563,7 @@ pub(super) const TABLE: &[Mistake] = &[
         "of users whose id is rounded to another one",
         |memory, _, _, counted| {
             sent_by(counted, |user| {
-                let first = memory.users.entry(rounded(user.user_id.0));
+                let first = memory.users.entry(rounded(user.user_id));
                 first.or_insert_with(|| user.unique_id.clone()).clone()
             })
         },

@@ -49,7 +49,8 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "proto/recording.proto describes each of them")]
 pub enum What {
-    Header(Header),
+    /// Boxed, because every item in memory is as large as the largest of these.
+    Header(Box<Header>),
     ConnOpen(ConnOpen),
     Frame(Frame),
     ConnClose(records::ConnClose),
@@ -135,7 +136,7 @@ impl Snapshot {
     pub fn take(&mut self, item: &Item) {
         match &item.what {
             What::Header(header) => {
-                self.header.get_or_insert_with(|| header.clone());
+                self.header.get_or_insert_with(|| Header::clone(header));
             }
             What::ConnOpen(open) => {
                 self.open.insert(item.conn, (item.flags, open.clone()));

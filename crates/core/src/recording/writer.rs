@@ -80,7 +80,7 @@ impl<W: Write> Writer<W> {
         let (what, flags) = truncate(&item.what, item.flags);
         self.append(item.offset, item.conn, flags, &what)?;
         if let What::Header(header) = &item.what {
-            self.header = header.clone();
+            self.header = Header::clone(header);
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl<W: Write> Writer<W> {
         if body.record_type() == record_type::HEADER
             && let What::Header(header) = body.item().what
         {
-            self.header = header;
+            self.header = *header;
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ impl<W: Write> Writer<W> {
         if self.header_due.is_none_or(|due| offset < due) {
             return Ok(());
         }
-        let header = What::Header(self.header.clone());
+        let header = What::Header(Box::new(self.header.clone()));
         self.append(offset, 0, Flags::default(), &header)
     }
 

@@ -37,7 +37,7 @@ fn outline(events: &[Value]) -> Vec<String> {
 fn with_header(items: Vec<Item>) -> Vec<Item> {
     let wall_anchor_ns = Some(ANCHOR_MS * 1_000_000);
     let header = records::Header { wall_anchor_ns, ..records::Header::default() };
-    std::iter::once(item(0, What::Header(header))).chain(items).collect()
+    std::iter::once(item(0, What::Header(Box::new(header)))).chain(items).collect()
 }
 
 /// Two connections to a room send the same messages.

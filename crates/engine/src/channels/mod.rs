@@ -382,7 +382,7 @@ impl Channel {
         let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true }).with_counts(counts);
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
-        let what = What::Header(Header { wall_anchor_ns, ..Header::default() });
+        let what = What::Header(Box::new(Header { wall_anchor_ns, ..Header::default() }));
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
         let injected = pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;

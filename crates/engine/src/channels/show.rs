@@ -74,7 +74,7 @@ impl Channel {
         let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         pipeline.set_tap(recorder.as_ref().map(Recorder::tap));
-        let what = What::Header(room.header().clone());
+        let what = What::Header(Box::new(room.header().clone()));
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
         let is_shared = !is_mock && self.is_shared_with_token(user);

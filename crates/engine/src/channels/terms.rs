@@ -260,7 +260,9 @@ impl Channel {
             attempt,
             ..Status::default()
         };
-        for what in [What::Header(Header { wall_anchor_ns, ..Header::default() }), What::Status(status)] {
+        for what in
+            [What::Header(Box::new(Header { wall_anchor_ns, ..Header::default() })), What::Status(status)]
+        {
             let item = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
             pipeline.handle(&item, Pacing::Free).await;
         }

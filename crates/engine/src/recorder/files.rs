@@ -94,7 +94,7 @@ impl Parts {
         header: &Header,
     ) -> Self {
         let mut snapshot = Snapshot::default();
-        let what = What::Header(header.clone());
+        let what = What::Header(Box::new(header.clone()));
         snapshot.take(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what });
         Self { rotate, disk, sync, path, files, part: 0, snapshot }
     }

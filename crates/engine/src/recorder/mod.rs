@@ -297,7 +297,7 @@ fn full(summary: &Summary) -> Problem {
 }
 
 fn complete(header: Header, options: &RecorderOptions) -> Header {
-    let what = What::Header(header);
+    let what = What::Header(Box::new(header));
     let item = redact(Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what });
     let What::Header(mut header) = item.what else { return Header::default() };
     if header.tool.is_empty() {
@@ -307,7 +307,7 @@ fn complete(header: Header, options: &RecorderOptions) -> Header {
     if header.wall_anchor_ns.is_none() {
         header.wall_anchor_ns = options.wall.map(|wall| writer_thread::nanoseconds(wall()));
     }
-    header
+    *header
 }
 
 /// Default wall clock of recorders.

@@ -462,7 +462,7 @@ async fn the_decoder_turns_items_into_events() {
     let server = Server::new([(API, vec![ok(NOT_FOUND), room(2)]), ("/", vec![cookie()]), (SOCKET, socket)]);
     let mut live = Live::start(options(), server.transport());
     let mut decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
-    let header = What::Header(live.header().clone());
+    let header = What::Header(Box::new(live.header().clone()));
     decoder.handle(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what: header });
     while let Some(item) = live.next().await {
         decoder.handle(&item);

@@ -45,7 +45,8 @@ fn without_seq(mut event: Value) -> Value {
 /// Returns the recording's own events, without sequence numbers and IDs.
 fn plain(items: &[Item], filter: &Filter) -> Vec<Value> {
     let wall_anchor_ns = Some(1_704_067_200_000_000_000);
-    let header = item(0, What::Header(records::Header { wall_anchor_ns, ..records::Header::default() }));
+    let header =
+        item(0, What::Header(Box::new(records::Header { wall_anchor_ns, ..records::Header::default() })));
     let items = [&[header], items].concat();
     decode(&items, filter, true).into_iter().map(without_seq).collect()
 }

@@ -156,7 +156,7 @@ impl<R: Read> Lane<R> {
         if let Some(What::Header(first)) =
             next.and_then(|_| source.reader.body()).map(|body| body.item().what)
         {
-            (header, next) = (first, source.next()?);
+            (header, next) = (*first, source.next()?);
         }
         let (name, fixed_start) = (input.name, input.offset);
         Ok(Self { name, source, header, next, begins: Duration::ZERO, fixed_start, group: 0 })

@@ -103,7 +103,7 @@ fn look(input: impl Read, scrubber: &mut Scrubber) -> Result<FirstPass, Error> {
             What::Header(found) => {
                 done &= scrubber.did(found);
                 scrubbed |= !found.scrub_profile.is_empty();
-                header.get_or_insert_with(|| found.clone());
+                header.get_or_insert_with(|| Header::clone(found));
             }
             What::End(_) => {}
             _ => records += 1,
@@ -137,7 +137,7 @@ fn write(
         (expected, last) = (u64::from(record.rec_no) + 1, record.item.offset);
         match &record.item.what {
             // The writer repeats the header according to the same rule.
-            What::Header(found) if found == header => continue,
+            What::Header(found) if **found == *header => continue,
             What::End(_) => {
                 sealed = true;
                 continue;

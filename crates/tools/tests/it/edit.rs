@@ -22,7 +22,7 @@ fn read(bytes: &[u8]) -> (records::Header, Vec<Item>) {
     let (mut header, mut items) = (None, Vec::new());
     while let Some(record) = reader.next().unwrap() {
         match record.item.what {
-            What::Header(found) => drop(header.get_or_insert(found)),
+            What::Header(found) => drop(header.get_or_insert(*found)),
             What::Checkpoint(_) | What::End(_) => {}
             _ => items.push(record.item),
         }
@@ -44,7 +44,7 @@ fn cut_out(bytes: &[u8], start_ms: u64, end_ms: u64) -> Vec<u8> {
 /// Returns the events of a file with their times of receipt.
 fn events(bytes: &[u8]) -> Vec<Value> {
     let (header, mut items) = read(bytes);
-    items.insert(0, Item { conn: 0, ..item(0, What::Header(header)) });
+    items.insert(0, Item { conn: 0, ..item(0, What::Header(Box::new(header))) });
     decode(&items, &Filter::default(), true)
 }
 
@@ -77,7 +77,7 @@ fn a_range_plays_like_a_replay_that_starts_there() {
             dedup: true,
         });
         let (header, all) = read(&whole);
-        decoder.restore(&Item { conn: 0, ..item(0, What::Header(header)) });
+        decoder.restore(&Item { conn: 0, ..item(0, What::Header(Box::new(header))) });
         let before = all.iter().filter(|item| item.offset < ms(start));
         before.for_each(|item| decoder.restore(item));
         decoder.announce_restored(ms(start));

@@ -194,7 +194,8 @@ fn the_header_is_repeated_every_minute_of_stream_time() {
 
 #[test]
 fn the_latest_header_is_repeated() {
-    let header = |source: &str| What::Header(Header { source: source.into(), ..Default::default() });
+    let header =
+        |source: &str| What::Header(Box::new(Header { source: source.into(), ..Default::default() }));
     let items = [frame(0, ""), item(50_000, header("merged")), frame(70_000, ""), frame(115_000, "")];
     let (records, _) = read(&sealed(&items));
     let headers = records.iter().filter_map(|record| match &record.item.what {

@@ -218,7 +218,7 @@ async fn try_way(
     let known = options.clone();
     let mut live = Live::start(options, transport);
     let mut decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
-    let header = What::Header(live.header().clone());
+    let header = What::Header(Box::new(live.header().clone()));
     decoder.handle(&Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what: header });
     let mut until = clock::now() + WAY_MAX;
     while let Some(item) = next_item(&mut live, until).await {

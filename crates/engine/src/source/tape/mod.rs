@@ -191,7 +191,7 @@ impl Tape {
     pub fn header(&self) -> Result<Header, Problem> {
         let first = self.steps()?.next();
         Ok(match first {
-            Some(Step::Item(Item { what: What::Header(header), .. })) => header,
+            Some(Step::Item(Item { what: What::Header(header), .. })) => *header,
             _ => Header::default(),
         })
     }

@@ -63,7 +63,7 @@ fn events(items: &[Item]) -> Vec<Value> {
 /// Returns the events of the session, at the time of the captures.
 fn session_events() -> Vec<Value> {
     let start = Header { wall_anchor_ns: Some(START_MS * 1_000_000), ..Header::default() };
-    let mut items = vec![item(0, What::Header(start))];
+    let mut items = vec![item(0, What::Header(Box::new(start)))];
     items.extend(session());
     for item in &mut items {
         if let What::ConnOpen(open) = &mut item.what {
