@@ -56,6 +56,7 @@ const bugs = {
   streak_by_user_and_gift: { streak: ({ user, gift }) => `${user} ${gift}` },
   // Only remembers one streak.
   streak_of_the_last_gift: { streak: (gift) => (streaks.has(right.streak(gift)) || streaks.clear(), right.streak(gift)) },
+  gives_up_after_one: { wait: (failures, told) => (failures < 1 ? right.wait(failures, told) : undefined) },
   gives_up_after_three: { wait: (failures, told) => (failures < 3 ? right.wait(failures, told) : undefined) },
   never_waits: { wait: () => 100 },
 }

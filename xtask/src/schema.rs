@@ -39,7 +39,7 @@ const FIELD: i32 = 2;
 /// The word behind a message or field, by the path of its definition.
 type Words = BTreeMap<Vec<i32>, String>;
 
-/// Removes the comments of a file: once it is reduced, their positions are no longer valid. Returns those at the end of lines.
+/// Removes the comments of a file, because reducing it shifts their positions. Returns those at the end of lines.
 fn take_words(file: &mut FileDescriptorProto) -> Words {
     let places = file.source_code_info.take().into_iter().flat_map(|info| info.location);
     let word = |comment: &str| comment.trim().to_owned();

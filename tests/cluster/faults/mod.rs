@@ -121,7 +121,7 @@ fn plan(seed: u64, faults: Option<&str>) -> Vec<(u64, Vec<&'static Fault>)> {
     let of_cluster = |(seed, first): (u64, usize)| {
         let mut rng = rng(seed);
         let to = if index(&mut rng, ROLLING) == 0 { To::Three } else { To::One };
-        // Servers of NATS 2.9 can lose a stream that was deleted and created again when they are restarted, whoever uses it.
+        // A server of NATS 2.9 that is restarted can lose a stream that was deleted and created again.
         let is_broken = |it: &Fault| to == To::Three && it.name == "delete-stream" && is_nats_2_9();
         let is_possible = |it: &&Fault| (it.to == To::Any || it.to == to) && !is_broken(it);
         let possible: Vec<_> = FAULTS.iter().filter(is_possible).collect();
