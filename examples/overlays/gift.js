@@ -1,4 +1,4 @@
-// Pictures of gifts, drawn from their names. The dashboard draws the same ones (web/src/lib/gift.ts).
+// Pictures of gifts, drawn from their names. The dashboard draws the same ones (web/src/lib/pictures.ts).
 
 'use strict'
 

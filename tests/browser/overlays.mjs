@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict'
 
 import { watchFrames } from '../support/frames.mjs'
-import { ask, start, until, withServer } from '../support/livetape.mjs'
-import { proxy } from '../support/wire.mjs'
+import { ask, proxy, start, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
 /** What each overlay shows of the made-up show, and of its tests: the label of a button, and the text that it causes. */

@@ -5,8 +5,7 @@ import path from 'node:path'
 
 import { chromium } from 'playwright-core'
 
-import { busy } from './busy.mjs'
-import { feed, hostile, resume } from './feed.mjs'
+import { busy, feed, hostile, resume } from './feed.mjs'
 import { connect, rooms } from './first.mjs'
 import { looks, names } from './looks.mjs'
 import { addresses, origins } from './origins.mjs'

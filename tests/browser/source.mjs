@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict'
 
-import { ask, scenario, start, until, withServer } from '../support/livetape.mjs'
-import { proxy } from '../support/wire.mjs'
+import { ask, proxy, scenario, start, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
 const REFUSED = /Failed to load resource/

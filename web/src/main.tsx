@@ -1,17 +1,59 @@
 import { render } from 'preact'
-import { App } from './parts/app.tsx'
-import { acceptDrops } from './parts/drop.tsx'
+import { Connect } from './parts/connect.tsx'
+import { Help, Token } from './parts/dialogs.tsx'
+import { Feed } from './parts/feed.tsx'
+import { Header } from './parts/header.tsx'
+import { Inject } from './parts/inject.tsx'
 import { listen } from './parts/keys.ts'
-import { followLinks } from './parts/transport.tsx'
+import { Mock } from './parts/mock.tsx'
+import { Drop, PlayQuestion, Recordings, acceptDrops } from './parts/recordings.tsx'
+import { Snackbar } from './parts/snackbar.tsx'
+import { Source } from './parts/source.tsx'
+import { Start, isIdle } from './parts/start.tsx'
+import { Stats } from './parts/stats.tsx'
+import { Transport, followLinks } from './parts/transport.tsx'
 import { start as startClients } from './state/clients.ts'
-import { start as startFeatures } from './state/features.ts'
 import { start as startFeed } from './state/feed.ts'
-import { start as startMetrics } from './state/metrics.ts'
 import { start as startMock } from './state/mock.ts'
 import { start as startRecordings } from './state/recordings.ts'
-import { start as startServer } from './state/server.ts'
-import { start as startTruth } from './state/truth.ts'
+import { away, readOnly, startFeatures, start as startServer } from './state/server.ts'
+import { startMetrics, startTruth } from './state/stats.ts'
 import './state/theme.ts'
+import { texts } from './texts.ts'
+
+function App() {
+  return (
+    <>
+      <a class="skip" href="#feed">{texts.skip}</a>
+      <Header />
+      <main class="layout">
+        <div class="controls" inert={away.value}>
+          <Connect />
+          <div class="acting" inert={readOnly.value}>
+            <Start />
+            <Source />
+            <Mock />
+            <Transport />
+          </div>
+        </div>
+        <Feed />
+        <div class="side" inert={away.value}>
+          {isIdle() && <Recordings key="recordings" />}
+          <div key="inject" class="acting" inert={readOnly.value}>
+            <Inject />
+          </div>
+          <Stats key="stats" />
+          {!isIdle() && <Recordings key="recordings" />}
+        </div>
+      </main>
+      <Drop />
+      <Snackbar />
+      <PlayQuestion />
+      <Help />
+      <Token />
+    </>
+  )
+}
 
 render(<App />, document.body)
 listen()

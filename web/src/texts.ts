@@ -1,4 +1,4 @@
-/** Every text of the page. To translate the page, translate this file, `hints.ts` and `titles.ts`. `isolate` texts of users and servers. */
+/** Every text of the page. To translate the page, translate this file and `failures.ts`. `isolate` texts of users and servers. */
 
 import { grouped } from './lib/format.ts'
 import { isolate } from './lib/plain.ts'

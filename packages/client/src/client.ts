@@ -1,13 +1,12 @@
 // The client: handles messages, keeps the position in the feed, and manages rooms.
 
-import { CLOSE, meaningOf } from './closing.js'
 import { Connection } from './connection.js'
 import { Emitter } from './emitter.js'
 import { ClientError, hintOf, pageHint, refusalOf } from './error.js'
 import type { LivetapeEvent } from './events.js'
 import { isEvent, parse, type Message } from './message.js'
 import { handled, pending, type Pending } from './pending.js'
-import { Position } from './position.js'
+import { CLOSE, meaningOf, Position } from './resume.js'
 import { FEED_ROOM, Rooms } from './rooms.js'
 import type { Room } from './room.js'
 import { EventStream, type EventsOptions } from './stream.js'

@@ -1,7 +1,7 @@
 // Opens sockets, reconnects and gives up. Hooks handle the messages.
 
-import { CLOSE, isFinal } from './closing.js'
 import { ClientError } from './error.js'
+import { CLOSE, isFinal } from './resume.js'
 import type { WebSocketConstructor, WebSocketLike } from './types.js'
 
 /** A connection that lasts this long, or delivers a message, resets the number of attempts. In ms. */

@@ -1,7 +1,7 @@
 // Errors with a stable code and a hint, and the reasons for which a server refuses a connection. Browsers hide the response to a refused
 // WebSocket.
 
-import { CLOSE } from './closing.js'
+import { CLOSE } from './resume.js'
 
 /** Details of a failure. */
 export interface Details {

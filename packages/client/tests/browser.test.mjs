@@ -1,15 +1,15 @@
-// The browser script in Chromium, with the same guarantees as in Node.
+// Pages in Chromium that read the feed: with the browser script, which has the same guarantees as in Node, and as overlays for TikFinity do.
 
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import http from 'node:http'
-import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { LIVETAPE, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
+import { LIVETAPE, proxy, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { isBroken, launch, ofDisk, open } from './pages.mjs'
-import { proxy } from '../../../tests/support/wire.mjs'
 
 const BUNDLE = fileURLToPath(new URL('../dist/livetape-client.iife.js', import.meta.url))
 const EXAMPLE = fileURLToPath(new URL('../examples/page.html', import.meta.url))
@@ -19,7 +19,8 @@ const BYTES_UNTIL_BREAK = 16 << 10
 let browser
 let site
 beforeAll(async () => {
-  browser = await launch()
+  // Browsers ask before a page from the internet reads a local socket, so those of another host also come from this machine.
+  browser = await launch('--host-resolver-rules=MAP overlay.example 127.0.0.1')
   // A local web page has full access; a page from disk may read the feed.
   site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<!doctype html><title>x</title><link rel="icon" href="data:,">'))
   await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve))
@@ -118,3 +119,43 @@ test('supports rooms, history, binary messages, tokens and final close codes', a
     })
   }, { env: { LIVETAPE_TOKEN: token } })
 })
+
+/** An overlay for TikFinity. Reads the feed as public overlays do: no options, no handshake, and only the end of a streak counts. */
+const PAGE = (address) => `<!doctype html><ul id="gifts"></ul><p id="state"></p><script>
+  const socket = new WebSocket('${address}')
+  socket.onclose = () => (document.querySelector('#state').textContent = 'disconnected')
+  socket.onmessage = (message) => {
+    const { event, data } = JSON.parse(message.data)
+    if (event !== 'gift' || (data.giftType === 1 && !data.repeatEnd)) return
+    const line = document.createElement('li')
+    line.textContent = data.nickname + ' sent ' + data.giftName + ' x' + data.repeatCount + ' ' + data.giftId.toString() + ' ' + data.tikfinityUserId.toString()
+    document.querySelector('#gifts').append(line)
+  }
+</script>`
+
+// Pages of other origins only read this feed if `tikfinity.origins` lists them.
+for (const [host, listed, isAllowed] of [['localhost', '', true], ['overlay.example', '', false], ['overlay.example', 'overlay.example', true], ['overlay.example', 'other.example', false]]) {
+  test(`a page of ${host} ${isAllowed ? 'reads' : 'cannot read'} TikFinity's format if tikfinity.origins lists ${listed || 'nothing'}`, async () => {
+    let address
+    const overlay = http.createServer((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE(address))).listen(0, '127.0.0.1')
+    await once(overlay, 'listening')
+    const { port } = overlay.address()
+    const args = ['replay', recording('busy'), '--port', '0', '--speed', '100', '--loop', '--tikfinity']
+    const env = { LIVETAPE_TIKFINITY_LISTEN: '127.0.0.1:0', ...(listed && { LIVETAPE_TIKFINITY_ORIGINS: `http://${listed}:${port}` }) }
+    await withServer(LIVETAPE, args, async (server) => {
+      ;[address] = /ws:\/\/127\.0\.0\.1:\d+\/(?=\s|$)/.exec(server.said().split('\n').find((line) => line.includes('TikFinity')))
+      const page = await browser.newPage()
+      page.setDefaultTimeout(10_000)
+      await page.goto(`http://${host}:${port}/`)
+      if (isAllowed) {
+        await page.locator('li').first().waitFor()
+        expect(await page.locator('li').first().innerText()).toMatch(/^.+ sent .+ x\d+ \d+ \d+$/)
+      } else {
+        await page.getByText('disconnected').waitFor()
+        expect(await page.locator('li').count()).toBe(0)
+      }
+      await page.close()
+    }, { env })
+    overlay.close()
+  })
+}

@@ -6,9 +6,8 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 
-import { LIVETAPE, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
+import { LIVETAPE, once, proxy, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { createWebSocketClient } from '../dist/livetape-client.js'
-import { once, proxy } from '../../../tests/support/wire.mjs'
 
 /** Requests every gift message, as `livetape events` prints them. */
 const FAST = { webSocket: WebSocket, gifts: 'raw', reconnectDelay: 10, maxReconnectDelay: 200 }

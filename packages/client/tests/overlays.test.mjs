@@ -9,9 +9,8 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 
-import { LIVETAPE, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
+import { LIVETAPE, proxy, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { BACKDROP, example, isBroken, launch, open } from './pages.mjs'
-import { proxy } from '../../../tests/support/wire.mjs'
 
 let browser
 beforeAll(async () => (browser = await launch()))

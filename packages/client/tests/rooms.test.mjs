@@ -3,9 +3,8 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 
-import { LIVETAPE, start, until, withServer } from '../../../tests/support/livetape.mjs'
+import { LIVETAPE, once, proxy, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { createWebSocketClient, Room } from '../dist/livetape-client.js'
-import { once, proxy } from '../../../tests/support/wire.mjs'
 
 let server
 beforeAll(async () => (server = await start(LIVETAPE, ['serve', '--port', '0'])))

@@ -1,8 +1,7 @@
 /** The feed’s connection, built on that of `packages/client`: both reconnect by the same rules. */
 
-import { CLOSE } from '../../../packages/client/src/closing.ts'
+import { CLOSE, Position } from '../../../packages/client/src/resume.ts'
 import { Connection as Sockets } from '../../../packages/client/src/connection.ts'
-import { Position } from '../../../packages/client/src/position.ts'
 
 export interface LinkState {
   state: 'connecting' | 'open' | 'waiting' | 'over'

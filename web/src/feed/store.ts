@@ -1,14 +1,12 @@
 /** Stores, filters and searches a bounded number of rows. */
 
 import { parts, plain } from '../lib/plain.ts'
-import { Ring } from '../lib/ring.ts'
+import { Ring } from '../lib/list.ts'
 import { type Event, number, readEvent, text } from './event.ts'
-import { Leaders } from './leaders.ts'
-import type { Filter } from './protocol.ts'
-import { type Kept, type Row, groupOf } from './row.ts'
+import { type Filter, type Kept, type Row, groupOf } from './protocol.ts'
 import { Streaks } from './streaks.ts'
 import { giftOf, person, summary } from './summary.ts'
-import { type Totals, add, nothing, startOver } from './totals.ts'
+import { Leaders, type Totals, add, nothing, startOver } from './totals.ts'
 
 /** Maximum number of rows; the oldest are removed first. */
 export const ROWS_MAX = 100_000

@@ -1,8 +1,8 @@
 /** One-line summaries of events, as text without control characters: the page never interprets them as markup. */
 
-import { titleOf } from '../lib/failures.ts'
+import { titleOf } from '../failures.ts'
 import { grouped } from '../lib/format.ts'
-import { shorten } from '../lib/gift.ts'
+import { shorten } from '../lib/pictures.ts'
 import { isolate, plain } from '../lib/plain.ts'
 import { eventTexts as say } from '../texts.ts'
 import { type Event, type Fields, isFields, number, text } from './event.ts'

@@ -1,7 +1,7 @@
-/** What a client is, in words that tell it from others. */
+/** What a client is, in words that tell it from others, and where it is among the rows of the feed. */
 
-import { isolate } from './plain.ts'
 import type { ConnectionView } from '../state/rest.ts'
+import { isolate } from './plain.ts'
 
 type Client = Pick<ConnectionView, 'number' | 'clientId' | 'query' | 'agent'>
 
@@ -32,4 +32,21 @@ export function nameOf({ query, clientId }: Pick<Client, 'query' | 'clientId'>):
 export function labelOf(client: Client): string {
   const name = nameOf(client) || programOf(client)
   return `#${client.number}${name && ` ${isolate(name)}`}`
+}
+
+/** Paths whose sockets read the feed that this page shows; others have a feed of their own. */
+const SHARED = ['/', '/ws']
+
+/** Returns the names of the clients whose last event is in each of these rows, which are in order; `isEnd`: whether no row follows. */
+export function placesIn(rows: readonly { seq: number }[], isEnd: boolean, clients: readonly (Client & Pick<ConnectionView, 'path' | 'position' | 'lag'>)[]): Map<number, string[]> {
+  const places = new Map<number, string[]>()
+  for (const client of clients) {
+    const { path, position, lag } = client
+    if (position === null || !SHARED.includes(path)) continue
+    // The position is up to two seconds old: a client that had every event then is not behind.
+    const at = lag === 0 ? rows.length - 1 : rows.findLastIndex(({ seq }) => seq > 0 && seq <= position)
+    if (at < 0 || (at === rows.length - 1 && !isEnd)) continue
+    places.set(at, [...(places.get(at) ?? []), labelOf(client)])
+  }
+  return places
 }

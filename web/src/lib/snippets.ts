@@ -1,6 +1,6 @@
 /** Code that connects to the feed, and tests, to copy. */
 
-import { moment } from './moment.ts'
+import { moment } from './recording.ts'
 
 export const LANGUAGES = ['browser', 'node', 'python', 'obs'] as const
 export type Language = (typeof LANGUAGES)[number]

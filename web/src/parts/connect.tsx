@@ -1,15 +1,14 @@
-/** Where and how to connect an overlay or bot, and who is connected. */
+/** Where and how to connect an overlay or bot, who is connected, and what clients did. */
 
 import { signal } from '@preact/signals'
-import { clockTime } from '../lib/format.ts'
 import { labelOf, nameOf, programOf } from '../lib/client.ts'
+import { bytes, clockTime } from '../lib/format.ts'
 import { LANGUAGES, type Language, snippet } from '../lib/snippets.ts'
 import { socketUrl, token, url } from '../state/api.ts'
-import { CLIENTS_MAX, clientCount, clients, close, readers, streams } from '../state/clients.ts'
-import { copy } from '../state/copy.ts'
-import { features } from '../state/features.ts'
+import { CLIENTS_MAX, type Entry, clientCount, clients, close, history, isListed, readers, streams } from '../state/clients.ts'
+import { copy } from '../state/messages.ts'
 import type { ConnectionView } from '../state/rest.ts'
-import { health, mode, readOnly, status } from '../state/server.ts'
+import { features, health, mode, readOnly, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { Foreign, Sentence } from './foreign.tsx'
 import { Icon } from './icons.tsx'
@@ -133,4 +132,48 @@ function Row({ client }: { client: ConnectionView }) {
       <button type="button" class="button small" disabled={readOnly.value} onClick={() => void close(client)}>{say.disconnect}</button>
     </li>
   )
+}
+
+const log = texts.clientLog
+
+export const isLogOpen = signal(false)
+
+/** Beside the events: where each client is, what it asked for, and what it was sent again. */
+export function ClientLog() {
+  return (
+    <aside class="details client-log" aria-label={log.title}>
+      <div class="details-head">
+        <h3>{log.title}</h3>
+        <button type="button" class="icon-button" aria-label={log.close} onClick={() => (isLogOpen.value = false)}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <div class="client-log-body" tabIndex={0}>
+        <ul aria-label={log.where}>
+          {readers.value.map((client) => (
+            <li key={client.id}>
+              <span class="client-name"><Sentence text={labelOf(client)} /></span>
+              <span class={client.lag ? 'lagging' : 'quiet'}>{where(client)}</span>
+            </li>
+          ))}
+        </ul>
+        {history.value.length === 0 && <p class="quiet">{isListed.value ? texts.connect.nobody : texts.connect.tooMany(clientCount.value)}</p>}
+        <ol aria-label={log.log}>
+          {history.value.map((entry) => (
+            <li key={`${entry.client.id} ${entry.end ? 'left' : ''}`}>
+              <time class="quiet">{clockTime(entry.time)}</time> <span class="client-name"><Sentence text={labelOf(entry.client)} /></span>{' '}
+              <Sentence text={what(entry)} />
+            </li>
+          ))}
+        </ol>
+      </div>
+    </aside>
+  )
+}
+
+const where = ({ position, lag }: ConnectionView): string => (position === null ? log.noFeed : log.at(position, lag ?? 0))
+
+function what({ client, end }: Entry): string {
+  if (end) return log.left(end.byServer, end.code, end.reason, end.position, bytes(end.sentBytes))
+  return log.came(`${client.path}${client.query && `?${client.query}`}`, client.resent ?? 0)
 }

@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals'
 import { type Part, TEST_LANGUAGES, type TestLanguage, testSnippet } from '../lib/snippets.ts'
-import { copy } from '../state/copy.ts'
+import { copy } from '../state/messages.ts'
 import { texts } from '../texts.ts'
 import { Icon } from './icons.tsx'
 

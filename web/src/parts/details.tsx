@@ -1,22 +1,22 @@
-/** The full JSON of one event. */
+/** The full JSON of one event, or the fields of the message that it was read from. */
 
-import { signal } from '@preact/signals'
+import { effect, signal, useSignal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
-import { effect, useSignal } from '@preact/signals'
-import { type Event, readEvent, text as textOf } from '../feed/event.ts'
+import { type Event, number, readEvent, text as textOf } from '../feed/event.ts'
 import { giftOf } from '../feed/summary.ts'
-import { offsetOf } from '../lib/moment.ts'
+import { type FieldRow, rowsOf } from '../lib/fields.ts'
 import { escaped } from '../lib/plain.ts'
+import { offsetOf } from '../lib/recording.ts'
 import { type Part, totalOf } from '../lib/snippets.ts'
-import { copy } from '../state/copy.ts'
+import { copy } from '../state/messages.ts'
 import { json } from '../state/feed.ts'
+import { type Found, fieldsOf } from '../state/fields.ts'
 import { readOnly, replay } from '../state/server.ts'
 import { cursor, seek, seekEvent, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { CopyTest } from './copytest.tsx'
-import { FieldsOf } from './fields.tsx'
-import { Gift } from './gift.tsx'
-import { Icon } from './icons.tsx'
+import { Foreign } from './foreign.tsx'
+import { Gift, Icon } from './icons.tsx'
 
 /** ID of the open row. */
 export const opened = signal<number | undefined>(undefined)
@@ -131,5 +131,74 @@ export function Details() {
         ? <FieldsOf {...source.value} />
         : <pre tabIndex={0}>{shown.value.slice(0, SHOWN_CHARS_MAX)}</pre>}
     </aside>
+  )
+}
+
+/** Whether only fields are shown that are not as in the schema. */
+const onlyOdd = signal(false)
+
+/** Maximum number of fields drawn. */
+const ROWS_MAX = 2_000
+const fieldTexts = texts.fields
+
+/** The fields of the message that an event was read from, as `livetape cat --fields` prints them. */
+function FieldsOf({ event, id }: { event: Event; id: string }) {
+  const found = useSignal<Found | undefined>(undefined)
+  useEffect(() => {
+    let isWanted = true
+    found.value = undefined
+    void fieldsOf(event, id).then((answer) => {
+      if (isWanted) found.value = answer
+    })
+    return () => {
+      isWanted = false
+    }
+  }, [event.stream, event.seq])
+  const now = found.value
+  return (
+    <div class="fields" tabIndex={0} aria-label={texts.feed.fields} role="region" aria-busy={now === undefined}>
+      {now === undefined && <p class="quiet">{fieldTexts.loading}</p>}
+      {now?.reason !== undefined && <p>{now.reason}</p>}
+      {now?.reason === undefined && now !== undefined && (
+        <>
+          <p>
+            <label>
+              <input type="checkbox" checked={onlyOdd.value} onChange={({ currentTarget }) => (onlyOdd.value = currentTarget.checked)} /> {fieldTexts.onlyOdd}
+            </label>
+          </p>
+          {id === '' && <p class="quiet">{fieldTexts.withoutId}</p>}
+          {now.messages.map((message, index) => <Message key={index} message={message} />)}
+        </>
+      )}
+    </div>
+  )
+}
+
+function Message({ message }: { message: Record<string, unknown> }) {
+  const rows = rowsOf(message.fields, onlyOdd.value)
+  return (
+    <section>
+      <h4>{textOf(message.method)}</h4>
+      <p class="quiet">
+        {fieldTexts.messageHead(number(message.bytes) ?? 0, number(message.record) ?? 0)}
+        {message.history === true && <> <span class="tag">{fieldTexts.history}</span></>}
+      </p>
+      {message.tooLong === true && <p>{fieldTexts.tooLong}</p>}
+      {onlyOdd.value && rows.length === 0 && <p>{fieldTexts.allKnown}</p>}
+      <ol>{rows.slice(0, ROWS_MAX).map((row, index) => <Row key={index} row={row} />)}</ol>
+      {rows.length > ROWS_MAX && <p class="quiet">{fieldTexts.more(rows.length - ROWS_MAX)}</p>}
+    </section>
+  )
+}
+
+function Row({ row: { depth, number, name, wire, value, note } }: { row: FieldRow }) {
+  return (
+    <li class={note === '' ? undefined : 'odd'} style={{ '--depth': depth }}>
+      {number > 0 && <span class="quiet">{number} </span>}
+      <strong>{name || '?'}</strong>
+      <span class="quiet"> {wire} </span>
+      <Foreign text={value} />
+      {note !== '' && <span class="note"> {note}</span>}
+    </li>
   )
 }

@@ -1,4 +1,7 @@
-/** Inline SVG icons: an icon font would be another file, mostly unused. */
+/** Inline SVG: icons, since an icon font would be another file, mostly unused, and gifts. */
+
+import { paint } from '../lib/pictures.ts'
+import { memo } from './memo.ts'
 
 const PATHS = {
   play: 'M6 3.5v13l11-6.5z',
@@ -41,4 +44,18 @@ export const Mark = () => (
     <circle class="mark-reel" cx="21" cy="15" r="4.5" />
     <path class="mark-line" d="M9 22.5h14" />
   </svg>
+)
+
+/** A drawn gift: decoration, since its name is next to it. */
+export const Gift = memo(
+  ({ name }: { name: string }) => {
+    const { petals, heart } = paint(name)
+    return (
+      <svg class="gift" viewBox="-50 -50 100 100" aria-hidden="true">
+        {petals.map((petal, index) => <ellipse key={index} {...petal} />)}
+        <circle {...heart} />
+      </svg>
+    )
+  },
+  (a, b) => a.name === b.name,
 )

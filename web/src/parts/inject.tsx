@@ -3,8 +3,7 @@
 import { useSignal } from '@preact/signals'
 import { ask } from '../state/api.ts'
 import { attempt } from '../state/messages.ts'
-import { features } from '../state/features.ts'
-import { mode } from '../state/server.ts'
+import { features, mode } from '../state/server.ts'
 import { texts } from '../texts.ts'
 
 /** Number of likes in a burst. */

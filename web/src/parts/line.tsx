@@ -1,13 +1,13 @@
 /** One row of the list. Names and texts are isolated text nodes: their writing direction does not affect the rest. */
 
 import { memo } from './memo.ts'
-import type { Row } from '../feed/row.ts'
+import type { Row } from '../feed/protocol.ts'
 import { clockTime, compact, offsetTime } from '../lib/format.ts'
-import { hue, initials } from '../lib/person.ts'
+import { hue, initials } from '../lib/pictures.ts'
 import { texts } from '../texts.ts'
 import { opened } from './details.tsx'
 import { Foreign, Sentence } from './foreign.tsx'
-import { Gift } from './gift.tsx'
+import { Gift } from './icons.tsx'
 
 interface Props {
   row: Row

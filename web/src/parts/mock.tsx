@@ -1,7 +1,7 @@
 /** The mock TikTok that the server runs: what its clients asked, and how it answered. */
 
 import { countdown, duration } from '../lib/format.ts'
-import { copy } from '../state/copy.ts'
+import { copy } from '../state/messages.ts'
 import { mock, stop } from '../state/mock.ts'
 import type { MockEntry } from '../state/rest.ts'
 import { now, retryAt, status } from '../state/server.ts'

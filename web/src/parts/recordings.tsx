@@ -1,20 +1,13 @@
-/** The list of recordings, with their actions. */
+/** The list of recordings, with their actions, and files that are dropped on the page. */
 
-import { useSignal } from '@preact/signals'
+import { signal, useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
+import { titleOf } from '../failures.ts'
 import { bytes, grouped, offsetTime } from '../lib/format.ts'
-import { titleOf } from '../lib/failures.ts'
 import { isolate, plain } from '../lib/plain.ts'
-import { features } from '../state/features.ts'
-import {
-  download,
-  info,
-  recordings,
-  remove,
-  rename,
-} from '../state/recordings.ts'
+import { download, info, recordings, remove, rename } from '../state/recordings.ts'
 import type { ListedRecording, RecordingDetails } from '../state/rest.ts'
-import { health, readOnly, replay, status } from '../state/server.ts'
+import { features, health, readOnly, replay, status } from '../state/server.ts'
 import { asked, load, playOrAsk } from '../state/transport.ts'
 import { upload, uploadAll } from '../state/uploads.ts'
 import { texts } from '../texts.ts'
@@ -202,5 +195,44 @@ function Rename({ name, onClose }: { name: string; onClose: () => void }) {
         </div>
       </form>
     </Dialog>
+  )
+}
+
+/** Whether files are over the page. They can be dropped anywhere: the server stores recordings and imports captures. */
+const isOver = signal(false)
+
+const isWelcome = (): boolean => features.value.recordings && !readOnly.value
+
+const hasFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer?.types.includes('Files') ?? false
+
+/** Without a handler the browser would open the file in place of the page. */
+export function acceptDrops(): void {
+  const over = (event: DragEvent): void => {
+    if (!hasFiles(event)) return
+    event.preventDefault()
+    isOver.value = isWelcome()
+    if (event.dataTransfer) event.dataTransfer.dropEffect = isOver.value ? 'copy' : 'none'
+  }
+  addEventListener('dragenter', over)
+  addEventListener('dragover', over)
+  addEventListener('dragleave', ({ relatedTarget }) => {
+    // Leaving for another element of the page is not leaving it.
+    if (!relatedTarget) isOver.value = false
+  })
+  addEventListener('drop', (event) => {
+    if (!hasFiles(event)) return
+    event.preventDefault()
+    isOver.value = false
+    if (isWelcome()) void uploadAll([...(event.dataTransfer?.files ?? [])])
+  })
+}
+
+export function Drop() {
+  if (!isOver.value) return null
+  return (
+    <div class="drop" aria-hidden="true">
+      <p>{say.drop}</p>
+      <p class="quiet">{say.formats}</p>
+    </div>
   )
 }

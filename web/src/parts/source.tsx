@@ -2,7 +2,7 @@
 
 import { computed, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { capitalized, hintOf, titleOf } from '../lib/failures.ts'
+import { capitalized, hintOf, titleOf } from '../failures.ts'
 import { countdown } from '../lib/format.ts'
 import { Problem, ask } from '../state/api.ts'
 import { view } from '../state/feed.ts'

@@ -2,10 +2,9 @@
 
 import { useSignal } from '@preact/signals'
 import { url } from '../state/api.ts'
-import { features } from '../state/features.ts'
 import { run, scenarios } from '../state/mock.ts'
 import { recordings } from '../state/recordings.ts'
-import { isLive, replay, status } from '../state/server.ts'
+import { features, isLive, replay, status } from '../state/server.ts'
 import { load } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { Foreign } from './foreign.tsx'

@@ -1,21 +1,19 @@
 /** Statistics of the room, and the server’s counters. */
 
+import { LEADERS_SHOWN, type Leader } from '../feed/totals.ts'
+import { line } from '../lib/charts.ts'
 import { bytes, compact, duration, grouped, offsetTime, rate } from '../lib/format.ts'
-import { hue, initials } from '../lib/person.ts'
-import { type Leader, SHOWN as LEADERS_SHOWN } from '../feed/leaders.ts'
-import { offsetOf } from '../lib/moment.ts'
+import { hue, initials } from '../lib/pictures.ts'
 import { plain } from '../lib/plain.ts'
-import { view } from '../state/feed.ts'
-import { lateness } from '../state/metrics.ts'
-import { type Sample, diamondsNow, eventsOf, samples } from '../state/samples.ts'
-import type { NodeState, TruthAt } from '../state/rest.ts'
+import { offsetOf } from '../lib/recording.ts'
 import { clientCount } from '../state/clients.ts'
+import { view } from '../state/feed.ts'
+import { SAMPLES_MAX, type Sample, diamondsNow, eventsOf, lateness, samples, truth } from '../state/stats.ts'
+import type { NodeState, TruthAt } from '../state/rest.ts'
 import { health, replay, status } from '../state/server.ts'
 import { startedAt } from '../state/transport.ts'
-import { truth } from '../state/truth.ts'
 import { texts } from '../texts.ts'
 import { Foreign, Sentence } from './foreign.tsx'
-import { Spark } from './spark.tsx'
 
 const say = texts.stats
 /** From this offset on, totals are not those of the whole recording, in ms: its first event may be a little late. */
@@ -167,6 +165,28 @@ function Tile({ name, kind, value, of, format }: TileProps) {
       <strong class="tile-value">{value}</strong>
       <Spark name={name} values={samples.value.map(of)} format={format} />
     </div>
+  )
+}
+
+/** Size of a sparkline. */
+const [WIDTH, HEIGHT] = [120, 32]
+
+interface SparkProps {
+  name: string
+  values: readonly (number | undefined)[]
+  format: (value: number) => string
+}
+
+/** Sparkline of the last two minutes. */
+function Spark({ name, values, format }: SparkProps) {
+  const known = values.filter((value) => value !== undefined)
+  const label = say.chart(name, format(known.at(-1) ?? 0), format(Math.max(0, ...known)))
+  const { stroke, fill } = line(values, SAMPLES_MAX, WIDTH, HEIGHT)
+  return (
+    <svg class="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={label}>
+      <path class="spark-fill" d={fill} />
+      <path class="spark-line" d={stroke} vector-effect="non-scaling-stroke" />
+    </svg>
   )
 }
 

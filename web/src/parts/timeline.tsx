@@ -4,12 +4,12 @@ import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { offsetTime } from '../lib/format.ts'
 import { plain } from '../lib/plain.ts'
-import { type Range, type Timeline, barAt, bars, countsIn } from '../lib/timeline.ts'
+import { type Range, type Timeline, barAt, bars, countsIn } from '../lib/charts.ts'
 import { now, replay } from '../state/server.ts'
 import { theme } from '../state/theme.ts'
 import { bar, loop, loopRange, offsetNow, pan, seek, shown, zoomBy } from '../state/transport.ts'
 import { texts } from '../texts.ts'
-import { peeked } from './peek.tsx'
+import { peeked } from './range.tsx'
 
 /** Minimum length of a drag, in CSS pixels; a shorter one is a click. */
 const DRAG_MIN_PX = 4

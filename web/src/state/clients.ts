@@ -2,10 +2,9 @@
 
 import { computed, effect, signal } from '@preact/signals'
 import { ask } from './api.ts'
-import { features } from './features.ts'
 import { attempt } from './messages.ts'
 import type { ConnectionView, LeftView } from './rest.ts'
-import { health, status } from './server.ts'
+import { features, health, status } from './server.ts'
 
 /** Maximum number of clients to list; the server returns all of them at once. */
 export const CLIENTS_MAX = 200

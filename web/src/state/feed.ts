@@ -1,8 +1,7 @@
 /** The page’s side of the feed worker. */
 
 import { computed, effect, signal } from '@preact/signals'
-import { GROUP_NAMES } from '../feed/row.ts'
-import type { Order, Report, View } from '../feed/protocol.ts'
+import { GROUP_NAMES, type Order, type Report, type View } from '../feed/protocol.ts'
 import { protocols, socketUrl, token } from './api.ts'
 
 export const view = signal<View | undefined>(undefined)

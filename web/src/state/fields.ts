@@ -2,7 +2,7 @@
 
 import type { Event } from '../feed/event.ts'
 import { originOf } from '../feed/event.ts'
-import { offsetOf } from '../lib/moment.ts'
+import { offsetOf } from '../lib/recording.ts'
 import { texts } from '../texts.ts'
 import { ask } from './api.ts'
 import { attempt } from './messages.ts'

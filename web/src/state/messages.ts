@@ -1,7 +1,8 @@
-/** Temporary messages: failures with title, details and hint, and short notices. */
+/** Temporary messages: failures with title, details and hint, and short notices, such as that something was copied. */
 
 import { signal } from '@preact/signals'
-import { hintOf, titleOf } from '../lib/failures.ts'
+import { hintOf, titleOf } from '../failures.ts'
+import { texts } from '../texts.ts'
 import { Problem } from './api.ts'
 
 export interface Message {
@@ -71,4 +72,25 @@ export async function attempt<T>(act: () => Promise<T>): Promise<T | undefined> 
     if (error.status !== 401) failureOf(error)
     return undefined
   }
+}
+
+/** Copies a number of events, or something with a name, to the clipboard. `navigator.clipboard` exists only in secure contexts, such as HTTPS and loopback addresses. */
+export async function copy(text: string, what: number | string): Promise<void> {
+  try {
+    if (navigator.clipboard) await navigator.clipboard.writeText(text)
+    else if (!copyBySelection(text)) throw new Error('refused')
+    notice(typeof what === 'string' ? texts.copied(what) : texts.feed.copied(what))
+  } catch {
+    failure(texts.errors.copy, texts.errors.copyDetails)
+  }
+}
+
+function copyBySelection(text: string): boolean {
+  const field = document.createElement('textarea')
+  field.value = text
+  document.body.append(field)
+  field.select()
+  const isCopied = document.execCommand('copy')
+  field.remove()
+  return isCopied
 }

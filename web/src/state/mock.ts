@@ -2,10 +2,9 @@
 
 import { effect, signal } from '@preact/signals'
 import { Problem, ask } from './api.ts'
-import { features } from './features.ts'
 import { attempt } from './messages.ts'
 import type { MockView, NamedScenario, RunningMock, Status } from './rest.ts'
-import { health, refresh as refreshServer, setStatus } from './server.ts'
+import { features, health, refresh as refreshServer, setStatus } from './server.ts'
 
 /** Timeout for starting one, in ms: a scenario can delay the first attempt. */
 const PATIENCE_MS = 60_000

@@ -1,14 +1,13 @@
 /** Recordings on the server’s disk. */
 
 import { effect, signal } from '@preact/signals'
-import { groupOf } from '../feed/row.ts'
-import type { Timeline } from '../lib/timeline.ts'
+import { groupOf } from '../feed/protocol.ts'
+import type { Timeline } from '../lib/charts.ts'
 import { texts } from '../texts.ts'
 import { ask, askBlob, token, url } from './api.ts'
 import type { ListedRecording, RecordingDetails, Timeline as ServerTimeline } from './rest.ts'
-import { features } from './features.ts'
 import { attempt, notice } from './messages.ts'
-import { away, health, mode, replay } from './server.ts'
+import { away, features, health, mode, replay } from './server.ts'
 
 /** Requested number of timeline buckets: one for every few pixels of a wide screen. */
 const BUCKETS = 480

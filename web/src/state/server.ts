@@ -1,12 +1,12 @@
-/** The server’s health, status and replay state, polled while the page is visible. */
+/** The server’s health, status and replay state, polled while the page is visible, and its features. */
 
-import { computed, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import { texts } from '../texts.ts'
-import { Problem, ask, needsToken, token } from './api.ts'
+import { Problem, ask, askText, needsToken, token } from './api.ts'
 import { reconnect } from './feed.ts'
 import { notice } from './messages.ts'
 import type { Health, Overview, ReplayState, Status } from './rest.ts'
-import { takeSample } from './samples.ts'
+import { takeSample } from './stats.ts'
 
 export const health = signal<Health | undefined>(undefined)
 /** The response to connecting lacks the subscribers. */
@@ -129,3 +129,34 @@ export async function start(): Promise<void> {
 }
 
 token.subscribe(() => void (health.value && refresh()))
+
+/** Features of this server, read from its list of endpoints: it may be older or newer than the page. */
+export const features = signal({ inject: false, recordings: false, metrics: false, connections: false, overlays: false, mock: false, truth: false })
+
+/** Parses the plain-text answer of `GET /`, one endpoint per line: `POST /inject  …`. */
+function read(addresses: string): typeof features.value {
+  const has = (path: string): boolean => addresses.split('\n').some((line) => line.split(/\s+/).includes(path))
+  return {
+    inject: has('/inject'),
+    recordings: has('/recordings'),
+    metrics: has('/metrics'),
+    connections: has('/connections'),
+    overlays: has('/overlays/'),
+    mock: has('/mock'),
+    truth: has('/truth'),
+  }
+}
+
+/** Reads the features at the start and whenever the server's version changes. */
+export function startFeatures(): void {
+  let met = ''
+  effect(() => {
+    const version = health.value?.version ?? ''
+    if (version === met) return
+    met = version
+    askText('').then(
+      (addresses) => (features.value = read(addresses)),
+      () => (met = ''),
+    )
+  })
+}

@@ -1,8 +1,8 @@
 /** Replay commands. The server answers each with the resulting state, which the page shows at once. */
 
 import { computed, effect, signal } from '@preact/signals'
-import { type Range, within, zoomed } from '../lib/timeline.ts'
-import { type Speed, nextSpeed } from '../lib/speed.ts'
+import { type Range, within, zoomed } from '../lib/charts.ts'
+import { type Speed, nextSpeed } from '../lib/recording.ts'
 import { ask } from './api.ts'
 import { paused, rewind, view } from './feed.ts'
 import { attempt } from './messages.ts'

@@ -1,7 +1,7 @@
 /** Uploads of recordings and captures. */
 
 import { signal } from '@preact/signals'
-import { freeName, nameOf } from '../lib/names.ts'
+import { freeName, nameOf } from '../lib/recording.ts'
 import { texts } from '../texts.ts'
 import { Problem, putFile } from './api.ts'
 import { attempt, failureOf, report } from './messages.ts'

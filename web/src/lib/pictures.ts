@@ -1,4 +1,4 @@
-/** Pictures of gifts, drawn from their names: real ones would be requests to other servers. */
+/** Pictures of gifts, drawn from their names, and avatars made of initials and a colour: real ones would be requests to other servers. */
 
 /** Maximum length of a name, in grapheme clusters, and of a cluster, in characters. */
 const [NAME_CLUSTERS_MAX, CLUSTER_CHARS_MAX] = [40, 32]
@@ -43,4 +43,27 @@ export function paint(name: string): Picture {
     transform: `rotate(${(360 / count) * index})`,
   }))
   return { petals, heart: { r: 10, fill: `hsl(${(hue + 180) % 360} 85% 70%)` } }
+}
+
+/** Avatars made of initials and a colour: real pictures would be requests to other servers. */
+
+/** FNV-1a, 32 bits. */
+export function hash(text: string): number {
+  let sum = 0x811c9dc5
+  for (let index = 0; index < text.length; index += 1) {
+    sum = Math.imul(sum ^ text.charCodeAt(index), 0x01000193) >>> 0
+  }
+  return sum
+}
+
+/** Hue of a person’s avatar, in degrees; stable for each key. */
+export const hue = (key: string): number => hash(key) % 360
+
+/** The first letters of the first two words, or the first character of a name without letters. */
+export function initials(name: string): string {
+  const words = name.slice(0, 80).split(/[\s._-]+/u).filter((word) => /[\p{L}\p{N}]/u.test(word))
+  const letters = words.map((word) => /[\p{L}\p{N}]/u.exec(word)?.[0] ?? '')
+  if (letters.length > 0) return letters.slice(0, 2).join('').toUpperCase()
+  const first = SEGMENTS.segment(name.trim().slice(0, 32))[Symbol.iterator]().next()
+  return first.done ? '?' : first.value.segment
 }

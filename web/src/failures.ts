@@ -1,7 +1,22 @@
-/** Title of each failure, for people who do not know its code. The compiler reports a code without one. */
+/** Titles and hints of error codes, for people who do not know them. To translate the page, translate them too. */
 
+import { plain } from './lib/plain.ts'
 import type { Code } from './state/rest.ts'
 
+/** A text of the server, which begins with a small letter, as the start of a sentence. */
+export const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** The title of an error code: ours, else the server’s, else the code in words. */
+export function titleOf(code: string, told = ''): string {
+  if (code !== '' && Object.hasOwn(titles, code)) return titles[code] as string
+  return capitalized(plain(told || code.replaceAll('_', ' '))) || (titles[''] as string)
+}
+
+/** The hint for an error code: ours for this page, else the server’s. */
+export const hintOf = (code: string, told: string): string =>
+  Object.hasOwn(hints, code) ? (hints[code] as string) : told
+
+/** The compiler reports a code without one. */
 export const titles: Record<string, string> = {
   '': 'Unexpected response',
   server_away: 'Server not responding',
@@ -79,3 +94,25 @@ export const titles: Record<string, string> = {
   tab_lost: 'Tab lost',
   tab_silent: 'The tab receives nothing',
 } satisfies Record<Code | 'server_away' | '', string>
+
+/** Replace the server’s hints, which name flags and addresses, where the page offers a better way. */
+export const hints: Record<string, string> = {
+  no_replay: 'load a recording from the list',
+  replay_running: 'disconnect the replay first',
+  room_running: 'disconnect the room, then try again',
+  recording_not_found: 'reload the page to update the list of recordings',
+  bad_recording: 'upload a .bin file that livetape recorded or imported',
+  bad_capture: 'upload a HAR with WebSocket messages, a zipped HAR, mitmproxy flows or JSON lines',
+  output_exists: 'choose another name, or delete the other recording first',
+  rate_limited: 'wait, try another user, or start the server with a sign server key',
+  user_offline: 'try again when they are live',
+  age_restricted: 'start the server with the session cookie of an adult account',
+  blocked: 'wait a while, or start the server with a proxy or a sign server',
+  sign_unauthorized: 'check the key and plan of the sign server that livetape was started with',
+  sign_failed: 'try again later',
+  sign_empty: 'try again later',
+  handshake_refused: 'try again later',
+  inject_refused: 'disconnect the room, load a recording and inject into its replay',
+  connection_lost: 'check the server’s network connection',
+  dns_failed: 'check the server’s network connection and DNS',
+}
