@@ -145,3 +145,10 @@ def test_coroutines_do_the_same(livetape_mock_async):
         await livetape_mock_async.verify()
 
     asyncio.run(test())
+
+
+def test_tiktoklive_connects_to_the_mock_as_the_readme_shows(pytester):
+    readme = (ROOT / "packages/python/README.md").read_text(encoding="utf-8")
+    [code] = [block.split("```")[0] for block in readme.split("```python\n")[1:] if "TikTokLiveClient" in block.split("```")[0]]
+    pytester.makepyfile(code)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)

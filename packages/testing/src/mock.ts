@@ -2,8 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, isObject, wrong } from './check.js'
-import { LivetapeError } from './error.js'
+import { LivetapeError, asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, isObject, wrong } from './error.js'
 import { ask, Server } from './server.js'
 
 /** Default timeout of {@link Mock.waitFor}, in ms: less than that of a test in Vitest and Jest. */

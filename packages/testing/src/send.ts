@@ -2,8 +2,7 @@
 
 import { inspect } from 'node:util'
 
-import { isObject, wrong } from './check.js'
-import { LivetapeError } from './error.js'
+import { LivetapeError, isObject, wrong } from './error.js'
 
 /** A user: a unique id, or more. The same unique id is always the same user. */
 export type User = string | { uniqueId: string; nickname?: string; avatar?: string }

@@ -1,6 +1,6 @@
 // The tapes and mocks of a test.
 
-import { wrong } from './check.js'
+import { wrong } from './error.js'
 import type { FeedEvent } from './feed.js'
 import { startMock, type Mock } from './mock.js'
 import { startTape, type Tape, type TapeOptions } from './tape.js'

@@ -2,8 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, wrong } from './check.js'
-import { LivetapeError } from './error.js'
+import { LivetapeError, asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, wrong } from './error.js'
 import { Feed, type FeedEvent } from './feed.js'
 import { startMock, type Mock, type MockOptions } from './mock.js'
 import { senders, type Send, type Sent } from './send.js'

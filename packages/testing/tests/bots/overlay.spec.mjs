@@ -1,4 +1,4 @@
-// An overlay with planted bugs, on a page: the tests that find them. overlay.test.mjs runs this.
+// An overlay with planted bugs, on a page: the tests that find them. bots.test.mjs runs this.
 
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'

@@ -1,11 +1,12 @@
-// A Node bot with planted bugs: a test written with these helpers finds each, and its healthy twin passes.
+// A Node bot, and an overlay on a page, with planted bugs: a test written with these helpers finds each, and their healthy twins pass.
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-import { describe, expect, onTestFinished } from 'vitest'
-
+import { beforeAll, describe, expect, onTestFinished, test as plain } from 'vitest'
 import { test } from '@livetape/testing/vitest'
+
+import { playwright } from '../run.mjs'
 import { BUGS } from './diamonds.mjs'
 
 const BOT = fileURLToPath(new URL('bot.mjs', import.meta.url))
@@ -83,5 +84,32 @@ describe.each(BUGS)('a bot that %s', (bug) => {
 
   test('has a healthy twin, which passes the same test', async ({ startTape }) => {
     await CHECKS[bug](startTape, undefined)
+  })
+})
+
+/** What the tests in overlay.spec.mjs say. */
+const FOUND_ON_PAGE = {
+  'ignores Retry-After': /expected no request for 1000 ms after the failure at \d+ ms; one came after \d+ ms/,
+  'counts every streak frame': /Expected: "\d+"[^]*Received: "\d+"/,
+  'does not resume': /Expected: "8"[^]*Received: "1"/,
+  'dies of an unhandled rejection': /Expected: "5"[^]*Received: "0"/,
+}
+
+let results
+beforeAll(async () => {
+  const folder = (name) => fileURLToPath(new URL(name, import.meta.url))
+  results = (await playwright(folder('../..'), folder('.'))).results
+})
+
+describe.each(BUGS)('an overlay that %s', (bug) => {
+  plain('is found', () => {
+    const { status, errors, attachments } = results[`overlay.spec.mjs ${bug}`]
+    expect(status).toBe('failed')
+    expect(errors[0].message.replaceAll(/\x1b\[\d+m/g, '')).toMatch(FOUND_ON_PAGE[bug])
+    expect(attachments.map(({ name }) => name)).toContain('livetape.log')
+  })
+
+  plain('has a healthy twin, which passes the same test', () => {
+    expect(results[`overlay.spec.mjs healthy: ${bug}`]).toMatchObject({ status: 'passed' })
   })
 })
