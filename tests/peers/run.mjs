@@ -7,8 +7,7 @@ import path from 'node:path'
 
 import { check, finish } from '../support/checks.mjs'
 import { until } from '../support/livetape.mjs'
-import { linesFor } from './banner.mjs'
-import { clients } from './clients.mjs'
+import { clients, linesFor } from './clients.mjs'
 import { decoded, linesOf, printedBy, readLog, runClient, runProgram, text, untilLog, withMock } from './mock.mjs'
 import { emittedBy, isLost, readBatches } from './session.mjs'
 

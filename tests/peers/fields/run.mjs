@@ -1,5 +1,5 @@
 // `node fields/run.mjs <livetape> <target folder> --write|--check`: decodes every payload of `fixtures/webcast` and `recordings` with livetape and
-// the newest clients, and writes `docs/fields.md` and `expected.json`, or compares them. A difference needs a reason in `reasons.mjs`.
+// the newest clients, and writes `docs/fields.md` and `expected.json`, or compares them. A difference needs a reason in `document.mjs`.
 
 import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -13,8 +13,7 @@ import { promisify } from 'node:util'
 import { linesOf, printedBy } from '../mock.mjs'
 import { readBatches } from '../session.mjs'
 import { compare, flat, takePeople } from './compare.mjs'
-import { write, writeExpected } from './document.mjs'
-import { reasonFor, unused } from './reasons.mjs'
+import { reasonFor, unused, write, writeExpected } from './document.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const root = here('../../..')
@@ -106,11 +105,11 @@ for (const [client, { kinds }] of results) {
       if (found.is !== 'differs') continue
       const reason = reasonFor(`${kind}.${field}`)
       if (reason) used.add(reason)
-      else problems.push(`${client}, ${kind}.${field}: no reason in reasons.mjs; ${found.with} has it in ${found.agreeing} messages, but there is ${JSON.stringify(found.first)}`)
+      else problems.push(`${client}, ${kind}.${field}: no reason in document.mjs; ${found.with} has it in ${found.agreeing} messages, but there is ${JSON.stringify(found.first)}`)
     }
   }
 }
-problems.push(...unused(results).map((field) => `${field}: reasons.mjs has a reason, but there is no difference`))
+problems.push(...unused(results).map((field) => `${field}: document.mjs has a reason, but there is no difference`))
 
 const written = new Map([[EXPECTED, writeExpected(results)], [DOCUMENT, write(all.length, results)]])
 for (const [file, content] of written) {

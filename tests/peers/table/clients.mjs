@@ -5,7 +5,6 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = fileURLToPath(new URL('..', import.meta.url))
-const node = (program, ...args) => [process.execPath, path.join(here, program), ...args]
 
 /** Scenarios that end or stop the socket before the stream ends. */
 const CUT = ['close-4404', 'close-frame', 'close-hb', 'close-third', 'drop', 'drop-mid-frame', 'network-cut', 'network-slow-close', 'reset', 'stall', 'deaf', 'quiet']
@@ -38,7 +37,7 @@ export const clients = (target) => {
     {
       name: 'tiktok-live-connector 2.5.0',
       licence: 'AGPL',
-      command: node('node-2.5.0.mjs', path.join(target, 'peers-2.5.0/node_modules/tiktok-live-connector')),
+      command: [process.execPath, path.join(here, 'node.mjs'), '2.5.0', path.join(target, 'peers-2.5.0/node_modules/tiktok-live-connector')],
       note: CONNECTOR,
       varies: [acks, chats],
     },

@@ -1,20 +1,24 @@
 // `node table/run.mjs <livetape> <target folder> --write|--check|--show [<part of the name of a client, a scenario, or `score`>…]`: runs clients
 // in scenarios, and writes `docs/peers.md` and `expected.json`, compares them, or prints the cells.
 
+import { execFile } from 'node:child_process'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 import { linesOf } from '../mock.mjs'
 import { readBatches } from '../session.mjs'
 import { COUNTED, runCell, SHOW } from './cell.mjs'
 import { clients as all } from './clients.mjs'
 import { differences, ranged, readCells, readDate, readScores, write, writeCells } from './document.mjs'
-import { scoreOf } from './score.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const DOCUMENT = path.join(root, 'docs/peers.md')
 const CELLS = fileURLToPath(new URL('expected.json', import.meta.url))
+const BOT = fileURLToPath(new URL('bot.mjs', import.meta.url))
+/** How long all cases of a score may take, in ms. */
+const SCORE_MS_MAX = 600_000
 /** How many cells run at the same time. Most of the time they wait, but Python clients need a processor for seconds. */
 const AT_ONCE = 6
 /** The frames of the last 0.1 s: their acks can still be on their way when the stream ends. */
@@ -51,6 +55,18 @@ await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     else if (done % PROGRESS_CELLS === 0) console.error(`${done} of ${cells.length} cells`)
   }
 }))
+
+/** Returns the score of a client: how many cases of `livetape test --suite room` it passes, and the names of the others. */
+async function scoreOf(livetape, target, { name, ca }) {
+  const suite = ca ? '--mock-proxy' : '--suite=room'
+  const numbers = ['--expect', 'chats: {chats}', '--expect', 'likes: {likes}']
+  const args = ['test', 'demo', suite, '--json', ...numbers, '--', process.execPath, BOT, target, name]
+  // A failed case is no error.
+  const { stdout } = await promisify(execFile)(livetape, args, { cwd: root, timeout: SCORE_MS_MAX, maxBuffer: 64 << 20 }).catch((error) => error)
+  const { cases } = JSON.parse(stdout)
+  const failed = cases.filter(({ passed }) => !passed).map(({ name }) => `\`${name}\``).sort()
+  return `${cases.length - failed.length} of ${cases.length} | ${failed.join(', ')}`
+}
 
 /** Scores run one after the other: `livetape test` already runs many rooms at once. */
 const scores = readScores(document)
