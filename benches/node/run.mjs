@@ -53,7 +53,7 @@ function start(script, ...args) {
 }
 
 async function measure(kind, { mode, connections, inFlight, messages, perSecond = 0, burst = 1 }) {
-  const server = start(`${kind}.mjs`, mode, burst)
+  const server = start('servers.mjs', kind, mode, burst)
   try {
     const port = await server.line()
     await rest(300)
