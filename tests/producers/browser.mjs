@@ -1,4 +1,4 @@
-// `livetape record --cdp` and `livetape live --cdp` with a real browser.
+// Chromium: HAR files of Playwright, with frames embedded, attached, or in an archive, and `livetape record --cdp` and `live --cdp`.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -158,4 +158,35 @@ export async function followTab(tools, { socketUrl, played, frames }) {
 async function replayed(livetape, recording) {
   const { stdout } = await run(livetape, ['events', recording])
   return stdout.trim().split('\n').map((line) => JSON.parse(line))
+}
+
+/** Resolves when Playwright itself has seen this many frames. */
+function framesReceived(page, count) {
+  return new Promise((resolve) => {
+    page.on('websocket', (socket) => socket.on('framereceived', () => --count || resolve()))
+  })
+}
+
+/** Records a page that is connected to the mock, and returns the file. */
+export async function recordHar({ chromium, folder }, { socketUrl, frames, content, ending }) {
+  const har = path.join(folder, `playwright-${content}${ending === '.zip' ? '-zip' : ''}`, `show${ending}`)
+  await rm(path.dirname(har), { recursive: true, force: true })
+  return withSite({ socketUrl, frames }, async (site) => {
+    const browser = await engine.launch({ executablePath: chromium, args: ['--no-sandbox'] })
+    try {
+      const context = await browser.newContext({ recordHar: { path: har, content } })
+      const page = await context.newPage()
+      // The extra frame is the answer to the heartbeat.
+      const areTraced = framesReceived(page, frames + 1)
+      await page.goto(site.url)
+      site.go()
+      // The page may receive frames before Playwright does, and the file only contains frames that Playwright saw before closing.
+      await Promise.all([site.isDone, areTraced])
+      // Closing the context writes the file.
+      await context.close()
+      return har
+    } finally {
+      await browser.close()
+    }
+  })
 }

@@ -6,9 +6,8 @@ import path from 'node:path'
 
 import { withMock } from '../peers/mock.mjs'
 import { check, finish } from '../support/checks.mjs'
-import { followTab, recordTab } from './browser.mjs'
+import { followTab, recordHar, recordTab } from './browser.mjs'
 import { recordFlows, recordHosts } from './mitmproxy.mjs'
-import { recordHar } from './playwright.mjs'
 import { SOCKET_PATH, assertSame, info, livetape as run, roomOf, until } from './shared.mjs'
 
 const [livetape, mitmdump, chromium, folder] = process.argv.slice(2).map((file) => path.resolve(file))

@@ -1,8 +1,7 @@
 // The app: a server with handlers, rooms and a source.
 
-import { checkFunction, checkKinds, checkSignal, checkWhole, isThenable, json, show, text } from './check.cjs'
 import { Dispatcher } from './dispatch.cjs'
-import { LivetapeError, bad, call, request, settle } from './errors.cjs'
+import { bad, call, checkFunction, checkKinds, checkSignal, checkWhole, isThenable, json, LivetapeError, request, settle, show, text } from './errors.cjs'
 import type { LivetapeEvent } from './events.cjs'
 import { Replay, subscribe, type EventsOptions, type EventStream, type Speed } from './feed.cjs'
 import { native, type NativeApp } from './native.cjs'

@@ -1,7 +1,6 @@
 // Calls the handlers of sockets in the order of their events, and answers.
 
-import { checkFunction, checkKeys, isStrings, isThenable, text } from './check.cjs'
-import { bad, HandlerError, LivetapeError } from './errors.cjs'
+import { bad, checkFunction, checkKeys, HandlerError, isStrings, isThenable, LivetapeError, text } from './errors.cjs'
 import type { Details, NativeApp } from './native.cjs'
 import { Socket, type Handlers } from './socket.cjs'
 import { decide } from './verdict.cjs'

@@ -1,7 +1,6 @@
 // Events: the feed in process, with the controls of a replay, and frames and recordings, without a server.
 
-import { checkKeys, checkSignal, isStrings, json, text } from './check.cjs'
-import { bad, call, LivetapeError, request } from './errors.cjs'
+import { bad, call, checkKeys, checkSignal, isStrings, json, LivetapeError, request, text } from './errors.cjs'
 import type { LivetapeEvent } from './events.cjs'
 import { native, type NativeApp, type NativeFeed, type NativePass, type NativeRecording } from './native.cjs'
 

@@ -1,7 +1,6 @@
 // The mock TikTok.
 
-import { checkKeys, checkWhole, text } from './check.cjs'
-import { LivetapeError, bad, call, request } from './errors.cjs'
+import { bad, call, checkKeys, checkWhole, LivetapeError, request, text } from './errors.cjs'
 import { native, type NativeMock } from './native.cjs'
 
 /** A user who is live, a scenario file, or a scenario in TOML. */

@@ -1,8 +1,7 @@
 // Sockets, and the handlers of their events.
 
 import { types } from 'node:util'
-import { checkWhole, json, show, text } from './check.cjs'
-import { bad, call, LivetapeError, settle, SocketClosedError } from './errors.cjs'
+import { bad, call, checkWhole, json, LivetapeError, settle, show, SocketClosedError, text } from './errors.cjs'
 import type { NativeApp } from './native.cjs'
 import type { Result } from './verdict.cjs'
 

@@ -1,7 +1,6 @@
 // What handlers decide. A result that is not exactly a verdict is an error, never an acceptance.
 
-import { checkNames, json, show } from './check.cjs'
-import { bad } from './errors.cjs'
+import { bad, checkNames, json, show } from './errors.cjs'
 
 /** What a handler may return to refuse, drop or change something. Without a result, the event continues. */
 export interface Verdict {

@@ -2,7 +2,7 @@
 
 import { inspect } from 'node:util'
 
-import { LOOKUP, OTHER, SIGN, SOCKET } from './addresses.mjs'
+import { LOOKUP, OTHER, SIGN, SOCKET } from './programs.mjs'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 const isOld = major < 22 || (major === 22 && minor < 21)

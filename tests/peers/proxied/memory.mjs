@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 
 import { withServer } from '../../support/livetape.mjs'
-import { LOOKUP, SOCKET } from './addresses.mjs'
+import { LOOKUP, SOCKET } from './programs.mjs'
 
 const require = createRequire(import.meta.url)
 const WebSocket = require('ws')

@@ -2,7 +2,7 @@
 
 import { chromium } from 'playwright-core'
 
-import { LOOKUP, OTHER, SOCKET } from './addresses.mjs'
+import { LOOKUP, OTHER, SOCKET } from './programs.mjs'
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

@@ -12,8 +12,7 @@ import { promisify } from 'node:util'
 import { check, finish } from '../../support/checks.mjs'
 import { withServer } from '../../support/livetape.mjs'
 import { linesOf, printedBy } from '../mock.mjs'
-import { LOOKUP, OTHER, ROOM, SIGN, SOCKET } from './addresses.mjs'
-import { programs, redirected } from './programs.mjs'
+import { LOOKUP, OTHER, programs, redirected, ROOM, SIGN, SOCKET } from './programs.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = path.join(here, '../../..')
