@@ -28,6 +28,7 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 // generated types do not leave `wire` in the library.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../crates/core/src/generated/used.rs"]
+#[rustfmt::skip]
 mod used;
 
 /// Decodes a payload and returns whether it is valid.

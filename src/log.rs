@@ -1,6 +1,6 @@
 //! Log of the server, as text or JSON, on stderr or in a rotated file.
 //!
-//! With JSON on stderr, all lines of the process are JSON: those of the display and errors, too, see [`line`].
+//! With JSON on stderr, all lines of the process are JSON: those of the display and errors, too, see [`line()`].
 //!
 //! Logging never blocks: lines go through a bounded queue to a thread. Lines that do not fit in the queue, or
 //! that cannot be written, are counted.

@@ -3,7 +3,9 @@
 use std::{fmt::Write as _, fs, time::Duration};
 
 use livetape_core::error::flags_of;
-use livetape_engine::source::live::{Diagnosis, LiveOptions, MemoryTransport, Url, Verdict, Way, diagnose};
+use livetape_engine::source::live::{
+    Diagnosis, LiveOptions, MemoryTransport, StepResult, Url, Way, diagnose,
+};
 use livetape_mock::{MockTikTok, ScenarioFile};
 
 use crate::support::demo::with_demo;
@@ -43,7 +45,7 @@ fn options() -> LiveOptions {
 
 /// Returns the steps that fail with their codes, or `ok`.
 fn verdict(found: &Diagnosis) -> String {
-    let failed = found.steps.iter().filter(|step| step.verdict == Verdict::Fails);
+    let failed = found.steps.iter().filter(|step| step.verdict == StepResult::Fails);
     let failed: Vec<_> = failed
         .map(|step| {
             let way = step.way.map(|way| format!("{way} ")).unwrap_or_default();
@@ -99,7 +101,7 @@ async fn only_ways_that_are_set_count_and_each_that_fails_has_its_hint() {
     let found = examine("sign-401", &LiveOptions { ways: vec![Way::Sign], ..options() }).await;
     assert!(found.works.is_empty() && found.next.contains(&hint.to_owned()), "{:?}", found.next);
     let direct = found.steps.iter().find(|step| step.way == Some("direct")).unwrap();
-    assert_eq!((direct.verdict, direct.detail.as_str()), (Verdict::Skipped, "not one of `live.ways`"));
+    assert_eq!((direct.verdict, direct.detail.as_str()), (StepResult::Skipped, "not one of `live.ways`"));
     let found = examine("sign-401", &options()).await;
     let run = "run `livetape live demo --upstream http://127.0.0.1:3100`".to_owned();
     assert_eq!(found.next, [run, format!("sign: {hint}")]);
@@ -125,7 +127,7 @@ async fn advice_names_no_way_that_was_tried_and_begins_with_the_network() {
 async fn a_sign_server_is_only_asked_if_it_is_a_way() {
     let found = examine("handshake-403", &LiveOptions { ways: vec![Way::Direct], ..options() }).await;
     let sign = found.steps.iter().find(|step| step.way == Some("sign")).unwrap();
-    assert_eq!(sign.verdict, Verdict::Skipped);
+    assert_eq!(sign.verdict, StepResult::Skipped);
     assert!(
         found.next[0].starts_with(
             "run `livetape doctor demo --upstream http://127.0.0.1:3100 --way direct --way sign`"

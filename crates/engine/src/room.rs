@@ -127,7 +127,7 @@ impl Drop for Reserved {
 /// A room that has not started, and its state afterwards, in a task of its own.
 pub(crate) struct Room {
     live: Live,
-    state: State,
+    state: RoomPhase,
     reserved: Option<Reserved>,
     slot: Option<Slot>,
     claim: Option<Claim>,
@@ -146,7 +146,7 @@ pub(crate) struct Room {
 
 /// State of a room that has started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum RoomPhase {
     /// Its source runs, and channels can attach.
     Open,
     /// The source was stopped. Its last items still arrive.
@@ -174,7 +174,7 @@ impl Room {
         let Permit { reserved, slot, claim, .. } = permit;
         Self {
             live,
-            state: State::Open,
+            state: RoomPhase::Open,
             reserved,
             slot,
             claim,
@@ -222,7 +222,7 @@ impl Room {
         let stop = self.stop.clone();
         let mut lost = lost(self.slot.as_ref(), self.claim.as_ref());
         loop {
-            let is_open = self.state == State::Open;
+            let is_open = self.state == RoomPhase::Open;
             tokio::select! { biased;
                 () = stop.cancelled(), if is_open => self.leave(),
                 _ = &mut lost, if is_open => self.leave(),
@@ -238,7 +238,7 @@ impl Room {
     }
 
     fn leave(&mut self) {
-        self.state = State::Leaving;
+        self.state = RoomPhase::Leaving;
         self.live.stop();
     }
 

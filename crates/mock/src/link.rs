@@ -40,7 +40,7 @@ pub(super) struct Link<I: Wire>(Arc<Line<I>>);
 /// A connection. Its link puts packets on their way, and [`drive`] delivers them.
 struct Line<I> {
     connection: ClientConnection,
-    state: Mutex<State<I>>,
+    state: Mutex<LineState<I>>,
 }
 
 /// Returns the mock's end of a connection, and the future that delivers its packets.
@@ -48,7 +48,7 @@ pub(super) fn link<I: Wire>(
     io: I,
     connection: &ClientConnection,
 ) -> (Link<I>, impl Future<Output = ()> + use<I>) {
-    let line = Arc::new(Line { connection: connection.clone(), state: Mutex::new(State::new(io)) });
+    let line = Arc::new(Line { connection: connection.clone(), state: Mutex::new(LineState::new(io)) });
     (Link(Arc::clone(&line)), drive(line))
 }
 
@@ -95,8 +95,8 @@ impl<I: Wire> Line<I> {
     }
 
     /// Returns whether the network is another one than before.
-    fn choose(&self, state: &mut State<I>, is_ending: bool) -> bool {
-        let State { purpose: Some(purpose), passage, .. } = state else { return false };
+    fn choose(&self, state: &mut LineState<I>, is_ending: bool) -> bool {
+        let LineState { purpose: Some(purpose), passage, .. } = state else { return false };
         let random = {
             let networks = &mut self.connection.mock.memory.lock().networks;
             networks.choose(purpose, passage, is_ending).then(|| networks.random(passage))
@@ -227,7 +227,7 @@ enum Finished {
     Cut,
 }
 
-pub(super) struct State<I> {
+pub(super) struct LineState<I> {
     /// `None` after the end.
     io: Option<I>,
     pub(super) purpose: Option<Purpose>,
@@ -247,7 +247,7 @@ pub(super) struct State<I> {
     driver: Option<Waker>,
 }
 
-impl<I: Wire> State<I> {
+impl<I: Wire> LineState<I> {
     fn new(io: I) -> Self {
         Self {
             io: Some(io),

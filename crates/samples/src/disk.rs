@@ -55,10 +55,10 @@ pub type Image = BTreeMap<PathBuf, Vec<u8>>;
 
 /// Clones share its content.
 #[derive(Clone, Debug)]
-pub struct SimulatedDisk(Arc<Mutex<State>>);
+pub struct SimulatedDisk(Arc<Mutex<Simulation>>);
 
 #[derive(Debug)]
-struct State {
+struct Simulation {
     faults: BTreeMap<u64, Fault>,
     random: u64,
     /// The first system call that does not return, because the process dies.
@@ -92,7 +92,7 @@ enum Change {
 impl SimulatedDisk {
     /// Creates an empty disk. The process dies in the call with the number `crash_at`.
     pub fn new(faults: &Faults, crash_at: Option<u64>) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(Simulation {
             faults: faults.calls.clone(),
             random: faults.seed,
             crash_at,
@@ -162,7 +162,7 @@ impl Change {
     }
 }
 
-impl State {
+impl Simulation {
     /// Begins a system call, and returns its fault. A process that crashes in this call gets `None`, and may
     /// have executed part of it.
     fn call(&mut self) -> Option<Option<Fault>> {

@@ -4,7 +4,7 @@ use livetape_core::{
     error::{Problem, exit},
     terminal::printable,
 };
-use livetape_engine::source::live::{NetTransport, Step, Verdict, diagnose};
+use livetape_engine::source::live::{NetTransport, Step, StepResult, diagnose};
 
 use super::cluster;
 use crate::cli::{
@@ -39,12 +39,12 @@ pub(in crate::cli) async fn doctor(args: args::Doctor) -> Result<u8, Problem> {
 
 fn line(Step { way, step, verdict, status, ms, bytes, code, detail, .. }: &Step) -> String {
     let mark = match verdict {
-        Verdict::Works => "✅",
-        Verdict::Fails => "❌",
-        Verdict::Skipped => "➖",
+        StepResult::Works => "✅",
+        StepResult::Fails => "❌",
+        StepResult::Skipped => "➖",
     };
     let status = status.map(|status| status.to_string()).unwrap_or_default();
-    let time = if *verdict == Verdict::Skipped { String::new() } else { format!("{ms} ms") };
+    let time = if *verdict == StepResult::Skipped { String::new() } else { format!("{ms} ms") };
     let code = code.map(|code| format!(" [{code}]")).unwrap_or_default();
     let detail = Some(printable(detail) + &code).filter(|detail| !detail.is_empty());
     let rest = bytes.map(|bytes| format!("{bytes} bytes")).into_iter().chain(detail);

@@ -8,6 +8,7 @@ mod layout;
 mod reader;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../generated/records.rs"]
+#[rustfmt::skip]
 pub mod records;
 mod report;
 mod writer;

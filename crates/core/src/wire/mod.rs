@@ -11,6 +11,7 @@ mod schema;
 mod unzip;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../generated/used.rs"]
+#[rustfmt::skip]
 pub(crate) mod used;
 #[allow(
     dead_code,
@@ -21,6 +22,7 @@ pub(crate) mod used;
     reason = "generated; the library does not set every field"
 )]
 #[path = "../generated/written.rs"]
+#[rustfmt::skip]
 pub(crate) mod webcast;
 
 use std::fmt;

@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 use tokio_util::sync::DropGuard;
 use tracing::warn;
 
-use super::{Channel, Leaving, State, room_running};
+use super::{Attached, Channel, Leaving, room_running};
 use crate::{
     log_target::{CLIENTS, TOKENS},
     room::{Attachment, Permit, Room, Slot, check_known},
@@ -89,7 +89,7 @@ pub(super) fn source_of(header: &Header) -> &'static str {
     if header.source == browser::SOURCE { TAB } else { LIVE }
 }
 
-impl From<Wanted> for State {
+impl From<Wanted> for Attached {
     fn from(wanted: Wanted) -> Self {
         Self::Room(Box::new(wanted))
     }
@@ -122,7 +122,7 @@ pub(super) struct Shown {
 
 impl Channel {
     /// Connects to a room, or attaches to it, and shows it until it ends or is left.
-    pub(super) async fn connect(&mut self, wanted: Wanted) -> State {
+    pub(super) async fn connect(&mut self, wanted: Wanted) -> Attached {
         let Wanted { user, origin, answer, continues } = wanted;
         let user = match normalise(&user) {
             Ok(user) => user,
@@ -133,7 +133,7 @@ impl Channel {
         let shutdown = self.shutdown.clone();
         let wait_max = if answer.is_some() { Duration::ZERO } else { QUEUE_MAX };
         let found = tokio::select! { biased;
-            () = shutdown.cancelled() => return State::Over,
+            () = shutdown.cancelled() => return Attached::Over,
             found = self.find(&user, origin, wait_max, continues) => found,
         };
         let found = match found {
@@ -296,7 +296,7 @@ impl Channel {
     }
 
     /// Connects again, when the other processes let this one.
-    pub(super) fn claim_again(&self, user: String) -> State {
+    pub(super) fn claim_again(&self, user: String) -> Attached {
         warn!("❌ This node may no longer connect to @{user}");
         let is_order = !self.options.ends_with_source;
         // History that TikTok repeats must not be broadcast again.
@@ -305,15 +305,15 @@ impl Channel {
 
     /// Handles a failure before the first attempt. With `answer`, it rejects the order; without one, the
     /// command ends.
-    async fn refuse(&mut self, answer: Option<Answer<Status>>, refusal: impl Into<Refusal>) -> State {
+    async fn refuse(&mut self, answer: Option<Answer<Status>>, refusal: impl Into<Refusal>) -> Attached {
         let refusal = refusal.into();
         let Some(answer) = answer else {
             self.close_with((&refusal.problem).into()).await;
             self.ended.refused = Some(refusal.problem);
-            return State::Over;
+            return Attached::Over;
         };
         answer.refuse(refusal);
-        State::Idle
+        Attached::Idle
     }
 
     /// Returns the room of a mock in this process.

@@ -103,7 +103,7 @@ impl Leaving {
 }
 
 /// State of a channel: what it is attached to.
-enum State {
+enum Attached {
     Idle,
     /// Nothing, until it has enough subscribers. Then it shows this room.
     Held(Box<Wanted>),
@@ -199,7 +199,7 @@ impl Channel {
 
     /// Starts idle, and serves until shutdown.
     pub async fn serve(mut self) -> Ended {
-        self.run(State::Idle).await
+        self.run(Attached::Idle).await
     }
 
     /// Connects to `user` once enough subscribers have joined, and serves.
@@ -214,7 +214,7 @@ impl Channel {
 
     async fn open(mut self, wanted: Wanted) -> Ended {
         let is_held = self.options.wait_clients > 0;
-        self.run(if is_held { State::Held(Box::new(wanted)) } else { wanted.into() }).await
+        self.run(if is_held { Attached::Held(Box::new(wanted)) } else { wanted.into() }).await
     }
 
     /// Shows a source that is already connected to `user`.
@@ -246,24 +246,24 @@ impl Channel {
         }
     }
 
-    async fn run(&mut self, mut state: State) -> Ended {
+    async fn run(&mut self, mut state: Attached) -> Ended {
         loop {
             state = match state {
-                State::Idle => {
+                Attached::Idle => {
                     self.start_channels();
                     self.intend(None);
                     self.idle().await
                 }
-                State::Held(wanted) => self.hold(*wanted).await,
-                State::Room(wanted) => self.connect(*wanted).await,
-                State::Tape(played) => match self.play(played).await {
+                Attached::Held(wanted) => self.hold(*wanted).await,
+                Attached::Room(wanted) => self.connect(*wanted).await,
+                Attached::Tape(played) => match self.play(played).await {
                     Ok(next) => next,
                     Err((problem, answer)) => {
                         answer.into_iter().for_each(|answer| answer.refuse(problem.clone()));
-                        State::Idle
+                        Attached::Idle
                     }
                 },
-                State::Over => return std::mem::take(&mut self.ended),
+                Attached::Over => return std::mem::take(&mut self.ended),
             };
         }
     }
@@ -278,23 +278,23 @@ impl Channel {
     }
 
     /// Waits for an order that starts something.
-    async fn idle(&mut self) -> State {
+    async fn idle(&mut self) -> Attached {
         let mut opening: Option<Opening> = None;
         loop {
             let order = tokio::select! { biased;
-                () = self.shutdown.cancelled() => return State::Over,
+                () = self.shutdown.cancelled() => return Attached::Over,
                 order = self.driver.next_order() => order,
                 loaded = opened(&mut opening) => {
                     let Some(Opening { answer, .. }) = opening.take() else { continue };
                     match loaded {
-                        Ok(loaded) => return State::Tape(Played::tape(loaded.tape, Some(answer))),
+                        Ok(loaded) => return Attached::Tape(Played::tape(loaded.tape, Some(answer))),
                         Err(problem) => answer.refuse(problem),
                     }
                     continue;
                 }
             };
             match order {
-                None => return State::Over,
+                None => return Attached::Over,
                 Some(Order::Replay(ReplayOrder::Load(name), answer)) => {
                     let loaded = Box::pin(load(self.options.play.recordings.clone(), name));
                     let before = opening.replace(Opening { loaded, answer });
@@ -325,7 +325,7 @@ impl Channel {
 
     /// Waits for subscribers before connecting `user`, so that they see the attempt. An order to connect does
     /// not wait. Tokens are served in the meantime, but not with the slot of this room.
-    async fn hold(&mut self, wanted: Wanted) -> State {
+    async fn hold(&mut self, wanted: Wanted) -> Attached {
         let slot = self.rooms.slots.take(false).await.ok();
         self.start_channels();
         self.driver.update_status(|status| {
@@ -338,14 +338,14 @@ impl Channel {
         });
         loop {
             let order = tokio::select! { biased;
-                () = self.shutdown.cancelled() => return State::Over,
+                () = self.shutdown.cancelled() => return Attached::Over,
                 order = self.driver.next_order() => order,
                 () = self.hub.wait_for_subscribers(self.options.wait_clients) => {
                     return wanted.with_slot(slot).into();
                 }
             };
             match order {
-                None => return State::Over,
+                None => return Attached::Over,
                 Some(Order::Connect(user, answer)) => {
                     // The order may be refused, or be for another user.
                     self.driver.forget_user();
@@ -353,7 +353,7 @@ impl Channel {
                 }
                 Some(Order::Disconnect(name, answer)) if self.driver.status().is_of(&name) => {
                     self.forget_user(answer);
-                    return State::Idle;
+                    return Attached::Idle;
                 }
                 Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
                     answer.refuse(room_running(&wanted.user));

@@ -29,7 +29,7 @@ use tokio::{sync::watch, time::Instant};
 use tracing::{info, warn};
 
 use super::{
-    Channel, Leaving, Record, State,
+    Attached, Channel, Leaving, Record,
     connect::{Candidate, Origin, Shown, Wanted, looked_up, source_of},
     room_running,
 };
@@ -69,7 +69,7 @@ impl Channel {
         shown: Shown,
         recorder: Option<Recorder>,
         answer: Option<Answer<Status>>,
-    ) -> State {
+    ) -> Attached {
         let Shown { user, is_mock, room, .. } = &shown;
         let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
@@ -217,7 +217,7 @@ impl Channel {
         mut pipeline: Pipeline,
         mut room: RoomStatus,
         recorder: Option<Recorder>,
-    ) -> State {
+    ) -> Attached {
         let LiveEnd { leaving, outcome, slot, candidate, last, was_connected } = over;
         // Only the next room of this channel may keep the slot.
         let slot = slot.filter(|_| matches!(leaving, Some(Leaving::Replaced(..))));
@@ -238,7 +238,7 @@ impl Channel {
         room.end(&self.driver, problem.clone(), leaving.as_ref());
         self.finish_recorder(recorder, was_connected, pipeline.decoder().counts().loss()).await;
         let next = match leaving {
-            Some(Leaving::ShutDown | Leaving::RecorderEnded) => State::Over,
+            Some(Leaving::ShutDown | Leaving::RecorderEnded) => Attached::Over,
             Some(Leaving::Replaced(user, answer, permit)) => {
                 let permit = Permit { slot: permit.slot.or(slot), ..permit };
                 Wanted::of(user, Origin::TikTok(permit), Some(answer)).into()
@@ -246,13 +246,15 @@ impl Channel {
             Some(Leaving::ClaimLost(user)) => self.claim_again(user),
             Some(Leaving::Deleted(answer)) => {
                 self.forget_user(answer);
-                State::Idle
+                Attached::Idle
             }
             None => self.end(problem, reason.unwrap_or_default()).await,
         };
         match (next, candidate, replacement) {
             // The current room is gone, so nothing needs replacing.
-            (State::Idle, Some(Candidate { user, answer, .. }), _) => Wanted::user(user, Some(answer)).into(),
+            (Attached::Idle, Some(Candidate { user, answer, .. }), _) => {
+                Wanted::user(user, Some(answer)).into()
+            }
             (next, Some(Candidate { user, answer, .. }), Some(other)) => {
                 answer.refuse(replaced_by(&user, &other));
                 next
@@ -268,14 +270,14 @@ impl Channel {
     }
 
     /// Handles a room that this channel did not leave.
-    async fn end(&mut self, problem: Option<Problem>, reason: &'static str) -> State {
+    async fn end(&mut self, problem: Option<Problem>, reason: &'static str) -> Attached {
         if !self.options.ends_with_source {
-            return State::Idle;
+            return Attached::Idle;
         }
         let normal = || CloseReason::new(close::NORMAL, reason);
         self.close_with(problem.as_ref().map_or_else(normal, CloseReason::from)).await;
         self.ended.problem = problem;
-        State::Over
+        Attached::Over
     }
 
     pub(super) async fn close_with(&mut self, reason: CloseReason) {
@@ -295,7 +297,7 @@ impl Channel {
     pub(super) async fn play(
         &mut self,
         played: Played,
-    ) -> Result<State, (Problem, Option<Answer<ReplayState>>)> {
+    ) -> Result<Attached, (Problem, Option<Answer<ReplayState>>)> {
         let Played { tape, answer, continued } = played;
         self.start_channels();
         let another = self.options.play.for_another();
@@ -326,8 +328,8 @@ impl Channel {
         self.ended.loss += summary.untold;
         self.finish_recorder(recorder, true, Loss::default()).await;
         Ok(match summary.left {
-            Left::Done | Left::ShutDown => State::Over,
-            Left::Stopped => State::Idle,
+            Left::Done | Left::ShutDown => Attached::Over,
+            Left::Stopped => Attached::Idle,
         })
     }
 

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Channel, Ended, State,
+    Attached, Channel, Ended,
     connect::{Origin, Shown, Wanted},
     show::Played,
 };
@@ -168,7 +168,7 @@ impl Channel {
     }
 
     /// Returns the state in which the previous owner was.
-    async fn resume(&mut self, intent: Option<Intent>, passed: u64) -> State {
+    async fn resume(&mut self, intent: Option<Intent>, passed: u64) -> Attached {
         let generation = match &intent {
             None | Some(Intent::Ended { .. }) => 0,
             Some(Intent::Idle { generation } | Intent::Live { generation, .. }) => *generation,
@@ -177,7 +177,7 @@ impl Channel {
         };
         self.generation = self.generation.max(generation);
         match intent {
-            None | Some(Intent::Idle { .. } | Intent::Ended { .. }) => State::Idle,
+            None | Some(Intent::Idle { .. } | Intent::Ended { .. }) => Attached::Idle,
             Some(Intent::Live { user, .. }) => {
                 Wanted { answer: Some(Answer::unheard()), ..self.wanted(user, true) }.into()
             }
@@ -192,7 +192,7 @@ impl Channel {
                 match tape {
                     Ok(tape) => {
                         let continued = Some((position, passed));
-                        State::Tape(Played { continued, ..Played::tape(tape, None) })
+                        Attached::Tape(Played { continued, ..Played::tape(tape, None) })
                     }
                     Err(problem) => {
                         let message = format!(
@@ -200,7 +200,7 @@ impl Channel {
                             problem.message
                         );
                         self.tell(&Problem { message, ..problem }, 0).await;
-                        State::Idle
+                        Attached::Idle
                     }
                 }
             }

@@ -17,14 +17,14 @@ const REASON: &str = "the disk is too slow";
 /// Items that wait for the disk, and the number of items that did not fit.
 #[derive(Debug)]
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<Contents>,
     changed: Condvar,
     items_max: usize,
     bytes_max: usize,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Contents {
     entries: VecDeque<Queued>,
     /// Payload of the queued items, in bytes.
     bytes: usize,
@@ -122,7 +122,7 @@ impl Queue {
         // The items in gaps have been counted.
         let waiting = state.entries.iter().filter(|entry| matches!(entry, Queued::Item(..))).count();
         let lost = state.lost + waiting as u64;
-        let forgotten = std::mem::replace(&mut *state, State { closed, lost, ..State::default() });
+        let forgotten = std::mem::replace(&mut *state, Contents { closed, lost, ..Contents::default() });
         drop(state);
         drop(forgotten);
     }

@@ -29,13 +29,13 @@ pub struct Door {
 
 #[derive(Debug, Default)]
 struct Inner {
-    state: Mutex<State>,
+    state: Mutex<DoorState>,
     /// The sockets of the server, once it serves, and since when it does.
     sockets: OnceLock<(Sockets, Instant)>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct DoorState {
     /// What the next attempts get.
     next: VecDeque<Answer>,
     /// What all others get; `None` for the feed.

@@ -47,7 +47,7 @@ pub(crate) struct Sockets {
 
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<RegistryState>,
     feeds: Feeds,
     shards: Shards,
     /// The servers of other processes that share rooms and messages.
@@ -72,7 +72,7 @@ const GATHERED_BYTES_MAX: usize = 16 * 1024;
 /// The lock is held while one message is processed and queued, so that all clients see the same order.
 /// Nothing is awaited while it is held.
 #[derive(Debug)]
-struct State {
+struct RegistryState {
     lobby: Lobby,
     sockets: BTreeMap<Key, Socket>,
     /// The last connections that have left, oldest first.
@@ -127,7 +127,7 @@ pub(crate) struct SocketHandle {
     closed: OnceLock<(u16, String)>,
 }
 
-impl State {
+impl RegistryState {
     /// Adds how far a connection has read its feed.
     fn locate(&self, view: &mut ConnectionView) {
         let Some(Socket { progress, resent, .. }) = self.sockets.get(&view.key) else { return };
@@ -141,7 +141,7 @@ impl Sockets {
         let json_depth_max = lobby.json_depth_max;
         let lobby = Lobby::new(lobby);
         let (left, gathered) = (VecDeque::new(), Gathered::default());
-        let state = State { lobby, sockets: BTreeMap::new(), left, gathered, is_ending: false };
+        let state = RegistryState { lobby, sockets: BTreeMap::new(), left, gathered, is_ending: false };
         let started_wall = clock::wall();
         let (state, shards) = (Mutex::new(state), Shards::default());
         let echoes = Arc::new(Semaphore::new(limits.echo_sockets_max));
@@ -273,7 +273,7 @@ impl Sockets {
         self.flush_all(self.shared.state.lock());
     }
 
-    fn flush_all(&self, mut state: MutexGuard<'_, State>) {
+    fn flush_all(&self, mut state: MutexGuard<'_, RegistryState>) {
         let gathered = mem::take(&mut state.gathered);
         drop(state);
         Outbox::write_all(gathered.outboxes);
@@ -338,7 +338,7 @@ impl Sockets {
     }
 
     /// Locks the state, and updates its time and the list of current users.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, RegistryState> {
         let feeds = self.shared.feeds.current();
         let mut state = self.shared.state.lock();
         let uptime = clock::now() - self.shared.started;
@@ -348,14 +348,14 @@ impl Sockets {
         state
     }
 
-    fn deliver(&self, mut state: MutexGuard<'_, State>) {
+    fn deliver(&self, mut state: MutexGuard<'_, RegistryState>) {
         let outboxes = self.perform(&mut state, false);
         drop(state);
         Outbox::write_all(outboxes);
     }
 
     /// Performs what the lobby wants. Returns the sockets to write to, unless they are gathered.
-    fn perform(&self, state: &mut State, gathers: bool) -> Vec<Arc<Outbox>> {
+    fn perform(&self, state: &mut RegistryState, gathers: bool) -> Vec<Arc<Outbox>> {
         let mut outboxes = Vec::new();
         for effect in state.lobby.take_effects() {
             match effect {

@@ -29,7 +29,7 @@ const CHAT_MAX: Duration = Duration::from_secs(30);
 /// Result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Verdict {
+pub enum StepResult {
     Works,
     Fails,
     /// Not tried, or not seen, which need not be a failure.
@@ -44,7 +44,7 @@ pub struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub way: Option<&'static str>,
     pub step: &'static str,
-    pub verdict: Verdict,
+    pub verdict: StepResult,
     /// HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u32>,
@@ -78,14 +78,14 @@ pub struct Diagnosis {
 }
 
 impl Step {
-    fn new(way: Option<Way>, step: &'static str, verdict: Verdict) -> Self {
+    fn new(way: Option<Way>, step: &'static str, verdict: StepResult) -> Self {
         let (status, bytes, code) = (None, None, None);
         let (detail, hint) = (String::new(), String::new());
         Self { way: way.map(Way::name), step, verdict, status, ms: 0, bytes, code, detail, hint }
     }
 
     fn skipped(way: Option<Way>, step: &'static str, detail: &str) -> Self {
-        Self { detail: detail.to_owned(), ..Self::new(way, step, Verdict::Skipped) }
+        Self { detail: detail.to_owned(), ..Self::new(way, step, StepResult::Skipped) }
     }
 }
 
@@ -160,7 +160,8 @@ async fn look_up(
             "page" => lookup::ask_page(&mut upstream, &found.user, &cookie).await,
             _ => lookup::ask_api(&mut upstream, &found.user, &cookie).await,
         };
-        let mut step = Step { ms: millis(upstream.now() - started), ..Step::new(None, name, Verdict::Works) };
+        let mut step =
+            Step { ms: millis(upstream.now() - started), ..Step::new(None, name, StepResult::Works) };
         for item in upstream.held.take() {
             if let What::Http(http) = item.what {
                 (step.status, step.bytes) = (Some(http.status), Some(http.body.len()));
@@ -185,7 +186,7 @@ async fn look_up(
 
 /// Notes why a step failed. Without advice, that of the code is used.
 fn fail(step: &mut Step, code: Code, detail: String, hint: String) {
-    (step.verdict, step.code, step.detail) = (Verdict::Fails, Some(code), detail);
+    (step.verdict, step.code, step.detail) = (StepResult::Fails, Some(code), detail);
     step.hint = if hint.is_empty() { code.hint().to_owned() } else { hint };
 }
 
@@ -231,7 +232,7 @@ async fn try_way(
         let has_chat = decoder.take_events().any(|event| event.kind() == "chat");
         // The batch of a sign server does not show that the socket is alive.
         if let (What::Frame(frame), true) = (&item.what, has_chat) {
-            let step = Step::new(Some(way), "first chat", Verdict::Works);
+            let step = Step::new(Some(way), "first chat", StepResult::Works);
             trial.push(Step { bytes: Some(frame.bytes.len()), ..step }, item.offset);
             break;
         }
@@ -256,13 +257,13 @@ async fn next_item(live: &mut Live, until: Instant) -> Option<Item> {
 
 impl Trial {
     fn has(&self, step: &str) -> bool {
-        self.steps.iter().any(|known| known.step == step && known.verdict == Verdict::Works)
+        self.steps.iter().any(|known| known.step == step && known.verdict == StepResult::Works)
     }
 
     /// Tells the steps that will not change, or all of them.
     fn tell(&mut self, is_over: bool, tell: &mut impl FnMut(&Step)) {
         while let Some(step) = self.steps.get(self.told) {
-            let is_certain = step.verdict == Verdict::Works && step.step != first_step(self.way);
+            let is_certain = step.verdict == StepResult::Works && step.step != first_step(self.way);
             if !is_over && !is_certain && self.told + 1 == self.steps.len() {
                 return;
             }
@@ -281,7 +282,7 @@ impl Trial {
             What::Http(http) => self.http(item, http),
             What::ConnOpen(open) => {
                 let name = if self.way == Way::Tab { "tab" } else { "handshake" };
-                let step = Step::new(Some(self.way), name, Verdict::Works);
+                let step = Step::new(Some(self.way), name, StepResult::Works);
                 // A tab that was open before shows no handshake.
                 let status = Some(open.handshake_status).filter(|status| *status != 0);
                 self.push(Step { status, ..step }, item.offset);
@@ -291,7 +292,7 @@ impl Trial {
                     && !self.has("first frame")
                     && wire::read_push(&frame.bytes, &mut Vec::new()).holds_batch() =>
             {
-                let step = Step::new(Some(self.way), "first frame", Verdict::Works);
+                let step = Step::new(Some(self.way), "first frame", StepResult::Works);
                 self.push(Step { bytes: Some(frame.bytes.len()), ..step }, item.offset);
             }
             What::Status(status) => self.failed(item, status, options),
@@ -312,7 +313,7 @@ impl Trial {
         };
         // TikTok does not set the cookie in every response.
         self.steps.retain(|step| step.step != name);
-        let verdict = if name == "handshake" { Verdict::Fails } else { Verdict::Works };
+        let verdict = if name == "handshake" { StepResult::Fails } else { StepResult::Works };
         self.push(
             Step { status: Some(http.status), ..Step::new(Some(self.way), name, verdict) },
             item.offset,
@@ -341,7 +342,7 @@ impl Trial {
         };
         let at = self.steps.iter().position(|step| step.step == name);
         let at = at.unwrap_or_else(|| {
-            self.push(Step::new(Some(self.way), name, Verdict::Fails), item.offset);
+            self.push(Step::new(Some(self.way), name, StepResult::Fails), item.offset);
             self.steps.len() - 1
         });
         let failure = Failure { recurs: name == "first frame", ..Failure::new(code, "") };
@@ -380,7 +381,7 @@ impl LiveOptions {
 /// Returns advice, the most promising first.
 fn next(options: &LiveOptions, found: &Diagnosis, has_flag: fn(&str) -> bool) -> Vec<String> {
     let user = &found.user;
-    let failed = || found.steps.iter().filter(|step| step.verdict == Verdict::Fails);
+    let failed = || found.steps.iter().filter(|step| step.verdict == StepResult::Fails);
     let hint = |step: &Step| {
         let hint = step.code.map_or(step.hint.as_str(), |code| code.terminal_hint(&step.hint, has_flag));
         hint.replace("@USER/", &format!("@{user}/"))

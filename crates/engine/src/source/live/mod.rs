@@ -39,7 +39,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use url::is_loopback;
 
 pub use cookies::Cookies;
-pub use doctor::{Diagnosis, Step, Verdict, diagnose};
+pub use doctor::{Diagnosis, Step, StepResult, diagnose};
 pub use livetape_core::secret::Secret;
 pub use lookup::{Check, check};
 pub use request::{Broken, Group, Pairs, Requests};

@@ -204,11 +204,11 @@ impl Feed {
 pub struct Gates {
     /// Numbers of items before each gate.
     places: Arc<[usize]>,
-    state: watch::Sender<State>,
+    state: watch::Sender<GateCounts>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
+struct GateCounts {
     /// Number of gates that a replay has reached.
     reached: usize,
     /// Number of gates that are open.
