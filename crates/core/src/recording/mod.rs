@@ -9,7 +9,6 @@ mod reader;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../generated/records.rs"]
 pub mod records;
-mod report;
 mod writer;
 
 pub use item::{
@@ -17,6 +16,5 @@ pub use item::{
     USER_TAG, What, is_plain_name,
 };
 pub use layout::{BODY_BYTES_MAX, Body, Error, MAGIC, MAJOR, MINOR, record_type, write_payload};
-pub use reader::{Head, Reader};
-pub use report::{DAMAGE_LISTED_MAX, Damage, Loss, Preamble, Report};
+pub use reader::{DAMAGE_LISTED_MAX, Damage, Head, Loss, Preamble, Reader, Report};
 pub use writer::{HEADER_EVERY, HTTP_BODY_BYTES_MAX, Writer};
