@@ -12,20 +12,21 @@ mod usage;
 
 use std::panic::resume_unwind;
 
-use args::{Args, Command};
 use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
+use livetape_core::error::{Code, Problem, exit};
+use tokio::runtime::Builder;
+
+use crate::log;
+
+use args::{Args, Command};
 use client::{trigger, watch};
 use files::{diff, edit, export, import, look, share};
 use judge::{page, run, shrink, test};
-use livetape_core::error::{Code, Problem, exit};
 use process::{
     display,
     output::{self, complain},
 };
-use serve::{doctor, live, mock, record};
-use tokio::runtime::Builder;
-
-use crate::log;
+use serve::{doctor, live, mock};
 
 /// Returns every command and flag.
 #[must_use]
@@ -47,7 +48,7 @@ pub fn main() -> u8 {
         Command::Replay(args) => run_on_worker(live::replay(args)),
         Command::Live(args) => run_on_worker(live::live(args)),
         Command::Serve(args) => run_on_worker(live::serve(args)),
-        Command::Record(args) => run(record::record(args)),
+        Command::Record(args) => run(live::record(args)),
         Command::Mock(args) => run(mock::mock(args)),
         Command::Ca(args) => setup::ca(&args),
         Command::Run(args) => run(run::run(args)),

@@ -18,7 +18,7 @@ use super::{
         serving::{self, Webhook},
     },
     process::output::{FileFate, Written, cannot_write, complain, quoted, say, warn, write},
-    serve::{cluster, proxied::open_ca},
+    serve::{cluster, mock::open_ca},
 };
 use crate::settings::{self, Settings};
 

@@ -1,6 +1,5 @@
 //! Explains wrong numbers: which well-known mistake gives them.
 
-mod count;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -13,14 +12,13 @@ use livetape_core::{
 };
 use smol_str::SmolStr;
 
-use self::{
-    count::{Counted, Memory},
-    table::{Mistake, TABLE},
-};
 use crate::{
     expect::{Name, TOP_GIFTER, TOP_GIFTER_NAME},
     report::{Candidate, PLAIN, REPEATED, listed, moment},
 };
+
+use self::table::{Mistake, TABLE};
+use table::{Counted, Memory};
 
 /// A mistake that explains a number.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,6 @@ pub mod error;
 pub mod event;
 pub mod host;
 pub mod inject;
-pub mod layout;
 pub mod nearest;
 pub mod observer;
 pub mod offset;

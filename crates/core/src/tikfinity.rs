@@ -7,10 +7,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, value::RawValue};
 
-use crate::{
-    event::{Data, Event, SocialAction},
-    layout::Layout,
-};
+use crate::event::{Data, Event, Layout, SocialAction};
 
 /// TikFinity's layout.
 pub struct Tikfinity;

@@ -1,8 +1,15 @@
 //! What the tests of several crates share: recorded data, recordings made for tests, a disk that fails, and a clock that
 //! they set.
 
+pub mod captures;
+pub mod disk;
+pub mod messages;
+pub mod room;
+
 use std::{
     collections::{BTreeSet, HashSet},
+    io::ErrorKind,
+    net::{Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,12 +23,7 @@ use livetape_core::{
     wire::Message,
 };
 use serde_json::{Value, json};
-
-pub mod captures;
-pub mod disk;
-pub mod messages;
-pub mod reserved;
-pub mod room;
+use tokio::net::TcpSocket;
 
 /// Returns the folder of the repository: the first above the crate that has the lock file of the workspace.
 pub fn repository() -> PathBuf {
@@ -229,4 +231,26 @@ pub fn event(data: Data) -> Event {
 /// Builds a chat.
 pub fn chat(comment: &str) -> Event {
     event(Data::Chat(Chat { comment: comment.into(), ..Chat::default() }))
+}
+
+/// A port that is taken on both loopback addresses, where the machine has both, and refuses connections.
+pub struct Reserved {
+    pub address: SocketAddr,
+    _sockets: [Option<TcpSocket>; 2],
+}
+
+impl Reserved {
+    pub fn port() -> Self {
+        loop {
+            let first = TcpSocket::new_v4().unwrap();
+            first.bind(([127, 0, 0, 1], 0).into()).unwrap();
+            let address = first.local_addr().unwrap();
+            let second = TcpSocket::new_v6().unwrap();
+            let bound = second.bind((Ipv6Addr::LOCALHOST, address.port()).into());
+            if bound.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddrInUse) {
+                continue;
+            }
+            return Self { address, _sockets: [Some(first), bound.ok().map(|()| second)] };
+        }
+    }
 }

@@ -24,8 +24,7 @@ use tokio::{io::DuplexStream, runtime::Handle};
 use crate::{
     Tape,
     case::{self, Case},
-    fail::{OrFail as _, fail},
-    finished::Tally,
+    tape::{OrFail as _, Tally, fail},
 };
 
 /// Capacity of an in-memory connection in each direction, in bytes.

@@ -2,10 +2,11 @@
 
 use std::{env, panic::Location};
 
-pub use livetape_cases::table::{Case, Group};
 use livetape_cases::table::{FEED, Suite};
 
-use crate::fail::OrFail as _;
+use crate::tape::OrFail as _;
+
+pub use livetape_cases::table::{Case, Group};
 
 /// Environment variable with the name of the case that tapes play.
 const VARIABLE: &str = "LIVETAPE_CASE";

@@ -1,4 +1,5 @@
 //! Replays and a mock server for testing TikTok LIVE clients.
+
 #![cfg_attr(feature = "tape", doc = "", doc = include_str!("../README.md"))]
 #![warn(missing_docs)]
 
@@ -6,10 +7,6 @@
 mod builder;
 #[cfg(feature = "tape")]
 mod case;
-#[cfg(feature = "tape")]
-mod fail;
-#[cfg(feature = "tape")]
-mod finished;
 pub mod mock;
 #[cfg(feature = "tape")]
 mod recording;
@@ -23,17 +20,17 @@ pub use builder::TapeBuilder;
 #[cfg(feature = "tape")]
 pub use case::{Case, Group, cases};
 #[cfg(feature = "tape")]
-pub use finished::Finished;
-#[cfg(feature = "tape")]
-#[doc(inline)]
-pub use livetape_core::truth::Truth;
-#[doc(inline)]
-pub use livetape_core::{error::Problem, pace::Speed};
-#[doc(inline)]
-pub use livetape_mock::{MockTikTok, Scenario, Seen};
-#[cfg(feature = "tape")]
 pub use recording::Recording;
 #[cfg(feature = "tape")]
 pub use send::{SendGift, Sender, Sent};
 #[cfg(feature = "tape")]
-pub use tape::{PATIENCE, Tape};
+pub use tape::{Finished, PATIENCE, Tape};
+
+#[cfg(feature = "tape")]
+#[doc(inline)]
+pub use livetape_core::truth::Truth;
+
+#[doc(inline)]
+pub use livetape_core::{error::Problem, pace::Speed};
+#[doc(inline)]
+pub use livetape_mock::{MockTikTok, Scenario, Seen};

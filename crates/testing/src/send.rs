@@ -10,7 +10,7 @@ use livetape_feed::control::{InjectRequest, InjectUser};
 
 use crate::{
     Tape,
-    fail::{OrFail as _, fail},
+    tape::{OrFail as _, fail},
 };
 
 /// Sends messages into a replay. Returned by [`Tape::send`].

@@ -7,7 +7,6 @@ pub mod dissect;
 pub mod drift;
 pub mod edit;
 pub mod export;
-pub mod glance;
 #[cfg(feature = "import")]
 pub mod import;
 pub mod info;

@@ -40,7 +40,7 @@ use super::{
     watch::Patience,
 };
 use crate::{
-    cli::serve::proxied::{BY_VARIABLES, Fronts},
+    cli::serve::mock::{BY_VARIABLES, Fronts},
     settings::{self, Listen},
 };
 

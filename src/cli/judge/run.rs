@@ -32,8 +32,7 @@ use crate::{
             signals::{Action, Ending, Signal, Signals},
         },
         serve::{
-            mock,
-            proxied::{BY_VARIABLES, Fronts},
+            mock::{self, BY_VARIABLES, Fronts},
             stage::{Bound, Ready, Stage},
         },
     },

@@ -3,4 +3,3 @@
 pub(super) mod display;
 pub(super) mod output;
 pub(super) mod signals;
-mod stderr;

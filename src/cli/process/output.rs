@@ -21,8 +21,6 @@ use serde::Serialize;
 use terminal_size::{Height, Width, terminal_size_of};
 
 use super::signals;
-
-pub(crate) use super::stderr::warn;
 use crate::{cli::usage::has_flag, log};
 
 /// Reason for an incomplete file.
@@ -306,4 +304,9 @@ pub(crate) fn fail_writes_beyond() {
         let _entered = runtime.enter();
         drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ)));
     }
+}
+
+/// Prints to stderr, as JSON if the log is.
+pub(crate) fn warn(text: impl fmt::Display) {
+    log::warn(&text.to_string(), &[]);
 }

@@ -14,7 +14,7 @@ use livetape_io::{clock, files::abandon_drafts};
 use tokio::time::timeout_at;
 use tracing::info;
 
-use super::stderr::warn;
+use super::output::warn;
 
 /// Longest time that a forced exit waits for recordings to be sealed.
 const SEAL_WAIT: Duration = Duration::from_millis(250);

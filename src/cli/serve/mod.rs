@@ -5,6 +5,4 @@ pub(super) mod doctor;
 mod drift;
 pub(super) mod live;
 pub(super) mod mock;
-pub(super) mod proxied;
-pub(super) mod record;
 pub(super) mod stage;

@@ -34,7 +34,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use super::proxied::Fronts;
+use super::mock::Fronts;
 use crate::{
     cli::{
         args::{self, Lifecycle},

@@ -4,7 +4,6 @@ mod batches;
 pub(crate) mod gifts;
 mod node;
 pub(crate) mod people;
-mod pieces;
 pub(crate) mod room;
 mod stage;
 #[cfg(test)]
@@ -21,7 +20,7 @@ use livetape_core::{
 
 use crate::mistakes::SlimEvent;
 
-pub(crate) use pieces::{Piece, pieces};
+pub(crate) use batches::{Piece, pieces};
 
 /// A function from the items of a show to those of the changed one.
 pub type Change = fn(Vec<Item>) -> Vec<Item>;

@@ -1,10 +1,13 @@
-//! What many payloads share: users, texts that clients assemble from a pattern and pieces, pictures, numbers and times.
+//! What many payloads share: users, texts that clients assemble from a pattern and pieces, pictures, times, and numbers
+//! with a special form in JSON.
 
-use std::sync::Arc;
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use smol_str::SmolStr;
 
-use super::{Badge, Id, Person, User, millis};
+use super::millis;
 use crate::wire::used::{self as webcast, user::FollowInfo};
 
 /// Text on the badge of a top gifter, before the rank: `No. 1` (data).
@@ -160,13 +163,13 @@ fn first<const N: usize>(texts: [String; N]) -> SmolStr {
 }
 
 /// Assembles a text; returns `None` if there is none.
-pub(super) fn text(text: Option<webcast::Text>) -> Option<super::Text> {
+pub(super) fn text(text: Option<webcast::Text>) -> Option<Text> {
     let text = text.filter(|text| !(text.key.is_empty() && text.default_pattern.is_empty()))?;
-    Some(super::Text { text: fill(&text.default_pattern, &text.pieces), key: text.key.into() })
+    Some(Text { text: fill(&text.default_pattern, &text.pieces), key: text.key.into() })
 }
 
 /// Assembles the display text of a message.
-pub(super) fn display_text(common: Option<webcast::Common>) -> Option<super::Text> {
+pub(super) fn display_text(common: Option<webcast::Common>) -> Option<Text> {
     text(common?.display_text)
 }
 
@@ -246,8 +249,8 @@ fn app_text(text: &str) -> SmolStr {
 }
 
 /// Converts a time in seconds or milliseconds; returns `None` if there is none.
-pub(super) fn time(sent: i64) -> Option<super::Millis> {
-    millis(sent).map(super::Millis)
+pub(super) fn time(sent: i64) -> Option<Millis> {
+    millis(sent).map(Millis)
 }
 
 /// Parses a number that is sent as a string.
@@ -260,11 +263,244 @@ pub(super) fn id(text: &str) -> Id {
     Id(number(text).unwrap_or(0))
 }
 
+/// A user, as described in a message. Messages differ in detail: unknown fields are empty, 0, `false` or
+/// `null`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct User {
+    /// Numeric id.
+    pub user_id: Id,
+    /// Name in the profile's URL, without `@`.
+    pub unique_id: SmolStr,
+    /// Displayed name.
+    pub nickname: SmolStr,
+    /// URL of the profile picture; empty if unknown.
+    pub avatar: SmolStr,
+    /// URL of the profile picture in medium size; absent if unknown.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub avatar_medium: SmolStr,
+    /// URL of the profile picture in large size; absent if unknown.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub avatar_large: SmolStr,
+    /// Id of the profile in TikTok's own URLs.
+    pub sec_uid: SmolStr,
+    /// Biography, written by the user.
+    pub bio: SmolStr,
+    /// Whether the user hides who they are; absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_masked: bool,
+    /// Whether TikTok has verified the user.
+    pub verified: bool,
+    /// Whether the user is a moderator of this room.
+    pub is_moderator: bool,
+    /// Whether the user subscribes to the host.
+    pub is_subscriber: bool,
+    /// Whether the user is the host. Few messages contain this, so `false` proves nothing.
+    pub is_host: bool,
+    /// Number of followers; `null` if unknown.
+    pub follower_count: Option<i64>,
+    /// Number of followed users; `null` if unknown.
+    pub following_count: Option<i64>,
+    /// 0 none, 1 follows the host, 2 both follow each other, 3 occurs but its meaning is unknown; `null` if
+    /// unknown.
+    pub follow_status: Option<i64>,
+    /// Rank among the top gifters of the room, from the badge; `null` if there is none.
+    pub top_gifter_rank: Option<i64>,
+    /// Whether the user has the badge of a new gifter.
+    pub is_new_gifter: bool,
+    /// Level of the gifter badge; `null` if there is none.
+    pub gifter_level: Option<i64>,
+    /// Level in the host's fan club; `null` for nonmembers.
+    pub team_level: Option<i64>,
+    /// Name of the fan club; empty for nonmembers.
+    pub team_name: SmolStr,
+    /// Badges next to the name.
+    pub badges: Arc<[Badge]>,
+}
+
+/// A badge next to a user's name.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Badge {
+    /// Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, …
+    pub scene_type: i32,
+    /// 1 a picture, 2 and 3 a text, 4 a picture with a text.
+    pub display_type: i32,
+    /// Level, for badges that have one; may also be 0 for others.
+    pub level: Option<i64>,
+    /// Text on the badge: a word, a number or a Roman numeral; may be empty.
+    pub text: SmolStr,
+    /// Key of the text, e.g. `pm_mt_moderator_im`; absent if the badge has none.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub key: SmolStr,
+    /// URL of its picture; empty if there is none.
+    pub image_url: SmolStr,
+    /// Id of the privilege that the badge stands for, which TikTok sends as a string; absent if there is
+    /// none.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub privilege_id: SmolStr,
+}
+
+/// A user of whom the message contains little more than the name.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Person {
+    /// Numeric id.
+    pub user_id: Id,
+    /// Name in the profile's URL; empty if unknown.
+    pub unique_id: SmolStr,
+    /// Displayed name; empty if unknown.
+    pub nickname: SmolStr,
+    /// URL of the profile picture; empty if unknown.
+    pub avatar: SmolStr,
+}
+
+/// A text that TikTok's clients assemble in the viewer's language.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Text {
+    /// Key of the text, e.g. `pm_mt_guidance_share`; the same in all languages.
+    pub key: SmolStr,
+    /// The text in the message's own language, usually English, with names and numbers filled in. At most 4
+    /// KB.
+    pub text: String,
+}
+
+/// A 64-bit id. It is a string in JSON, because JavaScript numbers are only exact up to 2^53.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub i64);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(itoa::Buffer::new().format(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Millis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let time: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
+        Ok(Self(time.as_millisecond()))
+    }
+}
+
+/// Whether a number is unknown, for fields that are absent then.
+pub(super) fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
+}
+
+/// A point in time, in Unix milliseconds. It is an ISO 8601 string in JSON: `2025-09-09T18:44:13.511Z`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Millis(pub i64);
+
+impl From<Duration> for Millis {
+    /// Takes the time since 1970.
+    fn from(time: Duration) -> Self {
+        Self(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Messages can contain any number. A time beyond the calendar becomes the epoch.
+        let time = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        write!(f, "{time:.3}")
+    }
+}
+
+impl Serialize for Millis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.digits() {
+            Some(digits) => serializer.serialize_str(str::from_utf8(&digits).unwrap_or_default()),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
+impl Millis {
+    /// Returns the text that `Display` writes, for times from 1970 to year 9999. This fast path matters
+    /// because every event has two times.
+    fn digits(self) -> Option<[u8; 24]> {
+        let ms = u64::try_from(self.0).ok().filter(|ms| *ms <= DIGITS_MS_MAX)?;
+        let (days, of_day) = (ms / DAY_MS, ms % DAY_MS);
+        let (year, month, day) = civil(days);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let parts = [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, of_day / 3_600_000),
+            (14, 2, of_day / 60_000 % 60),
+            (17, 2, of_day / 1000 % 60),
+            (20, 3, of_day % 1000),
+        ];
+        for (at, width, mut number) in parts {
+            for digit in text[at..at + width].iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        Some(text)
+    }
+}
+
+const DAY_MS: u64 = 86_400_000;
+/// 9999-12-30, the end of the calendar that `Display` uses.
+const DIGITS_MS_MAX: u64 = 253_402_207_200_000;
+
+/// Returns year, month and day of a day since 1970, by Howard Hinnant's `civil_from_days`. Its years start in
+/// March.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+impl JsonSchema for Id {
+    fn schema_name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let description = "A 64-bit number in decimal; 0 if absent.";
+        json_schema!({ "description": description, "type": "string", "pattern": "^-?[0-9]{1,19}$" })
+    }
+}
+
+impl JsonSchema for Millis {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let description = "A point in time in UTC, ISO 8601 with milliseconds.";
+        json_schema!({ "description": description, "type": "string", "format": "date-time" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    use super::webcast::badge::Privilege;
+    use super::{webcast::badge::Privilege, *};
 
     fn with_badge(scene_type: i32, level: &str) -> webcast::User {
         let privilege = Some(Privilege { level: level.into(), ..Default::default() });
@@ -386,5 +622,27 @@ mod tests {
     fn an_empty_text_is_none() {
         assert_eq!(text(None), None);
         assert_eq!(text(Some(webcast::Text::default())), None);
+    }
+
+    fn same(ms: i64) -> bool {
+        serde_json::to_string(&Millis(ms)).unwrap() == format!("\"{}\"", Millis(ms))
+    }
+
+    #[test]
+    fn the_fast_path_matches_display_at_the_boundaries() {
+        let ends = [0, -1, i64::MIN, i64::MAX, 951_782_400_000, 4_107_542_399_999, 253_402_207_200_000];
+        for ms in ends {
+            assert!((-1..=1).all(|step| same(ms.saturating_add(step))), "{ms}");
+        }
+        for day in 0..366 * 140 {
+            assert!(same(day * 86_400_000), "{day}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_path_matches_display(ms in 0..260_000_000_000_000_i64, any in any::<i64>()) {
+            prop_assert!(same(ms) && same(any));
+        }
     }
 }

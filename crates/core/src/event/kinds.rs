@@ -13,7 +13,7 @@ use super::{
     *,
 };
 use crate::wire::{
-    EntriesLeft, Fault, FaultKind, MESSAGE_BYTES_MAX, Message, Schema, merge::merge, used as webcast,
+    EntriesLeft, Fault, FaultKind, MESSAGE_BYTES_MAX, Message, Schema, merge, used as webcast,
 };
 
 macro_rules! kinds {

@@ -14,29 +14,26 @@ mod kinds;
 mod names;
 mod notices;
 mod room;
-mod scalar;
-mod user;
 mod viewers;
 
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use common::is_zero;
 use kinds::Kind;
-use scalar::is_zero;
 
 pub use battle::*;
 pub use business::*;
 pub use chat::*;
+pub use common::{Badge, Id, Millis, Person, Text, User};
 pub use gift::*;
 pub use goals::*;
-pub use json::finish_json;
+pub use json::{Layout, finish_json};
 pub use kinds::*;
 pub use names::app_method;
 pub use notices::*;
 pub use room::*;
-pub use scalar::{Id, Millis};
-pub use user::*;
 pub use viewers::*;
 
 /// A broadcast event. The hub assigns its sequence number.

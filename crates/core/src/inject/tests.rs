@@ -1,5 +1,9 @@
 //! Checks that created messages decode to the requested events.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::SchemaGenerator;
+
 use super::*;
 use crate::{
     decoder::{Decoder, DecoderOptions},
@@ -71,9 +75,8 @@ fn ids_never_repeat_and_the_same_name_is_the_same_user() {
     let chat = |comment| serde_json::json!({ "type": "chat", "user": "ann", "comment": comment });
     let all: Vec<Event> =
         ["a", "a", "b"].into_iter().flat_map(|it| events(&mut injector, chat(it))).collect();
-    let ids: std::collections::BTreeSet<_> = all.iter().map(|event| event.id.clone().unwrap()).collect();
-    let users: std::collections::BTreeSet<_> =
-        all.iter().map(|event| event.user.as_ref().unwrap().user_id).collect();
+    let ids: BTreeSet<_> = all.iter().map(|event| event.id.clone().unwrap()).collect();
+    let users: BTreeSet<_> = all.iter().map(|event| event.user.as_ref().unwrap().user_id).collect();
     assert_eq!((ids.len(), users.len()), (3, 1));
     assert!(ids.iter().all(|id| id.parse::<i64>().unwrap() > RESERVED_IDS));
     let request = serde_json::from_value(chat("x")).unwrap();
@@ -92,7 +95,7 @@ fn ids_of_one_ownership_differ_from_those_of_another() {
         injector.make(&request, "s", InjectTarget::default()).1
     };
     let ids: Vec<Id> = (0..1_000).flat_map(of_term).collect();
-    assert_eq!(ids.iter().map(|id| id.0).collect::<std::collections::BTreeSet<_>>().len(), ids.len());
+    assert_eq!(ids.iter().map(|id| id.0).collect::<BTreeSet<_>>().len(), ids.len());
     assert!(ids.iter().all(|id| id.0 > RESERVED_IDS));
 }
 
@@ -212,4 +215,42 @@ fn injected_events_and_their_inferred_finals_keep_the_flag_after_recording() {
     let flags: Vec<(&str, bool)> =
         decoder.take_events().map(|event| (event.kind(), event.injected)).collect();
     assert_eq!(flags, [("chat", false), ("chat", true), ("gift", true), ("gift", true)]);
+}
+
+/// Other names of a kind.
+const ALIASES: [&str; 2] = ["join", "viewers"];
+
+#[test]
+fn the_table_lists_the_fields_of_the_type() {
+    let schema = SchemaGenerator::default().into_root_schema_for::<InjectRequest>();
+    let variants = schema.get("oneOf").and_then(Value::as_array).unwrap();
+    let mut of_type: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for variant in variants {
+        let properties = variant["properties"].as_object().unwrap();
+        let kind = properties["type"]["const"].as_str().unwrap().to_owned();
+        let fields = properties.keys().filter(|key| *key != "type").cloned().collect();
+        of_type.insert(kind, fields);
+    }
+    let table = KINDS.iter().filter(|(name, _)| !ALIASES.contains(name));
+    let table: BTreeMap<String, BTreeSet<String>> = table
+        .map(|(name, fields)| ((*name).to_owned(), fields.iter().map(|it| (*it).to_owned()).collect()))
+        .collect();
+    assert_eq!(table, of_type);
+}
+
+#[test]
+fn unknown_gifts_are_rejected_with_the_nearest_name_unless_their_price_is_given() {
+    let gift = |name: &str, diamonds: Value| {
+        let body = serde_json::json!({ "type": "gift", "user": "ann", "gift": name, "diamonds": diamonds });
+        parse(body.as_object().unwrap().clone())
+    };
+    assert!(gift("rose", Value::Null).is_ok() && gift("Rsoe", 5.into()).is_ok());
+    let problem = gift("Rsoe", Value::Null).unwrap_err();
+    assert_eq!(problem.message, "unknown gift `Rsoe`");
+    assert!(
+        problem.hint.starts_with("did you mean `Rose`? choose one of: TikTok, Coffee"),
+        "{}",
+        problem.hint
+    );
+    assert!(problem.hint.ends_with("or set `diamonds` for any other gift"), "{}", problem.hint);
 }

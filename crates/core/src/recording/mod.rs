@@ -10,7 +10,6 @@ mod reader;
 #[path = "../generated/records.rs"]
 #[rustfmt::skip]
 pub mod records;
-mod report;
 mod writer;
 
 pub use item::{
@@ -18,6 +17,5 @@ pub use item::{
     USER_TAG, What, is_plain_name,
 };
 pub use layout::{BODY_BYTES_MAX, Body, Error, MAGIC, MAJOR, MINOR, record_type, write_payload};
-pub use reader::{Head, Reader};
-pub use report::{DAMAGE_LISTED_MAX, Damage, Loss, Preamble, Report};
+pub use reader::{DAMAGE_LISTED_MAX, Damage, Head, Loss, Preamble, Reader, Report};
 pub use writer::{HEADER_EVERY, HTTP_BODY_BYTES_MAX, Writer};

@@ -4,7 +4,6 @@
 pub mod client;
 mod fields;
 mod frame;
-pub(crate) mod merge;
 mod raw;
 #[path = "../generated/schema.rs"]
 mod schema;
@@ -30,6 +29,7 @@ use std::fmt;
 use smol_str::SmolStr;
 
 pub use fields::{Field, Kind, Schema};
+pub(crate) use frame::merge;
 pub use frame::{
     Batch, BatchInfo, Common, EntriesLeft, Message, Push, common, read_batch, read_push, unzip_batch,
     without_gzip, write_batch, write_push,

@@ -5,8 +5,6 @@
 //! stays readable, and [`Recorder::failure`] returns the reason.
 
 mod files;
-mod options;
-mod queue;
 mod writer_thread;
 
 use std::{
@@ -32,14 +30,13 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use files::{Parts, first_header, part_path};
-use queue::Queue;
-use writer_thread::WriterThread;
+use writer_thread::{Queue, WriterThread};
 
-pub use files::{Files, Target, check_new, default_path};
-pub use livetape_core::recording::FOLDER;
-pub use options::{
-    FLUSH_EVERY, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions, Rotate, SYNC_EVERY, Sync,
+pub use files::{
+    FLUSH_EVERY, Files, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions, Rotate, SYNC_EVERY, Sync,
+    Target, check_new, default_path,
 };
+pub use livetape_core::recording::FOLDER;
 pub use writer_thread::Summary;
 
 /// The [`Header::source`] of a recorded live room. Injected items are not recorded there.
@@ -241,7 +238,7 @@ impl Ready {
     ) -> Result<Self, Problem> {
         let queue = Arc::new(Queue::new(options));
         let tap = Tap { queue: queue.clone(), wall: options.wall, is_live: header.source == LIVE };
-        let writer = Writer::new(io::BufWriter::with_capacity(options::BUFFER_BYTES, output), header)
+        let writer = Writer::new(io::BufWriter::with_capacity(files::BUFFER_BYTES, output), header)
             .map_err(|error| Problem::new(error.code(), format!("cannot write {name}: {error}")))?;
         let writer_thread = WriterThread::new(writer, queue, header, options, parts);
         Ok(Self { tap, writer_thread, name, files: Files::default() })

@@ -26,8 +26,7 @@ use tokio::time::Instant;
 
 use super::{
     Flush, Ready, RecorderOptions, Rotate, Summary, Sync, Target,
-    queue::{Queue, payload_bytes},
-    writer_thread,
+    writer_thread::{self, Queue, payload_bytes},
 };
 
 /// Maximum number of steps of a plan.

@@ -5,8 +5,7 @@ use std::{fmt, ops::Range, str::FromStr};
 
 use bytes::Bytes;
 use livetape_core::{
-    event::{Data, Event, Gift, KINDS, finish_json},
-    layout::Layout,
+    event::{Data, Event, Gift, KINDS, Layout, finish_json},
     tikfinity::Tikfinity,
     truth::Added,
     ws_frame::{HEAD_BYTES_MAX, TEXT, head},

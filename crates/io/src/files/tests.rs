@@ -92,7 +92,7 @@ fn drafts_of_killed_processes_are_removed_and_active_drafts_stay() {
     drop(Draft::new(&folder.path().join("other.bin"), false).unwrap());
     assert_eq!([left_of("other.bin"), left_of("left.bin")].map(|path| path.exists()), [false, true]);
     remove_left_parts(folder.path(), None);
-    let ours = format!(".show.bin.{}.part", std::process::id());
+    let ours = format!(".show.bin.{}.part", process::id());
     let mut left = [".notes.part", ".show.bin.x.part", "x.1.part", &ours].map(str::to_owned);
     left.sort();
     assert_eq!(names(), left);
@@ -156,7 +156,7 @@ fn each_file_problem_has_its_own_error() {
 fn only_regular_files_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let [fifo, zero, real, link] = ["fifo", "zero", "real", "link"].map(|name| folder.path().join(name));
-    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     // Opening a FIFO that nobody writes blocks, and the test would hang instead of failing.
     let _written = File::options().read(true).write(true).open(&fifo).unwrap();
     std::os::unix::fs::symlink("/dev/zero", &zero).unwrap();
@@ -176,7 +176,7 @@ fn only_regular_files_are_read() {
 fn only_regular_files_are_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
-    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     for force in [false, true] {
         assert!(matches!(Draft::new(&fifo, force), Err(Error::Irreplaceable { .. })));
     }

@@ -12,7 +12,6 @@
 
 mod ca;
 mod front;
-mod head;
 mod hosts;
 mod tls;
 

@@ -4,18 +4,19 @@
 mod build;
 mod check;
 mod fault;
-mod load;
 mod recorded;
 mod table;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use fault::{Endpoint, Fault, FaultKind, FrameFault, Lost, Only, Refusal, Repeat, Start};
 use livetape_core::pace::Speed;
-pub use load::ScenarioError;
-pub use recorded::Recorded;
 use serde::{Deserialize, Serialize};
+
 use table::one_or_more;
+
+pub use fault::{Endpoint, Fault, FaultKind, FrameFault, Lost, Only, Refusal, Repeat, Start};
+pub use recorded::Recorded;
+pub use table::ScenarioError;
 
 /// Name of the default recording. The caller supplies its bytes.
 pub(super) const DEMO: &str = "demo";

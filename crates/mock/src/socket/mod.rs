@@ -3,7 +3,6 @@
 //! server closes the connection.
 
 mod frames;
-mod losses;
 mod play;
 
 use std::{

@@ -21,8 +21,7 @@ use tokio::{
 
 use super::{
     Acks, Goodbye, Reply,
-    frames::{self, Maker, Mangler},
-    losses::Losses,
+    frames::{self, Losses, Maker, Mangler},
 };
 use crate::{
     link::{ClientConnection, dribble},

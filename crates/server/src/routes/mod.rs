@@ -16,7 +16,6 @@ pub(super) mod replay;
 pub(super) mod schema;
 pub(super) mod sockets;
 pub(super) mod status;
-pub(super) mod upgrade;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 

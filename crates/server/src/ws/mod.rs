@@ -1,6 +1,6 @@
 //! WebSockets: the registry of open sockets, and the tasks that read and write.
 //!
-//! Each socket has a task, a [`session`], that reads its [`stream`]. A [`shard`] writes to all of its sockets, one
+//! Each socket has a task, a [`session`], that reads its stream. A [`shard`] writes to all of its sockets, one
 //! after the other. Everything else that is sent waits in the socket's outbox there.
 
 pub(super) mod connection;
@@ -8,4 +8,3 @@ pub(super) mod hooks;
 pub(super) mod registry;
 pub(super) mod session;
 mod shard;
-pub(super) mod stream;

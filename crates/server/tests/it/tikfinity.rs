@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use livetape_core::{
     event::{
-        Chat, Data, Disconnected, Emote, EmoteAt, Event, Millis, Reading, Social, User, millis, read_message,
+        Chat, Data, Disconnected, Emote, EmoteAt, Event, Layout as _, Millis, Reading, Social, User, millis,
+        read_message,
     },
-    layout::Layout as _,
     tikfinity,
 };
 use livetape_feed::{
@@ -17,7 +17,6 @@ use livetape_io::net::memory;
 use livetape_server::{Access, Config, OriginSetting, Server, Tikfinity, Tokens, serve_both};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
 use tokio_tungstenite::client_async;
 use tungstenite::client::IntoClientRequest as _;
 

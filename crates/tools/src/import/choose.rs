@@ -9,9 +9,8 @@ use super::{
     captured::{Capture, CapturedConnection, Scratch, Survey, survey},
     format::{CaptureFormat, PEEK_BYTES, recognise},
     import,
-    merge::{Plan, merge},
+    merge::{Plan, Times, merge},
     source::{Source, Unpacked, read_full},
-    times::Times,
 };
 
 /// A connection that the user could select.

@@ -18,11 +18,9 @@ mod gotiktoklive;
 mod har;
 mod lines;
 mod merge;
-mod messages;
 mod mitm;
 mod piratetok;
 mod source;
-mod times;
 
 use std::{
     collections::BTreeMap,
@@ -224,8 +222,8 @@ pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) 
     lines.fill().map_err(Error::Read)?;
     let Some(first) = lines.front() else { return Err(lines.why_nothing()) };
     let mut report = match first.content {
-        Content::Frame(_) => messages::import_frames(&mut lines, output, options)?,
-        Content::Message { .. } => messages::import_messages(&mut lines, output, options)?,
+        Content::Frame(_) => lines::import_frames(&mut lines, output, options)?,
+        Content::Message { .. } => lines::import_messages(&mut lines, output, options)?,
     };
     lines.report(&mut report);
     Ok(report)

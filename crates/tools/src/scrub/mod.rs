@@ -11,7 +11,6 @@ mod check;
 mod class;
 mod http;
 mod json;
-mod key;
 mod made_up;
 mod passes;
 mod patterns;
@@ -22,15 +21,6 @@ mod views;
 mod walk;
 
 use bytes::Bytes;
-use serde::Serialize;
-
-pub use audit::{Auditor, WORD_CHARS_MIN, WORDS_MAX};
-pub use check::{Finding, Kind as FindingKind};
-pub use key::{FINGERPRINT_BYTES, KEY_BYTES, Key};
-pub(crate) use made_up::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES};
-pub use made_up::{phrases, square};
-pub use passes::{Error, IDENTITIES_MAX, Report, scrub};
-
 use livetape_core::{
     recording::{
         Flags, Item, Opcode, USER_TAG, What,
@@ -39,12 +29,21 @@ use livetape_core::{
     },
     redact::redact,
 };
+use serde::Serialize;
+
+use crate::payload::as_text;
+
+use class::Class;
 use passes::Identities;
 use rewriter::{Collector, Rewriter};
 use walk::{Context, Leaves as _, Place, message};
 
-use crate::payload::as_text;
-use class::Class;
+pub use audit::{Auditor, WORD_CHARS_MIN, WORDS_MAX};
+pub use check::{Finding, Kind as FindingKind};
+pub use made_up::{FINGERPRINT_BYTES, KEY_BYTES, Key, phrases, square};
+pub use passes::{Error, IDENTITIES_MAX, Report, scrub};
+
+pub(crate) use made_up::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES};
 
 /// Name of the method, stored in the header. It changes whenever the same key would produce other
 /// replacements.

@@ -4,8 +4,7 @@ use super::{
     Tally, allow,
     class::Class,
     json::{self, NESTED_MAX, Values},
-    key::{Choices, Key},
-    made_up::{self, ID_MIN, SEC_UID_START},
+    made_up::{self, Choices, ID_MIN, Key, SEC_UID_START},
     passes::{Identities, Name},
     walk::{Leaves, Place, is_tenth},
 };

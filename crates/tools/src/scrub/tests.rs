@@ -8,7 +8,7 @@ use super::{
     Auditor, Scrubber, Tally,
     check::Checker,
     class::Class,
-    key::{KEY_BYTES, Key},
+    made_up::{KEY_BYTES, Key},
     passes::{Identities, Name},
     patterns,
     rewriter::Rewriter,

@@ -19,11 +19,7 @@ use livetape_core::{
 };
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{
-    ROOM_ID, USER,
-    profile::{Profile, Rates},
-    unix_ms,
-};
+use super::{Profile, ROOM_ID, Rates, USER, unix_ms};
 use crate::scrub::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES, square};
 
 /// Interval of updates to the number of viewers, in milliseconds.

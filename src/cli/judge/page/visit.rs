@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Target, browser::Browser, files::Files, findings::Findings};
+use super::{Findings, Target, browser::Browser, files::Files};
 use crate::cli::{
     args,
     process::{

@@ -1,9 +1,8 @@
-//! What a cluster stores in NATS: the log of each channel in a JetStream stream ([`log`]), and leases in a
-//! [`bucket`]. [`mend`] puts a log back that NATS has given up.
+//! What a cluster stores in NATS: the log of each channel in a JetStream stream ([`log`], which also puts one back that NATS
+//! has given up), and leases in a [`bucket`].
 
 mod bucket;
 mod log;
-mod mend;
 
 use std::{
     error::Error as _,

@@ -13,7 +13,6 @@
 //! same expectation, so that at most one of the attempts can be stored; if all are rejected, the log shows
 //! whether one was.
 
-mod duel;
 mod handover;
 mod lease;
 mod publish;
@@ -22,20 +21,22 @@ mod types;
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
-use duel::Duel;
-pub use handover::HANDOVER_TIME_MAX;
-use handover::Handover;
-pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
-use publish::{InFlight, Pace, Queue};
-pub use types::{
-    Action, BACKOFF_LEASES, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, HELD_BYTES_MAX, Input,
-    LEASE, LeaseReply, Options, PIECE_BYTES_MAX, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX,
-    WAITING_EVENTS_MAX, WITNESS_TIME_MAX,
-};
 
 use super::{
     reader::{Delivery, Fault, Reader, contradicts},
     record::{CONTENT_BYTES_MAX, Encoded, Refused, View},
+};
+
+use handover::Handover;
+use lease::Duel;
+use publish::{InFlight, Pace, Queue};
+
+pub use handover::HANDOVER_TIME_MAX;
+pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
+pub use types::{
+    Action, BACKOFF_LEASES, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, HELD_BYTES_MAX, Input,
+    LEASE, LeaseReply, Options, PIECE_BYTES_MAX, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX,
+    WAITING_EVENTS_MAX, WITNESS_TIME_MAX,
 };
 
 /// One node's part in a channel. Times are offsets on the node's monotonic clock.

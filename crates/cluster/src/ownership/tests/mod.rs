@@ -5,7 +5,6 @@ mod damage;
 mod handover;
 mod node;
 mod rules;
-mod witness;
 mod world;
 
 use bytes::Bytes;

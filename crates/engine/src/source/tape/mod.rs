@@ -1,12 +1,11 @@
 //! A recording that can be played from any offset, read ahead within bounds.
 
 mod feed;
-mod missing;
 
 use std::{
     collections::VecDeque,
     fmt,
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -14,12 +13,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use feed::Reading;
 use livetape_cases::{change, table::Case};
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     error::{Code, Problem},
     event::{Event, Millis},
+    nearest,
     offset::check_within,
     recording::{self, Item, Loss, MINOR, Reader, What, Writer, is_plain_name, records::Header},
 };
@@ -37,9 +36,11 @@ use crate::{
     recorder::FOLDER,
 };
 
+use feed::Reading;
+
 pub use feed::Gates;
+
 pub(crate) use feed::{Fed, Feed};
-pub use missing::missing;
 
 pub const STDIN: &str = "-";
 /// File name of the built-in recording in the repository.
@@ -701,6 +702,33 @@ impl Tape {
     }
 }
 
+/// Maximum number of files to list in a folder.
+const FILES_MAX: usize = 10_000;
+
+/// Returns `recording_not_found` for `name`, with the closest name and all names in `folder`.
+#[must_use]
+pub fn missing(folder: &Path, name: &str) -> Problem {
+    let names = names(folder);
+    let wanted = name.strip_suffix(".bin").unwrap_or(name);
+    let known = Vec::from_iter(names.iter().map(String::as_str));
+    Problem::new(Code::RecordingNotFound, format!("recording {name} not found"))
+        .hint(nearest::choices(wanted, &known))
+}
+
+/// Returns the names of the built-in recording and those in `folder`.
+fn names(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().take(FILES_MAX);
+    let files = files.filter(|file| file.file_type().is_ok_and(|kind| kind.is_file()));
+    let named = files.filter_map(|file| {
+        let name = file.file_name().to_str()?.strip_suffix(".bin")?.to_owned();
+        (is_plain_name(&name) && name != DEMO).then_some(name)
+    });
+    let mut names = Vec::from_iter(named);
+    names.sort();
+    names.insert(0, DEMO.to_owned());
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
@@ -720,5 +748,19 @@ mod tests {
         let problem = opened.now_or_never().expect("it waits longer").unwrap_err();
         assert_eq!(problem.message, "cannot open show: the disk did not respond within 5 s");
         drop(release);
+    }
+
+    #[test]
+    fn the_closest_name_and_all_others_are_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["battle.bin", "gifts.bin", "notes.txt", ".hidden.bin"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let problem = missing(folder.path(), "batle");
+        assert_eq!(problem.message, "recording batle not found");
+        assert_eq!(problem.hint, "did you mean `battle`? choose one of: demo, battle, gifts");
+        assert_eq!(missing(folder.path(), "x").hint, "choose one of: demo, battle, gifts");
+        let problem = missing(&folder.path().join("none"), "demmo.bin");
+        assert_eq!(problem.hint, "did you mean `demo`? choose one of: demo");
     }
 }

@@ -2,4 +2,4 @@
 
 pub(crate) mod scripted;
 
-pub(crate) use livetape_samples::{item, messages, reserved::Reserved, seed, session_items};
+pub(crate) use livetape_samples::{Reserved, item, messages, seed, session_items};

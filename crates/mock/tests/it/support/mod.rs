@@ -7,17 +7,9 @@ mod mock;
 #[path = "../../../../../tests/it/support/tunnel.rs"]
 pub(crate) mod tunnel;
 
-pub(crate) use livetape_samples::{
-    recording,
-    reserved::Reserved,
-    room::{ROOM, SOCKET, batch},
-    scenario_names, scenario_path,
-};
-
 use std::{io::Cursor, time::Duration};
 
 use bytes::Bytes;
-pub(crate) use demo::{over_tcp, with_demo};
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::{
     recording::{Reader, What},
@@ -25,7 +17,6 @@ use livetape_core::{
 };
 use livetape_io::clock;
 use livetape_mock::Scenario;
-pub(crate) use mock::Mock;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     time::{sleep_until, timeout_at},
@@ -34,6 +25,14 @@ use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Error, Message, client::IntoClientRequest as _, protocol::CloseFrame},
 };
+
+pub(crate) use demo::{over_tcp, with_demo};
+pub(crate) use livetape_samples::{
+    Reserved, recording,
+    room::{ROOM, SOCKET, batch},
+    scenario_names, scenario_path,
+};
+pub(crate) use mock::Mock;
 
 // A client of a mock in memory that sees every byte.
 

@@ -1,9 +1,8 @@
-//! `/recordings`: lists, reads, renames, deletes and cuts recordings. Takes names rather than paths, because
-//! the client may be a web page.
+//! `/recordings`: lists, reads, renames, deletes and cuts recordings, and shows messages of one as trees of fields. Takes names
+//! rather than paths, because the client may be a web page.
 
 #[cfg(feature = "import")]
 mod capture;
-mod fields;
 mod shelf;
 mod transfer;
 
@@ -24,14 +23,15 @@ use axum::{
     },
     http::StatusCode,
 };
-pub(crate) use fields::{DissectedMessages, fields};
 use livetape_core::{
     error::{Code, Problem},
-    recording::{NAME_BYTES_MAX, is_plain_name},
+    offset,
+    recording::{NAME_BYTES_MAX, Reader, is_plain_name},
 };
 use livetape_engine::recorder::FOLDER;
 use livetape_io::files::{self, Disk as _, Draft};
 use livetape_tools::{
+    dissect::Selection,
     edit,
     info::Info,
     scrub::{self, KEY_BYTES, Key, Scrubber},
@@ -39,15 +39,17 @@ use livetape_tools::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use shelf::{Changing, Whole, refuse_written};
-pub(crate) use shelf::{ListedRecording, Shelf};
-use transfer::unwritable;
-pub(crate) use transfer::{download, upload};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{App, Offset, parse_body, path_params, read_offset};
 use crate::state::Refusal;
+
+use shelf::{Changing, Whole, refuse_written, unreadable};
+use transfer::unwritable;
+
+pub(crate) use shelf::{ListedRecording, Shelf};
+pub(crate) use transfer::{download, upload};
 
 /// Where recordings are stored, and limits of uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -366,4 +368,56 @@ struct ImportReport {
     complete: bool,
     /// The same report in words.
     pub(super) summary: String,
+}
+
+/// How far the offset of a frame may be from the one asked for: times of events are in whole milliseconds.
+const NEAR: Duration = Duration::from_millis(1);
+/// Maximum number of messages in a response.
+const MESSAGES_MAX: usize = 1_000;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FieldsQuery {
+    at: String,
+    id: Option<String>,
+}
+
+/// Response of `GET /recordings/{name}/fields`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DissectedMessages {
+    /// The messages in order, as `livetape cat --fields --json` prints them.
+    #[schemars(with = "Vec<Map<String, Value>>")]
+    messages: Vec<Value>,
+}
+
+pub(crate) async fn fields(
+    State(app): State<App>,
+    name: Name,
+    query: Result<Query<FieldsQuery>, QueryRejection>,
+) -> Result<Json<DissectedMessages>, Refusal> {
+    let name = read_name(name)?;
+    let FieldsQuery { at, id } = read_query(query)?;
+    let bad = |message| Problem::new(Code::BadRequest, message);
+    let at = offset::parse(&at).map_err(bad)?;
+    let number = |id: String| {
+        // Events of later generations append `~` and their number.
+        let number = id.split('~').next().and_then(|number| number.parse().ok());
+        number.ok_or_else(|| bad(format!("`{}` is not the id of a message", id.escape_debug())))
+    };
+    let selection = Selection { msg_id: id.map(number).transpose()?, ..Selection::default() };
+    let messages = app.shelf.read(move |shelf| {
+        let mut reader = Reader::open(shelf.bytes(&name)?).map_err(|error| unreadable(&name, &error))?;
+        let mut messages = Vec::new();
+        while let Some(record) = reader.next().map_err(|error| unreadable(&name, &error))? {
+            if record.item.offset > at + NEAR || messages.len() >= MESSAGES_MAX {
+                break;
+            }
+            if record.item.offset + NEAR >= at {
+                messages.extend(selection.json(&record));
+            }
+        }
+        messages.truncate(MESSAGES_MAX);
+        Ok(messages)
+    });
+    Ok(Json(DissectedMessages { messages: messages.await? }))
 }

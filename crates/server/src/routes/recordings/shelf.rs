@@ -20,8 +20,7 @@ use livetape_engine::{
 };
 use livetape_io::files;
 use livetape_tools::{
-    glance::{Glance, glance},
-    info::{Info, info},
+    info::{Glance, Info, glance, info},
     timeline::{Chart, chart},
 };
 use parking_lot::Mutex;

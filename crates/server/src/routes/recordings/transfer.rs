@@ -19,7 +19,7 @@ use futures_util::{StreamExt as _, stream};
 use livetape_core::error::{Code, Problem};
 use livetape_engine::demo::{DEMO, DEMO_BYTES};
 use livetape_io::files::{self, Draft};
-use livetape_tools::glance::glance;
+use livetape_tools::info::glance;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{io::AsyncReadExt as _, sync::mpsc, time::timeout};

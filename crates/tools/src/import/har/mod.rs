@@ -20,9 +20,10 @@ use super::{
     Error,
     captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit},
     lines::BASE64,
+    merge::parse_date,
     source::{Unpacked, next_line},
-    times::parse_date,
 };
+
 use json::{Json, List, Object, TEXT_BYTES_MAX};
 
 /// Why a string is not Unicode.

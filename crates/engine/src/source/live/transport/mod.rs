@@ -2,8 +2,6 @@
 
 #[cfg(feature = "live")]
 mod network;
-#[cfg(feature = "live")]
-mod reach;
 mod why;
 
 use std::{

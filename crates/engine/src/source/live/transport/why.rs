@@ -4,17 +4,19 @@
 use std::{error::Error, io};
 
 use livetape_core::error::Code;
+use tungstenite::error::{CapacityError, ProtocolError};
+
+use super::super::FRAME_BYTES_MAX;
+
+#[cfg(feature = "live")]
+use super::{
+    super::url,
+    network::{NotLoopback, Reach},
+};
 #[cfg(feature = "live")]
 use tokio::net::{TcpStream, lookup_host};
 #[cfg(feature = "live")]
 use tokio_rustls::rustls;
-use tungstenite::error::{CapacityError, ProtocolError};
-
-use super::super::FRAME_BYTES_MAX;
-#[cfg(feature = "live")]
-use super::super::url;
-#[cfg(feature = "live")]
-use super::reach::{NotLoopback, Reach};
 
 /// Why a request failed or a connection was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
