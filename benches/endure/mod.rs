@@ -3,13 +3,13 @@
 //! CSV file, which `cargo xtask nightly soak` judges.
 
 mod clients;
-mod hidden;
-mod watched;
 
 use std::{
+    fmt::Write as _,
     fs,
-    path::PathBuf,
-    process::ExitCode,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -25,11 +25,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::{
-    hidden::{Gifts, Hidden},
-    watched::{Log, Program},
-};
-use crate::support::{Args, allow_sockets};
+use crate::support::{Args, allow_sockets, program};
+
+use clients::{Gifts, Hidden};
 
 /// Readers of the feed, each connecting again and again.
 const READERS: u64 = 500;
@@ -182,5 +180,89 @@ impl Client {
 
     fn count(&self, received: usize) {
         self.load.received.fetch_add(received, Ordering::Relaxed);
+    }
+}
+
+/// Backlog, in events. It is full within a minute, before the memory is judged; the default is full only
+/// after six. Readers that fall behind by more than this are closed, which takes about 45 s.
+const BACKLOG_EVENTS: usize = 2048;
+/// Maximum number of heaps of glibc. By default, a thread that starts late adds its own heap, which keeps
+/// freed memory and looks like a leak.
+const ARENAS_MAX: &str = "2";
+
+/// A running livetape, killed when dropped.
+struct Program {
+    child: Child,
+    address: String,
+}
+
+impl Program {
+    /// Starts the program that was built beside this one, and waits until it listens.
+    fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(program())
+            .args(args)
+            .args(["--port", "0"])
+            .env("NO_COLOR", "1")
+            .env("LIVETAPE_BACKLOG_EVENTS", BACKLOG_EVENTS.to_string())
+            .env("MALLOC_ARENA_MAX", ARENAS_MAX)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it was built");
+        let mut lines = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let (_, rest) = line.split_once("ws://").or_else(|| line.split_once("http://"))?;
+            rest.split(['/', ' ']).next().map(str::to_owned)
+        });
+        // The program may write more, which must be read.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address: address.expect("it listens") }
+    }
+
+    fn sample(&self) -> [u64; 3] {
+        let of = |name: &str| PathBuf::from(format!("/proc/{}/{name}", self.child.id()));
+        let status = fs::read_to_string(of("status")).expect("the program runs");
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).expect("a number")
+        };
+        let files = fs::read_dir(of("fd")).expect("the program runs").count();
+        // Without pages of the program file, which the system may drop at any time.
+        [number("RssAnon:"), files as u64, number("Threads:")]
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Samples of all processes, which are also written to a CSV file.
+struct Log<'a> {
+    programs: &'a [(&'static str, &'a Program)],
+    started: Instant,
+    path: &'a Path,
+    text: String,
+}
+
+impl<'a> Log<'a> {
+    fn start(path: &'a Path, programs: &'a [(&'static str, &'a Program)]) -> Self {
+        let mut text = "seconds,readers".to_owned();
+        for (name, _) in programs {
+            let _ = write!(text, ",{name} KiB,{name} files,{name} threads");
+        }
+        Self { programs, started: clock::now(), path, text: text + "\n" }
+    }
+
+    fn sample(&mut self, readers: usize) {
+        let seconds = clock::now().duration_since(self.started).as_secs_f64();
+        let _ = write!(self.text, "{seconds:.1},{readers}");
+        for number in self.programs.iter().flat_map(|(_, program)| program.sample()) {
+            let _ = write!(self.text, ",{number}");
+        }
+        self.text.push('\n');
+        fs::write(self.path, &self.text).expect("the samples can be written");
     }
 }

@@ -11,9 +11,8 @@ use mio::{
 };
 
 use super::{
-    machine::{now_ns, pause},
     points::{FLOOD_WINDOW, MESSAGE_BYTES, Point, text},
-    run::{await_go, say},
+    run::{await_go, now_ns, pause, say},
 };
 use crate::support::{Args, allow_sockets};
 

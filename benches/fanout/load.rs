@@ -9,7 +9,11 @@ use std::{
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use super::{floor::unless_blocked, machine::now_ns, points::Point, run::say};
+use super::{
+    floor::unless_blocked,
+    points::Point,
+    run::{now_ns, say},
+};
 use crate::support::{Args, allow_sockets};
 
 /// Size of a read, in bytes.

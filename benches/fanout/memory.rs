@@ -8,9 +8,8 @@ use std::{
 };
 
 use super::{
-    machine::resident_kib,
     points::{Kind, Point},
-    run::measure_beside,
+    run::{measure_beside, resident_kib},
 };
 use crate::support::{Args, Report, allow_sockets};
 

@@ -5,11 +5,9 @@
 
 mod floor;
 mod load;
-mod machine;
 mod memory;
 mod ours;
 mod points;
-mod report;
 mod run;
 mod scale;
 

@@ -15,9 +15,8 @@ use tokio::{
 };
 
 use super::{
-    machine::now_ns,
     points::{MESSAGE_BYTES, Point, text},
-    run::{await_go, say},
+    run::{await_go, now_ns, say},
 };
 use crate::support::Args;
 

@@ -1,17 +1,16 @@
-//! A measurement: runs a server and a load, and samples the server's CPU time and memory.
+//! A measurement: runs a server and a load, and samples the server's CPU time and memory, which the system knows.
 
 use std::{
-    env,
+    env, fs,
     io::{self, BufRead as _, BufReader, Write as _},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    thread,
     time::Duration,
 };
 
-use super::{
-    machine,
-    points::{Kind, MESSAGE_BYTES, Measured, POINTS, Point},
-    report::{Report, Row},
-};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::points::{Kind, MESSAGE_BYTES, Measured, POINTS, Point, Report, Row};
 use crate::support::{Args, Run, allow_sockets, node};
 
 /// Time for a server to become idle before its memory is sampled.
@@ -65,21 +64,21 @@ pub(crate) fn measure_beside<B, E: FnOnce() -> B>(
         _ => this_program(kind.name(), point)?,
     })?;
     let port = server.line()?.trim_start_matches("port ").to_owned();
-    machine::pause(REST);
+    pause(REST);
     let process = server.child.id();
-    let alone = machine::resident_kib(process)?;
+    let alone = resident_kib(process)?;
     let mut command = this_program("load", point)?;
     command.args(["--port", &port]);
     let mut load = Program::start(command)?;
     server.expect("ready")?;
-    machine::pause(REST);
-    let (idle, cpu) = (machine::resident_kib(process)?, machine::cpu_ns(process)?);
+    pause(REST);
+    let (idle, cpu) = (resident_kib(process)?, cpu_ns(process)?);
     let end = begin(process);
     server.go()?;
     let line = load.line()?;
     let beside = end();
-    let cpu = machine::cpu_ns(process)? - cpu;
-    let busy = machine::resident_kib(process)?;
+    let cpu = cpu_ns(process)? - cpu;
+    let busy = resident_kib(process)?;
     let seen: Vec<f64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
     let [took, late_p50_ms, late_p99_ms] = seen[..] else {
         return Err(io::Error::other(format!("unexpected output of the load: `{line}`")));
@@ -163,4 +162,51 @@ fn peer(point: &Point) -> io::Result<Command> {
     let mut command = node("benches/peers", "ws.mjs", "ws").map_err(io::Error::other)?;
     command.args(point.args()).args(["--bytes", &MESSAGE_BYTES.to_string()]);
     Ok(command)
+}
+
+/// Returns the time of a clock shared by all processes, in ns.
+pub(crate) fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}
+
+#[expect(clippy::disallowed_methods, reason = "programs without their own runtime")]
+pub(crate) fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
+/// Returns the CPU time of all threads of a process, in ns.
+pub(crate) fn cpu_ns(process: u32) -> io::Result<u64> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        // A thread may end in between.
+        let times = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+        sum += times.split(' ').next().and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(sum)
+}
+
+/// Returns the resident memory of a process, in KiB.
+///
+/// # Errors
+/// Fails if the process has ended: the system then still shows it, but without memory.
+pub(crate) fn resident_kib(process: u32) -> io::Result<u64> {
+    resident(&fs::read_to_string(format!("/proc/{process}/status"))?)
+        .ok_or_else(|| io::Error::other("the measured process has ended"))
+}
+
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_has_no_memory() {
+        assert_eq!(resident("Name:\tfanout\nVmRSS:\t    7936 kB\nThreads:\t3\n"), Some(7936));
+        assert_eq!(resident("Name:\tfanout\nState:\tZ (zombie)\nThreads:\t1\n"), None);
+    }
 }

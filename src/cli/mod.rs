@@ -20,7 +20,7 @@ use crate::log;
 
 use args::{Args, Command};
 use client::{trigger, watch};
-use files::{diff, edit, export, import, look, share};
+use files::{diff, edit, import, look, share};
 use judge::{page, run, shrink, test};
 use process::{
     display,
@@ -69,8 +69,8 @@ pub fn main() -> u8 {
         Command::Mark(args) => edit::mark(&args),
         Command::Cat(args) => look::cat(&args),
         Command::Diff(args) => diff::diff(&args),
-        Command::Export(args) => export::export(&args),
-        Command::AsScenario(args) => export::as_scenario(&args),
+        Command::Export(args) => import::export(&args),
+        Command::AsScenario(args) => import::as_scenario(&args),
         Command::Synth(args) => look::synth(&args),
         Command::Config(args) => setup::config(&args),
         Command::Doctor(args) => run(doctor::doctor(args)),

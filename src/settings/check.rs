@@ -7,7 +7,7 @@ use livetape_core::{
     event::KINDS,
     nearest,
     offset::check_range,
-    token::is_plain,
+    secret::is_plain,
 };
 use livetape_engine::source::live::{Broken, Group, Requests, Way};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, ops::Range, path::Path};
 
-use livetape_core::{nearest, token::check};
+use livetape_core::{nearest, secret::check};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},

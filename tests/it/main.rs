@@ -7,7 +7,6 @@ mod edges;
 mod fuzz;
 mod hostile;
 mod missing;
-mod packages;
 mod process;
 mod settings;
 mod support;

@@ -3,7 +3,6 @@
 
 #![warn(missing_docs)]
 
-pub mod counts;
 pub mod decoder;
 pub mod dedup;
 pub mod error;
@@ -14,7 +13,6 @@ pub mod nearest;
 pub mod observer;
 pub mod offset;
 pub mod pace;
-pub mod recognise;
 pub mod recording;
 pub mod redact;
 pub mod retry;
@@ -24,9 +22,7 @@ pub mod session;
 pub mod size;
 pub mod streak;
 pub mod terminal;
-pub mod thousands;
 pub mod tikfinity;
-pub mod token;
 pub mod truth;
 pub mod username;
 pub mod wire;

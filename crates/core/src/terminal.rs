@@ -1,4 +1,4 @@
-//! Formats events as lines of text for a terminal.
+//! Formats events as lines of text for a terminal, and numbers with separators between thousands.
 
 use std::time::Duration;
 
@@ -196,6 +196,20 @@ pub fn is_invisible(c: char) -> bool {
 
 fn is_harmless(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Formats a number: `18,233`
+#[must_use]
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]

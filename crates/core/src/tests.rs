@@ -5,15 +5,14 @@ use std::{io::Cursor, time::Duration};
 use serde_json::json;
 
 use super::{
-    counts::{Counts, OTHER_METHODS},
-    decoder::{Decoder, DecoderOptions},
+    decoder::{Counts, Decoder, DecoderOptions, OTHER_METHODS},
     dedup::{Comment, Dedup, StreakKey},
     event::{Data, Event},
     host,
     inject::InjectRequest,
     nearest,
-    observer::{Observer, Socket},
-    offset, recognise,
+    observer::{self, Observer, Socket},
+    offset,
     recording::{
         Flags, Frame, Item, Opcode, Reader, Snapshot, What, Writer,
         records::{ConnClose, ConnOpen, Header, Http, Marker, http::Role},
@@ -105,7 +104,7 @@ const ROWS: &[Row] = &[
     ("bytes of a host", 253, |bytes| host::name(&"a".repeat(bytes)).is_some()),
     ("characters of a user's name", 64, |chars| username::normalise(&"a".repeat(chars)).is_ok()),
     ("characters of a user's name in a URL", 64, |chars| {
-        recognise::user_in(&format!("https://www.tiktok.com/@{}/live", "a".repeat(chars))).is_some()
+        observer::user_in(&format!("https://www.tiktok.com/@{}/live", "a".repeat(chars))).is_some()
     }),
     ("characters in a terminal", 300, |chars| !terminal::printable(&"a".repeat(chars)).ends_with('…')),
     ("seconds of an offset", 366 * 24 * 60 * 60, |seconds| offset::parse(&format!("{seconds}s")).is_ok()),

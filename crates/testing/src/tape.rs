@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Display, future::Future, panic::Location, path::Path, time::Duration};
 
 use livetape_core::{
-    counts::Counts,
+    decoder::Counts,
     error::{Problem, close},
     recording::Loss,
     truth::Truth,

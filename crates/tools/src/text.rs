@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub(super) use livetape_core::thousands::thousands;
+pub(super) use livetape_core::terminal::thousands;
 
 pub(super) const COLUMNS_MAX: usize = 80;
 

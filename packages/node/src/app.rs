@@ -1,8 +1,9 @@
-//! An app: a server with its sources.
+//! An app: a server with its sources; and the runtime that all apps and mocks of the process share.
 
 use std::{
     sync::Arc,
     task::{Context, Wake, Waker},
+    thread::available_parallelism,
     time::Duration,
 };
 
@@ -28,7 +29,10 @@ use napi::{
 use napi_derive::napi;
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::mpsc,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -37,7 +41,6 @@ use crate::{
     event::{Unanswered, to_array},
     feed::NativeFeed,
     options::{AppOptions, speed},
-    runtime::runtime,
 };
 
 /// Maximum number of events of a turn.
@@ -322,4 +325,23 @@ fn offset(value: &Value) -> Result<Duration, Problem> {
         other => livetape_core::offset::from_seconds(other.as_f64().unwrap_or(f64::NAN)),
     };
     read.map_err(bad)
+}
+
+static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
+
+/// Returns the runtime, and starts it first if necessary.
+pub(crate) fn runtime() -> Result<Handle, Problem> {
+    // Locked until it is started: a second one would be dropped, which panics on a thread of Node's runtime.
+    let mut running = RUNTIME.lock();
+    if let Some(runtime) = &*running {
+        return Ok(runtime.handle().clone());
+    }
+    // JavaScript has a processor of its own: with another thread there, each message would wait for one more switch.
+    let threads = available_parallelism().map_or(1, |all| all.get().saturating_sub(1).max(1));
+    let mut builder = Builder::new_multi_thread();
+    let built = builder.worker_threads(threads).thread_name("livetape").enable_all().build();
+    let built = built.map_err(|error| Problem::new(Code::Io, format!("cannot start threads: {error}")))?;
+    let handle = built.handle().clone();
+    *running = Some(built);
+    Ok(handle)
 }

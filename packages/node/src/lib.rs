@@ -13,4 +13,3 @@ mod lobby;
 pub mod mock;
 mod options;
 pub mod recording;
-mod runtime;

@@ -9,8 +9,8 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 
 use crate::{
+    app::runtime,
     error::{OrError as _, bad, error, json},
-    runtime::runtime,
 };
 
 /// A mock TikTok on a port.

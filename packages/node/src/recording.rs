@@ -18,8 +18,8 @@ use napi_derive::napi;
 use tokio::sync::Mutex;
 
 use crate::{
+    app::runtime,
     error::{OrError as _, error},
-    runtime::runtime,
 };
 
 /// `stream` of events that no server broadcast.

@@ -12,8 +12,7 @@ use livetape_core::{
     error::{Code, Problem, exit},
     nearest, offset,
     recording::{Reader, Record},
-    terminal::printable,
-    thousands::thousands,
+    terminal::{printable, thousands},
 };
 use livetape_engine::source::{Events, OFFLINE, unreadable};
 use livetape_tools::{

@@ -2,7 +2,6 @@
 
 pub(super) mod diff;
 pub(super) mod edit;
-pub(super) mod export;
 pub(super) mod import;
 pub(super) mod look;
 pub(super) mod share;

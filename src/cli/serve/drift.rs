@@ -16,8 +16,7 @@ use livetape_core::{
     error::{Code, Problem},
     event::known_methods,
     recording::Item,
-    terminal::printable,
-    thousands::thousands,
+    terminal::{printable, thousands},
 };
 use livetape_engine::{channels::Watch, source::Tape};
 use livetape_tools::drift::{Baseline, Finding, Profile, compare};

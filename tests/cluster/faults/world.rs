@@ -20,9 +20,9 @@ use super::{
     index, rng,
 };
 use crate::{
-    clocks, damage,
+    damage, doctor,
     logins::{documented_permissions, users},
-    servers,
+    outage,
     support::{CLUSTER, LEASE, Nats, Node, Process, is_nats_2_9, node_at, own_address},
 };
 
@@ -91,7 +91,7 @@ impl World {
         let has = |name| faults.contains(&name);
         let disk = has("disk-full").then(Disk::new);
         let servers = if has("roll") {
-            servers::start()
+            outage::start()
         } else {
             let storage = disk.as_ref().map_or_else(TempDir::new, |disk| TempDir::new_in(&disk.path));
             let limit = format!("jetstream: {{ max_file_store: {} }}\n", DISK.1);
@@ -217,7 +217,7 @@ impl World {
                 command.env("LIVETAPE_CLUSTER_REPLICAS", "3");
             }
             if self.has_clocks {
-                clocks::faked(&mut command)
+                doctor::faked(&mut command)
                     .env("FAKETIME_TIMESTAMP_FILE", self.clock(at))
                     .env("FAKETIME_NO_CACHE", "1");
             }
@@ -242,7 +242,7 @@ impl World {
     /// Whether NATS keeps one lease of each kind. After its bucket was deleted, it may keep all, and find none: then
     /// each node believes that it is the owner.
     fn keeps_leases(&self) -> bool {
-        let info = servers::ask(&self.servers[0], &format!("STREAM.INFO.{BUCKET}"));
+        let info = outage::ask(&self.servers[0], &format!("STREAM.INFO.{BUCKET}"));
         let count = |of: &str| info.as_ref().and_then(|info| info["state"][of].as_u64());
         count("messages").is_some() && count("messages") <= count("num_subjects")
     }
@@ -338,9 +338,8 @@ impl World {
         let how = index(&mut self.rng, 4);
         let nats = self.nats();
         // Another stream may be about to begin.
-        let info = recovered(|| {
-            servers::ask(nats, &format!("STREAM.INFO.{LOG}")).filter(|it| it["error"].is_null())
-        });
+        let info =
+            recovered(|| outage::ask(nats, &format!("STREAM.INFO.{LOG}")).filter(|it| it["error"].is_null()));
         let end = info["state"]["last_seq"].clone();
         match how {
             0 => damage::purge(nats, &Value::Null),
@@ -373,7 +372,7 @@ impl World {
 
     pub(super) fn delete_bucket(&mut self) {
         // There may be none since the last time.
-        servers::ask(self.nats(), &format!("STREAM.DELETE.{BUCKET}"));
+        outage::ask(self.nats(), &format!("STREAM.DELETE.{BUCKET}"));
     }
 
     pub(super) fn delete_stream(&mut self) {
@@ -452,7 +451,7 @@ impl World {
             }
             self.servers[at].kill();
             self.servers[at].restart();
-            servers::leader(&self.servers[(at + 1) % self.servers.len()]);
+            outage::leader(&self.servers[(at + 1) % self.servers.len()]);
         }
     }
 }
@@ -488,7 +487,7 @@ impl Drop for World {
             {
                 println!(
                     "── NATS about {what}: {:?}",
-                    servers::ask(self.nats(), what).map(|it| it.to_string())
+                    outage::ask(self.nats(), what).map(|it| it.to_string())
                 );
             }
             for node in &self.nodes {

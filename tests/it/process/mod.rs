@@ -5,12 +5,10 @@ mod config;
 mod documents;
 #[cfg(unix)]
 mod guides;
-mod hostile_clients;
 #[cfg(target_os = "linux")]
 mod limits;
 mod live;
 mod log;
-mod missing;
 mod mock;
 mod page;
 mod pipes;

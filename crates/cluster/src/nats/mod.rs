@@ -4,7 +4,6 @@
 //! JetStream, [`node`] the task between the member, the hub and the channel. [`orders`] passes orders to the
 //! owner, wherever it is, [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
 
-mod channels;
 mod claims;
 mod doctor;
 mod node;
@@ -114,9 +113,9 @@ impl Cluster {
     pub async fn join(self, hub: Hub, control: Control, driver: &mut Driver) -> Result<Membership, Problem> {
         let Self { options, link, store } = self;
         let totals = Totals::default();
-        let (told, heard) = channels::told(&totals);
+        let (told, heard) = claims::told(&totals);
         let (from_here, to_source) = driver.intercept();
-        let shown = channels::Shown { owner: heard.owner.clone(), intent: heard.intent };
+        let shown = claims::Shown { owner: heard.owner.clone(), intent: heard.intent };
         let router = orders::Router {
             client: link.client.clone(),
             subject: store.subject("order"),
@@ -150,7 +149,7 @@ impl Cluster {
         let claimant = claims::Claimant::new(&options, store.clone());
         let claimed = claimant.holding();
         let is_connected = link.is_connected;
-        let rooms = channels::Rooms::new(&options, &store, &claimed, shown, totals.clone());
+        let rooms = claims::Rooms::new(&options, &store, &claimed, shown, totals.clone());
         tokio::spawn(serve(asked, claimant, rooms, is_connected.clone()));
         tokio::spawn(store.clone().remove_expired(options.node.clone()));
         let (has_stream, within) = (heard.has_stream, START_TIME + options.lease);
@@ -186,7 +185,7 @@ impl Cluster {
 async fn serve(
     mut asked: mpsc::Receiver<Asked>,
     claimant: claims::Claimant,
-    rooms: channels::Rooms,
+    rooms: claims::Rooms,
     is_connected: watch::Receiver<bool>,
 ) {
     while let Some(asked) = asked.recv().await {

@@ -17,7 +17,7 @@ use super::{
         read_preamble, record_type,
     },
 };
-use crate::thousands::thousands;
+use crate::terminal::thousands;
 
 /// Maximum search for the first record after a damaged preamble, in bytes: the two largest records.
 const FIRST_RECORD_BYTES_MAX: u64 = 2 * BODY_BYTES_MAX as u64;

@@ -11,7 +11,7 @@ use livetape_core::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
+use crate::{
     assert_expected, assert_same, decode, expected_session, is_sent, item,
     messages::{
         ANCHOR_MS, ROOM, batch, chat, close, frame, history, on, open, person, raw_frame, rose, show, stamp,

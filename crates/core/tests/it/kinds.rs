@@ -10,7 +10,7 @@ use livetape_core::{
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use serde_json::{Value, json};
 
-use crate::support::{fixture, payloads};
+use crate::{fixture, payloads};
 
 /// Decodes a message, which must be valid.
 fn known(message: &Message) -> Known {

@@ -12,10 +12,7 @@ use livetape_core::{
 use memchr::memmem;
 use proptest::prelude::*;
 
-use crate::{
-    recording::any_items,
-    support::{item, session_items},
-};
+use crate::{item, recording::any_items, session_items};
 
 proptest! {
     #[test]

@@ -18,7 +18,7 @@ use livetape_core::{
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::Value;
 
-use crate::support::{fixture, payloads};
+use crate::{fixture, payloads};
 
 #[test]
 fn whole_sessions_are_read() {

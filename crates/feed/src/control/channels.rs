@@ -12,8 +12,7 @@ use livetape_core::{
     error::{Code, Problem},
     pace::Speed,
     recording::{FOLDER, Loss},
-    secret::Secret,
-    token::check as check_token,
+    secret::{Secret, check as check_token},
     username::normalise,
 };
 use parking_lot::Mutex;
@@ -516,7 +515,7 @@ fn bad(message: String) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use livetape_core::token::TOKEN_BYTES_MAX;
+    use livetape_core::secret::TOKEN_BYTES_MAX;
 
     use super::*;
 

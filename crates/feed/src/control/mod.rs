@@ -33,7 +33,7 @@ pub use limit::{
     Pause, QUEUE_MAX,
 };
 pub use livetape_core::{
-    counts::Counts,
+    decoder::Counts,
     inject::{InjectRequest, InjectUser, Injected},
     pace::Speed,
 };

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use livetape_core::{counts::Counts, error::Code, pace::Speed};
+use livetape_core::{decoder::Counts, error::Code, pace::Speed};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};

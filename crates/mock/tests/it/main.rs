@@ -2,12 +2,9 @@
 
 mod admin;
 mod endpoints;
-mod http;
-mod liveness;
 mod loading;
 mod network;
 mod proxy;
 mod rooms;
 mod scenarios;
-mod schedule;
 mod support;

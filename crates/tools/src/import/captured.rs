@@ -8,7 +8,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use livetape_core::{
-    recognise::{is_other_address, is_push_frame, is_webcast_address, role_of, room_in, user_in},
+    observer::{is_other_address, is_push_frame, is_webcast_address, role_of, room_in, user_in},
     recording::records::{ConnClose, Http, HttpHeader, conn_close::Who, http::Role},
 };
 use prost::Message as _;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use livetape_core::recognise::is_push_frame;
+use livetape_core::observer::is_push_frame;
 use serde::Serialize;
 
 use super::{

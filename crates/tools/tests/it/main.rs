@@ -1,7 +1,6 @@
 //! The offline tools, from one recording or capture to another.
 
 mod captures;
-mod demo;
 mod drift;
 mod edit;
 mod export;

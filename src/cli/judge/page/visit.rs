@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Findings, Target, browser::Browser, files::Files};
+use super::{Files, Findings, Target, browser::Browser};
 use crate::cli::{
     args,
     process::{

@@ -1,7 +1,6 @@
 //! The task of a node: performs the actions of the [`Member`], and passes it their results.
 
 mod term;
-mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,8 +37,8 @@ use crate::{
     ownership::{self, Action, Delivery, Fault, Input, Member, View},
     progress::{self, Progress},
 };
-use term::{Preparing, Running, changed, ended, prepared};
-use webhook::Webhook;
+
+use term::{Preparing, Running, Webhook, changed, ended, prepared};
 
 /// Maximum number of answers that wait for the task.
 const ANSWERS_MAX: usize = 64;

@@ -2,20 +2,19 @@
 
 mod bus;
 mod damage;
-mod handover;
-mod node;
 mod rules;
 mod world;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::{Body, Delivery, Reader, Record};
+
 use self::{
     bus::{CHANNEL, FOREIGN_KINDS, FORGERIES, LEASE_MS},
-    node::{Node, Seen},
     world::{Fate, Hop, Trouble, World},
 };
-use super::{Body, Delivery, Reader, Record};
+use bus::{Node, Seen};
 
 /// Troubles happen before this time, in ms.
 const TROUBLE_MS: u64 = 10 * LEASE_MS;

@@ -6,8 +6,7 @@ use bytes::Bytes;
 
 use super::{
     super::{Action, Delivery, Input, LeaseReply, View},
-    bus::{Bus, LEASE_MS},
-    node::{Node, Seen},
+    bus::{Bus, LEASE_MS, Node, Seen},
 };
 
 /// Time after which a node no longer waits for an answer, in ms.

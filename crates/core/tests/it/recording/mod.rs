@@ -16,7 +16,7 @@ use livetape_core::recording::{
 };
 use proptest::prelude::*;
 
-use crate::support::boundaries;
+use crate::boundaries;
 
 /// A received frame.
 fn frame(offset_ms: u64, bytes: impl Into<Bytes>) -> Item {

@@ -9,8 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape_core::{
     error::close,
-    observer::{Observer, Socket},
-    recognise::{role_of, user_in},
+    observer::{Observer, Socket, role_of, user_in},
     recording::{
         Item, Opcode, What,
         records::{ConnClose, Http, HttpHeader, conn_close::Who},
@@ -18,7 +17,7 @@ use livetape_core::{
 };
 use serde::Deserialize;
 
-use super::connection::command;
+use super::watch::command;
 
 /// Maximum number of pending exchanges, and of requested bodies. Beyond it, the first are forgotten.
 const EXCHANGES_MAX: usize = 256;

@@ -4,7 +4,6 @@
 //! Only browsers on this machine are supported, because access to the debugging port means full control over
 //! the browser.
 
-mod connection;
 mod devtools;
 mod watch;
 
@@ -19,7 +18,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use livetape_core::{
     error::{Code, Problem},
-    recognise::user_in,
+    observer::user_in,
     recording::{
         USER_TAG,
         records::{
@@ -36,9 +35,10 @@ use tokio::{net::TcpStream, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::live::{self, Batches, Live, LiveOptions, MemoryTransport, Outcome, Request, Stream, Transport};
-use connection::not_a_browser;
-pub use connection::{Connection, command};
-use watch::Watch;
+
+use watch::{Watch, not_a_browser};
+
+pub use watch::{Connection, command};
 
 /// Maximum time for the browser to respond.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
