@@ -20,7 +20,7 @@ use crate::log;
 
 use args::{Args, Command};
 use client::{trigger, watch};
-use files::{diff, edit, import, look, share};
+use files::{convert, diff, edit, look, share};
 use judge::{page, run, shrink, test};
 use process::{
     display,
@@ -58,7 +58,7 @@ pub fn main() -> u8 {
         Command::Watch(args) => run(watch::watch(args)),
         Command::Trigger(args) => run(trigger::trigger(*args)),
         Command::Events(args) => look::events(&args),
-        Command::Import(args) => import::import(&args),
+        Command::Import(args) => convert::import(&args),
         Command::Info(args) => look::info(&args),
         Command::Scrub(args) => share::scrub(&args),
         Command::Audit(args) => share::audit(&args),
@@ -69,8 +69,8 @@ pub fn main() -> u8 {
         Command::Mark(args) => edit::mark(&args),
         Command::Cat(args) => look::cat(&args),
         Command::Diff(args) => diff::diff(&args),
-        Command::Export(args) => import::export(&args),
-        Command::AsScenario(args) => import::as_scenario(&args),
+        Command::Export(args) => convert::export(&args),
+        Command::AsScenario(args) => convert::as_scenario(&args),
         Command::Synth(args) => look::synth(&args),
         Command::Config(args) => setup::config(&args),
         Command::Doctor(args) => run(doctor::doctor(args)),

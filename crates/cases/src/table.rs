@@ -469,7 +469,7 @@ pub const CASES: &[Case] = &[
     scenario(
         "hang",
         Course::Partial,
-        "the first upgrade is answered after 20 s, when the room begins",
+        "the first upgrade is answered after 25 s, when the room begins",
         "one WebSocket: a client that tries again closes the first; what was not acked may be missing",
     ),
     scenario(

@@ -45,8 +45,9 @@ pub(super) struct FaultTable {
     anonymous: Option<bool>,
 }
 
-/// Usual times of an upgrade that is answered late, and of a quiet room, in milliseconds.
-const HANG_MS: u64 = 20_000;
+/// Usual times of an upgrade that is answered late, and of a quiet room, in milliseconds. No client should give up at the
+/// same time, because chance would decide: the most popular one gives up after 20 s.
+const HANG_MS: u64 = 25_000;
 const QUIET_MS: u64 = 120_000;
 
 /// Maps each name to a pattern that matches all kinds with this name, and to the kind with default values.
