@@ -3,6 +3,7 @@
 //
 // Each line of `bugs` replaces a part of `right`. `cargo xtask codegen bots` writes to `expected.json` what it fails.
 
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
 const WebSocket = createRequire(new URL('../../packages/client/package.json', import.meta.url))('ws')
@@ -12,38 +13,63 @@ const server = process.env.LIVETAPE_MOCK_URL
 const LIVE = 2
 /** Actions of a control message at the end. */
 const ENDED = [3, 4]
-const [HEARTBEAT_MS, WATCH_MS, OPEN_MS, WAIT_MS, WAIT_MS_MAX, STAY_AWAY_MS] = [10_000, 1_000, 12_000, 1_000, 10_000, 15_000]
+const [HEARTBEAT_MS, WATCH_MS, WAIT_MS, WAIT_MS_MAX] = [10_000, 1_000, 1_000, 10_000]
 /** A pong can be late, but two heartbeats without a reply are no chance. */
 const SILENT_MS = 25_000
 
 const totals = { chats: 0, gifts: 0, diamonds: 0, likes: 0 }
 const seen = new Set()
 const streaks = new Map()
+let [isOver, hasOpened, lastLike, second, inSecond, live, signed] = [false, false, {}]
 
 const right = {
   /** Time without data after which a connection is lost, in ms, and what counts as data: each has a name. */
   silence: SILENT_MS,
   data: ['msg', 'hb', 'im_enter_room_resp'],
-  /** Called when the upgrade was not answered in time. */
+  /** Time for the upgrade, in ms, and what is done when it was not answered. */
+  open: 12_000,
   late: (socket) => socket.terminate(),
+  /** Time until the next lookup of a user who is not live, in ms. */
+  away: 15_000,
+  /** The id of the room, and what the sign server says of it. */
+  room: () => room(),
+  sign: (id) => get(`/webcast/fetch?client=test&room_id=${id}`),
+  /** Called with each message. */
+  look: () => {},
+  /** Whether to close the socket because of a frame. */
+  isBroken: (frame) => frame.text(7) === 'close',
+  /** Called with bytes that cannot be read. */
+  unreadable: ({ message }) => console.error(message),
+  /** Called when the LIVE ends. */
+  end: () => (isOver = true),
+  /** The count of a gift message. */
+  count: (gift) => gift.number(5),
   /** All likes after a message. */
   likes: ({ count }) => totals.likes + count,
   /** Key of a streak. */
   streak: ({ user, gift, group }) => `${user} ${gift} ${group}`,
   /** What a message of a streak adds. */
   rise: (before, count) => Math.max(0, count - before),
-  isNew: (id) => id === '0' || (seen.size < seen.add(id).size),
+  isNew: (id) => id === '0' || isFirst(id),
   /** Wait after a number of failures, and the one that was stated, in ms. */
   wait: (failures, told) => Math.max(told, Math.min(WAIT_MS * 2 ** failures, WAIT_MS_MAX)),
 }
 
-let lastLike = {}
+/** Whether an id occurs for the first time. */
+const isFirst = (id) => seen.size < seen.add(id).size
+/** Whether there were more than `max` messages in this second. */
+const isFlood = (max) => (second === (second = Math.floor(Date.now() / 1000)) ? ++inSecond : (inSecond = 1)) > max
+
+/** The methods that livetape knows, and another one of the demo recording. */
+const known = readFileSync(new URL('../../crates/core/src/event/kinds.rs', import.meta.url), 'utf8') + '"WebcastEcTaskRegisterMessage"'
 
 const bugs = {
   // The client's pings show that a server is there, not that it sends anything.
   never_deaf: { data: ['msg', 'hb', 'im_enter_room_resp', 'pong'] },
   no_patience_with_quiet_rooms: { silence: 95_000, data: ['chat'] },
+  needs_heartbeat_replies: { silence: 12_000, data: ['hb', 'im_enter_room_resp'] },
   two_sockets_when_late: { late: () => false },
+  no_patience_with_slow_networks: { open: 500 },
   // Thinks that likes are missing where there was none in 60 messages.
   fills_gaps_of_likes: {
     likes: ({ count, total }) => {
@@ -56,6 +82,23 @@ const bugs = {
   streak_by_user_and_gift: { streak: ({ user, gift }) => `${user} ${gift}` },
   // Only remembers one streak.
   streak_of_the_last_gift: { streak: (gift) => (streaks.has(right.streak(gift)) || streaks.clear(), right.streak(gift)) },
+  only_repeat_end: { count: (gift) => (gift.number(9) || gift.id(11) === '0' ? gift.number(5) : 0) },
+  remembers_few_ids: { isNew: (id) => isFirst(id) && (seen.size <= 30 || seen.delete(seen.values().next().value)) },
+  distrusts_repeated_frames: { isBroken: (frame) => !isFirst(`frame ${frame.id(2)}`) },
+  parse_ids_as_numbers: { isNew: (id) => id === '0' || isFirst(Number(id)) },
+  drops_in_a_burst: { isNew: (id) => right.isNew(id) && !isFlood(500) },
+  breaks_on_names: { look: (method, data) => data.one(7)?.length && read(data.one(7)).text(3)[0].toUpperCase() },
+  crashes_on_missing_user: { look: (method, data) => method === 'WebcastGiftMessage' && data.one(7).length },
+  crashes_on_unknown: { look: (method) => known.includes(`"${method}"`) || process.exit(1) },
+  crashes_on_damage: { unreadable: () => process.exit(1) },
+  needs_the_list_of_gifts: { sign: (id) => get('/webcast/gift/list/').then(() => right.sign(id), () => process.exit(1)) },
+  // And gives up soon.
+  looks_up_twice: { sign: (id) => room().then(() => right.sign(id)), wait: (failures, told) => (failures < 2 ? right.wait(failures, told) : undefined) },
+  never_ends: { room: async () => (live ??= await room()), sign: async (id) => (signed ??= await right.sign(id)), end: () => {} },
+  asks_all_the_time: { away: 100, wait: (failures, told) => told || 100 },
+  does_not_wait_as_told: { wait: (failures) => right.wait(failures, 0) },
+  never_reconnects: { wait: (failures, told) => (hasOpened ? undefined : right.wait(failures, told)) },
+  gives_up_at_start: { wait: (failures, told) => (hasOpened ? right.wait(failures, told) : undefined) },
   gives_up_after_one: { wait: (failures, told) => (failures < 1 ? right.wait(failures, told) : undefined) },
   gives_up_after_three: { wait: (failures, told) => (failures < 3 ? right.wait(failures, told) : undefined) },
   never_waits: { wait: () => 100 },
@@ -110,7 +153,7 @@ function push(type, logId, payload = '') {
   return Buffer.from(bytes)
 }
 
-let [printed, isOver] = ['', false]
+let printed = ''
 
 function print() {
   const line = Object.entries(totals).map(([name, value]) => `${name}: ${value}`).join(' ')
@@ -122,13 +165,14 @@ function print() {
 function count(message) {
   const [method, id] = [message.text(1), message.id(3)]
   const data = read(message.one(2) ?? Buffer.alloc(0))
-  if (method === 'WebcastControlMessage' && ENDED.includes(data.number(2))) isOver = true
+  bot.look(method, data)
+  if (method === 'WebcastControlMessage' && ENDED.includes(data.number(2))) bot.end()
   if (!bot.isNew(id)) return
   const user = (number) => (data.one(number) ? read(data.one(number)).id(1) : '0')
   if (method === 'WebcastChatMessage') totals.chats += 1
   else if (method === 'WebcastLikeMessage') totals.likes = bot.likes({ count: data.number(2), total: data.number(3) })
   else if (method === 'WebcastGiftMessage') {
-    const [count, group] = [data.number(5), data.id(11)]
+    const [count, group] = [bot.count(data), data.id(11)]
     const streak = group === '0' ? undefined : bot.streak({ user: user(7), gift: data.id(2), group })
     const before = streaks.get(streak) ?? 0
     if (streak) streaks.set(streak, Math.max(before, count))
@@ -145,7 +189,7 @@ function countBatch(batch) {
     try {
       types.push(count(read(message)))
     } catch (error) {
-      console.error(error.message)
+      bot.unreadable(error)
     }
   }
   print()
@@ -171,13 +215,13 @@ async function room() {
 
 /** Connects, and waits for the end of the connection. Returns whether it was open. */
 async function connect() {
-  const id = await room()
+  const id = await bot.room()
   if (!id) {
-    await new Promise((resolve) => setTimeout(resolve, STAY_AWAY_MS))
+    await new Promise((resolve) => setTimeout(resolve, bot.away))
     return false
   }
-  const signed = read(await get(`/webcast/fetch?client=test&room_id=${id}`))
-  const [address, cursor, ext] = [signed.text(10), signed.text(2), signed.text(5)]
+  const batch = read(await bot.sign(id))
+  const [address, cursor, ext] = [batch.text(10), batch.text(2), batch.text(5)]
   if (!address || !cursor) throw new Error('an unusable response of the sign server')
   // Its batch has messages, too.
   const query = new URLSearchParams({ room_id: id, cursor, internal_ext: ext })
@@ -185,7 +229,7 @@ async function connect() {
   let [wasOpen, last] = [false, Date.now()]
   const note = (what) => bot.data.includes(what) && (last = Date.now())
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => bot.late(socket) === false && resolve(false), OPEN_MS)
+    const late = setTimeout(() => bot.late(socket) === false && resolve(false), bot.open)
     const heartbeat = setInterval(() => {
       if (socket.readyState !== WebSocket.OPEN) return
       socket.send(push('hb'))
@@ -193,11 +237,11 @@ async function connect() {
     }, HEARTBEAT_MS)
     const watchdog = setInterval(() => wasOpen && Date.now() > last + bot.silence && socket.terminate(), WATCH_MS)
     socket.on('open', () => {
-      wasOpen = true
+      wasOpen = hasOpened = true
       last = Date.now()
       clearTimeout(late)
       socket.send(push('im_enter_room'))
-      countBatch(signed)
+      countBatch(batch)
     })
     socket.on('pong', () => note('pong'))
     socket.on('message', (bytes) => {
@@ -205,14 +249,14 @@ async function connect() {
         const frame = read(bytes)
         const type = frame.text(7)
         note(type)
-        if (type === 'close') socket.terminate()
+        if (bot.isBroken(frame)) socket.terminate()
         if (type !== 'msg' && type !== 'im_enter_room_resp') return
         const batch = read(frame.one(8) ?? Buffer.alloc(0))
         countBatch(batch).forEach((type) => type && note(type))
         if (batch.number(9)) socket.send(push('ack', frame.one(2), batch.text(5)))
         if (isOver) socket.close(1000)
       } catch (error) {
-        console.error(error.message)
+        bot.unreadable(error)
       }
     })
     socket.on('error', ({ message }) => console.error(message))

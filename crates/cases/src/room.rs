@@ -20,6 +20,10 @@ const EARLY_MAX: Duration = Duration::from_millis(100);
 /// may wait for six heartbeats, which are a minute, before it takes the connection for lost.
 const SILENCE_MAX: Duration = Duration::from_secs(90);
 
+/// Time within which a client has opened a WebSocket, however often it was rejected: scenarios reject a correct one three
+/// times at most.
+const OPENED_MAX: Duration = Duration::from_secs(300);
+
 /// Time for which a client may have two WebSockets: it closes one of them.
 const TWO_MAX: Duration = Duration::from_secs(5);
 
@@ -240,12 +244,17 @@ impl Conduct {
     }
 
     /// Returns what is wrong if a client opened no WebSocket for this long. It has the time anew after each rejected
-    /// request, and after the wait that was stated.
+    /// request, and after the wait that was stated, but not for ever: it may cause each rejection itself.
     #[must_use]
     pub fn opened_nothing(&self, now: Duration, within: Duration) -> Option<String> {
         let since = if self.rejected_until.is_zero() { "" } else { " after a rejected request" };
-        let is_late = !self.was_opened() && now >= self.rejected_until + within + self.slack;
-        is_late.then(|| format!("opened no WebSocket within {} s{since}", within.as_secs()))
+        let told = if now >= OPENED_MAX + self.slack {
+            format!("{} s", OPENED_MAX.as_secs())
+        } else {
+            format!("{} s{since}", within.as_secs())
+        };
+        let is_late = now >= (self.rejected_until + within).min(OPENED_MAX) + self.slack;
+        (!self.was_opened() && is_late).then(|| format!("opened no WebSocket within {told}"))
     }
 
     #[must_use]
@@ -449,6 +458,9 @@ mod tests {
             Some("opened no WebSocket within 60 s")
         );
         assert_eq!(opened_nothing(&[(0, refused(None)), (1, ok(SOCKET)), (2, Seen::Opened)], 90_000), None);
+        let stubborn = [(0, refused(None)), (299_000, refused(None))];
+        assert_eq!(opened_nothing(&stubborn, 299_999), None);
+        assert_eq!(opened_nothing(&stubborn, 300_000).as_deref(), Some("opened no WebSocket within 300 s"));
     }
 
     #[test]
