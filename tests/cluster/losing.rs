@@ -143,21 +143,6 @@ fn lost(feed: &Feed) -> u32 {
     message.split(' ').nth(2).unwrap().parse().unwrap()
 }
 
-#[test]
-fn events_that_an_owner_could_not_store_are_reported() {
-    let mut show = Show::start(|it| it.speed(Speed::Times(20.into())), "9");
-    let node = show.node();
-    node.post("/connect/ann", &Value::Null);
-    let feed = node.feed("0");
-    feed.until(is_chat);
-    show.nats.kill();
-    node.process.until("lost the channel");
-    show.nats.restart();
-    assert!(lost(&feed) > 0);
-    feed.until(|event| event["type"] == "connection_created");
-    feed.until(is_chat);
-}
-
 /// Shuts a node down while NATS stands still. Returns its exit code and output.
 fn end_without_nats(show: &Show, node: Node) -> (Option<i32>, String) {
     let chats = |node: &Node| node.status()["counts"]["events"]["chat"].as_u64();

@@ -145,28 +145,6 @@ fn a_position_is_unknown_only_to_a_node_that_can_read_the_log() {
     }
 }
 
-#[test]
-fn without_its_storage_another_stream_begins() {
-    let mut nats = Nats::start();
-    let nodes = Node::three(&nats);
-    let feeds: Vec<_> = nodes.iter().map(|node| node.feed("0")).collect();
-    nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
-    let before = feeds[0].until(|event| event["seq"] == 5);
-    nats.kill();
-    nats.lose_storage();
-    nats.restart();
-    // No number is reused in the old stream: its readers are disconnected.
-    feeds.iter().for_each(|feed| while feed.next().is_some() {});
-    // Not the line of the start, which may not have been read yet.
-    nodes[0].process.until("connection to NATS is lost");
-    nodes[0].process.until("new owner");
-    nodes[1].post("/replay/load", &json!({ "recording": "demo" }));
-    nodes[1].post("/replay/speed", &json!({ "speed": "max" }));
-    let logs: Vec<_> = nodes.iter().map(|node| node.feed("0").to_end()).collect();
-    assert_ne!(after(&logs[0][0]), after(&before[0]));
-    assert!(logs[1] == logs[0] && logs[2] == logs[0]);
-}
-
 /// Long enough that a node does not notice within a test that NATS stands still.
 const LONG_LEASE: &str = "30s";
 /// Maximum time of a shutdown without NATS.

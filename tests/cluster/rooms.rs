@@ -45,18 +45,6 @@ fn a_room_is_the_same_at_all_nodes_and_survives_its_owner() {
 }
 
 #[test]
-fn a_room_that_ends_ends_at_all_nodes() {
-    let show = Show::start(|it| it.speed(Speed::Times(60.into())), "9");
-    let nodes = [show.node(), show.node()];
-    let feeds = open(&nodes, "t-ann");
-    let mut logs: Vec<_> = feeds.iter().map(chats).collect();
-    logs.iter_mut().zip(&feeds).for_each(|(log, feed)| log.extend(to_close(feed)));
-    assert!(logs[0] == logs[1]);
-    assert!(logs[0].last().unwrap().contains(r#""type":"disconnected""#));
-    assert_eq!(show.connections(), (1, 1));
-}
-
-#[test]
 fn a_room_stays_open_as_long_as_any_node_has_readers() {
     // The demo then takes longer than a room without readers stays open.
     let show = Show::start(|it| it.speed(Speed::Times(4.into())), "9");

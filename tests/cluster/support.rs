@@ -134,12 +134,6 @@ impl Nats {
         self.storage = copy;
     }
 
-    pub(crate) fn lose_storage(&mut self) {
-        let config = std::fs::read(self.config()).unwrap();
-        self.storage = TempDir::new().unwrap();
-        std::fs::write(self.config(), config).unwrap();
-    }
-
     /// Publishes as a program other than livetape.
     pub(crate) fn publish(&self, subject: &str, payload: &[u8]) {
         let mut socket = self.stranger();

@@ -154,17 +154,6 @@ mod tests {
     const ROOM: i64 = 7;
 
     #[test]
-    fn an_id_is_new_once_per_room() {
-        let mut dedup = Dedup::default();
-        assert_eq!(dedup.check_id(ROOM, 1, false), None);
-        assert_eq!(dedup.check_id(ROOM, 1, false), Some(Duplicate::MessageId));
-        assert_eq!(dedup.check_id(ROOM, 1, true), Some(Duplicate::History));
-        assert_eq!(dedup.check_id(ROOM + 1, 1, false), None);
-        // Messages without an id are not the same one.
-        assert_eq!([dedup.check_id(ROOM, 0, false), dedup.check_id(ROOM, 0, true)], [None, None]);
-    }
-
-    #[test]
     fn only_history_is_deduplicated_by_text() {
         let mut dedup = Dedup::default();
         let comment = || Comment { user_id: 1, create_time: 2, text: "hi".into() };

@@ -355,7 +355,7 @@ fn errors_about_addresses_omit_their_secrets() {
         let said = stdout(&output) + &stderr(&output);
         assert!(said.contains('❌') && !said.contains("SECRET"), "{args:?}: {said}");
     };
-    let room = ["live", "ann", "--port", "0", "--max-attempts", "1", "--upstream"];
+    let room = ["live", "ann", "--port", "0", "--max-attempts", "1", "--log-level", "trace", "--upstream"];
     for url in [
         "ws://u:SECRETPW@127.0.0.1:1/?token=SECRETTOK",
         "wxs://u:SECRETPW@h/?token=SECRETTOK",

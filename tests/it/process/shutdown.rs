@@ -78,21 +78,25 @@ fn assert_sealed(file: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_closes_the_feed_seals_the_recording_and_leaves_the_room() {
-    let mock = over_tcp(ROOM).await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("show.bin");
-    let server = start(words(&["live", "demo", "--upstream", &mock.url(), "--record", text(&file)])).await;
-    let mut feed = open(&server, "?since=0").await;
-    wait_for(&mut feed, DEMO_LAST).await;
-    server.signal("TERM");
-    assert_eq!(rest(feed).await, 1001);
-    let (status, lines) = finish(server).await;
-    assert_eq!(status.code(), Some(0));
-    assert!(lines.iter().any(|line| line.contains("📼")), "{lines:?}");
-    let left =
-        |entry: &livetape_mock::LogEntry| matches!(entry.what, Happened::Closed { by: By::Client, .. });
-    assert!(mock.received().iter().any(left), "the room is left: {:?}", mock.received().last());
-    assert_sealed(&file);
+    // If a terminal is closed, the system and the shell may both send SIGHUP.
+    for signals in [&["TERM"][..], &["HUP", "HUP"]] {
+        let mock = over_tcp(ROOM).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("show.bin");
+        let server =
+            start(words(&["live", "demo", "--upstream", &mock.url(), "--record", text(&file)])).await;
+        let mut feed = open(&server, "?since=0").await;
+        wait_for(&mut feed, DEMO_LAST).await;
+        signals.iter().for_each(|signal| server.signal(signal));
+        assert_eq!(rest(feed).await, 1001, "{signals:?}");
+        let (status, lines) = finish(server).await;
+        assert_eq!(status.code(), Some(0), "{signals:?}");
+        assert!(lines.iter().any(|line| line.contains("📼")), "{signals:?}: {lines:?}");
+        let left =
+            |entry: &livetape_mock::LogEntry| matches!(entry.what, Happened::Closed { by: By::Client, .. });
+        assert!(mock.received().iter().any(left), "the room is left: {:?}", mock.received().last());
+        assert_sealed(&file);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,20 +208,6 @@ async fn two_interrupts_leave_a_sealed_recording() {
         assert!(matches!(status.code(), Some(0 | 3 | 130)), "{gap}: {status}");
         assert_sealed(&file);
     }
-}
-
-/// The system and the shell may both send SIGHUP.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_closed_terminal_leaves_a_sealed_recording() {
-    let mock = over_tcp(ROOM).await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("show.bin");
-    let server = start(words(&["live", "demo", "--upstream", &mock.url(), "--record", text(&file)])).await;
-    wait_for(&mut open(&server, "?since=0").await, DEMO_LAST).await;
-    server.signal("HUP");
-    server.signal("HUP");
-    assert_eq!(finish(server).await.0.code(), Some(0));
-    assert_sealed(&file);
 }
 
 #[cfg(target_os = "linux")]

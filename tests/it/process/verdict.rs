@@ -201,13 +201,19 @@ fn judge(bug: &str, cases: &[&str], flags: &[&str]) -> Output {
 }
 
 fn judge_by(expected: &[&str], bug: &str, cases: &[&str], flags: &[&str]) -> Output {
-    let program = env::current_exe().unwrap();
     let cases = cases.iter().flat_map(|name| ["--case", name]);
     let expected = expected.iter().flat_map(|text| ["--expect", text]);
-    let command = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
-    let args = ["test", "demo"].into_iter().chain(cases).chain(expected);
-    let args = Vec::from_iter(args.chain(flags.iter().copied()).chain(command));
-    livetape(&args).env("BUG", bug).output().unwrap()
+    let args = ["test", "demo"].into_iter().chain(cases).chain(expected).chain(flags.iter().copied());
+    of_bot(bug, &Vec::from_iter(args)).output().unwrap()
+}
+
+/// Returns a command about the bot with a bug.
+fn of_bot(bug: &str, args: &[&str]) -> Command {
+    let program = env::current_exe().unwrap();
+    let bot = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
+    let mut command = livetape(&[args, &bot].concat());
+    command.env("BUG", bug);
+    command
 }
 
 #[test]
@@ -368,10 +374,8 @@ fn a_page_for_an_issue_is_about_one_program_or_several() {
 
 /// Runs `shrink` with the bot.
 fn shrink(bug: &str, small: &str, flags: &[&str]) -> Output {
-    let program = env::current_exe().unwrap();
     let args = ["shrink", "demo", "-o", small, "--expect", "diamonds: {diamonds}"];
-    let command = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
-    livetape(&[&args, flags, &command].concat()).env("BUG", bug).output().unwrap()
+    of_bot(bug, &[&args, flags].concat()).output().unwrap()
 }
 
 #[test]
@@ -416,11 +420,9 @@ fn a_random_show_that_fails_is_kept_and_runs_first_the_next_time() {
     let show = folder.path().join("show.bin");
     fs::copy("recordings/demo.bin", &show).unwrap();
     let kept = folder.path().join("show.feed-failures");
-    let program = env::current_exe().unwrap();
     let judge = |bug: &str, flags: &[&str]| {
         let args = ["test", show.to_str().unwrap(), "--expect", "diamonds: {diamonds}", "--random", "3"];
-        let command = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
-        livetape(&[&args, flags, &command].concat()).env("BUG", bug).output().unwrap()
+        of_bot(bug, &[&args, flags].concat()).output().unwrap()
     };
     let output = judge("again_after_reconnect", &["--seed", "7"]);
     let printed = stdout(&output);
@@ -460,11 +462,8 @@ fn a_random_show_that_fails_is_kept_and_runs_first_the_next_time() {
 fn reports_for_ci() {
     let folder = tempdir().unwrap();
     let (junit, summary) = (folder.path().join("report.xml"), folder.path().join("summary.md"));
-    let program = env::current_exe().unwrap();
     let args = ["test", "demo", "--case", "plain", "--expect", "chats: {events}", "--junit"];
-    let command = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
-    let args = [&args[..], &[junit.to_str().unwrap()], &command].concat();
-    let mut command = livetape(&args);
+    let mut command = of_bot("", &[&args[..], &[junit.to_str().unwrap()]].concat());
     let output = command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("::error title="), "{}", stderr(&output));

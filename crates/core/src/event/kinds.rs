@@ -525,19 +525,6 @@ mod tests {
         VIEWER.repeat(count)
     }
 
-    fn is_read(message: &Message, left: &mut EntriesLeft) -> bool {
-        matches!(read_in_batch(message, left, &mut vec![]), Reading::Known(_))
-    }
-
-    #[test]
-    fn the_messages_of_a_batch_share_a_limit() {
-        let method = "WebcastRoomUserSeqMessage";
-        let messages = [BATCH_ENTRIES_MAX - 1, 2, 1, 1].map(|count| message_of(method, &[&viewers(count)]));
-        let mut left = EntriesLeft::of(&messages);
-        assert_eq!(messages.each_ref().map(|it| is_read(it, &mut left)), [true, false, true, false]);
-        assert!(is_read(&messages[1], &mut EntriesLeft::of(&messages[1..])), "each batch has its own limit");
-    }
-
     #[test]
     fn repairing_a_text_does_not_lift_the_limit() {
         // A viewer with a user with a nickname of one invalid byte.

@@ -129,8 +129,9 @@ fn an_id_is_broadcast_once_per_room_and_generation() {
 
 #[test]
 fn id_0_is_never_a_duplicate_and_has_no_outward_id() {
-    let events = decode(&[frame(0, vec![chat(0, 0, "bob", "hi"), chat(0, 0, "bob", "hi")])], true);
-    assert_eq!(outline(&events), ["chat \"hi\"", "chat \"hi\""]);
+    let hi = || chat(0, 0, "bob", "hi");
+    let events = decode(&[frame(0, vec![hi(), hi(), history(chat(0, 0, "bob", "before"))])], true);
+    assert_eq!(outline(&events), ["chat \"hi\"", "chat \"hi\"", "chat \"before\""]);
     assert!(events[0].get("id").is_none());
 }
 
@@ -355,14 +356,15 @@ fn lists_in_a_batch_are_bounded() {
         msg_id,
         is_history: false,
     };
-    let entries = BATCH_ENTRIES_MAX - 10;
+    let entries = BATCH_ENTRIES_MAX - 1;
     let mut decoder = decoder();
-    decoder.handle(&frame(0, vec![viewers(1, entries), viewers(2, 11), chat(3, 0, "bob", "after")]));
-    decoder.handle(&frame(1, vec![viewers(4, entries)]));
+    let chat = chat(5, 0, "bob", "after");
+    decoder.handle(&frame(0, vec![viewers(1, entries), viewers(2, 2), viewers(3, 1), viewers(4, 1), chat]));
+    decoder.handle(&frame(1, vec![viewers(6, entries)]));
     let events = take(&mut decoder);
     let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
-    assert_eq!(types, ["room_user", "unknown", "chat", "room_user"]);
-    assert_eq!(decoder.counts().faults, BTreeMap::from([("bad_message", 1)]));
+    assert_eq!(types, ["room_user", "unknown", "room_user", "unknown", "chat", "room_user"]);
+    assert_eq!(decoder.counts().faults, BTreeMap::from([("bad_message", 2)]));
 }
 
 #[test]

@@ -1,8 +1,7 @@
-//! Frames, batches and messages: recorded sessions, composed messages and arbitrary bytes.
+//! Frames, batches and messages: composed ones and arbitrary bytes.
 
 use std::collections::BTreeMap;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape_core::{
     event::{
@@ -16,43 +15,8 @@ use livetape_core::{
     },
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
-use serde_json::Value;
 
-use crate::{fixture, payloads};
-
-#[test]
-fn whole_sessions_are_read() {
-    for session in 1..=3 {
-        let expected: Value =
-            serde_json::from_str(&fixture(&format!("session-{session}.expected.json"))).unwrap();
-        let (mut methods, mut kinds) = (BTreeMap::<String, u64>::new(), BTreeMap::<String, u64>::new());
-        let (mut faults, mut unknown, mut history) = (vec![], 0, 0);
-        for line in fixture(&format!("session-{session}.jsonl")).lines() {
-            let record: Value = serde_json::from_str(line).unwrap();
-            let frame = Bytes::from(STANDARD.decode(record["frame"].as_str().unwrap()).unwrap());
-            let push = read_push(&frame, &mut faults);
-            *kinds.entry(push.payload_type.clone()).or_default() += 1;
-            if !push.holds_batch() {
-                continue;
-            }
-            for message in read_batch(&unzip(push.payload, &mut faults), &mut faults).messages {
-                *methods.entry(message.method.to_string()).or_default() += 1;
-                history += u64::from(message.is_history);
-                match read_message(&message, &mut faults) {
-                    Reading::Known(_) => {}
-                    Reading::Unknown => unknown += 1,
-                    Reading::Broken(fault) => panic!("{}: {fault:?}", message.method),
-                }
-            }
-        }
-        assert_eq!(faults, []);
-        assert_eq!(serde_json::to_value(&methods).unwrap(), expected["methods_before_dedup"]);
-        assert_eq!(serde_json::to_value(&kinds).unwrap(), expected["payload_types"]);
-        assert_eq!(history, expected["history_chats"].as_u64().unwrap());
-        let ec = methods.iter().filter(|(method, _)| method.starts_with("WebcastEc")).map(|(_, count)| count);
-        assert_eq!(unknown, ec.sum::<u64>());
-    }
-}
+use crate::payloads;
 
 const STAMP: Stamp = Stamp { msg_id: 7_289_048_202_954_689_312, room_id: 77, create_time: 1_697_113_858_663 };
 
@@ -148,42 +112,6 @@ fn a_broken_payload_names_its_method_and_an_unknown_method_is_not_a_fault() {
     faults.clear();
     assert!(matches!(read_message(&message, &mut faults), Reading::Unknown));
     assert_eq!(faults, []);
-}
-
-#[test]
-fn a_broken_message_costs_none_of_the_others() {
-    let mut broken = compose::chat(STAMP, &ann(), "lost");
-    broken.payload = broken.payload.slice(..broken.payload.len() - 1);
-    let messages = vec![compose::chat(STAMP, &ann(), "first"), broken, compose::control(STAMP, 1)];
-    let push = Push {
-        payload_type: "msg".into(),
-        compress_type: "gzip".into(),
-        payload: zip(&write_batch(&Batch { messages, ..Default::default() })),
-        ..Default::default()
-    };
-    let mut faults = vec![];
-    let push = read_push(&write_push(&push), &mut faults);
-    let batch = read_batch(&unzip(push.payload, &mut faults), &mut faults);
-    let readings: Vec<Reading> =
-        batch.messages.iter().map(|message| read_message(message, &mut faults)).collect();
-    assert!(matches!(
-        readings[..],
-        [Reading::Known(_), Reading::Broken(FaultKind::BadMessage), Reading::Known(_)]
-    ));
-    assert_eq!(faults.len(), 1);
-}
-
-/// A batch in truncated gzip still yields its complete messages.
-#[test]
-fn a_truncated_gzip_yields_its_complete_messages() {
-    let recorded: Vec<Message> = payloads().into_iter().take(50).collect();
-    let zipped = zip(&write_batch(&Batch { messages: recorded.clone(), ..Default::default() }));
-    let mut faults = vec![];
-    let unzipped = unzip(zipped.slice(..zipped.len() * 3 / 4), &mut faults);
-    let read = read_batch(&unzipped, &mut faults).messages;
-    assert!(read.len() > 10 && recorded.starts_with(&read), "{}", read.len());
-    let kinds: Vec<FaultKind> = faults.iter().map(|fault| fault.kind).collect();
-    assert_eq!(kinds, [FaultKind::BadGzip, FaultKind::BadBatch]);
 }
 
 fn any_message() -> impl Strategy<Value = Message> {

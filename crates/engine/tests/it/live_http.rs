@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::{
     error::Code,
-    recording::{Item, What},
-    wire::{self, Batch, BatchInfo, client},
+    recording::Item,
+    wire::{self, Batch, BatchInfo},
 };
 use livetape_engine::source::live::{
     Check, Live, LiveOptions, NetTransport, OpenError, Outcome, Request, Transport as _, Url, Way, check,
@@ -168,62 +168,6 @@ fn at(address: SocketAddr) -> BatchInfo {
         route_params,
         ..Default::default()
     }
-}
-
-#[tokio::test]
-async fn every_known_sign_server_response_maps_to_a_code() {
-    let said = |status: u16, body: &str| ResponseTemplate::new(status).set_body_string(body);
-    let (items, outcome) = signed(
-        said(429, r#"{"message":"You have reached the rate limit.","limit_label":"rate_limit_account_day"}"#)
-            .insert_header("x-ratelimit-reset", "3600"),
-    )
-    .await;
-    assert_eq!(code(&outcome), Code::RateLimited);
-    let Some(What::Status(status)) = items.last().map(|item| &item.what) else { panic!("{items:?}") };
-    assert_eq!((status.retrying, status.retry_after_ms), (false, Some(3_600_000)));
-    let known = "[Rate Limited] Too many connections started, try again later: the sign server ";
-    assert!(
-        status.detail.starts_with(known) && status.detail.contains("returned 429 (rate_limit_"),
-        "{status:?}"
-    );
-    let invalid = r#"{"code":401,"message":"The provided API Key is invalid."}"#;
-    for (status, body) in [(401, invalid), (402, ""), (403, "")] {
-        assert_eq!(code(&signed(said(status, body)).await.1), Code::SignUnauthorized, "{status}");
-    }
-    let empty = [
-        said(200, ""),
-        said(200, "<!doctype html><html><body>hello</body></html>"),
-        first(BatchInfo::default()),
-        first(BatchInfo { cursor: "1".into(), ..Default::default() }),
-        first(BatchInfo { push_server: "http://x".into(), cursor: "1".into(), ..Default::default() }),
-    ];
-    for answer in empty {
-        assert_eq!(code(&signed(answer).await.1), Code::SignEmpty);
-    }
-    let stub =
-        BatchInfo { push_server: "wss://ws-fallback.eulerstream.com/?token=e".into(), ..Default::default() };
-    assert_eq!(code(&signed(first(stub)).await.1), Code::SignEmpty);
-    for answer in [said(500, r#"{"message":"Fetch failed with an error.","code":500}"#), said(503, "")] {
-        assert_eq!(code(&signed(answer).await.1), Code::SignFailed);
-    }
-}
-
-#[tokio::test]
-async fn a_socket_is_opened_over_the_network() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-        let enter = socket.next().await.unwrap().unwrap().into_data();
-        socket.send(tungstenite::Message::binary(&b"\x3a\x05close"[..])).await.unwrap();
-        while socket.next().await.is_some_and(|message| message.is_ok()) {}
-        enter
-    });
-    let (items, outcome) = signed(first(at(address))).await;
-    assert_eq!(outcome, Outcome::Ended("stream_ended"));
-    assert_eq!(server.await.unwrap(), client::enter_room(ROOM));
-    assert!(items.iter().any(|item| matches!(&item.what, What::ConnOpen(open) if open.room_id == ROOM)));
 }
 
 #[tokio::test]

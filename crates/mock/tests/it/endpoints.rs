@@ -5,21 +5,15 @@ use std::{io::ErrorKind, time::Duration};
 
 use futures_util::StreamExt as _;
 use insta::assert_snapshot;
-use livetape_core::{
-    pace::Speed,
-    wire::{self, BatchInfo},
-};
+use livetape_core::wire::{self, BatchInfo};
 use livetape_mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use tokio_tungstenite::{
-    connect_async,
-    tungstenite::{Error, Message},
-};
+use tokio_tungstenite::{connect_async, tungstenite::Error};
 
-use crate::support::{Mock, ROOM, SOCKET, demo, read_for, with_demo};
+use crate::support::{Mock, ROOM, SOCKET, read_for, with_demo};
 
 /// Formats a request and its response in one line; protobuf bodies are decoded.
 async fn shown(rig: &Mock, target: &str) -> String {
@@ -344,21 +338,6 @@ async fn a_client_that_still_sends_its_body_reads_the_rejection() {
 
 fn socket_url(mock: &MockTikTok) -> String {
     format!("{}{SOCKET}?room_id={ROOM}&compress=gzip", mock.url().replace("http", "ws"))
-}
-
-#[tokio::test]
-async fn the_mock_behaves_the_same_over_tcp() {
-    let mock = MockTikTok::start(with_demo(Scenario::default().speed(Speed::Max))).await.unwrap();
-    let (mut socket, _) = connect_async(socket_url(&mock)).await.unwrap();
-    let (mut frames, mut close) = (Vec::new(), None);
-    while let Some(Ok(message)) = socket.next().await {
-        match message {
-            Message::Binary(bytes) => frames.push(bytes),
-            Message::Close(frame) => close = frame.map(|frame| u16::from(frame.code)),
-            _ => {}
-        }
-    }
-    assert!(frames == demo() && close == Some(1000), "{} frames, {close:?}", frames.len());
 }
 
 #[tokio::test]

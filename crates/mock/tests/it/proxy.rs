@@ -341,8 +341,8 @@ async fn a_bad_network_affects_tls_too() {
 
 #[tokio::test(start_paused = true)]
 async fn every_refusal_has_a_code_a_status_and_a_reason() {
-    let own = vec!["127.0.0.1:3128".parse().unwrap(), "192.0.2.1:443".parse().unwrap()];
-    let pass = vec!["passed.invalid".parse().unwrap(), "localhost:3129".parse().unwrap()];
+    let own = vec!["127.0.0.1:3128".parse().unwrap()];
+    let pass = vec!["passed.invalid".parse().unwrap()];
     let proxied = Proxied::with(Scenario::default(), Mode::Proxy, Hosts { pass, own, ..Hosts::default() });
     for (request, status, code, reason) in [
         (
@@ -352,15 +352,9 @@ async fn every_refusal_has_a_code_a_status_and_a_reason() {
             "refused example.com: livetape answers only for tiktok.com and eulerstream.com",
         ),
         ("GET http://example.com/", 502, "host_refused", "refused example.com: "),
-        ("CONNECT localhost:8080", 502, "host_refused", "refused localhost: "),
-        ("CONNECT nottiktok.com:443", 502, "host_refused", "refused nottiktok.com: "),
         ("CONNECT 10.0.0.1:443", 403, "address_refused", "refused 10.0.0.1: livetape answers for host names"),
-        ("CONNECT [fe80::1]:443", 403, "address_refused", "refused [fe80::1]: "),
         ("CONNECT www.tiktok.com:22", 403, "port_refused", "refused port 22 of www.tiktok.com: "),
         ("CONNECT 127.0.0.1:3128", 403, "loop_refused", "refused a connection to the proxy itself"),
-        ("CONNECT [::1]:3128", 403, "loop_refused", "refused a connection to the proxy itself"),
-        ("CONNECT localhost:3128", 403, "loop_refused", "refused a connection to the proxy itself"),
-        ("CONNECT 192.0.2.1:443", 403, "loop_refused", "refused a connection to the proxy itself"),
         ("GET /", 400, "bad_request", "not a request to a proxy: its address has no host"),
         (
             "GET ftp://www.tiktok.com/",

@@ -280,19 +280,7 @@ fn client_ids_are_generated_from_the_id_and_unique() {
     let mut rig = Rig::new();
     let mut open = |id: u128, client_id: Option<&str>| {
         let client_id = client_id.map(str::to_owned);
-        let opening = Opening {
-            id: Uuid::from_u128(id),
-            client_id,
-            path: "/ws".into(),
-            role: Role::Talks,
-            reading: None,
-            is_observer: false,
-            filter: String::new(),
-            address: None,
-            query: String::new(),
-            origin: String::new(),
-            agent: String::new(),
-        };
+        let opening = Opening { client_id, ..opening(id, "") };
         rig.lobby.open(opening).map_err(|problem| problem.code.name())
     };
     open(0x1234_5678_9abc_def0 << 64, None).unwrap();
@@ -380,8 +368,15 @@ fn bad_messages_are_rejected_and_the_eleventh_closes_the_connection() {
     let mut rig = Rig::new();
     let [ann, bob] = ["ann", "bob"].map(|name| rig.open(name));
     let deep = "[".repeat(33) + &"]".repeat(33);
-    let bad =
-        ["", "{", "hello", r#"{"type":"join_room"}"#, r#"{"type":"room_message","room_id":"a"}"#, &deep];
+    let bad = [
+        "",
+        "{",
+        "hello",
+        r#"{"type":"join_room"}"#,
+        r#"{"type":"room_message","room_id":"a"}"#,
+        r#"{"type":"set_metadata","key":5,"value":5}"#,
+        &deep,
+    ];
     for text in bad {
         assert_eq!(verdicts(&rig.say(ann, text)), ["error bad_message"], "{text}");
     }

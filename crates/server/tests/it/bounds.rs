@@ -52,16 +52,6 @@ async fn a_flood_is_rejected_and_others_are_unaffected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upgraded_socket_keeps_its_slot_until_it_closes() {
-    let rig = bounded(Bounds { connections_max: 2, ..Bounds::default() });
-    let (first, second) = (rig.ws("").await, rig.ws("").await);
-    assert_eq!(rig.http("GET", "/health", "").await.status, 503);
-    drop((first, second));
-    wait(Duration::from_millis(1)).await;
-    assert_eq!(rig.http("GET", "/health", "").await.status, 200);
-}
-
-#[tokio::test(start_paused = true)]
 async fn one_address_cannot_take_all_slots() {
     let rig = bounded(Bounds { connections_per_address_max: 2, ..Bounds::default() });
     let connect = async |address: &str| {

@@ -63,6 +63,10 @@ async fn one_process_loads_disconnects_connects_and_loads_again() {
     assert_eq!((state.recording.as_str(), state.state), ("short", ReplayPhase::Playing));
     assert_eq!(mode(&rig), Mode::Replay);
     assert_eq!(refused_connect(&rig, "ann").await, (Code::ReplayRunning, 409));
+    assert!(rig.control.test("ann".into()).await.unwrap().can_connect, "a test connects nobody");
+    for bad in ["", " ", "../etc", "a b"] {
+        assert_eq!(rig.control.test(bad.into()).await.unwrap().code, Some(Code::InvalidUsername), "{bad}");
+    }
     assert_eq!(load(&rig, "demo").await.unwrap().recording, "demo");
     assert_eq!(rig.control.disconnect("short".into()).await.unwrap_err().problem.code, Code::NotFound);
     assert_eq!(rig.control.disconnect("demo".into()).await.unwrap().mode, Mode::Idle);
@@ -73,8 +77,11 @@ async fn one_process_loads_disconnects_connects_and_loads_again() {
     let problem = load(&rig, "short").await.unwrap_err();
     assert_eq!((problem.code, problem.code.http_status()), (Code::RoomRunning, 409));
     assert!(problem.hint.contains("DELETE /connect/ann"), "{problem:?}");
+    // Connecting to the same user again changes nothing.
+    let same = rig.control.connect("https://www.tiktok.com/@Ann/live".into()).await.unwrap();
+    assert_eq!(same.username.as_deref(), Some("ann"));
     assert_eq!(rig.control.connect("ben".into()).await.unwrap().username.as_deref(), Some("ben"));
-    assert_eq!(rig.control.disconnect("ben".into()).await.unwrap().mode, Mode::Idle);
+    assert_eq!(rig.control.disconnect("@BEN".into()).await.unwrap().mode, Mode::Idle);
 
     let again = load(&rig, "short").await.unwrap();
     assert!(again.generation > state.generation, "ids are new: {again:?}");

@@ -11,7 +11,6 @@ use livetape_core::event::KINDS;
 use livetape_engine::source::{Step, Tape};
 use livetape_feed::hub::Filter;
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
@@ -557,21 +556,11 @@ async fn every_request_with_a_body_is_tested() {
 
 // Responses and messages of busy servers match `/openapi.json`.
 
-async fn ask(rooms: &Rig, method: &str, path: &str, body: &str) -> HttpResponse {
-    let mut io = rooms.connector.connect().await.unwrap();
-    let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
-    io.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    io.read_to_end(&mut answer).await.unwrap();
-    HttpResponse::parse(&answer)
-}
-
 /// A user who is live, one who is offline, and injected messages.
 #[tokio::test(start_paused = true)]
 async fn room_responses_match_their_schemas() {
     let rooms = Setup::channels(ROOMS).start(As::Serve);
-    let api = ask(&rooms, "GET", "/openapi.json", "").await.json();
+    let api = rooms.http("GET", "/openapi.json", "").await.json();
     let chat = r#"{"type":"chat","user":"zoe","comment":"hi"}"#;
     let requests = [
         (200, "GET", "/test/ann", "/test/{user}", ""),
@@ -589,7 +578,7 @@ async fn room_responses_match_their_schemas() {
         (400, "POST", "/connect", "/connect", r#"{"source":"tab"}"#),
     ];
     for (status, method, path, route, body) in requests {
-        let answer = ask(&rooms, method, path, body).await;
+        let answer = rooms.http(method, path, body).await;
         assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
         let responses = &api["paths"][route][method.to_lowercase()]["responses"];
         fits(&api, responses.get(status.to_string()).unwrap_or(&responses["default"]), &answer);

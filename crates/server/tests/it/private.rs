@@ -73,19 +73,6 @@ async fn sixteen_private_replays_do_not_affect_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_speed_gives_the_same_events() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    let expected = expected();
-    for speed in ["max", "10", "1000"] {
-        let log = read_all(&mut rig.ws(&format!("ws/test/t-ben?speed={speed}")).await).await;
-        assert!(events(&log) == expected, "{speed}");
-    }
-    let chats = read_all(&mut rig.ws("ws/test/t-ben?speed=max&types=chat").await).await;
-    assert!(chats.texts.iter().all(|text| json(text)["type"] == "chat"));
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_private_replay_ends_with_its_socket() {
     let rig = Setup::channels("").sources(|sources| Sources { max_replays: 1, ..sources }).start(As::Serve);
     let mut socket = rig.ws("ws/test/t-ann").await;

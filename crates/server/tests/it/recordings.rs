@@ -1,20 +1,13 @@
 //! `/recordings`: list, upload, rename, download and delete.
 
-use std::{
-    fs,
-    io::{Cursor, Write as _},
-    time::Duration,
-};
+use std::{fs, io::Write as _, time::Duration};
 
 use livetape_core::recording::records::Header;
 use livetape_engine::{
     demo::DEMO_BYTES,
     recorder::{Recorder, RecorderOptions, Target},
 };
-use livetape_feed::{
-    control::{ReplayPhase, ReplayState, Speed},
-    hub::Limits,
-};
+use livetape_feed::{control::ReplayState, hub::Limits};
 use livetape_server::{Config, Recordings};
 use livetape_tools::info::info;
 use serde_json::{Value, json};
@@ -22,11 +15,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     openapi::fits,
-    support::{
-        HttpResponse, Rig,
-        captures::{chrome, flow, flowing},
-        eventually, repository,
-    },
+    rest::replaying,
+    support::{HttpResponse, Rig, eventually, repository},
 };
 
 /// Default maximum number of buckets in a timeline.
@@ -94,19 +84,7 @@ impl Place {
     }
 
     fn replay(&self, recording: &str) {
-        self.rig.driver().set_replay(Some(ReplayState {
-            recording: recording.to_owned(),
-            state: ReplayPhase::Ended,
-            offset_ms: 0,
-            duration_ms: None,
-            speed: Speed::Max,
-            lap: 1,
-            laps: None,
-            from_ms: 0,
-            to_ms: None,
-            generation: 1,
-            case: None,
-        }));
+        self.rig.driver().set_replay(Some(ReplayState { recording: recording.to_owned(), ..replaying() }));
     }
 }
 
@@ -513,24 +491,4 @@ async fn a_range_is_stored_as_a_new_recording_scrubbed_by_default() {
         assert_eq!((answer.status, answer.code().as_str()), expected, "{body}");
     }
     assert_eq!(place.files(), ["minute.bin", "part.bin", "plain.bin", "show.bin"], "no draft is left behind");
-}
-
-#[tokio::test(start_paused = true)]
-async fn captures_of_browsers_and_proxies_are_imported() {
-    let place = Place::new();
-    let har = chrome().into_bytes();
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file("show.har", zip::write::SimpleFileOptions::default()).unwrap();
-    zip.write_all(&har).unwrap();
-    let zipped = zip.finish().unwrap().into_inner();
-    for (name, capture) in [("har", har), ("zip", zipped), ("proxy", flow(21, flowing()))] {
-        let stored = place.upload(&format!("/recordings/{name}?import=1"), &capture).await;
-        let report = &stored.json()["import"];
-        assert_eq!(
-            (stored.status, &report["frames"], &report["complete"]),
-            (201, &json!(82), &json!(true)),
-            "{report}"
-        );
-    }
-    assert_eq!(place.files(), ["har.bin", "proxy.bin", "zip.bin"], "no draft is left behind");
 }

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::support::{Rig, assert_same, chats, read, read_all, wait};
 
-fn replaying() -> ReplayState {
+pub(crate) fn replaying() -> ReplayState {
     ReplayState {
         recording: "demo".to_owned(),
         state: ReplayPhase::Playing,

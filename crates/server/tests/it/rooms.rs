@@ -15,20 +15,18 @@ use livetape_core::{
     wire,
 };
 use livetape_engine::{
-    channels::{Channel, ChannelOptions, Record},
-    source::{self, Tape, live},
+    channels::{ChannelOptions, Record},
+    source::live,
 };
 use livetape_feed::{
-    control::{Mode, Refusal, ReplayOrder, SourceState, Sources},
+    control::{Mode, Refusal, ReplayOrder, SourceState},
     hub::{self, Filter, Gifts, Hub, Join, Next},
 };
-use livetape_mock::{Scenario, ScenarioFile, Seen};
+use livetape_mock::{Scenario, ScenarioFile};
 use livetape_samples::scenario_names;
-use livetape_server::Config;
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
-use crate::support::{As, Rig, Served, Setup, UPSTREAM, close, demo::over_tcp, json, mock::Mock, read_all};
+use crate::support::{As, Rig, Setup, UPSTREAM, mock::Mock};
 
 // `livetape live demo` in every scenario of `fixtures/scenarios`: the events and their times, the close code
 // and the exit code.
@@ -205,37 +203,6 @@ async fn under_serve_the_first_room_is_recorded_and_the_next_only_served() {
 // REST commands: connect, replace, disconnect and test.
 
 #[tokio::test(start_paused = true)]
-async fn a_user_is_connected_replaced_and_disconnected() {
-    let rig = Setup::fixture("stays-open").start(As::Serve);
-    assert_eq!(rig.control.status().state, SourceState::Idle);
-    let status = rig.control.connect("@Ann".into()).await.unwrap();
-    assert_eq!((status.state, status.username.as_deref()), (SourceState::Connected, Some("Ann")));
-    // Connecting to the same user again changes nothing.
-    assert_eq!(
-        rig.control.connect("https://www.tiktok.com/@ann/live".into()).await.unwrap().username,
-        status.username
-    );
-    let status = rig.control.connect("ben".into()).await.unwrap();
-    assert_eq!(status.username.as_deref(), Some("ben"));
-    let refusal = rig.control.disconnect("ann".into()).await.unwrap_err();
-    assert_eq!(refusal.problem.code, Code::NotFound);
-    let status = rig.control.disconnect("@BEN".into()).await.unwrap();
-    assert_eq!((status.state, status.username), (SourceState::Idle, None));
-    rig.at_ms(10_000).await;
-    let kinds: Vec<String> = rig
-        .outline()
-        .iter()
-        .filter_map(|line| line.split(" ms  ").nth(1).map(str::to_owned))
-        .filter(|line| line.starts_with("dis") || line.starts_with("connection_created"))
-        .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "))
-        .filter(|line| line.starts_with("disconnected"))
-        .collect();
-    assert_eq!(kinds, ["disconnected \"replaced\"", "disconnected \"deleted\""]);
-    assert_ne!(rig.control.status().state, SourceState::Connected);
-    rig.outlined(20).await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_first_failure_is_returned_and_sockets_stay_open() {
     let rig = Setup::fixture("rate-limited-twice").start(As::Serve);
     let Refusal { problem, retrying, retry_after } = rig.control.connect("demo".into()).await.unwrap_err();
@@ -251,17 +218,6 @@ async fn the_first_failure_is_returned_and_sockets_stay_open() {
     assert_eq!(rig.control.status().state, SourceState::Connected);
     assert_eq!(rig.control.connect("demo".into()).await.unwrap().attempt, 3);
     rig.outlined(10).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn under_serve_a_final_failure_disconnects_and_closes_nothing() {
-    let rig = Setup::fixture("offline").start(As::Serve);
-    let refusal = rig.control.connect("demo".into()).await.unwrap_err();
-    assert_eq!((refusal.problem.code, refusal.retrying), (Code::UserOffline, false));
-    rig.at_ms(100).await;
-    assert!(rig.outline().last().unwrap().ends_with("disconnected \"user_offline\""), "{:?}", rig.outline());
-    assert_eq!(rig.hub.subscriber_count(), 1);
-    assert!(rig.outlined(1).await.last().unwrap().contains("closed 1001"));
 }
 
 fn held(scenario_name: &str) -> Rig {
@@ -304,69 +260,6 @@ async fn orders_are_processed_while_waiting_for_subscribers() {
     let status = rig.control.connect("demo".into()).await.unwrap();
     assert_eq!(status.state, SourceState::Connected, "who asks for it does not wait");
     rig.outlined(2).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn tests_report_the_reason_without_connecting() {
-    for (name, code, exists, live) in [
-        ("stays-open", None, Some(true), Some(true)),
-        ("offline", Some(Code::UserOffline), Some(true), Some(false)),
-        ("not-found", Some(Code::UserNotFound), Some(false), Some(false)),
-        ("age-restricted", Some(Code::AgeRestricted), Some(true), None),
-        ("captcha", Some(Code::Blocked), None, None),
-    ] {
-        let rig = Setup::fixture(name).start(As::Serve);
-        let check = rig.control.test("demo".into()).await.unwrap();
-        assert_eq!((check.code, check.exists, check.can_connect), (code, exists, code.is_none()), "{name}");
-        if live.is_some() {
-            assert_eq!(check.live, live, "{name}");
-        }
-        assert_eq!(rig.control.status().state, SourceState::Idle, "{name}");
-        rig.outlined(1).await;
-    }
-    let rig = Setup::fixture("stays-open").start(As::Serve);
-    for bad in ["", " ", "../etc", "a b"] {
-        assert_eq!(rig.control.test(bad.into()).await.unwrap().code, Some(Code::InvalidUsername), "{bad}");
-        assert_eq!(rig.control.connect(bad.into()).await.unwrap_err().problem.code, Code::InvalidUsername);
-    }
-    rig.outlined(1).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_replay_makes_room_for_a_live_user_when_its_own_is_disconnected() {
-    let rig = Setup::fixture("stays-open").start(As::Replay);
-    rig.at_ms(2_000).await;
-    let refusal = rig.control.connect("ann".into()).await.unwrap_err();
-    assert_eq!((refusal.problem.code, refusal.problem.code.http_status()), (Code::ReplayRunning, 409));
-    // `/test` still reports whether a user can be connected.
-    assert!(rig.control.test("ann".into()).await.unwrap().can_connect);
-    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
-    let user = rig.control.status().username.unwrap();
-    assert_eq!(rig.control.disconnect(user).await.unwrap().state, SourceState::Idle);
-    assert_eq!(rig.control.replay(), None);
-    let refusal = rig.control.order(ReplayOrder::Play).await.unwrap_err();
-    assert_eq!(refusal.code, Code::NoReplay);
-    let status = rig.control.connect("ann".into()).await.unwrap();
-    assert_eq!((status.source, status.state), (Some("live"), SourceState::Connected));
-    rig.at_ms(2_010).await;
-    let log = rig.log();
-    let state =
-        |event: &&Value| ["connection_created", "disconnected"].iter().any(|kind| event["type"] == *kind);
-    let states: Vec<_> = log
-        .iter()
-        .map(|(_, event)| event)
-        .filter(state)
-        .map(|event| {
-            (event["type"].as_str().unwrap(), event["username"].as_str().unwrap(), event["replay"] == true)
-        })
-        .collect();
-    let expected = [
-        ("connection_created", "sage_jaguar8227", true),
-        ("disconnected", "sage_jaguar8227", true),
-        ("connection_created", "ann", false),
-    ];
-    assert_eq!(states, expected);
-    rig.outlined(3).await;
 }
 
 // Numbers that subscribers with a filter miss.
@@ -440,80 +333,3 @@ async fn each_missing_number_is_of_an_event_that_the_filter_hides() {
 
 // Everything over real sockets: mock → live → two subscribers, recorded, then replayed to a third one. Apart
 // from its source, the replay is the same as the room.
-
-/// Reads to the close; returns the events and the code.
-fn subscribe(server: &Served) -> JoinHandle<(Vec<Value>, u16)> {
-    let url = format!("ws://{}/?raw=1", server.address);
-    tokio::spawn(async move {
-        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
-        let log = read_all(&mut socket).await;
-        (log.texts.iter().map(|text| json(text)).collect(), close(&log).0)
-    })
-}
-
-fn options(live: live::LiveOptions, record: Option<Record>) -> ChannelOptions {
-    ChannelOptions { ends_with_source: true, record, ..ChannelOptions::new(live) }
-}
-
-#[tokio::test]
-async fn a_room_and_its_recording_are_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("show.bin");
-    let scenario = "speed = \"max\"\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 1\ntimes = 1\n";
-    let mock = over_tcp(scenario).await;
-
-    let server = Served::with("same", Sources::default(), Config::default()).await;
-    let (first, second) = (subscribe(&server), subscribe(&server));
-    let Served { hub, control, driver, serving, .. } = server;
-    hub.wait_for_subscribers(2).await;
-    let upstream = live::Url::parse(&mock.url()).unwrap();
-    let live = live::LiveOptions { upstream: Some(upstream), ..live::LiveOptions::new("demo") };
-    let transport = live::NetTransport::new(&live).unwrap();
-    let options_live = options(live, Some(Record::File(file.clone())));
-    let ended = Channel::new(hub, &control, driver, transport, options_live).live("demo".into()).await;
-    assert_eq!(ended.exit_code(), Ok(0), "{ended:?}");
-    let (first, second) = (first.await.unwrap(), second.await.unwrap());
-    control.shut_down();
-    serving.await.unwrap();
-    assert_eq!(first, second);
-    assert_eq!(first.1, 1000);
-    mock.expect(Seen::Ack, 150..);
-    // The rate-limited lookup, the one a second later, and the one after the end.
-    mock.expect(Seen::request("/api-live/user/room/"), 3);
-    mock.verify();
-
-    let server = Served::with("same", Sources::default(), Config::default()).await;
-    let third = subscribe(&server);
-    let Served { hub, control, driver, serving, .. } = server;
-    hub.wait_for_subscribers(1).await;
-    let play = source::ReplayOptions {
-        speed: livetape_core::pace::Speed::Max,
-        exit_when_done: true,
-        ..source::ReplayOptions::default()
-    };
-    let idle = ChannelOptions { play, ..options(live::LiveOptions::new(""), None) };
-    let transport = live::NetTransport::new(&idle.live).unwrap();
-    let channel = Channel::new(hub, &control, driver, transport, idle);
-    let tape = Tape::find(file.to_str().unwrap()).unwrap();
-    channel.replay(tape).await.unwrap();
-    let (mut replayed, code) = third.await.unwrap();
-    control.shut_down();
-    serving.await.unwrap();
-    assert_eq!(code, 1000);
-
-    for event in &mut replayed {
-        assert_eq!(event["replay"], true);
-        event["replay"] = false.into();
-        if event["data"]["source"] == "replay" {
-            event["data"]["source"] = "live".into();
-        }
-        if event["data"]["reason"] == "recording_ended" {
-            event["data"]["reason"] = "stream_ended".into();
-        }
-    }
-    assert!(first.0.len() > 800, "{} events", first.0.len());
-    for (number, (live, replayed)) in first.0.iter().zip(&replayed).enumerate() {
-        assert_eq!(live, replayed, "event {number}");
-    }
-    assert_eq!(first.0.len(), replayed.len());
-}

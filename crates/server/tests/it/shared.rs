@@ -205,6 +205,7 @@ async fn a_followed_room_fails_and_ends_for_both() {
     assert_eq!((upstream.reconnects, upstream.failures), (1, [(Code::ConnectionLost, 1)].into()));
     wait(Duration::from_secs(1)).await;
     assert_eq!(rig.control.status().mode, Mode::Idle);
+    assert!(rig.control.channels().users().is_empty());
     rig.end().await;
 }
 

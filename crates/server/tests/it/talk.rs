@@ -41,10 +41,6 @@ pub(crate) async fn next_said(socket: &mut Socket) -> Value {
     }
 }
 
-pub(crate) fn with_lobby(lobby: lobby::Limits) -> Rig {
-    Rig::with(livetape_feed::hub::Limits::default(), Config { lobby, ..Config::default() })
-}
-
 // The feed on `/ws`, alongside client messages. Joining and leaving its user's room turns it on and off.
 
 fn join(room: &str) -> Message {
@@ -74,25 +70,6 @@ async fn ws_offers_the_feed_with_the_same_queries() {
     assert_eq!(log.texts.len(), 1, "an error that says why");
     rig.hub.close(CloseReason::new(1000, "recording_ended"));
     assert_eq!(read_all(&mut some).await.close, Some((1000, "recording_ended".to_owned())));
-}
-
-#[tokio::test(start_paused = true)]
-async fn joining_and_leaving_the_users_room_turns_the_feed_on_and_off() {
-    let rig = Rig::start();
-    show(&rig);
-    let mut socket = client(&rig, "bob").await;
-    rig.hub.publish(&[chat("unheard")]);
-    socket.send(join("user:ann")).await.unwrap();
-    assert_eq!(next(&mut socket).await["type"], "room_joined");
-    rig.hub.publish(&[chat("heard")]);
-    assert_eq!(next(&mut socket).await["seq"], 2);
-    socket.send(leave("user:ann")).await.unwrap();
-    assert_eq!(next(&mut socket).await["type"], "room_left");
-    rig.hub.publish(&[chat("unheard")]);
-    assert_eq!(rig.hub.subscriber_count(), 0);
-    socket.send(leave("user:ann")).await.unwrap();
-    assert_eq!(next(&mut socket).await["code"], "not_in_room");
-    assert!(is_quiet(&mut socket));
 }
 
 /// Like a new subscriber without `since`; a client that knows the position drops it.
@@ -132,17 +109,6 @@ async fn current_users_are_rooms() {
     assert_eq!(rig.http("GET", "/rooms/user:ann", "").await.code(), "unknown_room");
     rig.hub.publish(&[chat("of the next user")]);
     assert_eq!(next_said(&mut after).await["seq"], 1, "the channel outlives its users");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_slow_reader_of_the_feed_is_closed_here_too() {
-    let rig = Rig::ring(128);
-    let mut slow = rig.ws("ws").await;
-    for frame in chats(400).chunks(4) {
-        rig.hub.publish(frame);
-        wait(Duration::from_millis(1)).await;
-    }
-    assert_eq!(read_all(&mut slow).await.close, Some((4101, "slow_consumer".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]

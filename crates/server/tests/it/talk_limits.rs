@@ -7,7 +7,6 @@ use futures_util::SinkExt as _;
 use livetape_feed::hub::MAX_STALL;
 use livetape_server::{Config, Limits, lobby};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::{
     Message,
     protocol::{
@@ -20,83 +19,15 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    support::{Rig, Socket, is_quiet, json, read, read_all, wait},
-    talk::{client, next, next_said, with_lobby},
+    support::{Rig, json, read, read_all, wait},
+    talk::{client, next, next_said},
 };
-
-/// Sends a message and returns type and code of the answer.
-async fn answer(socket: &mut Socket, message: impl Into<Message>) -> String {
-    socket.send(message.into()).await.unwrap();
-    let said = next_said(socket).await;
-    let text = |key: &str| said[key].as_str().unwrap_or_default().to_owned();
-    format!("{} {}", text("type"), text("code"))
-}
 
 /// Returns the code of an `error`, as a message of `/ws` or an event; empty for other messages.
 fn code_of_error(text: &str) -> String {
     let said = json(text);
     let code = said["code"].as_str().or(said["data"]["code"].as_str());
     code.filter(|_| said["type"] == "error").unwrap_or_default().to_owned()
-}
-
-fn asking(kind: &str, room: &str) -> String {
-    json!({"type": kind, "room_id": room, "message": "hi"}).to_string()
-}
-
-#[tokio::test(start_paused = true)]
-async fn every_invalid_message_is_reported() {
-    let rig = with_lobby(lobby::Limits { strikes_max: 100, ..lobby::Limits::default() });
-    rig.driver().update_status(|status| status.username = Some("ann".to_owned()));
-    let made = rig.http("POST", "/rooms", r#"{"id":"small","maxConnections":0}"#).await;
-    assert_eq!(made.status, 201);
-    let mut other = client(&rig, "other").await;
-    other.send(asking("join_room", "theirs").into()).await.unwrap();
-    assert_eq!(next(&mut other).await["type"], "room_joined");
-    let mut socket = client(&rig, "ann").await;
-    assert_eq!(next(&mut other).await["type"], "client_connected");
-
-    let deep = "[".repeat(10_000) + &"]".repeat(5_000);
-    let table: Vec<(Message, &str)> = vec![
-        ("{".into(), "error bad_message"),
-        ("hello".into(), "error bad_message"),
-        (deep.into(), "error bad_message"),
-        (json!({"type": "join_room"}).to_string().into(), "error bad_message"),
-        (json!({"type": "room_message", "room_id": "theirs"}).to_string().into(), "error bad_message"),
-        (json!({"type": "set_metadata", "key": 5, "value": 5}).to_string().into(), "error bad_message"),
-        (
-            json!({"type": "set_metadata", "key": "k", "value": "x".repeat(9_000)}).to_string().into(),
-            "error too_large",
-        ),
-        (br#"{"type":"join_room","room_id":"theirs"}"#.to_vec().into(), "error not_in_room"),
-        (asking("join_room", "user:nobody").into(), "room_join_error unknown_room"),
-        (asking("join_room", "small").into(), "room_join_error room_full"),
-        (asking("join_room", &"x".repeat(200)).into(), "room_join_error bad_message"),
-        (asking("leave_room", "nowhere").into(), "error unknown_room"),
-        (asking("leave_room", "theirs").into(), "error not_in_room"),
-        (asking("room_message", "nowhere").into(), "error unknown_room"),
-        (asking("room_message", "theirs").into(), "error not_in_room"),
-        (asking("room_message", "user:ann").into(), "error read_only_room"),
-    ];
-    for (message, expected) in table {
-        assert_eq!(answer(&mut socket, message.clone()).await, expected, "{message}");
-    }
-    assert!(is_quiet(&mut other), "nobody else hears of it");
-    assert_eq!(answer(&mut socket, "[1]").await, "echo ");
-}
-
-#[tokio::test(start_paused = true)]
-async fn clients_that_keep_sending_invalid_messages_are_closed_with_1008() {
-    let rig = Rig::start();
-    let mut other = client(&rig, "other").await;
-    let mut socket = client(&rig, "ann").await;
-    for _ in 0..11 {
-        socket.send("{".into()).await.unwrap();
-    }
-    let log = read_all(&mut socket).await;
-    assert_eq!((log.texts.len(), log.close), (11, Some((1008, "bad_message".to_owned()))));
-    let seen = [next(&mut other).await, next(&mut other).await].map(|it| it["type"].clone());
-    assert_eq!(seen, ["client_connected", "client_disconnected"]);
-    assert!(is_quiet(&mut other));
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,20 +58,6 @@ async fn overlong_and_invalid_text_closes_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_id_is_unique_and_freed_on_close() {
-    let rig = Rig::start();
-    let ann = client(&rig, "ann").await;
-    let log = read_all(&mut rig.ws("ws?client_id=ann&feed=0").await).await;
-    let told: Value = json(&log.texts[0]);
-    assert_eq!((&told["type"], &told["code"]), (&json!("error"), &json!("client_id_taken")));
-    assert_eq!((log.texts.len(), log.close), (1, Some((1008, "client_id_taken".to_owned()))));
-    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
-    drop(ann);
-    wait(Duration::from_millis(1)).await;
-    client(&rig, "ann").await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn plain_requests_get_400_and_bad_queries_an_error_and_1008() {
     let rig = Rig::start();
     for path in ["/ws", "/ws/echo"] {
@@ -161,41 +78,6 @@ async fn plain_requests_get_400_and_bad_queries_an_error_and_1008() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unfinished_handshake_times_out_after_half_a_minute() {
-    let rig = Rig::start();
-    let mut ann = client(&rig, "ann").await;
-    let mut half_open = Vec::new();
-    for head in ["", "GET /ws HT", "GET /ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\n"] {
-        let mut stream = rig.connect().await;
-        stream.write_all(head.as_bytes()).await.unwrap();
-        half_open.push(stream);
-    }
-    // A client that sends one byte per second.
-    let mut drip = rig.connect().await;
-    let dripping = tokio::spawn(async move {
-        for byte in
-            "GET /ws HTTP/1.1\r\nhost: localhost\r\nx-name: ".bytes().chain(std::iter::repeat_n(b'x', 100))
-        {
-            if drip.write_all(&[byte]).await.is_err() {
-                return true;
-            }
-            wait(Duration::from_secs(1)).await;
-        }
-        false
-    });
-    wait(Duration::from_secs(31)).await;
-    for mut stream in half_open {
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(!answer.contains("101"), "{answer}");
-    }
-    assert!(dripping.await.unwrap(), "truncated");
-    ann.send("1".into()).await.unwrap();
-    while next(&mut ann).await["type"] != "echo" {}
-    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_close_frame_with_a_wrong_code_is_a_protocol_error() {
     let rig = Rig::start();
     let mut socket = client(&rig, "ann").await;
@@ -205,45 +87,6 @@ async fn a_close_frame_with_a_wrong_code_is_a_protocol_error() {
 }
 
 // Floods of all kinds, which do not affect other clients.
-
-#[tokio::test(start_paused = true)]
-async fn a_message_flood_is_rejected_and_closed() {
-    let rig = Rig::start();
-    let mut other = client(&rig, "other").await;
-    let flooder = client(&rig, "ann").await;
-    let (mut writing, mut reading) = futures_util::StreamExt::split(flooder);
-    let flood = tokio::spawn(async move {
-        let mut sent = 0;
-        while sent < 5000 && writing.send("1".into()).await.is_ok() {
-            sent += 1;
-        }
-    });
-    let (mut echoes, mut errors, mut close) = (0, 0, None);
-    while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reading).await {
-        match message {
-            Message::Text(text) => match json(&text)["code"].as_str() {
-                None => echoes += 1,
-                Some(code) => {
-                    assert_eq!(code, "rate_exceeded");
-                    errors += 1;
-                }
-            },
-            Message::Close(frame) => close = frame,
-            _ => {}
-        }
-    }
-    assert_eq!((echoes, errors), (100, 11));
-    assert_eq!(
-        close.map(|it| (u16::from(it.code), it.reason.to_string())),
-        Some((1008, "rate_exceeded".into()))
-    );
-    flood.await.unwrap();
-    for heard in 0..100 {
-        assert_eq!(next_said(&mut other).await["type"], "broadcast", "{heard}");
-    }
-    other.send("2".into()).await.unwrap();
-    assert_eq!(next_said(&mut other).await["type"], "echo");
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_is_not_read_while_its_close_frame_waits_behind_unread_messages() {
@@ -290,38 +133,6 @@ async fn a_flood_on_the_feed_is_closed_too() {
     assert_eq!((log.texts.len(), log.close), (1, Some((1008, "rate_exceeded".to_owned()))));
     assert_eq!(code_of_error(&log.texts[0]), "rate_exceeded");
     assert_eq!(json(&log.texts[0])["seq"], Value::Null, "it is not a position");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
-    const CONNECTIONS_MAX: usize = 50;
-    const CONNECTS: usize = 200;
-    let rig = with_lobby(lobby::Limits { connections_max: CONNECTIONS_MAX, ..lobby::Limits::default() });
-    let mut first = client(&rig, "first").await;
-    let (mut inside, mut refused) = (Vec::new(), 0);
-    for i in 0..CONNECTS {
-        let path = if i % 2 == 0 { "ws?feed=0" } else { "" };
-        let mut socket = rig.ws(path).await;
-        if inside.len() < CONNECTIONS_MAX - 1 {
-            inside.push(socket);
-        } else {
-            assert_eq!(read_all(&mut socket).await.close, Some((4102, "capacity".to_owned())));
-            refused += 1;
-        }
-    }
-    assert_eq!(refused, CONNECTS - inside.len());
-    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], CONNECTIONS_MAX);
-    drop(inside);
-    wait(Duration::from_millis(1)).await;
-    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
-    for _ in 0..25 {
-        assert_eq!(next(&mut first).await["type"], "client_connected");
-    }
-    for left in (0..25).rev() {
-        let message = next(&mut first).await;
-        assert_eq!(message["type"], "client_disconnected", "{left}");
-    }
-    client(&rig, "again").await;
 }
 
 #[tokio::test(start_paused = true)]

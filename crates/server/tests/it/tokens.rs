@@ -171,38 +171,6 @@ async fn rooms_run_in_parallel_and_the_main_channel_replaces_only_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upstream_failures_are_reported_and_close_only_the_token() {
-    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
-    let mut ann = rig.ws("ws/t-ann").await;
-    read(&mut ann, 1).await;
-    for (token, expected) in [
-        ("t-offline", "\"user_offline\" retrying=false 1011 user_offline"),
-        ("t-nobody", "\"user_not_found\" retrying=false 1011 user_not_found"),
-        ("t-adult", "\"age_restricted\" retrying=false 1011 age_restricted"),
-    ] {
-        assert_eq!(told(&rig.refusal(&format!("ws/{token}")).await), expected);
-    }
-    assert_eq!(rig.control.channels().users(), ["ann"], "those that failed are forgotten");
-    assert_eq!(rig.control.status().state, SourceState::Idle);
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_room_that_ends_closes_with_1000() {
-    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
-    let log = read_all(&mut rig.ws("ws/t-ann").await).await;
-    let last: Vec<Value> = log.texts.iter().rev().take(1).map(|text| json(text)).collect();
-    assert_eq!(
-        (&last[0]["type"], &last[0]["data"]["reason"]),
-        (&"disconnected".into(), &"stream_ended".into())
-    );
-    assert_eq!(close(&log), (1000, "stream_ended"));
-    wait(Duration::from_secs(1)).await;
-    assert!(rig.control.channels().users().is_empty());
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_rate_limit_applies_to_all_rooms() {
     let scenario = format!(
         "{ROOMS}\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n"
@@ -228,39 +196,6 @@ async fn a_rate_limit_applies_to_all_rooms() {
     assert_eq!(json(&ann.await.unwrap()[0])["type"], "connection_created");
     let mut ben = rig.ws("ws/t-ben").await;
     assert_eq!(json(&read(&mut ben, 1).await[0])["type"], "connection_created");
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_permanent_rate_limit_closes_with_1008() {
-    let scenario =
-        "[[fault]]\nat = [\"lookup\", \"sign\"]\nkind = \"status\"\nstatus = 429\nretry_after = 1\n";
-    let rig = Setup::channels(scenario).start(As::Serve);
-    let log = read_all(&mut rig.ws("ws/t-ann").await).await;
-    let errors: Vec<Value> = log.texts.iter().map(|text| json(text)["data"].clone()).collect();
-    assert!(errors.iter().all(|error| error["code"] == "rate_limited"), "{errors:?}");
-    let retrying: Vec<_> = errors.iter().map(|error| error["retrying"] == true).collect();
-    assert_eq!(retrying, [true, true, true, true, false]);
-    assert_eq!(close(&log), (1008, "rate_limited"));
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_slow_socket_is_closed_and_its_room_stays_open() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    let mut slow = rig.ws("ws/t-ann").await;
-    let mut fast = rig.ws("ws/t2-ann").await;
-    read(&mut fast, EVENTS).await;
-    let hub = rig.control.channels().find("ann").unwrap();
-    let before = hub.head();
-    for frame in chats(20_000).chunks(100) {
-        hub.publish(frame);
-        let got = read(&mut fast, frame.len()).await;
-        assert!(!got.is_empty());
-    }
-    assert!(hub.head() >= before + 20_000);
-    assert_eq!(close(&read_all(&mut slow).await), (4101, "slow_consumer"));
-    assert_eq!(rig.control.channels().users(), ["ann"]);
     rig.end().await;
 }
 
@@ -308,16 +243,6 @@ async fn unknown_tokens_and_those_without_a_user_get_an_error_and_1008() {
     let expected = ["nobody", " "].map(|user| format!("⚠️ TikTok username not given for client of {user}"));
     assert_eq!(*TOLD.lock().unwrap(), expected);
     assert_eq!(rig.requests(), 0);
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_position_of_another_channel_is_unknown_here() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    for path in ["ws/t-ann?since=main:0", "ws/test/t-ann?since=main:0"] {
-        let log = read_all(&mut rig.ws(path).await).await;
-        assert_eq!(close(&log), (4001, "unknown_position"), "{path}");
-    }
     rig.end().await;
 }
 
@@ -610,30 +535,6 @@ async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
     while let Some(task) = tasks.join_next().await {
         task.unwrap();
     }
-}
-
-/// Over TCP, on many connections at once.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn all_get_the_error_before_the_close_over_sockets() {
-    let mock = over_tcp(ROOMS).await;
-    let server = Supervised::start(&mock, Sources { tokens: tokens(), ..Sources::default() }).await;
-    let address = server.address;
-    let mut tasks = JoinSet::new();
-    for _ in 0..TASKS {
-        tasks.spawn(async move {
-            for (path, code) in [("t-offline", "user_offline"), ("test/t-missing", "recording_not_found")] {
-                for _ in 0..20 {
-                    let url = format!("ws://{address}/ws/{path}");
-                    let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
-                    expect_error(&last_words(socket).await, code);
-                }
-            }
-        });
-    }
-    while let Some(task) = tasks.join_next().await {
-        task.unwrap();
-    }
-    server.end().await;
 }
 
 /// `livetape live` with a room that fails: before the first attempt, between attempts, and after the last

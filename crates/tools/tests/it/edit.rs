@@ -200,31 +200,6 @@ fn a_marker_is_inserted_and_found_again() {
     assert!(matches!(behind, Err(Error::BeyondEnd(_))));
 }
 
-#[test]
-fn losses_of_a_source_carry_over_to_edited_recordings() {
-    let whole = recording(&show());
-    let mut damaged = whole.to_vec();
-    let middle = damaged.len() / 2;
-    damaged[middle] ^= 1;
-    for made in [
-        cut_out(&damaged, 0, 100_000),
-        {
-            let mut out = Vec::new();
-            mark(&damaged[..], &mut out, ms(0), "x").unwrap();
-            out
-        },
-        {
-            let mut out = Vec::new();
-            merge(vec![Input { name: "a".into(), file: &damaged[..], offset: None }], &mut out, false)
-                .unwrap();
-            out
-        },
-    ] {
-        let verdict = verify(&made[..]).unwrap();
-        assert_eq!((verdict.report.missing, verdict.report.lost_in_gaps), (0, 1));
-    }
-}
-
 /// Flips a thousand bits, one at a time: each loses at most one record, corrupts none, and the repaired file
 /// is complete.
 #[test]

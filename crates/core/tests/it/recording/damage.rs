@@ -332,27 +332,6 @@ fn overlapping_candidates_are_searched_in_bounded_time() {
     assert_eq!((report.records, report.tail_bytes), (1, 8_400_001));
 }
 
-/// Returns one byte per call, like a slow pipe.
-struct Trickle<'a>(&'a [u8]);
-
-impl io::Read for Trickle<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let one = buffer.len().min(1);
-        io::Read::read(&mut self.0, &mut buffer[..one])
-    }
-}
-
-#[test]
-fn a_slow_source_gives_the_same_records() {
-    let bytes = sealed(&[frame(1, "a"), frame(2, "b")]);
-    let mut reader = Reader::open(Trickle(&bytes)).unwrap();
-    let mut records = Vec::new();
-    while let Some(record) = reader.next().unwrap() {
-        records.push(record);
-    }
-    assert_eq!(records, read(&bytes).0);
-}
-
 /// Returns its bytes, then fails.
 struct BadDisk<'a>(&'a [u8]);
 

@@ -12,8 +12,8 @@ pub(crate) mod mock;
 mod rig;
 
 pub(crate) use livetape_samples::{
-    assert_expected, assert_same, captures, chat, event, item, messages, payloads, recording, repository,
-    seed, session_items,
+    assert_expected, assert_same, chat, event, item, messages, payloads, recording, repository, seed,
+    session_items,
 };
 
 use std::{collections::BTreeSet, fs, time::Duration};

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use flate2::read::MultiGzDecoder;
-use livetape_core::recording::What;
 use livetape_feed::hub::Filter;
 use serde_json::Value;
 use std::io::Read as _;
@@ -170,20 +169,4 @@ fn events_are_equal_except_for_people() {
     let line =
         |(parent, keys)| format!("{parent}: {}\n", Vec::from_iter::<BTreeSet<String>>(keys).join(", "));
     insta::assert_snapshot!("replaced", keys.into_iter().map(line).collect::<String>());
-}
-
-#[test]
-fn the_host_gets_the_same_pseudonym_everywhere() {
-    let Tested { out, .. } = &TESTED[1];
-    let open = items(out).into_iter().find_map(|item| match item.what {
-        What::ConnOpen(open) => Some(open),
-        _ => None,
-    });
-    let open = open.unwrap();
-    let events = decode(&items(out), &Filter::default(), true);
-    let created = events.iter().find(|event| event["type"] == "connection_created").unwrap();
-    assert_eq!(created["data"]["roomId"], open.room_id.to_string());
-    assert_eq!(created["username"], open.unique_id);
-    assert_ne!(open.room_id.cast_unsigned(), room_id(1));
-    assert_ne!(open.unique_id, "host_078");
 }
