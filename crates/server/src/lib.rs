@@ -210,7 +210,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {
         warn!("❌ Dropping connections that did not close in time");
-        connections.abort();
+        connections.abort.cancel();
         connections.ended().await;
     }
     if timeout_at(clock::now() + CLEANUP_MAX, app.shelf.ended()).await.is_err() {

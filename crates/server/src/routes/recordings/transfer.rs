@@ -29,7 +29,7 @@ use super::{
     App, ImportReport, Name, Shelf, exists, on_thread, read_name, read_query,
     shelf::{Changing, ListedRecording, refuse_written},
 };
-use crate::state::Refusal;
+use crate::{routes::percent_encode, state::Refusal};
 
 /// Maximum time between two chunks of an upload.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -242,17 +242,10 @@ fn stream_file(file: File, length: u64) -> Body {
 
 /// Builds a `Content-Disposition` header with the file name, including non-ASCII names (RFC 6266).
 fn disposition(name: &str) -> HeaderValue {
-    use std::fmt::Write as _;
     let plain: String =
         name.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect();
-    let mut text = format!("attachment; filename=\"{plain}.bin\"; filename*=UTF-8''");
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => text.push(byte.into()),
-            _ => drop(write!(text, "%{byte:02X}")),
-        }
-    }
-    text.push_str(".bin");
+    let encoded = percent_encode(name);
+    let text = format!("attachment; filename=\"{plain}.bin\"; filename*=UTF-8''{encoded}.bin");
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
