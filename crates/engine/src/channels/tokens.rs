@@ -93,22 +93,23 @@ impl RequestTask {
             answer.refuse(Problem::capacity(Cause::Replays, message));
             return;
         };
-        let hub = self.requests.registry.open(&self.tokens.stream, self.replay_backlog());
+        let limits = self.tokens.backlog;
+        let limits = Limits { bytes_max: limits.bytes_max.min(REPLAY_BACKLOG_BYTES_MAX), ..limits };
+        let hub = self.requests.registry.open(&self.tokens.stream, limits);
         let registry = self.requests.registry.clone();
         let beside = self.requests.beside().create(&self.tokens.shutdown);
         let folder = self.requests.recordings.clone();
         self.tokens.tasks.spawn(async move {
             let PrivateReplay { recording, speed, start, case } = replay;
             let tape = find(folder, recording, start, case).await;
-            let options = source::ReplayOptions { speed, start, ..alone() };
+            // Use the runtime's timer: each socket has its own replay, and precise timers need a file
+            // descriptor each.
+            let (wait_clients, exit_when_done) = (1, true);
+            let options =
+                source::ReplayOptions { speed, start, wait_clients, exit_when_done, ..Default::default() };
             play_alone(tape, options, answer, hub, registry, beside).await;
             drop(slot);
         });
-    }
-
-    fn replay_backlog(&self) -> Limits {
-        let limits = self.tokens.backlog;
-        Limits { bytes_max: limits.bytes_max.min(REPLAY_BACKLOG_BYTES_MAX), ..limits }
     }
 }
 
@@ -233,7 +234,7 @@ impl TokenChannels {
     async fn open_shared(&self, user: &str) -> Opened {
         let (control, driver) = self.beside.create(&self.shutdown);
         let hub = self.registry.open_relayed(&self.stream, self.backlog);
-        let joined = self.rooms.slots.claims().join(user, &hub, &control).await?.ok_or_else(no_answer)?;
+        let joined = self.rooms.slots.claims.join(user, &hub, &control).await?.ok_or_else(no_answer)?;
         let user_here = user.to_owned();
         Ok(self.start(user, hub, (control, driver), |channel| channel.serve_room(user_here, joined)))
     }
@@ -338,13 +339,6 @@ async fn find(
         Ok(tape)
     };
     in_time(&called, open).await
-}
-
-/// Returns the options of every private replay.
-fn alone() -> source::ReplayOptions {
-    // Use the runtime's timer: each socket has its own replay, and precise timers need a file descriptor
-    // each.
-    source::ReplayOptions { wait_clients: 1, exit_when_done: true, ..source::ReplayOptions::default() }
 }
 
 /// Plays a recording for the holder of the guard.
