@@ -113,11 +113,6 @@ pub fn chart(input: impl Read) -> Result<Chart, Error> {
     Ok(chart)
 }
 
-/// Whether an event corresponds to a message. An inferred final does not.
-fn is_shown(event: &Event) -> bool {
-    !matches!(&event.data, Data::Gift(gift) if gift.inferred)
-}
-
 impl Default for Chart {
     fn default() -> Self {
         Self { column_ms: COLUMN_MS_MIN, types: BTreeMap::new(), rest: Timeline::default() }
@@ -144,8 +139,9 @@ impl Chart {
         Timeline { bucket_ms: self.column_ms * each as u64, total, types, ..self.rest.clone() }
     }
 
+    /// Counts an event, unless it corresponds to no message, as an inferred final does.
     pub(super) fn add_event(&mut self, offset: Duration, event: &Event) {
-        if is_shown(event) {
+        if !matches!(&event.data, Data::Gift(gift) if gift.inferred) {
             self.count(offset, event.kind());
         }
     }

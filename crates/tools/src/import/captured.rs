@@ -189,7 +189,7 @@ impl CapturedConnection {
 }
 
 /// The content of a capture.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Survey {
     pub(super) producer: String,
     pub(super) version: String,
@@ -214,18 +214,8 @@ pub(super) fn survey(
     entries: &[u64],
     scratch: Box<dyn Scratch>,
 ) -> Result<(Survey, Kept, Option<Error>), Error> {
-    let survey = Survey {
-        producer: String::new(),
-        version: String::new(),
-        user: None,
-        connections: Vec::new(),
-        exchanges: Vec::new(),
-        exchanges_from_ms: None,
-        too_many: 0,
-        skipped: 0,
-        skipped_listed: Vec::new(),
-    };
-    let mut surveyor = Surveyor { survey, entries, current: None, keeper: Keeper::new(scratch) };
+    let (survey, keeper) = (Survey::default(), Keeper::new(scratch));
+    let mut surveyor = Surveyor { survey, entries, current: None, keeper };
     let error = capture.read(&mut surveyor).err();
     surveyor.end_connection()?;
     Ok((surveyor.survey, surveyor.keeper.finish()?, error))
