@@ -157,17 +157,17 @@ impl Channel {
         transport: impl Into<SharedTransport>,
         mut options: ChannelOptions,
     ) -> Self {
-        let (transport, limit) = (transport.into(), driver.limit().clone());
+        let (transport, limit) = (transport.into(), driver.limit.clone());
         limit.set_budget(options.live.lookup_budget());
         options.live.limit = limit;
         if let Some(watch) = &options.watch {
             driver.update_upstream(|upstream| upstream.drift = Some(Arc::clone(&watch.findings)));
         }
-        driver.set_tester(tester(transport.clone(), options.live.clone()));
+        driver.tester = tester(transport.clone(), options.live.clone());
         let shutdown = control.shutdown().clone();
-        let requests = driver.take_channel_requests();
+        let requests = driver.channel_requests.take();
         let max_live = requests.as_ref().map_or(1, |requests| requests.max_live);
-        let rooms = Rooms::new(max_live, driver.claims().clone());
+        let rooms = Rooms::new(max_live, driver.claims.clone());
         let role = match requests {
             None => Role::Token { entry: None },
             Some(requests) => {
@@ -381,7 +381,8 @@ impl Channel {
     async fn inject_idle(&mut self, request: &InjectRequest, answer: Answer<Injected>) {
         let counts = self.driver.status().counts;
         let mut pipeline = self.pipeline(counts, header_from_now(), None).await;
-        let injected = pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;
+        let injected =
+            pipeline.inject(&mut self.driver.injector, request, Duration::ZERO, Pacing::Free).await;
         pipeline.report(&self.driver);
         answer.send(injected.map(|(injected, _)| injected).map_err(Refusal::from));
     }

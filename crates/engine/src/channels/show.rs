@@ -108,7 +108,7 @@ impl Channel {
                             continue;
                         }
                         // It is not recorded.
-                        let injector = self.driver.injector();
+                        let injector = &mut self.driver.injector;
                         let injected = pipeline.inject(injector, &request, last, Pacing::Free).await;
                         pipeline.report(&self.driver);
                         match injected {

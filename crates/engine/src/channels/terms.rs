@@ -108,7 +108,7 @@ impl Channel {
     async fn work(&mut self, term: Term, home: Option<&str>) -> Ended {
         let Term { epoch, intent, passed, over, ended: told } = term;
         self.shutdown = over;
-        self.driver.injector().begin_term(epoch);
+        self.driver.injector.begin_term(epoch);
         self.driver.forget_user();
         self.driver.set_replay(None);
         let intent = intent.and_then(|intent| serde_json::from_str(&intent).ok());

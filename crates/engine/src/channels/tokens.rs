@@ -97,7 +97,7 @@ impl RequestTask {
         let limits = Limits { bytes_max: limits.bytes_max.min(REPLAY_BACKLOG_BYTES_MAX), ..limits };
         let hub = self.requests.registry.open(&self.tokens.stream, limits);
         let registry = self.requests.registry.clone();
-        let beside = self.requests.beside().create(&self.tokens.shutdown);
+        let beside = self.requests.beside.create(&self.tokens.shutdown);
         let folder = self.requests.recordings.clone();
         self.tokens.tasks.spawn(async move {
             let PrivateReplay { recording, speed, start, case } = replay;
@@ -141,7 +141,7 @@ impl TokenChannels {
         stream: String,
         shutdown: CancellationToken,
     ) -> Self {
-        let (registry, beside) = (requests.registry.clone(), requests.beside());
+        let (registry, beside) = (requests.registry.clone(), requests.beside.clone());
         let (live, backlog) = (options.live.clone(), options.backlog);
         let (tasks, openings) = (TaskTracker::new(), Arc::default());
         Self { registry, beside, rooms, transport, live, backlog, stream, shutdown, tasks, openings }
@@ -247,7 +247,7 @@ impl TokenChannels {
         (control, driver): (Control, Driver),
         serve: impl FnOnce(Channel) -> F,
     ) -> ChannelGuard {
-        let (guard, entry) = self.registry.enter(user, &hub, driver.view());
+        let (guard, entry) = self.registry.enter(user, &hub, &driver);
         if entry.is_none() {
             control.shut_down();
             return guard;
@@ -351,7 +351,7 @@ async fn play_alone(
     (control, mut driver): (Control, Driver),
 ) {
     let shutdown = control.shutdown().clone();
-    let _listed = registry.list_replay(&hub, driver.view());
+    let _listed = registry.list_replay(&hub, &driver);
     let guard = ChannelGuard::alone(hub.clone(), shutdown.clone().drop_guard());
     let replay = match tape {
         Ok(tape) => Replay::new(tape, options, hub.clone(), &mut driver, shutdown, |_| ()),

@@ -245,15 +245,17 @@ pub(super) struct Audience {
 impl Audience {
     pub(super) fn of(event: &Event) -> Self {
         let all = Self {
-            kind: Types::only(event.kind()),
             needs_raw: matches!(event.data, Data::Unknown(_)),
-            gifts_raw: true,
-            gifts_delta: true,
-            gifts_final: true,
             layouts: Format::flags(|layout| layout.shows(event)),
+            ..Self::of_notice(event.kind())
         };
         match &event.data {
-            Data::Gift(gift) => all.of_gift(gift),
+            Data::Gift(gift) => Self {
+                gifts_raw: !gift.inferred,
+                gifts_delta: gift.repeat_delta > 0 || gift.is_final,
+                gifts_final: gift.is_final,
+                ..all
+            },
             _ => all,
         }
     }
@@ -273,15 +275,6 @@ impl Audience {
     /// Returns the audience of a message whose type livetape does not have.
     pub(super) fn of_foreign() -> Self {
         Self { kind: Types::ALL, ..Self::of_notice("") }
-    }
-
-    fn of_gift(self, gift: &Gift) -> Self {
-        Self {
-            gifts_raw: !gift.inferred,
-            gifts_delta: gift.repeat_delta > 0 || gift.is_final,
-            gifts_final: gift.is_final,
-            ..self
-        }
     }
 
     pub(super) fn includes(self, filter: &Filter) -> bool {

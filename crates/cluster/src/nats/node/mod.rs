@@ -14,7 +14,7 @@ use livetape_core::{
     event::{Data, Event, Failure, Millis},
 };
 use livetape_feed::{
-    control::{self, Control, Limit, LimitNews, NodeState, Status, Turn, live_user},
+    control::{self, Control, Limit, NodeState, Pauses, Status, Turn, live_user},
     hub::{CloseReason, Hub, Mark},
 };
 use livetape_io::clock;
@@ -52,7 +52,7 @@ pub(super) struct Node {
     is_connected: watch::Receiver<bool>,
     refusals: watch::Receiver<Refusals>,
     /// Why readers receive nothing, as the last notice says.
-    trouble: Option<Trouble>,
+    trouble: Option<Problem>,
     /// Whether the log says that no node owns the channel.
     has_told_unowned: bool,
     hub: Hub,
@@ -85,7 +85,7 @@ pub(super) struct Node {
     may_own: watch::Receiver<bool>,
     nodes: Nodes,
     limit: Limit,
-    pauses: LimitNews,
+    pauses: watch::Receiver<Pauses>,
     counts: Counts,
     /// Whether it has read what happened before it joined.
     has_read: bool,
@@ -204,7 +204,7 @@ impl Node {
                 Some(message) = self.reports.next() => self.note(&message),
                 Some(message) = of_others(&mut self.reports_to_owner) => self.note(&message),
                 _ = self.reporting.tick() => self.report(false).await,
-                () = self.pauses.wait() => self.report(true).await,
+                Ok(()) = self.pauses.changed() => self.report(true).await,
                 () = clock::passed(due) => self.tell(Input::Tick),
                 () = clock::passed(self.leaving), if self.leaving.is_some() => break,
             }
@@ -349,11 +349,8 @@ impl Node {
                 events.iter().for_each(|event| self.progress.take(&event.change));
                 let count = events.len();
                 if self.hub.accept(first, &progress::decode(events)).is_err() {
-                    let code = Code::ClusterMessage.name();
-                    warn!(
-                        code,
-                        first, count, "❌ Skipped a message of the cluster that does not contain events"
-                    );
+                    let (code, why) = (Code::ClusterMessage.name(), "does not contain events");
+                    warn!(code, first, count, "❌ Skipped a message of the cluster that {why}");
                 }
                 self.tell_intent();
             }
@@ -472,10 +469,10 @@ impl Node {
         let trouble = self.find_trouble();
         if trouble != self.trouble {
             match &trouble {
-                Some(trouble) => self.hub.notice("error", &trouble.notice()),
+                Some(trouble) => self.hub.notice("error", &notice(trouble)),
                 None => self.hub.end_notice(),
             }
-            if let Some(Trouble { code: Code::ClusterUnowned, message, hint }) = &trouble
+            if let Some(Problem { code: Code::ClusterUnowned, message, hint, .. }) = &trouble
                 && !std::mem::replace(&mut self.has_told_unowned, true)
             {
                 warn!(code = Code::ClusterUnowned.name(), why = message, hint, "❌ No node owns the channel");
@@ -486,25 +483,24 @@ impl Node {
         }
     }
 
-    fn find_trouble(&self) -> Option<Trouble> {
-        let code = Code::ClusterUnreachable;
+    fn find_trouble(&self) -> Option<Problem> {
+        let unreachable = |message: &str| Problem::new(Code::ClusterUnreachable, message);
         if self.store.is_rejected() {
-            return Some(Trouble { code, message: REJECTED.to_owned(), hint: REJECTED_HINT });
+            return Some(unreachable(REJECTED).hint(REJECTED_HINT));
         }
         if !*self.is_connected.borrow() {
-            let message = "this node cannot reach NATS; the feed continues when it can".to_owned();
-            return Some(Trouble { code, message, hint: code.hint() });
+            return Some(unreachable("this node cannot reach NATS; the feed continues when it can"));
         }
         if let Some(why) = self.unowned() {
             let message = format!("no node owns the channel: {why}; the feed continues when one does");
-            return Some(Trouble { code: Code::ClusterUnowned, message, hint: Code::ClusterUnowned.hint() });
+            return Some(Problem::new(Code::ClusterUnowned, message));
         }
         if let Some(why) = self.refused() {
             let message = format!("JetStream refuses messages: {why}; the feed continues when it takes them");
-            return Some(Trouble { code, message, hint: REFUSED_HINT });
+            return Some(unreachable(&message).hint(REFUSED_HINT));
         }
         let (why, hint) = self.silence()?;
-        Some(Trouble { code, message: format!("{why}; the feed continues when it does"), hint })
+        Some(unreachable(&format!("{why}; the feed continues when it does")).hint(hint))
     }
 
     /// Returns why no node owns the channel, if none has for long. A node that only has the lease says so.
@@ -556,22 +552,10 @@ async fn of_others(reports: &mut Option<Subscriber>) -> Option<Message> {
     }
 }
 
-/// Why readers receive nothing.
-#[derive(Clone, PartialEq)]
-struct Trouble {
-    code: Code,
-    message: String,
-    hint: &'static str,
-}
-
-impl Trouble {
-    /// The message for subscribers while the feed stands still. It has no number, because nobody can assign
-    /// one.
-    fn notice(&self) -> Vec<u8> {
-        let Self { code, message, hint } = self;
-        let data = json!({ "code": code, "message": message, "hint": hint, "retrying": true });
-        json!({ "type": "error", "data": data }).to_string().into_bytes()
-    }
+/// The message for subscribers while the feed stands still. It has no number, because nobody can assign one.
+fn notice(Problem { code, message, hint, .. }: &Problem) -> Vec<u8> {
+    let data = json!({ "code": code, "message": message, "hint": hint, "retrying": true });
+    json!({ "type": "error", "data": data }).to_string().into_bytes()
 }
 
 impl Node {

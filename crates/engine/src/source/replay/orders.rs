@@ -70,7 +70,7 @@ impl Replay<'_> {
         let shown = self.clock.shown(self.now());
         let here = self.idle.offset_at(shown, next).min(next).max(self.idle.position().0);
         let pacing = self.pacing();
-        Ok(self.pipeline.inject(self.driver.injector(), request, here, pacing).await?.0)
+        Ok(self.pipeline.inject(&mut self.driver.injector, request, here, pacing).await?.0)
     }
 
     async fn obey(&mut self, order: ReplayOrder) -> Result<(), Problem> {
