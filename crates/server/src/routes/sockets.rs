@@ -334,7 +334,7 @@ fn begin(
     let (token, aborted) = (app.connections.tasks.token(), app.connections.abort.clone());
     let sockets = app.sockets.clone();
     let outbox =
-        session.as_ref().map_or_else(|_| sockets.outbox(), |session| Arc::clone(session.handle.outbox()));
+        session.as_ref().map_or_else(|_| sockets.outbox(), |session| Arc::clone(&session.handle.outbox));
     upgrade.answer(move |io| {
         let stream = WsStream::open(io, outbox, config);
         async move {

@@ -337,7 +337,7 @@ impl Hooked {
     /// # Errors
     /// How the socket ends, if the program refuses it or does not take events.
     pub(super) async fn connect(&mut self, handle: &SocketHandle) -> Result<(), End> {
-        let view = handle.with(|lobby| lobby.connection_view(&self.id.to_string()));
+        let view = handle.sockets.with(|lobby| lobby.connection_view(&self.id.to_string()));
         let Ok(ConnectionView { path, client_id, .. }) = view else { return Ok(()) };
         let path = path.into_owned();
         let handshake = mem::take(&mut self.handshake);
@@ -350,7 +350,7 @@ impl Hooked {
             Reply::Failed => Err(End::of(Code::HandlerFailed)),
             Reply::Continue | Reply::Replace(_) => {
                 // An answer has accepted it already. If the lack of one lets it in, this does.
-                handle.with(|lobby| lobby.accept(self.id));
+                handle.sockets.with(|lobby| lobby.accept(self.id));
                 Ok(())
             }
         }
@@ -358,7 +358,7 @@ impl Hooked {
 
     /// Returns the state of a socket before the lobby forgets it.
     pub(super) fn last(&self, handle: &SocketHandle) -> Last {
-        handle.with(|lobby| Last {
+        handle.sockets.with(|lobby| Last {
             room_id: lobby.latest_room(self.id).map(str::to_owned),
             metadata: lobby
                 .connection_view(&self.id.to_string())
@@ -374,7 +374,7 @@ impl Hooked {
     pub(super) async fn finish(&self, handle: &SocketHandle) -> Result<(), End> {
         self.handled().await?;
         // A client that does not read loses the rest.
-        let _ = timeout(MAX_STALL, handle.outbox().written()).await;
+        let _ = timeout(MAX_STALL, handle.outbox.written()).await;
         Ok(())
     }
 
@@ -410,7 +410,7 @@ impl Hooked {
 
     async fn receive_text(&self, handle: &SocketHandle, text: &str) -> Result<(), End> {
         let wanted = self.path.wanted;
-        match Intent::read(text, handle.json_depth_max()) {
+        match Intent::read(text, handle.sockets.shared.json_depth_max) {
             Intent::Message => {
                 handle.count_received();
                 if wanted.message {
@@ -419,23 +419,25 @@ impl Hooked {
             }
             // The program sees only requests that can succeed. The lobby rejects the others.
             Intent::Say { room_id, message }
-                if wanted.message && handle.with(|lobby| lobby.may_say(self.id, &room_id)) =>
+                if wanted.message && handle.sockets.with(|lobby| lobby.may_say(self.id, &room_id)) =>
             {
                 match self.ask(What::Say { room_id: room_id.clone(), message }).await? {
                     Reply::Continue => handle.text(text),
                     Reply::Cancel => handle.count_received(),
-                    Reply::Failed => handle.with(|lobby| lobby.fail_message(self.id, &room_id)),
+                    Reply::Failed => handle.sockets.with(|lobby| lobby.fail_message(self.id, &room_id)),
                     Reply::Replace(json) => handle.text(&room_message(&room_id, json)),
                 }
             }
-            Intent::Join(room_id) if wanted.join && handle.with(|lobby| lobby.may_join(&room_id)) => {
+            Intent::Join(room_id) if wanted.join && handle.sockets.with(|lobby| lobby.may_join(&room_id)) => {
                 match self.ask(What::Join(room_id.clone())).await? {
-                    Reply::Cancel => handle.with(|lobby| lobby.refuse_join(self.id, &room_id)),
-                    Reply::Failed => handle.with(|lobby| lobby.fail_join(self.id, &room_id)),
+                    Reply::Cancel => handle.sockets.with(|lobby| lobby.refuse_join(self.id, &room_id)),
+                    Reply::Failed => handle.sockets.with(|lobby| lobby.fail_join(self.id, &room_id)),
                     Reply::Continue | Reply::Replace(_) => handle.text(text),
                 }
             }
-            Intent::Leave(room_id) if wanted.leave && handle.with(|lobby| lobby.is_in(self.id, &room_id)) => {
+            Intent::Leave(room_id)
+                if wanted.leave && handle.sockets.with(|lobby| lobby.is_in(self.id, &room_id)) =>
+            {
                 self.ask(What::Leave(room_id)).await?;
                 handle.text(text);
             }

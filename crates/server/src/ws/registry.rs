@@ -42,18 +42,18 @@ use crate::{
 /// All open sockets. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     state: Mutex<RegistryState>,
     feeds: Feeds,
     shards: Shards,
     /// The servers of other processes that share rooms and messages.
     peers: OnceLock<Peers>,
     limits: Limits,
-    json_depth_max: usize,
+    pub(super) json_depth_max: usize,
     /// Slots of `/ws/echo`, whose messages are long.
     echoes: Arc<Semaphore>,
     started: Instant,
@@ -116,11 +116,11 @@ pub(crate) struct JoinRequest {
 /// A registered socket. Dropping it tells the other clients that it left.
 #[derive(Debug)]
 pub(crate) struct SocketHandle {
-    sockets: Sockets,
+    pub(super) sockets: Sockets,
     key: Key,
     role: Role,
-    outbox: Arc<Outbox>,
-    traffic: Traffic,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(super) traffic: Traffic,
     /// Code and reason of the client's close frame.
     left: OnceLock<(u16, String)>,
     /// Code and reason if the server ends it.
@@ -420,24 +420,8 @@ impl SocketHandle {
         self.sockets.limits()
     }
 
-    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
-    }
-
-    pub(super) fn received_bytes(&self) -> u64 {
-        self.traffic.received_bytes()
-    }
-
     pub(crate) fn echoes(&self) -> bool {
         self.role == Role::Echoes
-    }
-
-    pub(super) fn json_depth_max(&self) -> usize {
-        self.sockets.shared.json_depth_max
-    }
-
-    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
-        self.sockets.with(f)
     }
 
     pub(crate) fn text(&self, text: &str) {
