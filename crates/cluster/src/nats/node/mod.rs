@@ -237,7 +237,7 @@ impl Node {
         // Without a sequence, it was not stored.
         let number = |name| message.headers.as_ref()?.get(name)?.as_str().parse().ok();
         if let (Some(previous), Some(sequence)) = (number(NATS_LAST_SEQUENCE), number(NATS_SEQUENCE)) {
-            let (log, bytes) = (self.member.reader().log(), message.payload.clone());
+            let (log, bytes) = (self.member.reader().log, message.payload.clone());
             self.tell(Input::Message { log, previous, sequence, bytes });
         }
     }

@@ -213,7 +213,7 @@ impl Node {
             self.read_queued();
         }
         self.tell(answer);
-        if end.is_some_and(|end| self.member.reader().last() >= end) {
+        if end.is_some_and(|end| self.member.reader().last >= end) {
             self.perform().await;
             self.has_read = true;
             self.sought.take().into_iter().for_each(|sought| self.hub.answer_sought(sought));
