@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::{
     cat::enum_name,
     text::{COLUMNS_MAX, bars, clock, count, printable, size, thousands},
-    timeline::{Chart, Timeline},
+    timeline::{Chart, Timeline, millis},
 };
 
 /// Maximum number of listed connections. All are counted.
@@ -118,13 +118,10 @@ pub fn info(input: impl Read) -> Result<Info, Error> {
     let (mut info, mut connections) = (Info::default(), BTreeMap::new());
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (mut chart, mut people, mut tally) = (Chart::default(), People::default(), Tally::default());
-    let (mut missing, mut last) = (0, Duration::ZERO);
     while let Some(head) = reader.next_head()? {
         let Some(body) = reader.body() else { continue };
         let item = Item { offset: head.offset, ..body.item() };
-        let damage = reader.report().missing - std::mem::replace(&mut missing, reader.report().missing);
-        chart.add_damage(last, head.offset, damage);
-        last = head.offset;
+        chart.add_damage(head.offset, reader.report().missing);
         decoder.handle(&item);
         for event in decoder.take_events() {
             chart.add_event(head.offset, &event);
@@ -205,10 +202,6 @@ impl Info {
             clamped: report.clamped,
         };
     }
-}
-
-fn millis(offset: Duration) -> u64 {
-    u64::try_from(offset.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(super) fn read_header(header: Header) -> HeaderInfo {
