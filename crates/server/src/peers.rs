@@ -252,7 +252,7 @@ impl Command {
 pub(crate) fn span(sockets: &Sockets, peers: &Peers, shutdown: CancellationToken) {
     let Some(messages) = peers.messages() else { return };
     sockets.set_peers(peers.clone());
-    let interval = sockets.limits().heartbeat_interval();
+    let interval = sockets.shared.limits.heartbeat_interval();
     sockets.with(|lobby| lobby.span(interval));
     tokio::spawn(serve(sockets.clone(), peers.clone(), messages, shutdown));
 }

@@ -321,7 +321,7 @@ fn begin(
         let (code, cause, why) = (problem.code.name(), problem.cause(), problem.message.as_str());
         info!(target: CLIENTS, code, cause, why, "❌ Client rejected");
     }
-    let limits = app.sockets.limits();
+    let limits = &app.sockets.shared.limits;
     let (most, buffer) = match role {
         Role::Echoes if session.is_ok() => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
         Role::Reads => (limits.message_bytes_max, READERS_BUFFER_BYTES),

@@ -42,17 +42,17 @@ use crate::{
 /// All open sockets. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
-    pub(super) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     state: Mutex<RegistryState>,
     feeds: Feeds,
-    shards: Shards,
+    pub(super) shards: Shards,
     /// The servers of other processes that share rooms and messages.
     peers: OnceLock<Peers>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     pub(super) json_depth_max: usize,
     /// Slots of `/ws/echo`, whose messages are long.
     echoes: Arc<Semaphore>,
@@ -160,14 +160,6 @@ impl Sockets {
             turned_away: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
-    }
-
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.shared.limits
-    }
-
-    pub(super) fn shards(&self) -> &Shards {
-        &self.shared.shards
     }
 
     /// Returns the outbox of a socket that is not registered.
@@ -416,10 +408,6 @@ fn encode(payload: Payload) -> Option<Bytes> {
 }
 
 impl SocketHandle {
-    pub(crate) fn limits(&self) -> &Limits {
-        self.sockets.limits()
-    }
-
     pub(crate) fn echoes(&self) -> bool {
         self.role == Role::Echoes
     }
@@ -438,7 +426,7 @@ impl SocketHandle {
 
     /// Closes the socket because of a message that is too long.
     pub(crate) fn too_large(&self) {
-        let Limits { message_bytes_max, echo_bytes_max, .. } = *self.limits();
+        let Limits { message_bytes_max, echo_bytes_max, .. } = self.sockets.shared.limits;
         let bytes_max = if self.echoes() { echo_bytes_max } else { message_bytes_max };
         self.sockets.with(|lobby| lobby.too_large(self.key, bytes_max));
     }

@@ -73,7 +73,7 @@ pub(crate) async fn converse(
     let (end, unread, hooked) = match session {
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
-            let _ended = sockets.shards().open(&outbox, None);
+            let _ended = sockets.shared.shards.open(&outbox, None);
             if let Some(told) = told {
                 outbox.send(frame(TEXT, &told));
                 // If the client does not read this, it will not read the close frame either.
@@ -83,7 +83,7 @@ pub(crate) async fn converse(
         }
         Ok(mut session) => {
             let Session { handle, feed, hooked } = &mut *session;
-            let ended = sockets.shards().open(&outbox, feed.take().map(|feed| *feed));
+            let ended = sockets.shared.shards.open(&outbox, feed.take().map(|feed| *feed));
             let silent = Silent::default();
             let end = select! {
                 biased;
@@ -139,7 +139,7 @@ impl Silent {
 
 /// Sends pings until the client counts as dead. One timer for both: each message would have to start another.
 async fn ping(handle: &SocketHandle, silent: &Silent) -> End {
-    let limits = handle.limits();
+    let limits = &handle.sockets.shared.limits;
     let mut due = clock::now() + limits.ping_interval();
     loop {
         sleep_until(silent.deadline(limits).map_or(due, |deadline| deadline.min(due))).await;
