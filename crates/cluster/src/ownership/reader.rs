@@ -3,7 +3,7 @@
 //! All readers apply the same rules to the same log, so they agree on every number. A record counts only if
 //! it follows the message before it (`after`), comes from the current owner, and continues its numbers.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use bytes::Bytes;
 
@@ -382,9 +382,7 @@ pub(super) fn contradicts(news: &[Delivery]) -> bool {
 }
 
 fn hash(bytes: &Bytes) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    hasher.finish()
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes)
 }
 
 /// Whether no sequence is between the two.

@@ -170,7 +170,7 @@ impl Member {
             Input::TailFailed => self.tail = Tail::Due { at: self.now + self.lease.retry() },
             Input::Stored { token, sequence } => self.stored(token, sequence),
             Input::Rejected { token } => self.rejected(token),
-            Input::Refused { token } => self.refused(token),
+            Input::Refused { token } => drop(self.retry_later(token)),
             Input::Unanswered { token } => self.unanswered(token),
             Input::Told(view) => self.told(&view),
             Input::Tick => {}

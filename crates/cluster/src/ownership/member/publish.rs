@@ -101,10 +101,6 @@ impl Member {
         }
     }
 
-    pub(super) fn refused(&mut self, token: u64) {
-        self.retry_later(token);
-    }
-
     pub(super) fn unanswered(&mut self, token: u64) {
         if let Some(flight) = self.retry_later(token) {
             let (bytes, sent) = (flight.bytes.len(), flight.sent);
@@ -112,7 +108,7 @@ impl Member {
         }
     }
 
-    fn retry_later(&mut self, token: u64) -> Option<&InFlight> {
+    pub(super) fn retry_later(&mut self, token: u64) -> Option<&InFlight> {
         let retry_at = self.now + self.lease.retry();
         let flight = self.in_flight.as_mut().filter(|flight| flight.token == token)?;
         flight.retry_at = Some(retry_at);
