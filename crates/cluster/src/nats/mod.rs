@@ -123,7 +123,7 @@ impl Cluster {
             node: options.node.clone(),
             owner: heard.owner,
             is_connected: link.is_connected.clone(),
-            refusals: store.refusals(),
+            refusals: store.refusals.subscribe(),
             to_source,
             hub: hub.clone(),
             unconfirmed: Arc::default(),

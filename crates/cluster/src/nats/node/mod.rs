@@ -123,7 +123,7 @@ impl Node {
         told: Told,
         may_own: watch::Receiver<bool>,
     ) -> Result<Self, Problem> {
-        let channel = format!("{}.{}", options.cluster, store.channel());
+        let channel = format!("{}.{}", options.cluster, store.channel);
         let limits =
             ownership::Options { lease: options.lease, ..ownership::Options::new(&channel, &options.node) };
         let period = (options.lease / 4).min(REPORT_INTERVAL_MAX);
@@ -135,12 +135,12 @@ impl Node {
         }
         Ok(Self {
             log: store.subscribe_log().await?,
-            reports: store.subscribe(&format!("node.{}", store.channel())).await?,
+            reports: store.subscribe(&format!("node.{}", store.channel)).await?,
             views: store.subscribe(&views(&store)).await?,
             reports_to_owner: None,
             free: store.subscribe("free").await?,
             is_connected,
-            refusals: store.refusals(),
+            refusals: store.refusals.subscribe(),
             trouble: None,
             has_told_unowned: false,
             member,
@@ -148,7 +148,7 @@ impl Node {
             answers: mpsc::channel(ANSWERS_MAX),
             term: None,
             preparing: None,
-            webhook: Webhook::new(control.upstream().webhook.filter(|_| store.channel() == MAIN)),
+            webhook: Webhook::new(control.upstream().webhook.filter(|_| store.channel == MAIN)),
             progress: Progress::default(),
             ahead: Progress::default(),
             mark: None,
@@ -221,13 +221,13 @@ impl Node {
     }
 
     fn freed(&mut self, message: &Message) {
-        if message.payload == self.store.channel() {
+        if message.payload == self.store.channel {
             self.tell(Input::LeaseFree);
         }
     }
 
     fn told(&mut self, message: &Message) {
-        let channel = format!("{}.{}", self.options.cluster, self.store.channel());
+        let channel = format!("{}.{}", self.options.cluster, self.store.channel);
         if let Some(view) = View::from_bytes(&channel, &self.options.node, &message.payload) {
             self.tell(Input::Told(view));
         }
@@ -520,7 +520,7 @@ impl Node {
         }
         let why = || {
             let refused = self.refused().map(|why| format!("JetStream refuses messages: {why}"));
-            let unstored = || self.store.stores_no_lease().then(|| UNSTORED.to_owned());
+            let unstored = || self.store.unfit_since.lock().is_some().then(|| UNSTORED.to_owned());
             let why = refused.or_else(|| Some(self.silence()?.0)).or_else(unstored);
             why.unwrap_or_else(|| "none could read the log and store its first record".to_owned())
         };
@@ -541,7 +541,7 @@ impl Node {
 
 /// Returns the subject on which nodes compare what they know of a channel's log.
 fn views(store: &Store) -> String {
-    format!("node.witness.{}", store.channel())
+    format!("node.witness.{}", store.channel)
 }
 
 /// Returns the next report of another node to the owner, if this node is the owner.
@@ -563,7 +563,7 @@ impl Node {
     fn note(&mut self, message: &Message) {
         let Some(report) = Report::from_bytes(&message.payload) else { return };
         let Report { channel, about, known, source, pause, others, .. } = report;
-        if about.state.node == self.options.node || channel != self.store.channel() {
+        if about.state.node == self.options.node || channel != self.store.channel {
             return;
         }
         pause.iter().filter(|pause| *pause.node != *self.options.node).for_each(|it| self.limit.learn(it));
@@ -611,7 +611,7 @@ impl Node {
         let now = self.now();
         counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end), now);
         self.counts.unowned |= u64::from(self.unowned_elsewhere().is_some());
-        if self.store.channel() != MAIN {
+        if self.store.channel != MAIN {
             self.told.totals.note(&self.options.node, &self.counts);
         }
         self.store_posted();
@@ -625,7 +625,7 @@ impl Node {
         if self.hub.sought().is_some() {
             self.read_tail();
         }
-        let (is_owner, subject) = (self.term.is_some(), format!("node.{}", self.store.channel()));
+        let (is_owner, subject) = (self.term.is_some(), format!("node.{}", self.store.channel));
         let to_owner = format!("{subject}.owner");
         if is_owner != self.reports_to_owner.is_some() {
             let (store, within) = (self.store.clone(), self.reporting.period() / 4);
@@ -639,7 +639,7 @@ impl Node {
             To::Nobody => return,
         };
         let pause = self.limit.pause(&self.options.node);
-        let mut report = Report::new(self.store.channel(), about, self.member.reader());
+        let mut report = Report::new(&self.store.channel, about, self.member.reader());
         report.source = is_owner.then(|| (self.control.status(), self.control.replay()));
         report.pause.clone_from(&pause);
         report.others = lists.then(|| self.nodes.others(&self.options.node));

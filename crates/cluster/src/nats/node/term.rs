@@ -75,7 +75,7 @@ impl Node {
         let over = CancellationToken::new();
         self.ahead = self.progress.clone();
         let Progress { intent, passed, .. } = self.progress.clone();
-        let (channel, head) = (self.store.channel(), self.member.next_number() - 1);
+        let (channel, head) = (&self.store.channel, self.member.next_number() - 1);
         info!(channel, head, "👑 This node owns the channel");
         self.has_owned = true;
         self.hub.open_relay(self.member.next_number() - 1);
