@@ -149,7 +149,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let started = clock::now();
     let feeds = Feeds::new(hub.clone(), control.clone());
     let own = || Sockets::new(feeds, config.sockets, config.lobby, started);
-    let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets().clone());
+    let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets.clone());
     if let Some(door) = &config.door {
         door.attach(&sockets);
     }

@@ -153,26 +153,21 @@ pub struct Wanted {
     pub pong: bool,
 }
 
-/// The queue of events. Clones share it.
-#[derive(Clone, Debug)]
-pub(crate) struct Hooks {
-    shared: Arc<Shared>,
-}
-
+/// The queue of events.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Hooks {
     queue: mpsc::Sender<Event>,
     answer_max: Duration,
     fail_open: bool,
-    unanswered: AtomicU64,
+    /// Number of events without an answer in time.
+    pub(crate) unanswered: AtomicU64,
 }
 
 impl Hooks {
-    pub(crate) fn new(limits: HandlerLimits) -> (Self, mpsc::Receiver<Event>) {
+    pub(crate) fn new(limits: HandlerLimits) -> (Arc<Self>, mpsc::Receiver<Event>) {
         let HandlerLimits { events_max, answer_max, fail_open } = limits;
         let (queue, events) = mpsc::channel(events_max.max(1));
-        let shared = Shared { queue, answer_max, fail_open, unanswered: AtomicU64::new(0) };
-        (Self { shared: Arc::new(shared) }, events)
+        (Arc::new(Self { queue, answer_max, fail_open, unanswered: AtomicU64::new(0) }), events)
     }
 
     /// Calls `accept` if the answer lets a connection in.
@@ -189,22 +184,14 @@ impl Hooks {
 
     /// Converts `Failed` to `Continue` if handlers fail open.
     fn settle(&self, verdict: Reply) -> Reply {
-        if verdict == Reply::Failed && self.shared.fail_open { Reply::Continue } else { verdict }
-    }
-
-    pub(crate) fn count_unanswered(&self) {
-        self.shared.unanswered.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn unanswered(&self) -> u64 {
-        self.shared.unanswered.load(Ordering::Relaxed)
+        if verdict == Reply::Failed && self.fail_open { Reply::Continue } else { verdict }
     }
 }
 
 /// The hooks of one socket.
 #[derive(Debug)]
 pub(crate) struct Hooked {
-    hooks: Hooks,
+    hooks: Arc<Hooks>,
     /// Id of the connection.
     pub(crate) id: Uuid,
     pub(crate) path: HandledPath,
@@ -215,7 +202,7 @@ pub(crate) struct Hooked {
 }
 
 impl Hooked {
-    pub(crate) fn new(hooks: Hooks, path: HandledPath) -> Self {
+    pub(crate) fn new(hooks: Arc<Hooks>, path: HandledPath) -> Self {
         let space = Arc::new(Semaphore::new(UNHANDLED_BYTES_MAX as usize));
         Self { hooks, id: Uuid::new_v4(), path, handshake: Box::default(), space }
     }
@@ -229,9 +216,9 @@ impl Hooked {
         let (reply, replied) = oneshot::channel();
         let connecting = matches!(what, What::Connect { .. }).then_some(self.id);
         self.report(Some(Answer(Waiting::Reply { reply, connecting })), what).await?;
-        let verdict = timeout(self.hooks.shared.answer_max, replied).await;
+        let verdict = timeout(self.hooks.answer_max, replied).await;
         if verdict.is_err() {
-            self.hooks.count_unanswered();
+            self.hooks.unanswered.fetch_add(1, Ordering::Relaxed);
         }
         Ok(verdict.ok().and_then(Result::ok).unwrap_or_else(|| self.hooks.settle(Reply::Failed)))
     }
@@ -256,7 +243,7 @@ impl Hooked {
 
     /// The program limits the time of its handlers: if nothing is handled for longer, it does not run.
     async fn space(&self, bytes: u32) -> Result<OwnedSemaphorePermit, End> {
-        let handled_max = self.hooks.shared.answer_max.saturating_add(MAX_STALL);
+        let handled_max = self.hooks.answer_max.saturating_add(MAX_STALL);
         let space = timeout(handled_max, Arc::clone(&self.space).acquire_many_owned(bytes)).await;
         space.ok().and_then(Result::ok).ok_or_else(|| End::of(Code::SlowConsumer))
     }
@@ -271,7 +258,7 @@ impl Hooked {
     }
 
     async fn report(&self, answer: Option<Answer>, what: What) -> Result<(), End> {
-        match timeout(MAX_STALL, self.hooks.shared.queue.reserve()).await {
+        match timeout(MAX_STALL, self.hooks.queue.reserve()).await {
             Err(_) => Err(End::of(Code::SlowConsumer)),
             // The program no longer takes events.
             Ok(Err(_)) => Err(End::of(Code::ShuttingDown)),
@@ -286,7 +273,7 @@ impl Hooked {
     pub(super) async fn closed(&self, (code, reason): (u16, String), last: Box<Last>) {
         let event = Event { answer: None, socket: self.id, what: What::Close { code, reason, last } };
         // If the program no longer takes events, it no longer needs this one.
-        let _ = self.hooks.shared.queue.send(event).await;
+        let _ = self.hooks.queue.send(event).await;
     }
 }
 

@@ -271,8 +271,8 @@ impl RoomState {
         if self.is_open {
             self.heartbeat(now_ms);
             if !messages.is_empty() || is_back {
-                let at_ms = now_ms + show.random().below(DELAY_MS);
-                self.batch(messages, at_ms, is_back, show.random().next());
+                let at_ms = now_ms + show.random.below(DELAY_MS);
+                self.batch(messages, at_ms, is_back, show.random.next());
             }
         }
         std::mem::take(&mut self.items)
