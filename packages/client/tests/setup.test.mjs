@@ -70,41 +70,10 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
   })
 }
 
-test('the setup page says that a token is missing or wrong', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url }) => {
-    const { page, close } = await open(browser, `${url}/overlays/`)
-    await page.getByText('This server requires a token').waitFor()
-    await page.getByLabel('Token of this server').fill('wrong')
-    await page.getByText('The server rejected this token').waitFor()
-    await page.getByLabel('Preview with').selectOption('the current feed')
-    await page.frameLocator('iframe').getByText('the bearer token is wrong').waitFor()
-    await close()
-  }, { env: { LIVETAPE_TOKEN: 'a-secret-of-16-or-more' } })
-})
-
-test('the page to try rooms runs under its policy, and names the reason if it cannot connect', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url }) => {
-    const visit = await open(browser, `${url}/try`)
-    const { page } = visit
-    const state = page.locator('#state')
-    await page.getByText('This server requires a token: enter it here.').waitFor()
-    await page.locator('#token').fill('a-secret-of-16-or-more')
-    await page.getByRole('button', { name: 'Change' }).click()
-    await page.getByText('"room_joined"').waitFor()
-    expect(await state.innerText()).toBe('Connected, in the room general')
-    // The first attempt was rejected.
-    expect(visit.complaints.filter((line) => !/401|WebSocket/.test(line))).toEqual([])
-    await visit.close()
-  }, { env: { LIVETAPE_TOKEN: 'a-secret-of-16-or-more' } })
-})
-
 test('the pages beside the dashboard have its colours, in light and dark', async () => {
   const read = (address) => readFile(new URL(`../../../${address}`, import.meta.url), 'utf8')
-  const [light, dark] = (await read('web/src/style/colours.css')).split("[data-theme='dark']")
-  const rows = [...(await read('examples/overlays/pages.css')).matchAll(/(--[\w-]+): light-dark\((#\w+), (#\w+)\)/g)]
+  const rows = (await read('examples/overlays/pages.css')).match(/--[\w-]+: light-dark\(.+\);/g)
   expect(rows.length).toBeGreaterThan(10)
-  for (const [, name, ...values] of rows) {
-    const valueIn = (scheme) => new RegExp(`${name}: (#\\w+)`).exec(scheme)[1]
-    expect([name, ...values]).toEqual([name, valueIn(light), valueIn(dark)])
-  }
+  const dashboard = await read('web/src/style/colours.css')
+  for (const row of rows) expect(dashboard).toContain(row)
 })
