@@ -1,11 +1,12 @@
 // Starts livetape processes for the JavaScript tests, each on a free port in its own folder, and breaks connections to them.
 
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 /** Timeout for a start, in ms; long, because the machine may be busy. */
 const START_MS = 30_000
@@ -21,6 +22,12 @@ const here = (address) => fileURLToPath(new URL(`../../${address}`, import.meta.
 export const LIVETAPE = path.resolve(process.env.LIVETAPE ?? here('target/debug/livetape'))
 export const recording = (name) => here(`recordings/${name}.bin`)
 export const scenario = (name) => here(`fixtures/scenarios/${name}.toml`)
+
+/** Returns the events of a recording, decoded without a server. */
+export async function eventsOf(name, ...args) {
+  const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording(name), ...args], { maxBuffer: 64 << 20 })
+  return stdout.trim().split('\n').map((line) => JSON.parse(line))
+}
 
 /** Creates a folder for a server, with each `recordings/NAME.bin` that `args` mention. */
 async function makeFolder(args) {

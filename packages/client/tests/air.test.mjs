@@ -1,13 +1,12 @@
 // What a streamer puts on air: sounds, streaks, motion, names in every script, and mistaken options.
 
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WebSocketServer } from 'ws'
 
 import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs'
 import { BACKDROP, example, launch, open } from './pages.mjs'
+import { scripted } from './scripted.mjs'
 
 const OVERLAYS = ['alerts', 'chat', 'goal', 'leaderboard', 'battle', 'viewers']
 /** Names that break a layout or the order of their neighbours. */
@@ -24,26 +23,24 @@ const TEXTS = ['你好，主播今天唱什么歌？', 'أهلا وسهلا hell
 
 /** Starts a feed without a server, for tests that choose every event: `send` broadcasts an event, `show` opens an overlay that reads it. */
 async function feedOf(browser) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-  await once(server, 'listening')
+  const server = await scripted()
   let seq = 0
   const send = (type, data) => {
     const text = JSON.stringify({ type, username: 'host', data, ts: '', replay: true, stream: 'ab', seq: (seq += 1) })
-    server.clients.forEach((socket) => socket.send(text))
+    server.sockets.forEach((socket) => socket.send(text))
   }
   const gift = (streak, more = {}) => {
     const data = { sender: 'ann', giftName: 'Rose', repeatCount: 1, repeatDelta: 1, diamondCount: 1, isFinal: true, streakId: streak, ...more }
     send('gift', { ...data, diamonds: data.diamondCount * data.repeatDelta })
   }
-  const close = () => (server.clients.forEach((socket) => socket.terminate()), server.close())
   /** Opens an overlay that reads this feed. */
   const show = async (name, options = {}, size = {}) => {
-    const reader = 'url' in options ? undefined : once(server, 'connection')
-    const visit = await open(browser, example(`overlays/${name}.html`, { url: `ws://127.0.0.1:${server.address().port}/`, ...options }), { backdrop: BACKDROP, ...size })
-    await reader
+    const readers = server.seen.length
+    const visit = await open(browser, example(`overlays/${name}.html`, { url: server.ws, ...options }), { backdrop: BACKDROP, ...size })
+    if (!('url' in options)) await until('a reader', () => server.seen.length > readers)
     return visit
   }
-  return { send, gift, show, close, host: `127.0.0.1:${server.address().port}` }
+  return { send, gift, show, close: server.close, host: new URL(server.ws).host }
 }
 
 let browser

@@ -9,27 +9,21 @@ import { fileURLToPath } from 'node:url'
 import { inspect, promisify } from 'node:util'
 
 import { afterEach, expect, test } from 'vitest'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocket } from 'ws'
 
 import { LIVETAPE, ask, once, proxy, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { ClientError, RNodeWebSocketClient, createWebSocketClient, explain, isFinal } from '../dist/livetape-client.js'
+import { scripted as serve } from './scripted.mjs'
 
 const FAST = { webSocket: WebSocket, reconnectDelay: 5, maxReconnectDelay: 20 }
 
 const open = []
 afterEach(() => open.splice(0).forEach((close) => close()))
 
-/** A scripted server, which sends what livetape never would. */
 async function scripted(talk) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: (offered) => [...offered][0] })
-  await happens(server, 'listening')
-  const seen = []
-  server.on('connection', (socket, request) => {
-    seen.push(request)
-    talk(socket, request, seen.length)
-  })
-  open.push(() => (server.clients.forEach((socket) => socket.terminate()), server.close()))
-  return { ws: `ws://127.0.0.1:${server.address().port}/`, seen }
+  const server = await serve(talk)
+  open.push(server.close)
+  return server
 }
 
 const event = (seq, more = {}) => JSON.stringify({ type: 'chat', username: 'x', data: { comment: `${seq}` }, ts: '2026-01-01T00:00:00.000Z', replay: true, stream: 'ab', seq, ...more })

@@ -1,22 +1,13 @@
 // The feed of a real server: where it resumes, and which losses it reports.
 
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
-
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 
-import { LIVETAPE, once, proxy, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
+import { LIVETAPE, ask, eventsOf, once, proxy, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { createWebSocketClient } from '../dist/livetape-client.js'
 
 /** Requests every gift message, as `livetape events` prints them. */
 const FAST = { webSocket: WebSocket, gifts: 'raw', reconnectDelay: 10, maxReconnectDelay: 200 }
-
-/** Returns the events of a recording, decoded without a server. */
-async function offline(name) {
-  const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording(name)], { maxBuffer: 64 << 20 })
-  return stdout.trim().split('\n').map((line) => JSON.parse(line))
-}
 
 const unplaced = ({ stream: _, ...event }) => event
 const isLast = ({ type, data }) => type === 'disconnected' && data.reason === 'recording_ended'
@@ -40,7 +31,7 @@ test('delivers each event once and in order over a connection that breaks many t
     client.on('event', (event) => events.push(event))
     await client.connect()
     await until('the end', () => events.some(isLast), 50_000)
-    const want = (await offline('demo')).map(unplaced)
+    const want = (await eventsOf('demo')).map(unplaced)
     expect(losses).toEqual([])
     expect(events.map(unplaced)).toEqual(want)
     expect(waits.length).toBeGreaterThan(30)
@@ -60,8 +51,7 @@ test('keeps its filter across breaks', async () => {
     client.on('event', (event) => events.push(event) % 10 === 0 && wire.cut())
     await client.connect()
     await until('the end', () => events.some(isLast), 50_000)
-    const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('gifts'), '--types', 'gift,disconnected', '--gifts', 'final'], { maxBuffer: 64 << 20 })
-    const want = stdout.trim().split('\n').map((line) => unplaced(JSON.parse(line)))
+    const want = (await eventsOf('gifts', '--types', 'gift,disconnected', '--gifts', 'final')).map(unplaced)
     expect(events.map(unplaced)).toEqual(want)
     expect(losses).toEqual([])
     client.disconnect()
@@ -109,7 +99,7 @@ test('starts over when the whole backlog comes again after a lost position', asy
   client.on('event:gift', ({ data }) => (diamonds += data.diamonds))
   await client.connect()
   await once(client, 'event:disconnected')
-  expect([diamonds, times]).toEqual([(await (await fetch(`${server.url}/truth`)).json()).diamonds, 1])
+  expect([diamonds, times]).toEqual([(await ask(server.url, 'truth')).diamonds, 1])
   client.disconnect()
   await server.stop()
 })
@@ -125,7 +115,7 @@ test('tells when a replay starts over: with each lap, and when the server restar
   const ids = []
   client.on('event', ({ id, data }) => ids.push([heard.length, id ?? data.streakId]))
   const ended = () => until('the end', async () => {
-    const { state, lap } = await (await fetch(`${server.url}/replay`)).json()
+    const { state, lap } = await ask(server.url, 'replay')
     return state === 'ended' && lap === 3
   })
   await client.connect()
@@ -158,7 +148,7 @@ test('another client resumes at a saved position', async () => {
     two.on('event', (event) => rest.push(event))
     await two.connect()
     await until('the end', () => rest.some(isLast))
-    const all = (await offline('short')).map(unplaced)
+    const all = (await eventsOf('short')).map(unplaced)
     expect([...first, ...rest].map(unplaced)).toEqual(all)
     two.disconnect()
 
@@ -205,7 +195,7 @@ test('for await returns all events, filters them, and ends with the recording', 
       for await (const event of loop) seen.push(event)
       return seen
     }))
-    const want = await offline('short')
+    const want = await eventsOf('short')
     expect(all.map(unplaced)).toEqual(want.map(unplaced))
     expect(chats.map(unplaced)).toEqual(want.filter(({ type }) => type === 'chat').map(unplaced))
     expect(client.getStatus()).toBe('disconnected')

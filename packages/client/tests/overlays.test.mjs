@@ -1,16 +1,15 @@
 // Opens the pages in examples/ from disk in Chromium, with a real server.
 
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import http from 'node:http'
-import { promisify } from 'node:util'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocket } from 'ws'
 
-import { LIVETAPE, proxy, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
+import { LIVETAPE, ask, eventsOf, proxy, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { BACKDROP, example, isBroken, launch, open } from './pages.mjs'
+import { scripted } from './scripted.mjs'
 
 let browser
 beforeAll(async () => (browser = await launch()))
@@ -47,91 +46,74 @@ for (const [name, { options, recording: tape, selector, size }] of Object.entrie
   })
 }
 
+const numberOf = (text) => Number(text.replaceAll(/\D/g, ''))
+/** What a goal counts, and the diamonds of everyone on a leaderboard. */
+const reached = async ({ page }) => numberOf((await page.locator('#numbers').innerText()).split('/')[0])
+const given = async ({ page }) => (await page.locator('.sum').allInnerTexts()).reduce((sum, text) => sum + numberOf(text), 0)
+/** The diamonds of a pass over the recording `gifts`. */
+const diamonds = async () => (await eventsOf('gifts', '--types', 'gift')).reduce((sum, { data }) => sum + data.diamonds, 0)
+const isOver = async (url, laps = 1) => {
+  const { state, lap } = await ask(url, 'replay')
+  return state === 'ended' && lap === laps
+}
+
 test('the goal counts every diamond once across broken connections and reloads', async () => {
   const server = await start(LIVETAPE, ['replay', recording('raid'), '--port', '0', '--speed', '200', '--wait-clients', '1'])
   const wire = await proxy(() => server.port)
-  const visit = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9 }))
-  const sum = async () => Number((await visit.page.locator('#numbers').innerText()).split('/')[0].replaceAll(/\D/g, ''))
-  await until('a first gift', async () => (await sum()) > 0)
+  const goal = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9 }))
+  await until('a first gift', async () => (await reached(goal)) > 0)
   wire.cut()
-  const { ended } = await until('the end', async () => {
-    const { state } = await (await fetch(`${server.url}/replay`)).json()
-    return state === 'ended' && { ended: true }
-  })
-  expect(ended).toBe(true)
-  const text = await (async () => {
-    const stop = new AbortController()
-    const lines = []
-    const { body } = await fetch(`${server.url}/events?since=0&types=gift,disconnected&gifts=delta`, { signal: stop.signal })
-    let rest = ''
-    for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-      const parts = (rest + chunk).split('\n')
-      rest = parts.pop()
-      lines.push(...parts.map((line) => JSON.parse(line)))
-      if (lines.some(({ type }) => type === 'disconnected')) break
-    }
-    stop.abort()
-    return lines
-  })()
-  const want = text.filter(({ type }) => type === 'gift').reduce((sum, { data }) => sum + data.diamonds, 0)
+  await until('the end', () => isOver(server.url))
+  const want = (await ask(server.url, 'truth')).diamonds
   expect(want).toBeGreaterThan(100)
-  await until('all diamonds', async () => (await sum()) === want)
-  await visit.page.reload()
-  await until('all diamonds again', async () => (await sum()) === want)
-  expect(visit.complaints.filter((line) => !isBroken(line))).toEqual([])
-  await visit.close()
+  await until('all diamonds', async () => (await reached(goal)) === want)
+  await goal.page.reload()
+  await until('all diamonds again', async () => (await reached(goal)) === want)
+  expect(goal.complaints.filter((line) => !isBroken(line))).toEqual([])
+  await goal.close()
   await wire.close()
   await server.stop()
 })
 
 test('the goal and the leaderboard only count the current lap of a replay', async () => {
-  const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
-  const want = stdout.trim().split('\n').reduce((sum, line) => sum + JSON.parse(line).data.diamonds, 0)
+  const want = await diamonds()
   expect(want).toBeGreaterThan(10)
   await withServer(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--loop', '3', '--wait-clients', '1'], async ({ url, ws }) => {
-    const visit = await open(browser, example('overlays/goal.html', { url: `${ws}/`, goal: 1e9, start: 5 }))
+    const goal = await open(browser, example('overlays/goal.html', { url: `${ws}/`, goal: 1e9, start: 5 }))
     const board = await open(browser, example('overlays/leaderboard.html', { url: `${ws}/`, max: 100 }))
-    const given = async () => (await board.page.locator('.sum').allInnerTexts()).reduce((sum, text) => sum + Number(text.replaceAll(/\D/g, '')), 0)
-    const sum = async () => Number((await visit.page.locator('#numbers').innerText()).split('/')[0].replaceAll(/\D/g, ''))
-    const isOver = (laps) => until('the end', async () => {
-      const { state, lap } = await (await fetch(`${url}/replay`)).json()
-      return state === 'ended' && lap === laps
-    })
-    await isOver(3)
-    await until('the diamonds of one lap', async () => (await sum()) === want + 5 && (await given()) === want)
+    await until('the end', () => isOver(url, 3))
+    await until('the diamonds of one lap', async () => (await reached(goal)) === want + 5 && (await given(board)) === want)
     // Another pass over the same recording also starts over, as does a page that loads now.
     await fetch(`${url}/replay/load`, { method: 'POST', body: JSON.stringify({ recording: 'gifts' }) })
     await fetch(`${url}/replay/play`, { method: 'POST' })
-    await until('a second end', async () => (await (await fetch(`${url}/replay`)).json()).state === 'ended')
-    await visit.page.reload()
-    await until('the same again', async () => (await sum()) === want + 5 && (await given()) === want)
-    expect([...visit.complaints, ...board.complaints]).toEqual([])
+    await until('a second end', async () => (await ask(url, 'replay')).state === 'ended')
+    await goal.page.reload()
+    await until('the same again', async () => (await reached(goal)) === want + 5 && (await given(board)) === want)
+    expect([...goal.complaints, ...board.complaints]).toEqual([])
     await board.close()
-    await visit.close()
+    await goal.close()
   })
 })
 
 test('the goal and the leaderboard count nothing twice after a replay server restarts', async () => {
   const replay = (speed) => start(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--wait-clients', '2', '--speed', speed])
-  const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
-  const want = stdout.trim().split('\n').reduce((sum, line) => sum + JSON.parse(line).data.diamonds, 0)
+  const want = await diamonds()
   let server = await replay('20')
   const wire = await proxy(() => server.port)
-  const visit = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9 }))
+  const goal = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9, status: 1 }))
   const board = await open(browser, example('overlays/leaderboard.html', { url: `${wire.ws}/`, max: 100 }))
-  const sum = async () => Number((await visit.page.locator('#numbers').innerText()).split('/')[0].replaceAll(/\D/g, ''))
-  const given = async () => (await board.page.locator('.sum').allInnerTexts()).reduce((sum, text) => sum + Number(text.replaceAll(/\D/g, '')), 0)
-  const streams = () => Promise.all([visit, board].map(({ page }) => page.evaluate(() => overlayClient.position?.split(':')[0])))
+  const streams = () => Promise.all([goal, board].map(({ page }) => page.evaluate(() => overlayClient.position?.split(':')[0])))
   // The first server never reports an end.
-  await until('a first gift', async () => (await sum()) > 0 && (await given()) > 0)
+  await until('a first gift', async () => (await reached(goal)) > 0 && (await given(board)) > 0)
   const before = await streams()
   await server.stop('SIGKILL')
+  await goal.page.getByText('disconnected, retrying in').waitFor()
   server = await replay('1000')
   await until('the new stream', async () => (await streams()).every((stream, index) => stream && stream !== before[index]))
-  await until('the end', async () => (await (await fetch(`${server.url}/replay`)).json()).state === 'ended')
-  await until('all diamonds once', async () => (await sum()) === want && (await given()) === want)
+  await until('the end', () => isOver(server.url))
+  await until('all diamonds once', async () => (await reached(goal)) === want && (await given(board)) === want)
   await board.close()
-  await visit.close()
+  await goal.close()
   await wire.close()
   await server.stop()
 })
@@ -212,9 +194,7 @@ const HOSTILE = ['<img src=x onerror="document.title=\'hacked\'">', '</script><s
 
 /** Texts that livetape would never send, because it truncates names. */
 async function hostileServer() {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-  await once(server, 'listening')
-  server.on('connection', (socket) => {
+  const server = await scripted((socket) => {
     for (const text of ['', '{', 'null', '[]', '{"type":"chat","stream":"x","seq":1}', `{"type":${JSON.stringify(HOSTILE[0])}}`, '['.repeat(50_000)]) socket.send(text)
     HOSTILE.forEach((text, index) => {
       const user = { userId: '1', uniqueId: text, nickname: text, avatar: index % 2 ? 'javascript:document.title="hacked"' : 'x"onerror="document.title=1' }
@@ -229,15 +209,14 @@ async function hostileServer() {
       socket.send(JSON.stringify({ username: 'x', ts: '', replay: true, stream: 'ab', seq: (seq += 1), ...more }))
     }
   })
-  const events = 2 * HOSTILE.length + 5
-  return { ws: `ws://127.0.0.1:${server.address().port}`, events, diamonds: 5 * HOSTILE.length, close: () => (server.clients.forEach((socket) => socket.terminate()), server.close()) }
+  return { ...server, events: 2 * HOSTILE.length + 5, diamonds: 5 * HOSTILE.length }
 }
 
 const PAGES = { alerts: ['overlays/alerts.html', '.alert'], battle: ['overlays/battle.html', '#battle'], leaderboard: ['overlays/leaderboard.html', 'li'], chat: ['overlays/chat.html', '.line'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
 for (const [name, [address, rows]] of Object.entries(PAGES)) {
   test(`${name}: hostile names, texts and options stay plain text and are truncated`, async () => {
     const server = await hostileServer()
-    const options = { url: `${server.ws}/`, max: 40, seconds: 60, pictures: 1, sound: 0, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
+    const options = { url: server.ws, max: 40, seconds: 60, pictures: 1, sound: 0, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
     const visit = await open(browser, example(address, options), { width: 600, height: 900, backdrop: BACKDROP })
     const { page } = visit
     await page.locator(rows).first().waitFor({ state: 'attached' })
@@ -281,11 +260,10 @@ for (const [name, { selector, type, last }] of Object.entries({
   goal: { selector: '#numbers', type: 'gift', last: '400 / 1,000' },
 })) {
   test(`${name}: batches the redraws of a rush and draws its end`, async () => {
-    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-    await once(server, 'listening')
-    const visit = await open(browser, example(`overlays/${name}.html`, { url: `ws://127.0.0.1:${server.address().port}/`, max: 5 }))
+    const server = await scripted()
+    const visit = await open(browser, example(`overlays/${name}.html`, { url: server.ws, max: 5 }))
     const { page } = visit
-    const socket = await until('a reader', () => [...server.clients][0])
+    const socket = await until('a reader', () => [...server.sockets][0])
     await page.evaluate((selector) => {
       globalThis.drawn = []
       const changes = new MutationObserver(() => {})
@@ -312,7 +290,6 @@ for (const [name, { selector, type, last }] of Object.entries({
     expect(gaps.filter((gap) => gap < DRAW_MS_MIN)).toEqual([])
     expect(visit.complaints).toEqual([])
     await visit.close()
-    server.clients.forEach((socket) => socket.terminate())
     server.close()
   })
 }
@@ -320,7 +297,7 @@ for (const [name, { selector, type, last }] of Object.entries({
 test('alerts: a streak is one alert with a rising count; `min` hides cheap gifts; follows and subscriptions', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
     const visit = await open(browser, example('overlays/alerts.html', { url: `${ws}/`, seconds: 60, min: 10, max: 5, shares: 0, sound: 0 }))
-    await until('a reader', async () => (await (await fetch(`${url}/health`)).json()).clients > 0)
+    await until('a reader', async () => (await ask(url, 'health')).clients > 0)
     await inject(url, { type: 'gift', user: 'poor', gift: 'Tiny', count: 1, diamonds: 1 })
     await inject(url, { type: 'gift', user: 'ann', gift: 'Rocket', count: 50, combo: true, diamonds: 10 })
     await visit.page.getByText('×50').waitFor()
@@ -332,24 +309,6 @@ test('alerts: a streak is one alert with a rising count; `min` hides cheap gifts
     expect(texts).toEqual(['ann sent Rocket ×50 500 💎', 'bob followed', 'eve subscribed for 3 months'])
     await visit.close()
   })
-})
-
-test('viewers and chat reconnect to a restarted server', async () => {
-  let server = await start(LIVETAPE, ['serve', '--port', '0'])
-  const wire = await proxy(() => server.port)
-  const visit = await open(browser, example('overlays/viewers.html', { url: `${wire.ws}/`, status: 1 }))
-  await until('a reader', async () => (await (await fetch(`${server.url}/health`)).json()).clients > 0)
-  await inject(server.url, { type: 'room_user', viewerCount: 1234 })
-  await visit.page.getByText('1,234').waitFor()
-  await server.stop()
-  await visit.page.getByText('disconnected, retrying in').waitFor()
-  server = await start(LIVETAPE, ['serve', '--port', '0'])
-  await until('a reader', async () => (await (await fetch(`${server.url}/health`)).json()).clients > 0)
-  await inject(server.url, { type: 'room_user', viewerCount: 77 })
-  await visit.page.getByText('77').waitFor()
-  await visit.close()
-  await wire.close()
-  await server.stop()
 })
 
 test('client-example: connects, counts, filters, and shows errors with title and details', async () => {

@@ -11,7 +11,7 @@ import { gzipSync } from 'node:zlib'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { LIVETAPE, recording, withServer } from '../../../tests/support/livetape.mjs'
+import { LIVETAPE, eventsOf, recording, withServer } from '../../../tests/support/livetape.mjs'
 
 const run = promisify(execFile)
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
@@ -39,10 +39,7 @@ async function snippet(readme, from, to) {
 }
 
 /** The gift events that report an increment. */
-async function gifts() {
-  const { stdout } = await run(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
-  return stdout.trim().split('\n').map((line) => JSON.parse(line).data).filter(({ repeatDelta }) => repeatDelta > 0)
-}
+const gifts = async () => (await eventsOf('gifts', '--types', 'gift')).map(({ data }) => data).filter(({ repeatDelta }) => repeatDelta > 0)
 
 const node = (file, env = {}) => run('node', [...LIKE_NODE_20, file], { cwd: project, env: { ...process.env, ...env }, timeout: 30_000 })
 
@@ -63,14 +60,6 @@ test('the first snippet of the README runs on Node 20 and counts each gift once'
     await writeFile(path.join(project, 'first.mjs'), await snippet('../README.md', 'ws://127.0.0.1:3000', ws))
     const lines = (await node('first.mjs')).stdout.trim().split('\n')
     expect(lines).toEqual((await gifts()).map(({ sender, repeatDelta, giftName, diamonds }) => `${sender} sent ${repeatDelta} × ${giftName}, ${diamonds} diamonds`))
-  })
-})
-
-test('the same snippet runs as CommonJS', async () => {
-  await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
-    const code = (await snippet('../README.md', 'ws://127.0.0.1:3000', ws)).replace(/import (.+) from (.+)/, 'const $1 = require($2)').replace('await ', '')
-    await writeFile(path.join(project, 'first.cjs'), code)
-    expect((await node('first.cjs')).stdout.trim().split('\n')).toHaveLength((await gifts()).length)
   })
 })
 

@@ -108,17 +108,6 @@ test('leaves a deleted room', async () => {
   client.disconnect()
 })
 
-test('sends binary messages unchanged', async () => {
-  const [one, two] = [await join('sends_bytes'), await join('gets_bytes')]
-  await Promise.all([one.joinRoom('bytes'), two.joinRoom('bytes')])
-  const bytes = Uint8Array.from({ length: 4096 }, (_, index) => index % 256)
-  const heard = once(two, 'binary')
-  await one.send(bytes)
-  expect(new Uint8Array((await heard)[0])).toEqual(bytes)
-  one.disconnect()
-  two.disconnect()
-})
-
 test('plain messages are echoed and broadcast to the others', async () => {
   const [one, two] = [await join('speaks'), await join('listens')]
   const echo = new Promise((resolve) => one.on('message', (message) => message.type === 'echo' && resolve(message)))
