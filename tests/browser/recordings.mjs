@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
-import { inked, Visit } from './page.mjs'
+import { Visit, clipboard, inked } from './page.mjs'
 
 const REFUSED = /Failed to load resource/
 
@@ -74,8 +74,7 @@ export async function recordings({ browser, livetape, pictures }) {
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
     await tape('yours').waitFor({ state: 'detached' })
     assert.ok(!(await names()).includes('yours'), 'deleted')
-    visit.clean(REFUSED)
-    await visit.close()
+    await visit.leave(REFUSED)
     return `timeline and facts shown, ${bytes.length} bytes uploaded, renamed, downloaded, loaded, deleted`
   })
 }
@@ -116,8 +115,7 @@ export async function inject({ browser, livetape, pictures }) {
     assert.equal(rows, 7, 'one row each, including the streak')
     await visit.axe()
     await visit.picture(pictures, 'inject')
-    visit.clean()
-    await visit.close()
+    await visit.leave()
     return `${rows} rows: a chat, a streak of 12, a gift, follow, share, likes, join`
   })
 }
@@ -144,8 +142,7 @@ async function onlyReads(browser, url, token, pictures) {
   await visit.picture(pictures, 'read-only')
   await paused.waitFor()
   assert.equal(await page.locator('.card.error').count(), 0, 'one message')
-  visit.clean(REFUSED, /WebSocket connection to/)
-  await visit.close()
+  await visit.leave(REFUSED, /WebSocket connection to/)
 }
 
 /** The token on the other pages: in the link for OBS, and for rooms. */
@@ -162,7 +159,7 @@ async function tokenElsewhere(browser, url, token) {
   await page.getByLabel('Preview with').locator('option', { hasText: 'short' }).waitFor({ state: 'attached' })
   await page.getByRole('button', { name: 'Copy OBS link' }).click()
   await page.getByText('keep it secret').waitFor()
-  assert.equal(new URL(await page.evaluate(() => navigator.clipboard.readText())).searchParams.get('token'), token)
+  assert.equal(new URL(await clipboard(page)).searchParams.get('token'), token)
   await page.goto(`${url}/try`)
   await page.getByText('This server requires a token: enter it here.').waitFor()
   await page.getByLabel('Token').fill('a wrong one')
@@ -171,8 +168,7 @@ async function tokenElsewhere(browser, url, token) {
   await page.getByLabel('Token').fill(token)
   await page.getByRole('button', { name: 'Change' }).click()
   await page.locator('#log li', { hasText: '"type":"welcome"' }).waitFor()
-  visit.clean(REFUSED, /WebSocket connection to/)
-  await visit.close()
+  await visit.leave(REFUSED, /WebSocket connection to/)
 }
 
 /** A server that requires a token. */
@@ -204,8 +200,7 @@ export async function token({ browser, livetape, pictures }) {
     await page.reload()
     await page.locator('.link-open').waitFor()
     assert.ok(!page.url().includes(SECRET), 'no token in the URL')
-    visit.clean(REFUSED, /WebSocket connection to/)
-    await visit.close()
+    await visit.leave(REFUSED, /WebSocket connection to/)
     await onlyReads(browser, url, READING, pictures)
     await tokenElsewhere(browser, url, SECRET)
     return 'required, a wrong one rejected, the right one kept for the tab; one that only reads disables the controls'
@@ -346,8 +341,7 @@ export async function drops({ browser, livetape, pictures }) {
     await visit.axe()
     // Chromium opens a file that no page accepted in another tab, a moment later.
     assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
-    visit.clean(DROP_REFUSED)
-    await visit.close()
+    await visit.leave(DROP_REFUSED)
     return `rejected at ${places.length} places, a recording uploaded, ${captures.length} captures imported, one played`
   })
 }
