@@ -2,12 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import test from 'node:test'
 
-import { withServer } from '../support/livetape.mjs'
+import { chromiumWith, serveFolder, withServer } from '../support/livetape.mjs'
 
 /** Counts the gifts of a show until its end; a page gets the address of the feed in its query. */
 const count = (create, url, done) => `const client = ${create}({ url: ${url}, autoReconnect: false })
@@ -69,18 +68,12 @@ export async function client({ project, run, tools }) {
 /** Serves a folder, and opens its pages until they set a title. */
 async function inChromium(folder, tools, use) {
   const { chromium } = createRequire(path.join(tools, 'package.json'))('@playwright/test')
-  const site = createServer(async ({ url }, response) => {
-    const { pathname } = new URL(url, 'http://x')
-    response.setHeader('content-type', pathname.endsWith('.js') ? 'text/javascript' : 'text/html')
-    response.end(await readFile(path.join(folder, pathname)))
-  })
-  await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve))
-  // CI runs as root in a container, where Chromium's sandbox does not start.
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+  const site = await serveFolder(folder)
+  const browser = await chromium.launch(chromiumWith())
   try {
     await use(async (address) => {
       const opened = await browser.newPage()
-      await opened.goto(`http://127.0.0.1:${site.address().port}${address}`)
+      await opened.goto(`${site.url}${address}`)
       await opened.waitForFunction(() => document.title !== '-', undefined, { timeout: 20_000 })
       return opened.title()
     })

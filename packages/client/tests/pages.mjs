@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { chromium } from 'playwright-core'
 
-import { letPagesFromDisk } from '../../../tests/support/livetape.mjs'
+import { chromiumWith, letPagesFromDisk } from '../../../tests/support/livetape.mjs'
 
 letPagesFromDisk()
 
@@ -18,11 +18,7 @@ export const PICTURES = path.resolve(process.env.PICTURES ?? fileURLToPath(new U
 
 export async function launch(...flags) {
   await mkdir(PICTURES, { recursive: true })
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    // CI runs as root in a container, where Chromium's sandbox does not start.
-    args: ['--no-sandbox', '--disable-dev-shm-usage', ...flags],
-  })
+  return chromium.launch(chromiumWith(...flags))
 }
 
 /** The `file:` URL of an example, with its options. */

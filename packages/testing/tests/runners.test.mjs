@@ -1,13 +1,13 @@
 // The package as users get it: packed, installed in another project, and used in each test runner as the README shows.
 
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { serveFolder } from '../../../tests/support/livetape.mjs'
 import { run as runIn } from './run.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
@@ -79,17 +79,8 @@ test('Jest: the snippet of the README passes, and only a failed test prints the 
 })
 
 describe('Playwright', () => {
-  let [pages, baseUrl] = []
-  beforeAll(async () => {
-    const answer = async (url, response) => {
-      const { pathname } = new URL(url, 'http://localhost')
-      const type = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript' }[path.extname(pathname)]
-      response.setHeader('content-type', type).end(await readFile(here(`../../../examples${pathname}`)))
-    }
-    pages = createServer(({ url }, response) => answer(url, response).catch(() => response.destroy()))
-    await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve))
-    baseUrl = `http://127.0.0.1:${pages.address().port}`
-  })
+  let pages
+  beforeAll(async () => (pages = await serveFolder(here('../../../examples'))))
   afterAll(() => pages.close())
 
   test('the snippet of the README passes, a failed test has the log and the events attached, and `expect` has the matchers', async () => {
@@ -100,7 +91,7 @@ describe('Playwright', () => {
     const matchers = `import { expect, test } from '@livetape/testing/playwright'
 test('matchers', async ({ startMock }) => expect(await startMock()).toHaveReceived('enter', 2))`
     await writeFile(path.join(project, 'Playwright/matchers.spec.mjs'), matchers)
-    const env = { TESTS: path.join(project, 'Playwright'), REPORT: path.join(project, 'report.json'), OUTPUT: path.join(project, 'output'), BASE_URL: baseUrl }
+    const env = { TESTS: path.join(project, 'Playwright'), REPORT: path.join(project, 'report.json'), OUTPUT: path.join(project, 'output'), BASE_URL: pages.url }
     const { code } = await run(process.execPath, ['node_modules/@playwright/test/cli.js', 'test', '--config', 'playwright.config.mjs'], project, env)
     expect(code).toBe(1)
     const { suites } = JSON.parse(await readFile(env.REPORT, 'utf8'))
