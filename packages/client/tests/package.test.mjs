@@ -114,7 +114,7 @@ for (const resolution of ['node16', 'nodenext', 'bundler']) {
     await writeFile(path.join(folder, 'package.json'), '{}')
     for (const [name, code] of uses) await writeFile(path.join(folder, name), code)
     const module = resolution === 'bundler' ? 'esnext' : resolution
-    const options = { module, moduleResolution: resolution, target: 'es2022', lib: ['es2022', 'dom'], types: [], strict: true, noEmit: true, skipLibCheck: false }
+    const options = { module, moduleResolution: resolution, target: 'es2022', lib: ['es2022', 'dom'], types: [], strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false }
     await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: uses.map(([name]) => name) }))
     const { stdout } = await run('node', [installed('typescript/bin/tsc'), '--project', folder]).catch((error) => error)
     expect(stdout).toBe('')
