@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs'
+import { until } from '../../../tests/support/livetape.mjs'
+import { scripted, serve } from './given.mjs'
 import { BACKDROP, example, launch, open } from './pages.mjs'
-import { scripted } from './scripted.mjs'
 
 const OVERLAYS = ['alerts', 'chat', 'goal', 'leaderboard', 'battle', 'viewers']
 /** Names that break a layout or the order of their neighbours. */
@@ -80,8 +80,6 @@ test('alerts: one sound at a time, also after a click that lets the page play so
   const sounds = tones.filter((_, index) => index % 2 === 0).map(({ at }) => at)
   for (const [index, at] of sounds.entries()) if (index > 0) expect(at - sounds[index - 1]).toBeGreaterThan(0.59)
   expect(visit.complaints).toEqual([])
-  await visit.close()
-  source.close()
 })
 
 test('alerts: a streak is one alert that counts up, and a late gift of it is not a second alert', async () => {
@@ -106,8 +104,6 @@ test('alerts: a streak is one alert that counts up, and a late gift of it is not
   expect(counts.toSorted((a, b) => a - b)).toEqual(counts)
   expect(counts.at(-1)).toBe(20)
   expect(new Set(counts).size).toBeGreaterThan(3)
-  await visit.close()
-  source.close()
 })
 
 test('nothing moves with reduced motion, and no animation repeats more than three times a second', async () => {
@@ -138,7 +134,6 @@ test('nothing moves with reduced motion, and no animation repeats more than thre
     expect([name, await page.evaluate(() => [moved, document.getAnimations().length])]).toEqual([name, [[], 0]])
     await visit.close()
   }
-  source.close()
 })
 
 /** A battle between hosts of these names. */
@@ -166,7 +161,6 @@ for (const [width, look] of [[1440, 'card'], [360, 'card'], [360, 'plain']]) {
       expect(visit.foreign(source.host)).toEqual([])
       await visit.close()
     }
-    source.close()
   })
 }
 
@@ -189,8 +183,6 @@ test('alerts: the picture of a gift depends on its name only', async () => {
   expect(rose).not.toBe(rocket)
   expect(rose).not.toMatch(/href|url|image/)
   expect(visit.foreign(source.host)).toEqual([])
-  await visit.close()
-  source.close()
 })
 
 test('mistaken options are ignored with a message that disappears; an address that is not one is refused', async () => {
@@ -216,16 +208,13 @@ test('mistaken options are ignored with a message that disappears; an address th
     expect(refused.complaints).toEqual([])
     await refused.close()
   }
-  source.close()
 })
 
 test('a served overlay only shows events of its server, and says so; unknown types are reported', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const visit = await open(browser, `${url}/overlays/chat.html?url=ws://evil.example/`)
-    await visit.page.getByText('url=ws://evil.example/ is refused').waitFor()
-    await visit.close()
-    const typo = await open(browser, `${url}/overlays/chat.html?url=${ws}/&types=chats`)
-    await typo.page.locator('.mistakes').waitFor()
-    await typo.close()
-  })
+  const { url, ws } = await serve(['serve', '--port', '0'])
+  const visit = await open(browser, `${url}/overlays/chat.html?url=ws://evil.example/`)
+  await visit.page.getByText('url=ws://evil.example/ is refused').waitFor()
+  await visit.close()
+  const typo = await open(browser, `${url}/overlays/chat.html?url=${ws}/&types=chats`)
+  await typo.page.locator('.mistakes').waitFor()
 })

@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { fileURLToPath } from 'node:url'
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 
-import { LIVETAPE, recording, until, withServer } from '../../../tests/support/livetape.mjs'
+import { recording, until } from '../../../tests/support/livetape.mjs'
+import { serve } from './given.mjs'
 import { launch, ofDisk, open } from './pages.mjs'
 
 const BUNDLE = fileURLToPath(new URL('../dist/livetape-client.iife.js', import.meta.url))
@@ -27,38 +28,34 @@ afterAll(async () => {
 })
 
 test('the example shows the chats of a recording from disk', async () => {
-  await withServer(LIVETAPE, ['replay', recording('demo'), '--port', '0', '--speed', '200', '--wait-clients', '1'], async ({ ws }) => {
-    const opened = await open(browser, `${ofDisk(EXAMPLE)}?url=${encodeURIComponent(`${ws}/`)}`)
-    await until('some chats', async () => (await opened.page.locator('#chat li').count()) > 20)
-    expect(opened.complaints).toEqual([])
-    await opened.close()
-  })
+  const { ws } = await serve(['replay', recording('demo'), '--port', '0', '--speed', '200', '--wait-clients', '1'])
+  const opened = await open(browser, `${ofDisk(EXAMPLE)}?url=${encodeURIComponent(`${ws}/`)}`)
+  await until('some chats', async () => (await opened.page.locator('#chat li').count()) > 20)
+  expect(opened.complaints).toEqual([])
 })
 
 test('supports rooms, history, binary messages, tokens and final close codes', async () => {
   const token = 'a-token-of-this-test-0123456789'
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const { page, complaints, close } = await open(browser, `http://127.0.0.1:${site.address().port}/`)
-    await page.addScriptTag({ path: BUNDLE })
-    const found = await page.evaluate(async ({ url, token }) => {
-      const [one, two] = ['one', 'two'].map((clientId) => new Livetape.RNodeWebSocketClient(url, clientId, { token }))
-      await Promise.all([one.connect(), two.connect()])
-      const [room] = await Promise.all([one.joinRoom('r'), two.joinRoom('r')])
-      const heard = new Promise((resolve) => two.once('roomMessage', (...args) => resolve(args)))
-      await room.send('hello')
-      const bytes = new Promise((resolve) => two.once('binary', (buffer) => resolve([...new Uint8Array(buffer)])))
-      const said = await heard
-      await one.send(Uint8Array.from({ length: 4096 }, (_, index) => index % 256))
-      const over = new Promise((resolve) => one.once('disconnected', resolve))
-      globalThis.clients = { one, two, over }
-      return { said, bytes: await bytes, history: two.getRoom('r').getMessageHistory().map(({ message }) => message) }
-    }, { url: `${ws}/ws`, token })
-    expect(found).toEqual({ said: ['r', 'hello', 'one'], bytes: Array.from({ length: 4096 }, (_, index) => index % 256), history: ['hello'] })
-    await fetch(`${url}/connections/one/close`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ code: 4000, reason: 'enough' }) })
-    expect(await page.evaluate(async () => [await clients.over, clients.one.getStatus()])).toEqual([{ code: 4000, reason: 'enough', meaning: 'close code 4000', final: true }, 'disconnected'])
-    expect(complaints).toEqual([])
-    await close()
-  }, { env: { LIVETAPE_TOKEN: token } })
+  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_TOKEN: token } })
+  const { page, complaints } = await open(browser, `http://127.0.0.1:${site.address().port}/`)
+  await page.addScriptTag({ path: BUNDLE })
+  const found = await page.evaluate(async ({ url, token }) => {
+    const [one, two] = ['one', 'two'].map((clientId) => new Livetape.RNodeWebSocketClient(url, clientId, { token }))
+    await Promise.all([one.connect(), two.connect()])
+    const [room] = await Promise.all([one.joinRoom('r'), two.joinRoom('r')])
+    const heard = new Promise((resolve) => two.once('roomMessage', (...args) => resolve(args)))
+    await room.send('hello')
+    const bytes = new Promise((resolve) => two.once('binary', (buffer) => resolve([...new Uint8Array(buffer)])))
+    const said = await heard
+    await one.send(Uint8Array.from({ length: 4096 }, (_, index) => index % 256))
+    const over = new Promise((resolve) => one.once('disconnected', resolve))
+    globalThis.clients = { one, two, over }
+    return { said, bytes: await bytes, history: two.getRoom('r').getMessageHistory().map(({ message }) => message) }
+  }, { url: `${ws}/ws`, token })
+  expect(found).toEqual({ said: ['r', 'hello', 'one'], bytes: Array.from({ length: 4096 }, (_, index) => index % 256), history: ['hello'] })
+  await fetch(`${url}/connections/one/close`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ code: 4000, reason: 'enough' }) })
+  expect(await page.evaluate(async () => [await clients.over, clients.one.getStatus()])).toEqual([{ code: 4000, reason: 'enough', meaning: 'close code 4000', final: true }, 'disconnected'])
+  expect(complaints).toEqual([])
 })
 
 /** An overlay for TikFinity. Reads the feed as public overlays do: no options, no handshake, and only the end of a streak counts. */
@@ -79,24 +76,23 @@ for (const [host, listed, isAllowed] of [['localhost', '', true], ['overlay.exam
   test(`a page of ${host} ${isAllowed ? 'reads' : 'cannot read'} TikFinity's format if tikfinity.origins lists ${listed || 'nothing'}`, async () => {
     let address
     const overlay = http.createServer((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE(address))).listen(0, '127.0.0.1')
+    onTestFinished(() => overlay.close())
     await once(overlay, 'listening')
     const { port } = overlay.address()
     const args = ['replay', recording('busy'), '--port', '0', '--speed', '100', '--loop', '--tikfinity']
     const env = { LIVETAPE_TIKFINITY_LISTEN: '127.0.0.1:0', ...(listed && { LIVETAPE_TIKFINITY_ORIGINS: `http://${listed}:${port}` }) }
-    await withServer(LIVETAPE, args, async (server) => {
-      ;[address] = /ws:\/\/127\.0\.0\.1:\d+\/(?=\s|$)/.exec(server.said().split('\n').find((line) => line.includes('TikFinity')))
-      const page = await browser.newPage()
-      page.setDefaultTimeout(10_000)
-      await page.goto(`http://${host}:${port}/`)
-      if (isAllowed) {
-        await page.locator('li').first().waitFor()
-        expect(await page.locator('li').first().innerText()).toMatch(/^.+ sent .+ x\d+ \d+ \d+$/)
-      } else {
-        await page.getByText('disconnected').waitFor()
-        expect(await page.locator('li').count()).toBe(0)
-      }
-      await page.close()
-    }, { env })
-    overlay.close()
+    const server = await serve(args, { env })
+    ;[address] = /ws:\/\/127\.0\.0\.1:\d+\/(?=\s|$)/.exec(server.said().split('\n').find((line) => line.includes('TikFinity')))
+    const page = await browser.newPage()
+    onTestFinished(() => page.close())
+    page.setDefaultTimeout(10_000)
+    await page.goto(`http://${host}:${port}/`)
+    if (isAllowed) {
+      await page.locator('li').first().waitFor()
+      expect(await page.locator('li').first().innerText()).toMatch(/^.+ sent .+ x\d+ \d+ \d+$/)
+    } else {
+      await page.getByText('disconnected').waitFor()
+      expect(await page.locator('li').count()).toBe(0)
+    }
   })
 }

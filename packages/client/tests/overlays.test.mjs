@@ -4,12 +4,12 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import http from 'node:http'
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 
-import { LIVETAPE, ask, eventsOf, proxy, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
+import { ask, eventsOf, recording, scenario, until } from '../../../tests/support/livetape.mjs'
+import { proxy, scripted, serve } from './given.mjs'
 import { BACKDROP, example, isBroken, launch, open } from './pages.mjs'
-import { scripted } from './scripted.mjs'
 
 let browser
 beforeAll(async () => (browser = await launch()))
@@ -30,19 +30,17 @@ const OVERLAYS = {
 
 for (const [name, { options, recording: tape, selector, size }] of Object.entries(OVERLAYS)) {
   test(`${name}: shows a replay on a transparent page, without console errors or requests to other hosts`, async () => {
-    await withServer(LIVETAPE, ['replay', recording(tape), '--port', '0', '--speed', '40', '--wait-clients', '1'], async ({ url, ws }) => {
-      const visit = await open(browser, example(`overlays/${name}.html`, { url: `${ws}/`, ...options }), { ...size, backdrop: BACKDROP })
-      await visit.page.locator(selector).first().waitFor()
-      if (name === 'chat') await until('a full box', async () => (await visit.page.locator('.line').count()) === 8)
-      if (name === 'goal') await until('something counted', async () => (await visit.page.locator('#numbers').innerText()).match(/^\d\d/))
-      await fetch(`${url}/replay/pause`, { method: 'POST' })
-      await visit.page.waitForFunction(() => document.getAnimations().length === 0)
-      await visit.picture(`overlay-${name}`)
-      expect(await isTransparent(visit.page)).toBe(true)
-      expect(visit.complaints).toEqual([])
-      expect(visit.foreign(host(url))).toEqual([])
-      await visit.close()
-    })
+    const { url, ws } = await serve(['replay', recording(tape), '--port', '0', '--speed', '40', '--wait-clients', '1'])
+    const visit = await open(browser, example(`overlays/${name}.html`, { url: `${ws}/`, ...options }), { ...size, backdrop: BACKDROP })
+    await visit.page.locator(selector).first().waitFor()
+    if (name === 'chat') await until('a full box', async () => (await visit.page.locator('.line').count()) === 8)
+    if (name === 'goal') await until('something counted', async () => (await visit.page.locator('#numbers').innerText()).match(/^\d\d/))
+    await fetch(`${url}/replay/pause`, { method: 'POST' })
+    await visit.page.waitForFunction(() => document.getAnimations().length === 0)
+    await visit.picture(`overlay-${name}`)
+    expect(await isTransparent(visit.page)).toBe(true)
+    expect(visit.complaints).toEqual([])
+    expect(visit.foreign(host(url))).toEqual([])
   })
 }
 
@@ -58,7 +56,7 @@ const isOver = async (url, laps = 1) => {
 }
 
 test('the goal counts every diamond once across broken connections and reloads', async () => {
-  const server = await start(LIVETAPE, ['replay', recording('raid'), '--port', '0', '--speed', '200', '--wait-clients', '1'])
+  const server = await serve(['replay', recording('raid'), '--port', '0', '--speed', '200', '--wait-clients', '1'])
   const wire = await proxy(() => server.port)
   const goal = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9 }))
   await until('a first gift', async () => (await reached(goal)) > 0)
@@ -70,33 +68,27 @@ test('the goal counts every diamond once across broken connections and reloads',
   await goal.page.reload()
   await until('all diamonds again', async () => (await reached(goal)) === want)
   expect(goal.complaints.filter((line) => !isBroken(line))).toEqual([])
-  await goal.close()
-  await wire.close()
-  await server.stop()
 })
 
 test('the goal and the leaderboard only count the current lap of a replay', async () => {
   const want = await diamonds()
   expect(want).toBeGreaterThan(10)
-  await withServer(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--loop', '3', '--wait-clients', '1'], async ({ url, ws }) => {
-    const goal = await open(browser, example('overlays/goal.html', { url: `${ws}/`, goal: 1e9, start: 5 }))
-    const board = await open(browser, example('overlays/leaderboard.html', { url: `${ws}/`, max: 100 }))
-    await until('the end', () => isOver(url, 3))
-    await until('the diamonds of one lap', async () => (await reached(goal)) === want + 5 && (await given(board)) === want)
-    // Another pass over the same recording also starts over, as does a page that loads now.
-    await fetch(`${url}/replay/load`, { method: 'POST', body: JSON.stringify({ recording: 'gifts' }) })
-    await fetch(`${url}/replay/play`, { method: 'POST' })
-    await until('a second end', async () => (await ask(url, 'replay')).state === 'ended')
-    await goal.page.reload()
-    await until('the same again', async () => (await reached(goal)) === want + 5 && (await given(board)) === want)
-    expect([...goal.complaints, ...board.complaints]).toEqual([])
-    await board.close()
-    await goal.close()
-  })
+  const { url, ws } = await serve(['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--loop', '3', '--wait-clients', '1'])
+  const goal = await open(browser, example('overlays/goal.html', { url: `${ws}/`, goal: 1e9, start: 5 }))
+  const board = await open(browser, example('overlays/leaderboard.html', { url: `${ws}/`, max: 100 }))
+  await until('the end', () => isOver(url, 3))
+  await until('the diamonds of one lap', async () => (await reached(goal)) === want + 5 && (await given(board)) === want)
+  // Another pass over the same recording also starts over, as does a page that loads now.
+  await fetch(`${url}/replay/load`, { method: 'POST', body: JSON.stringify({ recording: 'gifts' }) })
+  await fetch(`${url}/replay/play`, { method: 'POST' })
+  await until('a second end', async () => (await ask(url, 'replay')).state === 'ended')
+  await goal.page.reload()
+  await until('the same again', async () => (await reached(goal)) === want + 5 && (await given(board)) === want)
+  expect([...goal.complaints, ...board.complaints]).toEqual([])
 })
 
 test('the goal and the leaderboard count nothing twice after a replay server restarts', async () => {
-  const replay = (speed) => start(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--wait-clients', '2', '--speed', speed])
+  const replay = (speed) => serve(['replay', recording('gifts'), '--port', '0', '--wait-clients', '2', '--speed', speed])
   const want = await diamonds()
   let server = await replay('20')
   const wire = await proxy(() => server.port)
@@ -112,82 +104,70 @@ test('the goal and the leaderboard count nothing twice after a replay server res
   await until('the new stream', async () => (await streams()).every((stream, index) => stream && stream !== before[index]))
   await until('the end', () => isOver(server.url))
   await until('all diamonds once', async () => (await reached(goal)) === want && (await given(board)) === want)
-  await board.close()
-  await goal.close()
-  await wire.close()
-  await server.stop()
 })
 
 const SECRET = 'a-secret-of-16-or-more'
 
 test('a wrong token is named on the page, which does not retry', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const pages = { served: `${url}/overlays/chat.html?token=wrong&status=1`, disk: example('overlays/chat.html', { url: `${ws}/`, token: 'wrong' }), none: `${url}/overlays/goal.html` }
-    for (const [name, address] of Object.entries(pages)) {
-      const visit = await open(browser, address)
-      const box = visit.page.locator('.mistakes')
-      await box.waitFor()
-      expect(await box.innerText()).toContain(name === 'none' ? 'this server requires a bearer token' : 'the bearer token is wrong')
-      expect(await box.innerText()).toContain(`${url}/overlays/`)
-      expect(await visit.page.evaluate(() => overlayClient.getStatus())).toBe('disconnected')
-      if (name === 'served') expect(await visit.page.locator('.status').innerText()).toBe('the bearer token is wrong')
-      await visit.close()
-    }
-    const plain = await open(browser, example('client-example.html'))
-    await plain.page.locator('#url').fill(`${ws}/`)
-    await plain.page.locator('#token').fill('wrong')
-    await plain.page.getByRole('button', { name: 'Connect' }).click()
-    await plain.page.getByText('the bearer token is wrong').waitFor()
-    expect(await plain.page.locator('#state').innerText()).toBe('not connected')
-    await plain.close()
-  }, { env: { LIVETAPE_TOKEN: SECRET } })
+  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_TOKEN: SECRET } })
+  const pages = { served: `${url}/overlays/chat.html?token=wrong&status=1`, disk: example('overlays/chat.html', { url: `${ws}/`, token: 'wrong' }), none: `${url}/overlays/goal.html` }
+  for (const [name, address] of Object.entries(pages)) {
+    const visit = await open(browser, address)
+    const box = visit.page.locator('.mistakes')
+    await box.waitFor()
+    expect(await box.innerText()).toContain(name === 'none' ? 'this server requires a bearer token' : 'the bearer token is wrong')
+    expect(await box.innerText()).toContain(`${url}/overlays/`)
+    expect(await visit.page.evaluate(() => overlayClient.getStatus())).toBe('disconnected')
+    if (name === 'served') expect(await visit.page.locator('.status').innerText()).toBe('the bearer token is wrong')
+    await visit.close()
+  }
+  const plain = await open(browser, example('client-example.html'))
+  await plain.page.locator('#url').fill(`${ws}/`)
+  await plain.page.locator('#token').fill('wrong')
+  await plain.page.getByRole('button', { name: 'Connect' }).click()
+  await plain.page.getByText('the bearer token is wrong').waitFor()
+  expect(await plain.page.locator('#state').innerText()).toBe('not connected')
 })
 
 test('a socket that the server closes with a reason shows the reason', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const { type, data } = await new Promise((resolve, reject) => {
-      const socket = new WebSocket(`${ws}/ws/nosuch`)
-      socket.onmessage = ({ data }) => resolve(JSON.parse(data))
-      socket.onerror = reject
-    })
-    expect(type).toBe('error')
-    const visit = await open(browser, `${url}/overlays/chat.html?url=${ws}/ws/nosuch`)
-    await visit.page.locator('.mistakes').waitFor()
-    expect(await visit.page.locator('.mistakes').innerText()).toContain(data.message)
-    // Pages from disk may only read the feed.
-    const file = await readFile(new URL('../../../examples/client-example.html', import.meta.url))
-    const site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end(file)).listen(0, '127.0.0.1')
-    await once(site, 'listening')
-    const plain = await open(browser, `http://127.0.0.1:${site.address().port}/?url=${ws}/ws/nosuch`)
-    await plain.page.getByText(data.message).waitFor()
-    await Promise.all([visit, plain].map((page) => page.close()))
-    site.close()
+  const { url, ws } = await serve(['serve', '--port', '0'])
+  const { type, data } = await new Promise((resolve, reject) => {
+    const socket = new WebSocket(`${ws}/ws/nosuch`)
+    socket.onmessage = ({ data }) => resolve(JSON.parse(data))
+    socket.onerror = reject
   })
+  expect(type).toBe('error')
+  const visit = await open(browser, `${url}/overlays/chat.html?url=${ws}/ws/nosuch`)
+  await visit.page.locator('.mistakes').waitFor()
+  expect(await visit.page.locator('.mistakes').innerText()).toContain(data.message)
+  // Pages from disk may only read the feed.
+  const file = await readFile(new URL('../../../examples/client-example.html', import.meta.url))
+  const site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end(file)).listen(0, '127.0.0.1')
+  onTestFinished(() => site.close())
+  await once(site, 'listening')
+  const plain = await open(browser, `http://127.0.0.1:${site.address().port}/?url=${ws}/ws/nosuch`)
+  await plain.page.getByText(data.message).waitFor()
 })
 
 test('a page from disk that the server refuses names the reason and the way out', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const visit = await open(browser, example('overlays/chat.html', { url: `${ws}/` }))
-    const box = visit.page.locator('.mistakes')
-    await box.waitFor()
-    for (const part of ['refuses pages from disk', `${url}/overlays/`, 'LIVETAPE_ORIGINS=null', 'server.origins']) expect(await box.innerText()).toContain(part)
-    const plain = await open(browser, example('client-example.html', { url: `${ws}/` }))
-    await plain.page.locator('#error').waitFor()
-    for (const part of ['refuses pages from disk', '/client-example.html', 'LIVETAPE_ORIGINS=null', 'server.origins']) expect(await plain.page.locator('#error').innerText()).toContain(part)
-    const builder = await open(browser, example('overlays/index.html'))
-    await builder.page.getByText('open http://127.0.0.1:3000/overlays/ instead').waitFor()
-    expect(builder.complaints).toEqual([])
-    await Promise.all([visit, plain, builder].map((page) => page.close()))
-  }, { env: { LIVETAPE_ORIGINS: 'https://other.example' } })
+  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_ORIGINS: 'https://other.example' } })
+  const visit = await open(browser, example('overlays/chat.html', { url: `${ws}/` }))
+  const box = visit.page.locator('.mistakes')
+  await box.waitFor()
+  for (const part of ['refuses pages from disk', `${url}/overlays/`, 'LIVETAPE_ORIGINS=null', 'server.origins']) expect(await box.innerText()).toContain(part)
+  const plain = await open(browser, example('client-example.html', { url: `${ws}/` }))
+  await plain.page.locator('#error').waitFor()
+  for (const part of ['refuses pages from disk', '/client-example.html', 'LIVETAPE_ORIGINS=null', 'server.origins']) expect(await plain.page.locator('#error').innerText()).toContain(part)
+  const builder = await open(browser, example('overlays/index.html'))
+  await builder.page.getByText('open http://127.0.0.1:3000/overlays/ instead').waitFor()
+  expect(builder.complaints).toEqual([])
 })
 
 test('the page to try rooms, opened from disk, names the page that livetape serves', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const visit = await open(browser, example('try.html', { url: `${ws}/ws` }))
-    await visit.page.getByText(`open ${url}/try instead`).waitFor()
-    expect(await visit.page.locator('#state').innerText()).not.toContain('LIVETAPE_ORIGINS')
-    await visit.close()
-  }, { env: { LIVETAPE_ORIGINS: 'null' } })
+  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_ORIGINS: 'null' } })
+  const visit = await open(browser, example('try.html', { url: `${ws}/ws` }))
+  await visit.page.getByText(`open ${url}/try instead`).waitFor()
+  expect(await visit.page.locator('#state').innerText()).not.toContain('LIVETAPE_ORIGINS')
 })
 
 const HOSTILE = ['<img src=x onerror="document.title=\'hacked\'">', '</script><script>document.title="hacked"</script>', '\u202Egnp.exe\u202C', '😀'.repeat(10_000), 'a'.repeat(50_000), 'e\u0301\u0302'.repeat(5000), '\u0000\u0007\n\n\n', '‮‭⁦', '👩‍👩‍👧‍👦'.repeat(1000), 'עברית مرحبا', '${7*7} {{7*7}} %s', '   ']
@@ -246,8 +226,6 @@ for (const [name, [address, rows]] of Object.entries(PAGES)) {
     if (name !== 'client-example') expect(found.text.match(/NaN|undefined|\[object/)).toBeNull()
     expect(visit.complaints).toEqual([])
     expect(visit.foreign(host(server.ws))).toEqual([])
-    await visit.close()
-    server.close()
   })
 }
 
@@ -289,68 +267,61 @@ for (const [name, { selector, type, last }] of Object.entries({
     const gaps = drawn.slice(1).map((began, index) => began - drawn[index])
     expect(gaps.filter((gap) => gap < DRAW_MS_MIN)).toEqual([])
     expect(visit.complaints).toEqual([])
-    await visit.close()
-    server.close()
   })
 }
 
 test('alerts: a streak is one alert with a rising count; `min` hides cheap gifts; follows and subscriptions', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const visit = await open(browser, example('overlays/alerts.html', { url: `${ws}/`, seconds: 60, min: 10, max: 5, shares: 0, sound: 0 }))
-    await until('a reader', async () => (await ask(url, 'health')).clients > 0)
-    await inject(url, { type: 'gift', user: 'poor', gift: 'Tiny', count: 1, diamonds: 1 })
-    await inject(url, { type: 'gift', user: 'ann', gift: 'Rocket', count: 50, combo: true, diamonds: 10 })
-    await visit.page.getByText('×50').waitFor()
-    await inject(url, { type: 'share', user: 'bob' })
-    await inject(url, { type: 'follow', user: 'bob' })
-    await inject(url, { type: 'subscribe', user: 'eve', months: 3 })
-    await visit.page.getByText('subscribed for 3 months').waitFor()
-    const texts = (await visit.page.locator('.alert').allInnerTexts()).map((text) => text.trim().replaceAll(/\s+/g, ' '))
-    expect(texts).toEqual(['ann sent Rocket ×50 500 💎', 'bob followed', 'eve subscribed for 3 months'])
-    await visit.close()
-  })
+  const { url, ws } = await serve(['serve', '--port', '0'])
+  const visit = await open(browser, example('overlays/alerts.html', { url: `${ws}/`, seconds: 60, min: 10, max: 5, shares: 0, sound: 0 }))
+  await until('a reader', async () => (await ask(url, 'health')).clients > 0)
+  await inject(url, { type: 'gift', user: 'poor', gift: 'Tiny', count: 1, diamonds: 1 })
+  await inject(url, { type: 'gift', user: 'ann', gift: 'Rocket', count: 50, combo: true, diamonds: 10 })
+  await visit.page.getByText('×50').waitFor()
+  await inject(url, { type: 'share', user: 'bob' })
+  await inject(url, { type: 'follow', user: 'bob' })
+  await inject(url, { type: 'subscribe', user: 'eve', months: 3 })
+  await visit.page.getByText('subscribed for 3 months').waitFor()
+  const texts = (await visit.page.locator('.alert').allInnerTexts()).map((text) => text.trim().replaceAll(/\s+/g, ' '))
+  expect(texts).toEqual(['ann sent Rocket ×50 500 💎', 'bob followed', 'eve subscribed for 3 months'])
 })
 
 test('client-example: connects, counts, filters, and shows errors with title and details', async () => {
-  await withServer(LIVETAPE, ['mock', '--port', '0', '--scenario', scenario('not-found')], (mock) =>
-    withServer(LIVETAPE, ['serve', '--port', '0', '--upstream', mock.url], async ({ url, ws }) => {
-      const visit = await open(browser, example('client-example.html'), { width: 900, height: 700 })
-      const { page } = visit
-      await page.locator('#url').fill('nonsense')
-      await page.getByRole('button', { name: 'Connect' }).click()
-      await page.getByText('Invalid URL', { exact: true }).waitFor()
-      await page.getByRole('button', { name: 'Dismiss' }).click()
-      expect(await page.locator('#error').isHidden()).toBe(true)
-      await page.locator('#url').fill(`${ws}/`)
-      await page.getByRole('button', { name: 'Connect' }).click()
-      await page.getByText('connected', { exact: true }).waitFor()
-      for (let number = 1; number <= 3; number += 1) await inject(url, { type: 'chat', user: 'ann', comment: `hello ${number}` })
-      await inject(url, { type: 'gift', user: 'bob', gift: 'Rose', count: 2 })
-      await page.getByText('ann: hello 3').waitFor()
-      await page.getByText('bob sent Rose ×2').waitFor()
-      const counters = (what) => until(what, async () => (await page.locator('#counters').innerText()).includes(what))
-      await counters('4 received')
-      await page.getByLabel('chat').uncheck()
-      await counters('1 shown')
-      expect(await page.getByText('ann: hello 3').isVisible()).toBe(false)
-      await page.getByLabel('chat').check()
-      // A user whom the mock does not know.
-      expect((await fetch(`${url}/connect/nobody_of_this_name`, { method: 'POST' })).status).toBe(404)
-      await page.locator('#error').waitFor()
-      expect((await page.locator('#title').innerText()).length).toBeGreaterThan(3)
-      expect((await page.locator('#details').innerText()).length).toBeGreaterThan(10)
-      await visit.picture('client-example')
-      await page.getByRole('button', { name: 'Disconnect' }).click()
-      await page.getByText('not connected').waitFor()
-      expect(visit.complaints).toEqual([])
-      expect(visit.foreign(host(url))).toEqual([])
-      await visit.close()
-    }),
-  )
+  const mock = await serve(['mock', '--port', '0', '--scenario', scenario('not-found')])
+  const { url, ws } = await serve(['serve', '--port', '0', '--upstream', mock.url])
+  const visit = await open(browser, example('client-example.html'), { width: 900, height: 700 })
+  const { page } = visit
+  await page.locator('#url').fill('nonsense')
+  await page.getByRole('button', { name: 'Connect' }).click()
+  await page.getByText('Invalid URL', { exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Dismiss' }).click()
+  expect(await page.locator('#error').isHidden()).toBe(true)
+  await page.locator('#url').fill(`${ws}/`)
+  await page.getByRole('button', { name: 'Connect' }).click()
+  await page.getByText('connected', { exact: true }).waitFor()
+  for (let number = 1; number <= 3; number += 1) await inject(url, { type: 'chat', user: 'ann', comment: `hello ${number}` })
+  await inject(url, { type: 'gift', user: 'bob', gift: 'Rose', count: 2 })
+  await page.getByText('ann: hello 3').waitFor()
+  await page.getByText('bob sent Rose ×2').waitFor()
+  const counters = (what) => until(what, async () => (await page.locator('#counters').innerText()).includes(what))
+  await counters('4 received')
+  await page.getByLabel('chat').uncheck()
+  await counters('1 shown')
+  expect(await page.getByText('ann: hello 3').isVisible()).toBe(false)
+  await page.getByLabel('chat').check()
+  // A user whom the mock does not know.
+  expect((await fetch(`${url}/connect/nobody_of_this_name`, { method: 'POST' })).status).toBe(404)
+  await page.locator('#error').waitFor()
+  expect((await page.locator('#title').innerText()).length).toBeGreaterThan(3)
+  expect((await page.locator('#details').innerText()).length).toBeGreaterThan(10)
+  await visit.picture('client-example')
+  await page.getByRole('button', { name: 'Disconnect' }).click()
+  await page.getByText('not connected').waitFor()
+  expect(visit.complaints).toEqual([])
+  expect(visit.foreign(host(url))).toEqual([])
 })
 
 test('client-example: resumes after a break, reports a restarted server, and fits narrow dark windows', async () => {
-  let server = await start(LIVETAPE, ['serve', '--port', '0'])
+  let server = await serve(['serve', '--port', '0'])
   const wire = await proxy(() => server.port)
   const visit = await open(browser, example('client-example.html', { url: `${wire.ws}/` }), { width: 360, height: 640 })
   const { page } = visit
@@ -366,7 +337,7 @@ test('client-example: resumes after a break, reports a restarted server, and fit
   expect(await lines()).toHaveLength(2)
   await server.stop('SIGKILL')
   await page.getByText('retrying in').waitFor()
-  server = await start(LIVETAPE, ['serve', '--port', '0'])
+  server = await serve(['serve', '--port', '0'])
   await page.getByText('The server restarted').waitFor()
   await chat('three')
   await page.getByText('ann: three').waitFor()
@@ -374,9 +345,6 @@ test('client-example: resumes after a break, reports a restarted server, and fit
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360)
   await visit.picture('client-example-dark')
   expect(visit.complaints.filter((line) => !isBroken(line))).toEqual([])
-  await visit.close()
-  await wire.close()
-  await server.stop()
 })
 
 test('the README of the examples names every page and option', async () => {

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { chromium } from 'playwright-core'
+import { onTestFinished } from 'vitest'
 
 import { chromiumWith, letPagesFromDisk } from '../../../tests/support/livetape.mjs'
 
@@ -33,8 +34,10 @@ export const isBroken = (line) => /^WebSocket connection to|^Failed to load reso
 
 export const ofDisk = (file) => pathToFileURL(file).href
 
+/** Opens a page, which is closed with its test. */
 export async function open(browser, url, { width = 480, height = 360, backdrop } = {}) {
   const context = await browser.newContext({ viewport: { width, height } })
+  onTestFinished(() => context.close())
   const page = await context.newPage()
   page.setDefaultTimeout(20_000)
   const [complaints, asked] = [[], []]
