@@ -7,12 +7,8 @@ import { Feed, type FeedEvent } from './feed.js'
 import { startMock, type Mock, type MockOptions } from './mock.js'
 import type { Injected, TruthAt } from './rest.js'
 import { senders, type Send } from './send.js'
-import { ask, post, Server } from './server.js'
+import { PATIENCE_MS, POLL_MS, ask, post, Server } from './server.js'
 
-/** Default timeout for clients and events, in ms. Less than that of a test in Vitest and Jest, 5 s, so that the reason is reported. */
-export const PATIENCE_MS = 4_000
-/** Time between two requests while waiting, in ms. */
-const POLL_MS = 10
 /** Time for clients to answer a close, in ms. */
 const DROP_MS = 2_000
 /** A number of clients that never connects. */
