@@ -40,8 +40,8 @@ const right = {
   isBroken: (frame) => frame.text(7) === 'close',
   /** Called with bytes that cannot be read. */
   unreadable: ({ message }) => console.error(message),
-  /** Called when the LIVE ends. */
-  end: () => (isOver = true),
+  /** Whether to stop once a connection has ended. */
+  stops: () => isOver,
   /** The count of a gift message. */
   count: (gift) => gift.number(5),
   /** All likes after a message. */
@@ -94,7 +94,7 @@ const bugs = {
   needs_the_list_of_gifts: { sign: (id) => get('/webcast/gift/list/').then(() => right.sign(id), () => process.exit(1)) },
   // And gives up soon.
   looks_up_twice: { sign: (id) => room().then(() => right.sign(id)), wait: (failures, told) => (failures < 2 ? right.wait(failures, told) : undefined) },
-  never_ends: { room: async () => (live ??= await room()), sign: async (id) => (signed ??= await right.sign(id)), end: () => {} },
+  never_ends: { room: async () => (live ??= await room()), sign: async (id) => (signed ??= await right.sign(id)), stops: () => (isOver = false) },
   asks_all_the_time: { away: 100, wait: (failures, told) => told || 100 },
   does_not_wait_as_told: { wait: (failures) => right.wait(failures, 0) },
   never_reconnects: { wait: (failures, told) => (hasOpened ? undefined : right.wait(failures, told)) },
@@ -166,7 +166,7 @@ function count(message) {
   const [method, id] = [message.text(1), message.id(3)]
   const data = read(message.one(2) ?? Buffer.alloc(0))
   bot.look(method, data)
-  if (method === 'WebcastControlMessage' && ENDED.includes(data.number(2))) bot.end()
+  if (method === 'WebcastControlMessage' && ENDED.includes(data.number(2))) isOver = true
   if (!bot.isNew(id)) return
   const user = (number) => (data.one(number) ? read(data.one(number)).id(1) : '0')
   if (method === 'WebcastChatMessage') totals.chats += 1
@@ -272,7 +272,7 @@ async function connect() {
 
 print()
 let failures = 0
-while (!isOver) {
+for (;;) {
   let told = 0
   try {
     if (await connect()) failures = 0
@@ -280,7 +280,7 @@ while (!isOver) {
     console.error(error.message)
     told = error.told ?? 0
   }
-  if (isOver) break
+  if (bot.stops()) break
   const wait = bot.wait(failures++, told)
   if (wait === undefined) break
   await new Promise((resolve) => setTimeout(resolve, wait))

@@ -23,7 +23,7 @@ use wait_timeout::ChildExt as _;
 use crate::programs::{cargo, output, root, status, target};
 
 /// Number of reference bots that are tested at a time, and of planted bugs, whose tests mostly wait.
-const AT_ONCE: [usize; 2] = [2, 4];
+const AT_ONCE: [usize; 2] = [2, 6];
 /// Maximum memory of `livetape test`, without the bots, and without the pages of its own file: those of a build
 /// for development are 37 MiB. The time is only reported, because the machine may be busy; a reference bot
 /// should need at most a minute on two idle processors.
