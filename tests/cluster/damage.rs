@@ -1,13 +1,21 @@
 //! What administrators of NATS can do to the stream of a channel, and what others can publish there.
 
+use livetape_cluster::ownership::{Body, Encoded, Epoch, Piece, Record};
+use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::{
     outage::is_outage,
-    support::{Feed, Nats, Node, assert_same, contents, demo, numbers, polled},
+    support::{Feed, Nats, Node, after, assert_same, contents, demo, numbers, polled, take_owner},
 };
 
 const STREAM: &str = "livetape-test_main";
+const FEED: &str = "livetape.test.feed.main";
+/// Bytes of a record before its protobuf message.
+const HEAD_BYTES: usize = 5;
+/// Bar for what nodes store because of a forged message.
+const STORED_MAX: u64 = 20;
+
 /// Sends a request to the API of JetStream.
 pub(crate) fn api(nats: &Nats, what: &str, body: &Value) -> Value {
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -90,6 +98,48 @@ fn readers_learn_that_jetstream_refuses_messages() {
 }
 
 #[test]
+fn an_idle_channel_continues_after_a_purge() {
+    let nats = Nats::start();
+    let mut nodes = vec![Node::start(&nats), Node::start(&nats)];
+    let feeds: Vec<_> = nodes.iter().map(|node| node.feed("0")).collect();
+    chat(&nodes[0], "1");
+    let first = feeds.iter().map(|feed| reads(feed, "1")).next_back().unwrap();
+    purge(&nats, &Value::Null);
+    // A node that joins learns the stream and its last number from the owner.
+    nodes.push(Node::start(&nats));
+    let late = nodes[2].feed(&after(&first));
+    chat(&nodes[2], "2");
+    let second = feeds.iter().chain([&late]).map(|feed| reads(feed, "2")).next_back().unwrap();
+    assert_eq!(numbers(&[first.clone(), second]), [1, 2]);
+    // The next owner has nothing to read.
+    purge(&nats, &Value::Null);
+    drop(take_owner(&mut nodes));
+    let late = nodes[0].feed(&after(&first));
+    chat(&nodes[0], "3");
+    let third = reads(&late, "3");
+    let stream = |event: &str| after(event).split(':').next().unwrap().to_owned();
+    assert_eq!((stream(&third), numbers(&[third])), (stream(&first), vec![3]));
+}
+
+#[test]
+fn after_a_purge_while_nothing_runs_another_stream_begins() {
+    let nats = Nats::start();
+    let node = Node::start(&nats);
+    chat(&node, "before");
+    let before = reads(&node.feed("0"), "before");
+    drop(node);
+    purge(&nats, &Value::Null);
+    let nodes = [Node::start(&nats), Node::start(&nats)];
+    let feeds = nodes.each_ref().map(|node| node.feed("0"));
+    chat(&nodes[1], "after");
+    let logs = feeds.each_ref().map(|feed| reads(feed, "after"));
+    assert_eq!(logs[0], logs[1]);
+    let (status, answer) =
+        nodes[0].request("GET", &format!("/events?since={}", after(&before)), &Value::Null);
+    assert_eq!((status, &answer["error"]["code"]), (410, &json!("unknown_position")), "{answer}");
+}
+
+#[test]
 fn a_channel_continues_after_everything_was_deleted() {
     let nats = Nats::start();
     let nodes = Node::three(&nats);
@@ -105,4 +155,45 @@ fn a_channel_continues_after_everything_was_deleted() {
     let logs: Vec<_> = feeds.iter().map(|feed| reads(feed, "after")).collect();
     assert!(logs[1] == logs[0] && logs[2] == logs[0]);
     assert_eq!(numbers(&logs), [1, 1, 1]);
+}
+
+#[test]
+fn a_forged_record_costs_a_few_messages() {
+    let nats = Nats::start();
+    let nodes = Node::three(&nats);
+    chat(&nodes[0], "1");
+    type Forge = fn(&Record) -> (u64, String, Body);
+    let forgeries: [Forge; 5] = [
+        |it| {
+            (it.epoch, it.node.clone(), Body::Piece(Piece { first: 2, events: vec![Encoded::default(); 3] }))
+        },
+        |it| {
+            (
+                it.epoch,
+                it.node.clone(),
+                Body::Piece(Piece { first: 1 << 52, events: vec![Encoded::default()] }),
+            )
+        },
+        |it| (it.epoch + 1, "forged".into(), Body::Epoch(Epoch { head: 1, ..Epoch::default() })),
+        |it| (it.epoch + 1, "forged".into(), Body::Epoch(Epoch { head: 1 << 53, ..Epoch::default() })),
+        |_| (1 << 53, "forged".into(), Body::Epoch(Epoch { head: 1, ..Epoch::default() })),
+    ];
+    for (forge, number) in forgeries.iter().zip(2_u64..) {
+        let before = info(&nats)["state"]["last_seq"].as_u64().unwrap();
+        let last = Record::decode(&nats.last_stored(STREAM, FEED)[HEAD_BYTES..]).unwrap();
+        let (epoch, node, body) = forge(&last);
+        let forged = Record { epoch, node, after: before, body: Some(body), ..last };
+        nats.publish(FEED, &forged.to_bytes());
+        let comment = number.to_string();
+        polled(|| {
+            let body = json!({ "type": "chat", "user": "ann", "comment": comment });
+            (nodes[1].request("POST", "/inject", &body).0 == 200).then_some(())
+        });
+        // The numbers of forged events are a gap, where readers are disconnected.
+        nodes.iter().for_each(|node| drop(reads(&node.feed("0"), &comment)));
+        let stored = info(&nats)["state"]["last_seq"].as_u64().unwrap() - before;
+        assert!((1..=STORED_MAX).contains(&stored), "{stored} messages because of forgery {number}");
+    }
+    let logs: Vec<_> = nodes.iter().map(|node| node.feed("0")).map(|feed| reads(&feed, "6")).collect();
+    assert!(logs[1] == logs[0] && logs[2] == logs[0]);
 }

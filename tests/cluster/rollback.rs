@@ -47,6 +47,31 @@ fn shut_down(nodes: Vec<Node>) {
 }
 
 #[test]
+fn numbers_that_were_acknowledged_are_not_used_again() {
+    let mut nats = Nats::start();
+    let nodes = [Node::start(&nats), Node::start(&nats)];
+    (1..=5).for_each(|number| chat(&nodes[0], number));
+    let copy = nats.copy_storage();
+    nats.restart();
+    let feed = nodes[1].feed("0");
+    reads(&feed, 5);
+    (6..=10).for_each(|number| chat(&nodes[1], number));
+    let known = reads(&feed, 10).pop().unwrap();
+    // Power cut.
+    drop(nodes);
+    nats.put_back(copy);
+    nats.restart();
+    let nodes = [Node::start(&nats), Node::start(&nats)];
+    chat(&nodes[0], 11);
+    for node in &nodes {
+        let log = reads(&node.feed("0"), 11);
+        assert_ne!(stream(log.last().unwrap()), stream(&known));
+        let (status, answer) = node.request("GET", &format!("/events?since={}", after(&known)), &Value::Null);
+        assert_eq!((status, &answer["error"]["code"]), (410, &json!("unknown_position")), "{answer}");
+    }
+}
+
+#[test]
 fn a_node_that_lives_knows_that_the_storage_went_back() {
     let mut nats = Nats::start();
     let nodes = [Node::start(&nats), Node::start(&nats)];
@@ -90,6 +115,19 @@ fn play_on(node: &Node, since: &str) -> Vec<String> {
 
 fn of_demo(log: &[String]) -> Vec<Value> {
     contents(log.iter().filter(|line| !line.contains(r#""injected":true"#)))
+}
+
+#[test]
+fn a_replay_goes_on_in_the_same_stream_after_everything_was_stopped_properly() {
+    let nats = Nats::start();
+    let nodes = Node::three(&nats);
+    let mut log = play(&nodes[0]);
+    shut_down(nodes);
+    let nodes = [Node::start(&nats), Node::start(&nats)];
+    log.extend(play_on(&nodes[1], &after(log.last().unwrap())));
+    assert_same(&of_demo(&log), &demo());
+    assert!(numbers(&log).is_sorted_by(|a, b| a < b));
+    assert!(log.iter().all(|line| stream(line) == stream(&log[0])));
 }
 
 #[test]

@@ -288,8 +288,7 @@ fn the_document_has_the_cases_and_mistakes() {
     assert_written("docs/cases.md", &document, &expected);
 }
 
-/// Rows have bugs that fail a case in another way than `plain`; others prove nothing. Cases with `null` are older than their
-/// suite's planted bugs.
+/// Rows have bugs that fail a case in another way than `plain`; others prove nothing.
 #[test]
 fn a_planted_bug_proves_each_case() {
     let text = fs::read_to_string(root().join("tests/bots/expected.json")).unwrap();
@@ -299,8 +298,14 @@ fn a_planted_bug_proves_each_case() {
             let hint = "plant a bug in tests/bots, and run `cargo xtask codegen bots`";
             let row = table[suite.name()].get(name).unwrap_or_else(|| panic!("{name} has no row: {hint}"));
             let fails = |why: &Value| why.as_str().is_some_and(|why| why != "passed");
-            let is_proven = row.as_object().is_none_or(|bugs| bugs.values().any(fails));
-            assert!(is_proven, "no bug fails {name} of the {} alone: {hint}", suite.name());
+            // Like browsers, the bots with bugs do not see pings.
+            let is_out_of_reach = (suite, *name) == (Suite::Feed, "deaf");
+            let is_proven = row.as_object().is_some_and(|bugs| bugs.values().any(fails));
+            assert!(
+                is_proven || is_out_of_reach,
+                "no bug fails {name} of the {} alone: {hint}",
+                suite.name()
+            );
         }
     }
 }

@@ -23,7 +23,7 @@ use wait_timeout::ChildExt as _;
 use crate::programs::{cargo, output, root, status, target};
 
 /// Number of reference bots that are tested at a time, and of planted bugs, whose tests mostly wait.
-const AT_ONCE: [usize; 2] = [2, 6];
+const AT_ONCE: [usize; 2] = [2, 4];
 /// Maximum memory of `livetape test`, without the bots, and without the pages of its own file: those of a build
 /// for development are 37 MiB. The time is only reported, because the machine may be busy; a reference bot
 /// should need at most a minute on two idle processors.
@@ -412,8 +412,8 @@ const PLAIN: &str = "plain";
 /// What is written of a bug that fails `plain`, and passes the case.
 const PASSED: &str = "passed";
 
-/// Each suite's cases. Planted bugs are not played in those with `null`, which are older than the bugs of their suite; nothing
-/// is known yet of those with `{}`.
+/// Each suite's cases. Planted bugs are not played in `deaf` of the feed, which has `null`, because their clients do not see
+/// pings; nothing is known yet of those with `{}`.
 struct Expected(BTreeMap<String, BTreeMap<String, Option<Row>>>);
 
 /// Bugs, and why they fail; `null` for those that are not played, because there chance decides.
