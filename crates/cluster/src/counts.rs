@@ -133,7 +133,7 @@ pub(crate) fn answered(counts: &mut Counts, answer: &Input) {
 
 /// Updates what holds now. `end` is the last message of the log that any node has read.
 pub(crate) fn update(counts: &mut Counts, member: &Member, end: u64, now: Duration) {
-    counts.lag = end.saturating_sub(member.reader().last());
+    counts.lag = end.saturating_sub(member.reader().last);
     counts.leases = u64::from(member.is_owner());
     counts.unowned = u64::from(member.is_unowned(now) || member.is_contested(now));
 }

@@ -72,7 +72,7 @@ impl Rooms {
 
     /// Whether several processes share the slots, and the channels of tokens.
     pub(crate) fn are_shared(&self) -> bool {
-        self.slots.claims().are_shared()
+        self.slots.claims.are_shared()
     }
 
     /// Reserves the room of `user`, unless another channel has it.
@@ -127,7 +127,8 @@ impl Drop for Reserved {
 /// A room that has not started, and its state afterwards, in a task of its own.
 pub(crate) struct Room {
     live: Live,
-    state: RoomPhase,
+    /// Whether the source was stopped. Its last items still arrive, but no channel can attach.
+    is_leaving: bool,
     reserved: Option<Reserved>,
     slot: Option<Slot>,
     claim: Option<Claim>,
@@ -142,15 +143,6 @@ pub(crate) struct Room {
     snapshot: Snapshot,
     /// Status of the last failed attempt, until one succeeds.
     failed: Option<Item>,
-}
-
-/// State of a room that has started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RoomPhase {
-    /// Its source runs, and channels can attach.
-    Open,
-    /// The source was stopped. Its last items still arrive.
-    Leaving,
 }
 
 /// The room's end of a channel.
@@ -174,7 +166,7 @@ impl Room {
         let Permit { reserved, slot, claim, .. } = permit;
         Self {
             live,
-            state: RoomPhase::Open,
+            is_leaving: false,
             reserved,
             slot,
             claim,
@@ -209,8 +201,8 @@ impl Room {
         self.channels.push(Member { number, batches: sender, end });
         Attachment {
             number,
-            header: self.live.header().clone(),
-            started: self.live.started(),
+            header: self.live.header.clone(),
+            started: self.live.started,
             batches,
             injections: self.injections.0.clone(),
             end: Some(ended),
@@ -222,7 +214,7 @@ impl Room {
         let stop = self.stop.clone();
         let mut lost = lost(self.slot.as_ref(), self.claim.as_ref());
         loop {
-            let is_open = self.state == RoomPhase::Open;
+            let is_open = !self.is_leaving;
             tokio::select! { biased;
                 () = stop.cancelled(), if is_open => self.leave(),
                 _ = &mut lost, if is_open => self.leave(),
@@ -238,7 +230,7 @@ impl Room {
     }
 
     fn leave(&mut self) {
-        self.state = RoomPhase::Leaving;
+        self.is_leaving = true;
         self.live.stop();
     }
 
@@ -248,7 +240,7 @@ impl Room {
             self.channels.pop();
             return;
         }
-        let now = clock::now().duration_since(self.live.started());
+        let now = clock::now().duration_since(self.live.started);
         let failed = self.failed.as_ref().map(|item| failure_at(item, now));
         let state = self.snapshot.openings(now).chain(failed).collect();
         if let Some(guest) = self.channels.last() {
@@ -304,8 +296,10 @@ impl Room {
 /// A channel's end of a room.
 pub(crate) struct Attachment {
     number: u64,
-    header: Header,
-    started: Instant,
+    /// Header for a decoder and a recording.
+    pub(crate) header: Header,
+    /// Time of offset 0.
+    pub(crate) started: Instant,
     batches: Batches,
     injections: mpsc::Sender<Injection>,
     /// `None` for a guest that has left.
@@ -323,16 +317,6 @@ struct EndsRoom {
 impl Attachment {
     pub(crate) fn is_opener(&self) -> bool {
         self.opener.is_some()
-    }
-
-    /// Header for a decoder and a recording.
-    pub(crate) fn header(&self) -> &Header {
-        &self.header
-    }
-
-    /// Returns the time of offset 0.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
     }
 
     /// Returns the next item, or `None` at the end. Cancel safe.
@@ -400,7 +384,7 @@ pub(crate) struct Permit {
 /// The slots for live rooms, of this process and those that share its claims.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
-    claims: Claims,
+    pub(crate) claims: Claims,
     free: Arc<Semaphore>,
     max_live: usize,
 }
@@ -412,20 +396,10 @@ pub(crate) struct Slot {
     claim: Claim,
 }
 
-impl Slot {
-    pub(crate) fn claim(&self) -> &Claim {
-        &self.claim
-    }
-}
-
 impl Slots {
     pub(crate) fn new(max_live: usize, claims: Claims) -> Self {
         let max_live = max_live.clamp(1, Semaphore::MAX_PERMITS);
         Self { claims, free: Arc::new(Semaphore::new(max_live)), max_live }
-    }
-
-    pub(crate) fn claims(&self) -> &Claims {
-        &self.claims
     }
 
     /// Takes a slot for a live room. `waits`: for processes that are gone.
@@ -472,7 +446,7 @@ async fn requested(reserved: &mut Option<Reserved>) -> Request {
 /// Returns a future that ends when one of the claims of a room is lost.
 fn lost(slot: Option<&Slot>, user: Option<&Claim>) -> impl Future<Output: Send> + Send + Unpin + use<> {
     let never = Claim::default();
-    let claims = [slot.map_or(&never, Slot::claim), user.unwrap_or(&never)];
+    let claims = [slot.map_or(&never, |slot| &slot.claim), user.unwrap_or(&never)];
     select_all(claims.map(|claim| Box::pin(claim.lost())))
 }
 

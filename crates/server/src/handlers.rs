@@ -1,6 +1,9 @@
 //! The paths whose sockets are handled by the program that embeds the server, and the lobby for it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use livetape_core::error::{Code, Problem};
 use livetape_feed::{control::Control, hub::Hub};
@@ -25,8 +28,8 @@ const PATH_BYTES_MAX: usize = 1_024;
 /// Handled paths, their sockets, and the lobby of the server. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Handlers {
-    sockets: Sockets,
-    hooks: Hooks,
+    pub(crate) sockets: Sockets,
+    hooks: Arc<Hooks>,
     paths: Arc<RwLock<BTreeMap<String, HandledPath>>>,
     client_id_chars_max: usize,
 }
@@ -80,13 +83,13 @@ impl Handlers {
 
     /// Counts an event that was not handled in time.
     pub fn count_unanswered(&self) {
-        self.hooks.count_unanswered();
+        self.hooks.unanswered.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Number of events without an answer in time.
     #[must_use]
     pub fn unanswered(&self) -> u64 {
-        self.hooks.unanswered()
+        self.hooks.unanswered.load(Ordering::Relaxed)
     }
 
     /// Calls `f` with the lobby, and queues the resulting messages before returning.
@@ -105,14 +108,10 @@ impl Handlers {
         self.sockets.flush();
     }
 
-    pub(crate) fn sockets(&self) -> &Sockets {
-        &self.sockets
-    }
-
     /// Returns the hooks of a new socket of this path; `None` if it is not handled.
     pub(crate) fn hooked(&self, path: &str) -> Option<Box<Hooked>> {
         let path = self.paths.read().get(path)?.clone();
-        Some(Box::new(Hooked::new(self.hooks.clone(), path)))
+        Some(Box::new(Hooked::new(Arc::clone(&self.hooks), path)))
     }
 }
 

@@ -149,7 +149,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let started = clock::now();
     let feeds = Feeds::new(hub.clone(), control.clone());
     let own = || Sockets::new(feeds, config.sockets, config.lobby, started);
-    let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets().clone());
+    let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets.clone());
     if let Some(door) = &config.door {
         door.attach(&sockets);
     }
@@ -210,7 +210,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {
         warn!("❌ Dropping connections that did not close in time");
-        connections.abort();
+        connections.abort.cancel();
         connections.ended().await;
     }
     if timeout_at(clock::now() + CLEANUP_MAX, app.shelf.ended()).await.is_err() {

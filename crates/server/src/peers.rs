@@ -150,33 +150,38 @@ fn is_missing(problem: &Problem) -> bool {
     matches!(problem.code, Code::NotFound | Code::UnknownRoom)
 }
 
+fn one(
+    sockets: &Sockets,
+    f: impl FnOnce(&mut Lobby) -> Result<ConnectionView, Problem>,
+) -> Result<Outcome, Problem> {
+    sockets.views(|lobby| f(lobby).map(|view| [view])).map(|[view]| Outcome::Connection(view.into()))
+}
+
+fn one_room(
+    sockets: &Sockets,
+    f: impl FnOnce(&mut Lobby) -> Result<RoomView, Problem>,
+) -> Result<Outcome, Problem> {
+    sockets.with(f).map(|room| Outcome::Room(room.into()))
+}
+
 impl Command {
     /// Executes a command for the sockets of this server.
     pub(crate) fn execute(self, sockets: &Sockets) -> Result<Outcome, Problem> {
-        let one = |views: Result<[ConnectionView; 1], Problem>| {
-            views.map(|[view]| Outcome::Connection(view.into()))
-        };
         match self {
             Self::Connections { room } => {
                 let views = sockets.views(|lobby| lobby.connection_views(room.as_deref()))?;
                 Ok(Outcome::Connections(views, sockets.left()))
             }
-            Self::Connection(id) => one(sockets.views(|lobby| lobby.connection_view(&id).map(|it| [it]))),
-            Self::PutMetadata(id, metadata) => {
-                one(sockets.views(|lobby| lobby.put_metadata(&id, metadata).map(|it| [it])))
-            }
+            Self::Connection(id) => one(sockets, |lobby| lobby.connection_view(&id)),
+            Self::PutMetadata(id, metadata) => one(sockets, |lobby| lobby.put_metadata(&id, metadata)),
             // From another server, which may be no server.
             Self::Dismiss(_, code, ref reason) | Self::DismissAll(code, ref reason)
                 if !is_close(code, reason) =>
             {
-                Err(Problem::new(
-                    Code::BadRequest,
-                    format!("{code} is not a close code that a server may send"),
-                ))
+                let message = format!("{code} is not a close code that a server may send");
+                Err(Problem::new(Code::BadRequest, message))
             }
-            Self::Dismiss(id, code, reason) => {
-                one(sockets.views(|lobby| lobby.dismiss(&id, code, reason).map(|it| [it])))
-            }
+            Self::Dismiss(id, code, reason) => one(sockets, |lobby| lobby.dismiss(&id, code, reason)),
             Self::DismissAll(code, reason) => {
                 let views = sockets.views(|lobby| Ok(lobby.dismiss_all(code, &reason)))?;
                 Ok(Outcome::Connections(views, vec![]))
@@ -185,20 +190,18 @@ impl Command {
                 sockets.with(|lobby| lobby.tell(&id, &message))?;
                 Ok(Outcome::Recipients(1))
             }
-            Self::Join(id, room) => one(sockets.views(|lobby| lobby.join_room(&id, &room).map(|it| [it]))),
-            Self::Leave(id, room) => one(sockets.views(|lobby| lobby.leave_room(&id, &room).map(|it| [it]))),
+            Self::Join(id, room) => one(sockets, |lobby| lobby.join_room(&id, &room)),
+            Self::Leave(id, room) => one(sockets, |lobby| lobby.leave_room(&id, &room)),
             Self::Stats => Ok(Outcome::Stats(sockets.with(|lobby| lobby.stats()))),
             Self::Rooms => Ok(Outcome::Rooms(sockets.with(|lobby| lobby.room_views()))),
-            Self::Room(id) => Ok(Outcome::Room(sockets.with(|lobby| lobby.room_view(&id))?.into())),
-            Self::CreateRoom(new, id) => {
-                Ok(Outcome::Room(sockets.with(|lobby| lobby.create_room(new, id))?.into()))
-            }
-            Self::DeleteRoom(id) => Ok(Outcome::Room(sockets.with(|lobby| lobby.delete_room(&id))?.into())),
+            Self::Room(id) => one_room(sockets, |lobby| lobby.room_view(&id)),
+            Self::CreateRoom(new, id) => one_room(sockets, |lobby| lobby.create_room(new, id)),
+            Self::DeleteRoom(id) => one_room(sockets, |lobby| lobby.delete_room(&id)),
             Self::SendToRoom(id, message) => {
-                Ok(Outcome::Recipients(sockets.with(|lobby| lobby.send_to_room(&id, &message))?))
+                sockets.with(|lobby| lobby.send_to_room(&id, &message)).map(Outcome::Recipients)
             }
             Self::Broadcast(audience, message) => {
-                Ok(Outcome::Recipients(sockets.with(|lobby| lobby.broadcast(&audience, &message))?))
+                sockets.with(|lobby| lobby.broadcast(&audience, &message)).map(Outcome::Recipients)
             }
             Self::KeptRooms => Ok(Outcome::Rooms(sockets.with(|lobby| lobby.kept_rooms()))),
             Self::Adopt(room) => {
@@ -214,30 +217,30 @@ impl Command {
         match self.reach() {
             Reach::Query => {
                 let here = self.clone().execute(sockets);
-                let others = ask(peers, &self).await.unwrap_or_default();
+                let others = ask(peers, &self, 0).await.unwrap_or_default();
                 merged(here, others)
             }
             Reach::One => match self.clone().execute(sockets) {
                 Err(problem) if problem.code == Code::NotFound => {
-                    merged(Err(problem), ask(peers, &self).await?)
+                    merged(Err(problem), ask(peers, &self, 0).await?)
                 }
                 here => here,
             },
             Reach::All => match self {
                 Self::CreateRoom(mut new, id) => {
                     let name = new.id.get_or_insert_with(|| format!("room_{}", id.simple())).clone();
-                    if ask(peers, &Self::Room(name.clone())).await?.iter().any(Result::is_ok) {
+                    if ask(peers, &Self::Room(name.clone()), 0).await?.iter().any(Result::is_ok) {
                         return Err(Problem::new(Code::RoomExists, format!("room `{name}` already exists")));
                     }
                     let created = Self::CreateRoom(new, id).execute(sockets)?;
                     if let Outcome::Room(room) = &created {
                         // A server that is not asked in time learns of it from nobody, but creates it when it is joined.
-                        drop(ask(peers, &Self::Adopt(room.clone())).await);
+                        drop(ask(peers, &Self::Adopt(room.clone()), 0).await);
                     }
                     Ok(created)
                 }
                 command => {
-                    let others = ask(peers, &command).await?;
+                    let others = ask(peers, &command, 0).await?;
                     merged(command.execute(sockets), others)
                 }
             },
@@ -249,7 +252,7 @@ impl Command {
 pub(crate) fn span(sockets: &Sockets, peers: &Peers, shutdown: CancellationToken) {
     let Some(messages) = peers.messages() else { return };
     sockets.set_peers(peers.clone());
-    let interval = sockets.limits().heartbeat_interval();
+    let interval = sockets.shared.limits.heartbeat_interval();
     sockets.with(|lobby| lobby.span(interval));
     tokio::spawn(serve(sockets.clone(), peers.clone(), messages, shutdown));
 }
@@ -291,14 +294,14 @@ async fn serve(sockets: Sockets, peers: Peers, mut messages: PeerMessages, shutd
 
 /// Learns which rooms were created over REST before this server joined the others.
 async fn adopt(sockets: Sockets, peers: Peers) {
-    for outcome in ask_some(&peers, &Command::KeptRooms, 1).await.unwrap_or_default() {
+    for outcome in ask(&peers, &Command::KeptRooms, 1).await.unwrap_or_default() {
         if let Ok(Outcome::Rooms(rooms)) = outcome {
             rooms.into_iter().for_each(|room| sockets.with(|lobby| lobby.adopt(room)));
         }
     }
 }
 
-async fn ask_some(
+async fn ask(
     peers: &Peers,
     command: &Command,
     at_least: usize,
@@ -306,8 +309,4 @@ async fn ask_some(
     let answers = peers.ask(command.to_bytes(), at_least).await?;
     // Another version may answer something unknown.
     Ok(answers.iter().filter_map(|answer| serde_json::from_slice(answer).ok()).collect())
-}
-
-async fn ask(peers: &Peers, command: &Command) -> Result<Vec<Result<Outcome, Problem>>, Problem> {
-    ask_some(peers, command, 0).await
 }

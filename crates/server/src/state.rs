@@ -270,11 +270,9 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        let counts = &self.0.0;
-        let Some(Client { request, since, .. }) = counts.client.get() else { return };
+        let Some(Client { request, since, .. }) = self.0.0.client.get() else { return };
         let _inside = request.span().entered();
-        let received_bytes = counts.received.load(Ordering::Relaxed);
-        let sent_bytes = counts.sent.load(Ordering::Relaxed);
+        let (received_bytes, sent_bytes) = (self.0.received_bytes(), self.0.sent_bytes());
         let seconds = (clock::now() - *since).as_secs();
         info!(target: CLIENTS, received_bytes, sent_bytes, seconds, "❌ Client disconnected");
     }

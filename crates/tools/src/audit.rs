@@ -51,12 +51,8 @@ pub fn audit(input: impl Read, mut auditor: Auditor) -> Result<Report, Error> {
             *report.counts.entry(finding.kind).or_default() += 1;
             if report.findings.len() < FINDINGS_LISTED_MAX {
                 let offset_ms = u64::try_from(head.offset.as_millis()).unwrap_or(u64::MAX);
-                report.findings.push(Found {
-                    position: head.position,
-                    record: head.rec_no,
-                    offset_ms,
-                    finding,
-                });
+                let (position, record) = (head.position, head.rec_no);
+                report.findings.push(Found { position, record, offset_ms, finding });
             }
         }
     }
@@ -83,22 +79,18 @@ impl fmt::Display for Report {
                 (thousands(found.position), clock(std::time::Duration::from_millis(found.offset_ms)));
             let Finding { kind, place, shown } = &found.finding;
             write!(f, "at byte {position}, record {}, {time}: {kind}", found.record)?;
-            let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
-            let shown = if shown.is_empty() {
-                String::new()
-            } else {
-                format!(": {}", livetape_core::terminal::printable(shown))
-            };
-            writeln!(f, "{place}{shown}")?;
+            if !place.is_empty() {
+                write!(f, " in {place}")?;
+            }
+            if !shown.is_empty() {
+                write!(f, ": {}", livetape_core::terminal::printable(shown))?;
+            }
+            writeln!(f)?;
         }
         let all: u64 = self.counts.values().sum();
         if all > FINDINGS_PRINTED_MAX as u64 {
-            writeln!(
-                f,
-                "and {} more; --json lists up to {}",
-                thousands(all - FINDINGS_PRINTED_MAX as u64),
-                thousands(FINDINGS_LISTED_MAX as u64)
-            )?;
+            let (more, most) = (all - FINDINGS_PRINTED_MAX as u64, FINDINGS_LISTED_MAX as u64);
+            writeln!(f, "and {} more; --json lists up to {}", thousands(more), thousands(most))?;
         }
         for (kind, number) in &self.counts {
             writeln!(f, "  {kind}: {}", thousands(*number))?;

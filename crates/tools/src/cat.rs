@@ -133,7 +133,7 @@ fn counts(counts: Option<Counts>) -> Value {
 }
 
 /// Shortens the name of an enum value: `PRIVACY_SCRUBBED` to `scrubbed`
-fn enum_name(name: &str) -> String {
+pub(super) fn enum_name(name: &str) -> String {
     name.split_once('_').map_or(name, |(_, name)| name).to_ascii_lowercase()
 }
 
@@ -156,21 +156,13 @@ fn words(what: &What, is_sent: bool) -> String {
         What::Frame(frame) => frame_words(frame, is_sent),
         What::ConnClose(close) => {
             let again = if close.will_retry { ", will retry" } else { "" };
-            format!(
-                "🔌 closed by {}: {} {}{again}",
-                enum_name(close.who().as_str_name()),
-                close.code,
-                close.reason
-            )
+            let who = enum_name(close.who().as_str_name());
+            format!("🔌 closed by {who}: {} {}{again}", close.code, close.reason)
         }
         What::Http(http) => {
             let role = enum_name(http.role().as_str_name());
-            format!(
-                "http {} {role}, {}: {}",
-                http.status,
-                count(http.body.len() as u64, "byte"),
-                http.request_line
-            )
+            let bytes = count(http.body.len() as u64, "byte");
+            format!("http {} {role}, {bytes}: {}", http.status, http.request_line)
         }
         What::Marker(marker) => format!("📍 {}", marker.label),
         What::ClockAnchor(_) => "clock".into(),

@@ -78,11 +78,8 @@ impl fmt::Display for Exported {
         }
         writeln!(f)?;
         if self.left_out > 0 {
-            writeln!(
-                f,
-                "skipped: {} (only received binary frames are exported)",
-                count(self.left_out, "frame")
-            )?;
+            let frames = count(self.left_out, "frame");
+            writeln!(f, "skipped: {frames} (only received binary frames are exported)")?;
         }
         if self.loss.is_some() {
             writeln!(f, "⚠️ Incomplete: {}", self.loss)?;
@@ -186,10 +183,7 @@ fn messages(input: impl Read, out: &mut impl Write, conn: u32, wall_ns: i64) -> 
         };
         let kind = if sent { "send" } else { "receive" };
         let (data, time) = (Value::from(data), seconds(item.offset, wall_ns));
-        write!(
-            out,
-            "{separator}{{\"type\":\"{kind}\",\"time\":{time},\"opcode\":{opcode},\"data\":{data}}}"
-        )?;
+        write!(out, r#"{separator}{{"type":"{kind}","time":{time},"opcode":{opcode},"data":{data}}}"#)?;
         separator = ",\n";
         frames += u64::from(opcode != CLOSE);
     }
@@ -234,14 +228,8 @@ fn socket(entry: &HarEntry, wall_ns: i64) -> Value {
         format!("{url}{}room_id={}", if url.contains('?') { '&' } else { '?' }, open.room_id)
     };
     let status = if open.handshake_status == 0 { 101 } else { open.handshake_status };
-    let mut socket = http_entry(
-        &date(entry.offset, wall_ns),
-        "GET",
-        &url,
-        status,
-        &open.headers,
-        &json!({"size": 0, "mimeType": "x-unknown"}),
-    );
+    let (started, content) = (date(entry.offset, wall_ns), json!({"size": 0, "mimeType": "x-unknown"}));
+    let mut socket = http_entry(&started, "GET", &url, status, &open.headers, &content);
     socket["_resourceType"] = "websocket".into();
     socket["pageref"] = format!("page_{}", entry.conn).into();
     socket

@@ -14,7 +14,7 @@ use livetape_core::{
     event::{Data, Event},
     recording::{
         Error, Head, Item, Loss, Preamble, Reader, Report, What, record_type,
-        records::{ConnOpen, Header, header},
+        records::{ConnOpen, Header},
     },
     truth::{Added, Tally, Truth},
 };
@@ -22,8 +22,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
+    cat::enum_name,
     text::{COLUMNS_MAX, bars, clock, count, printable, size, thousands},
-    timeline::{Chart, Timeline},
+    timeline::{Chart, Timeline, millis},
 };
 
 /// Maximum number of listed connections. All are counted.
@@ -74,8 +75,8 @@ pub struct HeaderInfo {
     pub source: String,
     /// Wall time of offset 0, as ISO 8601.
     pub started: Option<String>,
-    pub timing: &'static str,
-    pub privacy: &'static str,
+    pub timing: String,
+    pub privacy: String,
     pub scrub_profile: String,
     /// Fingerprint in hexadecimal.
     pub scrub_key_fingerprint: String,
@@ -117,13 +118,10 @@ pub fn info(input: impl Read) -> Result<Info, Error> {
     let (mut info, mut connections) = (Info::default(), BTreeMap::new());
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (mut chart, mut people, mut tally) = (Chart::default(), People::default(), Tally::default());
-    let (mut missing, mut last) = (0, Duration::ZERO);
     while let Some(head) = reader.next_head()? {
         let Some(body) = reader.body() else { continue };
         let item = Item { offset: head.offset, ..body.item() };
-        let damage = reader.report().missing - std::mem::replace(&mut missing, reader.report().missing);
-        chart.add_damage(last, head.offset, damage);
-        last = head.offset;
+        chart.add_damage(head.offset, reader.report().missing);
         decoder.handle(&item);
         for event in decoder.take_events() {
             chart.add_event(head.offset, &event);
@@ -141,7 +139,7 @@ pub fn info(input: impl Read) -> Result<Info, Error> {
     chart.end(reader.report().last_offset);
     info.timeline = chart.timeline(BUCKETS);
     info.events = info.timeline.types.iter().map(|(&kind, counts)| (kind, counts.iter().sum())).collect();
-    info.users = people.count();
+    info.users = people.0.len() as u64;
     info.truth = tally.truth();
     info.connections = connections.into_values().collect();
     info.add_report(reader.report());
@@ -206,25 +204,11 @@ impl Info {
     }
 }
 
-fn millis(offset: Duration) -> u64 {
-    u64::try_from(offset.as_millis()).unwrap_or(u64::MAX)
-}
-
 pub(super) fn read_header(header: Header) -> HeaderInfo {
     let started = header.wall_anchor_ns.and_then(|ns| Timestamp::from_nanosecond(ns.into()).ok());
     HeaderInfo {
-        timing: match header.timing() {
-            header::Timing::Unknown => "unknown",
-            header::Timing::Original => "original",
-            header::Timing::Estimated => "estimated",
-            header::Timing::Untimed => "untimed",
-        },
-        privacy: match header.privacy() {
-            header::Privacy::Unknown => "unknown",
-            header::Privacy::Private => "private",
-            header::Privacy::Scrubbed => "scrubbed",
-            header::Privacy::Synthetic => "synthetic",
-        },
+        timing: enum_name(header.timing().as_str_name()),
+        privacy: enum_name(header.privacy().as_str_name()),
         tool: header.tool,
         tool_version: header.tool_version,
         source: header.source,
@@ -252,10 +236,6 @@ impl People {
         {
             self.0.insert(user.user_id.0);
         }
-    }
-
-    fn count(&self) -> u64 {
-        self.0.len() as u64
     }
 }
 
@@ -407,8 +387,8 @@ impl HeaderInfo {
     fn lines(&self, line: &mut impl FnMut(&str, &str) -> fmt::Result) -> fmt::Result {
         line("started", self.started.as_deref().unwrap_or("unknown"))?;
         line("source", &format!("{}, by {} {}", self.source, self.tool, self.tool_version))?;
-        line("timing", self.timing)?;
-        line("privacy", &[self.privacy, &self.scrub_profile].join(" "))?;
+        line("timing", &self.timing)?;
+        line("privacy", &format!("{} {}", self.privacy, self.scrub_profile))?;
         for (key, value) in &self.tags {
             line("tag", &format!("{key}: {value}"))?;
         }

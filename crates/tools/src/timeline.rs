@@ -1,6 +1,6 @@
 //! The timeline of a recording: events by type and time, markers, gaps and connections.
 
-use std::{collections::BTreeMap, io::Read, time::Duration};
+use std::{collections::BTreeMap, io::Read, mem, time::Duration};
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
@@ -90,6 +90,9 @@ pub struct Chart {
     types: BTreeMap<&'static str, Vec<u64>>,
     /// The other fields of the timeline.
     rest: Timeline,
+    /// Number of missing records, and offset of the last item.
+    missing: u64,
+    last: Duration,
 }
 
 /// Counts the events of a recording, in bounded memory.
@@ -99,12 +102,10 @@ pub struct Chart {
 pub fn chart(input: impl Read) -> Result<Chart, Error> {
     let mut reader = Reader::open(input)?;
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
-    let (mut chart, mut missing, mut last) = (Chart::default(), 0, Duration::ZERO);
+    let mut chart = Chart::default();
     while let Some(record) = reader.next()? {
         let item = record.item;
-        let damage = reader.report().missing - std::mem::replace(&mut missing, reader.report().missing);
-        chart.add_damage(last, item.offset, damage);
-        last = item.offset;
+        chart.add_damage(item.offset, reader.report().missing);
         decoder.handle(&item);
         decoder.take_events().for_each(|event| chart.add_event(item.offset, &event));
         chart.add(item);
@@ -113,14 +114,10 @@ pub fn chart(input: impl Read) -> Result<Chart, Error> {
     Ok(chart)
 }
 
-/// Whether an event corresponds to a message. An inferred final does not.
-fn is_shown(event: &Event) -> bool {
-    !matches!(&event.data, Data::Gift(gift) if gift.inferred)
-}
-
 impl Default for Chart {
     fn default() -> Self {
-        Self { column_ms: COLUMN_MS_MIN, types: BTreeMap::new(), rest: Timeline::default() }
+        let (types, rest) = (BTreeMap::new(), Timeline::default());
+        Self { column_ms: COLUMN_MS_MIN, types, rest, missing: 0, last: Duration::ZERO }
     }
 }
 
@@ -144,8 +141,9 @@ impl Chart {
         Timeline { bucket_ms: self.column_ms * each as u64, total, types, ..self.rest.clone() }
     }
 
+    /// Counts an event, unless it corresponds to no message, as an inferred final does.
     pub(super) fn add_event(&mut self, offset: Duration, event: &Event) {
-        if is_shown(event) {
+        if !matches!(&event.data, Data::Gift(gift) if gift.inferred) {
             self.count(offset, event.kind());
         }
     }
@@ -208,10 +206,12 @@ impl Chart {
         }
     }
 
-    /// Adds records missing between two offsets.
-    pub(super) fn add_damage(&mut self, from: Duration, to: Duration, records: u64) {
+    /// Adds the records that are missing before the next item, of all that are `missing` so far.
+    pub(super) fn add_damage(&mut self, offset: Duration, missing: u64) {
+        let records = missing - mem::replace(&mut self.missing, missing);
+        let from = mem::replace(&mut self.last, offset);
         if records > 0 {
-            self.add_gap(from, to, records, "damage");
+            self.add_gap(from, offset, records, "damage");
         }
     }
 
@@ -225,7 +225,7 @@ impl Chart {
     }
 }
 
-fn millis(offset: Duration) -> u64 {
+pub(super) fn millis(offset: Duration) -> u64 {
     u64::try_from(offset.as_millis()).unwrap_or(u64::MAX)
 }
 

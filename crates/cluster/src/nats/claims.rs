@@ -52,17 +52,14 @@ pub(super) fn unreachable() -> Problem {
 /// Takes and holds the claims of this process.
 #[derive(Clone)]
 pub(super) struct Claimant {
-    store: Store,
-    node: String,
-    lease: Duration,
+    pub(super) store: Store,
+    pub(super) node: String,
+    pub(super) lease: Duration,
     /// Number of claims so far: two of the same process are different holders.
-    count: Arc<AtomicU64>,
-    held: TaskTracker,
+    pub(super) count: Arc<AtomicU64>,
+    /// The claims that this process holds, and the channels of users that it shares.
+    pub(super) held: TaskTracker,
 }
-
-/// The claims that this process holds, and the channels of users that it shares.
-#[derive(Clone)]
-pub(super) struct Holding(TaskTracker);
 
 /// A claim while it is being taken or held.
 struct Held {
@@ -79,29 +76,13 @@ struct Holder {
     started: Instant,
 }
 
-impl Holding {
-    /// Counts a task, too.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(task);
-    }
-
-    /// Waits until they are released.
-    pub(super) async fn released(self) {
-        self.0.close();
-        drop(timeout(LEAVE_TIME, self.0.wait()).await);
-    }
+/// Waits until all claims are released, and all channels of users left.
+pub(super) async fn released(held: TaskTracker) {
+    held.close();
+    drop(timeout(LEAVE_TIME, held.wait()).await);
 }
 
 impl Claimant {
-    pub(super) fn new(options: &Options, store: Store) -> Self {
-        let (node, lease) = (options.node.clone(), options.lease);
-        Self { store, node, lease, count: Arc::default(), held: TaskTracker::new() }
-    }
-
-    pub(super) fn holding(&self) -> Holding {
-        Holding(self.held.clone())
-    }
-
     /// Takes a claim.
     pub(super) async fn answer(self, wanted: Wanted) {
         // The same in all attempts: one may have succeeded although its answer was lost.
@@ -115,7 +96,7 @@ impl Claimant {
         let mut is_first = true;
         loop {
             let answer = self.take(&wanted.what, &holder).await;
-            if wanted.is_unheard() {
+            if wanted.answer.is_unheard() {
                 // The next statement releases it.
                 return drop(answer);
             }
@@ -237,11 +218,11 @@ pub(super) struct Heard {
 /// Joins the channels of users.
 #[derive(Clone)]
 pub(super) struct Rooms {
-    options: Options,
-    store: Store,
-    tasks: Holding,
-    shown: Shown,
-    totals: Totals,
+    pub(super) options: Options,
+    pub(super) store: Store,
+    pub(super) tasks: TaskTracker,
+    pub(super) shown: Shown,
+    pub(super) totals: Totals,
 }
 
 /// What the main channel shows.
@@ -262,16 +243,6 @@ pub(super) fn told(totals: &Totals) -> (Told, Heard) {
 }
 
 impl Rooms {
-    pub(super) fn new(
-        options: &Options,
-        store: &Store,
-        tasks: &Holding,
-        shown: Shown,
-        totals: Totals,
-    ) -> Self {
-        Self { options: options.clone(), store: store.clone(), tasks: tasks.clone(), shown, totals }
-    }
-
     /// Shares a channel until its source is shut down.
     pub(super) async fn join(self, joining: Joining, is_connected: watch::Receiver<bool>) {
         let Joining { user, hub, control, answer } = joining;

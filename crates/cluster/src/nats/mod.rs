@@ -36,6 +36,7 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::{counts::Totals, ownership::margin};
@@ -122,7 +123,7 @@ impl Cluster {
             node: options.node.clone(),
             owner: heard.owner,
             is_connected: link.is_connected.clone(),
-            refusals: store.refusals(),
+            refusals: store.refusals.subscribe(),
             to_source,
             hub: hub.clone(),
             unconfirmed: Arc::default(),
@@ -145,11 +146,23 @@ impl Cluster {
             control.limit().learn(&pause);
         }
         let (claims, asked) = Claims::shared();
-        driver.set_claims(claims);
-        let claimant = claims::Claimant::new(&options, store.clone());
-        let claimed = claimant.holding();
+        driver.claims = claims;
+        let held = TaskTracker::new();
+        let claimant = claims::Claimant {
+            store: store.clone(),
+            node: options.node.clone(),
+            lease: options.lease,
+            count: Arc::default(),
+            held: held.clone(),
+        };
         let is_connected = link.is_connected;
-        let rooms = claims::Rooms::new(&options, &store, &claimed, shown, totals.clone());
+        let rooms = claims::Rooms {
+            options: options.clone(),
+            store: store.clone(),
+            tasks: held.clone(),
+            shown,
+            totals: totals.clone(),
+        };
         tokio::spawn(serve(asked, claimant, rooms, is_connected.clone()));
         tokio::spawn(store.clone().remove_expired(options.node.clone()));
         let (has_stream, within) = (heard.has_stream, START_TIME + options.lease);
@@ -174,7 +187,7 @@ impl Cluster {
                     refused
                 }
             };
-            claimed.released().await;
+            claims::released(held).await;
             refused.map(|()| totals.lost())
         });
         Ok(Membership { terms: heard.terms, left, peers, ready })

@@ -166,11 +166,8 @@ impl Options {
                 ("nothing answers there", "start NATS, or check --nats")
             }
         };
-        Problem::new(
-            Code::ClusterUnreachable,
-            format!("cannot connect to NATS at {}: {why}{details}", self.urls.join(", ")),
-        )
-        .hint(hint)
+        let message = format!("cannot connect to NATS at {}: {why}{details}", self.urls.join(", "));
+        Problem::new(Code::ClusterUnreachable, message).hint(hint)
     }
 }
 
@@ -185,12 +182,8 @@ impl Login {
             }
             Self::Token(token) => options.token(token.reveal().to_owned()),
             Self::Nkey(seed) => {
-                KeyPair::from_seed(seed.reveal()).map_err(|_| {
-                    bad(
-                        "the NKey of NATS is invalid",
-                        "use its seed, which starts with SU, not its public key",
-                    )
-                })?;
+                let hint = "use its seed, which starts with SU, not its public key";
+                KeyPair::from_seed(seed.reveal()).map_err(|_| bad("the NKey of NATS is invalid", hint))?;
                 options.nkey(seed.reveal().to_owned())
             }
             Self::Credentials(text) => options.credentials(text.reveal()).map_err(|_| {

@@ -10,7 +10,7 @@
 //! The owner asks on the subject of the node that the order names, and each node confirms the number of an order once, and
 //! only while it waits: a copy of an order is never executed.
 
-use std::{collections::HashMap, fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use async_nats::{Client, Message, Request, StatusCode, Subject};
 use bytes::Bytes;
@@ -114,8 +114,8 @@ impl Router {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             tokio::spawn(async move {
                 let _place = place;
-                let Some((command, replier)) = Command::of(order) else { return };
-                replier.send(router.execute(command).await);
+                let Some((command, answer)) = Command::of(order) else { return };
+                answer(router.execute(command).await);
             });
         }
     }
@@ -137,10 +137,7 @@ impl Router {
                     Ok(OrderMessage { version: VERSION, node, nonce, command }) => {
                         router.execute_for(&node, nonce, command).await
                     }
-                    _ => Some(refused(Problem::new(
-                        Code::ClusterVersion,
-                        "the owner has another version of livetape",
-                    ))),
+                    _ => Some(refused(other_version("the owner"))),
                 };
                 let answered = serde_json::to_vec(&Answered { version: VERSION, reply }).unwrap_or_default();
                 // The node that asked stops waiting by itself.
@@ -265,10 +262,7 @@ impl Router {
             Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => None,
             Some(message) => match serde_json::from_slice(&message.payload) {
                 Ok(Answered { version: VERSION, reply }) => reply,
-                _ => Some(refused(Problem::new(
-                    Code::ClusterVersion,
-                    "the owner of the channel has another version of livetape",
-                ))),
+                _ => Some(refused(other_version("the owner of the channel"))),
             },
             None => is_confirmed.then(|| refused(unconfirmed(NOT_DONE))),
         }
@@ -345,6 +339,10 @@ fn refused(problem: Problem) -> Reply {
     Reply::Refused(problem.into())
 }
 
+fn other_version(who: &str) -> Problem {
+    Problem::new(Code::ClusterVersion, format!("{who} has another version of livetape"))
+}
+
 /// The order is not executed, also not later.
 fn unreachable(message: &str) -> Problem {
     Problem::new(Code::ClusterUnreachable, message)
@@ -380,28 +378,19 @@ pub(super) enum Reply {
 }
 
 /// Passes a reply to the sender of the order.
-pub(super) struct Replier(Box<dyn FnOnce(Reply) + Send>);
+pub(super) type Replier = Box<dyn FnOnce(Reply) + Send>;
 
-impl Replier {
-    pub(super) fn send(self, reply: Reply) {
-        (self.0)(reply);
-    }
-
-    fn of<T: 'static + Send>(answer: Answer<T>, take: fn(Reply) -> Option<T>) -> Self {
-        Self(Box::new(move |reply| match reply {
-            Reply::Refused(refusal) => answer.refuse(refusal),
-            reply => match take(reply) {
-                Some(result) => answer.accept(result),
-                None => answer.refuse(unexpected()),
-            },
-        }))
-    }
-}
-
-impl fmt::Debug for Replier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Replier")
-    }
+fn replier<T: 'static + Send>(answer: Answer<T>, take: fn(Reply) -> Option<T>) -> Replier {
+    Box::new(move |reply| match reply {
+        Reply::Refused(refusal) => answer.refuse(refusal),
+        reply => match take(reply) {
+            Some(result) => answer.accept(result),
+            None => {
+                let message = "the owner answered something else than was asked";
+                answer.refuse(Problem::new(Code::ClusterMessage, message));
+            }
+        },
+    })
 }
 
 /// The reply, once the order was executed.
@@ -411,11 +400,11 @@ impl Command {
     /// Splits an order for another process. A mock of this process or a browser beside it cannot be there.
     pub(super) fn of(order: Order) -> Option<(Self, Replier)> {
         Some(match order {
-            Order::Replay(order, answer) => (Self::Replay(order), Replier::of(answer, Reply::replay)),
-            Order::Connect(user, answer) => (Self::Connect(user), Replier::of(answer, Reply::status)),
-            Order::Disconnect(user, answer) => (Self::Disconnect(user), Replier::of(answer, Reply::status)),
-            Order::Inject(request, answer) => (Self::Inject(request), Replier::of(answer, Reply::injected)),
-            Order::Test(user, answer) => (Self::Test(user), Replier::of(answer, Reply::check)),
+            Order::Replay(order, answer) => (Self::Replay(order), replier(answer, Reply::replay)),
+            Order::Connect(user, answer) => (Self::Connect(user), replier(answer, Reply::status)),
+            Order::Disconnect(user, answer) => (Self::Disconnect(user), replier(answer, Reply::status)),
+            Order::Inject(request, answer) => (Self::Inject(request), replier(answer, Reply::injected)),
+            Order::Test(user, answer) => (Self::Test(user), replier(answer, Reply::check)),
             Order::ConnectMock(_, answer) => {
                 let problem =
                     Problem::new(Code::BadRequest, "the nodes of a cluster cannot share a mock's room");
@@ -431,27 +420,13 @@ impl Command {
     }
 
     pub(super) fn into_order(self) -> (Order, Replied) {
+        let of_status = |status| Reply::Status(Box::new(status));
         match self {
-            Self::Replay(order) => {
-                let (answer, answered) = Answer::new();
-                (Order::Replay(order, answer), reply(answered, Reply::Replay))
-            }
-            Self::Connect(user) => {
-                let (answer, answered) = Answer::new();
-                (Order::Connect(user, answer), reply(answered, |status| Reply::Status(Box::new(status))))
-            }
-            Self::Disconnect(user) => {
-                let (answer, answered) = Answer::new();
-                (Order::Disconnect(user, answer), reply(answered, |status| Reply::Status(Box::new(status))))
-            }
-            Self::Inject(request) => {
-                let (answer, answered) = Answer::new();
-                (Order::Inject(request, answer), reply(answered, Reply::Injected))
-            }
-            Self::Test(user) => {
-                let (answer, answered) = Answer::new();
-                (Order::Test(user, answer), reply(answered, Reply::Check))
-            }
+            Self::Replay(order) => ask(|answer| Order::Replay(order, answer), Reply::Replay),
+            Self::Connect(user) => ask(|answer| Order::Connect(user, answer), of_status),
+            Self::Disconnect(user) => ask(|answer| Order::Disconnect(user, answer), of_status),
+            Self::Inject(request) => ask(|answer| Order::Inject(request, answer), Reply::Injected),
+            Self::Test(user) => ask(|answer| Order::Test(user, answer), Reply::Check),
         }
     }
 }
@@ -474,19 +449,17 @@ impl Reply {
     }
 }
 
-fn reply<T: Send + 'static>(
-    answered: oneshot::Receiver<Result<T, Refusal>>,
-    of: impl FnOnce(T) -> Reply + Send + 'static,
-) -> Replied {
-    Box::pin(async move {
+fn ask<T: Send + 'static>(
+    order: impl FnOnce(Answer<T>) -> Order,
+    reply: impl FnOnce(T) -> Reply + Send + 'static,
+) -> (Order, Replied) {
+    let (answer, answered) = Answer::new();
+    let replied = Box::pin(async move {
         match answered.await {
-            Ok(Ok(result)) => of(result),
+            Ok(Ok(result)) => reply(result),
             Ok(Err(refusal)) => Reply::Refused(refusal),
             Err(_) => Reply::Refused(shutting_down().into()),
         }
-    })
-}
-
-fn unexpected() -> Problem {
-    Problem::new(Code::ClusterMessage, "the owner answered something else than was asked")
+    });
+    (order(answer), replied)
 }

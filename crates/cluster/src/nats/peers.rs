@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use async_nats::{Client, Message, Subject, Subscriber};
+use async_nats::{Client, Message, Subscriber};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use livetape_core::error::{Code, Problem};
@@ -177,7 +177,11 @@ impl Carrier {
                     let (client, node) = (self.client.clone(), Arc::clone(&self.node));
                     tokio::spawn(async move {
                         let _place = place;
-                        answer_with(&client, &node, inbox, answered).await;
+                        let Ok(answer) = answered.await else { return };
+                        for parcel in parcels(&node, &answer) {
+                            // The other node stops waiting by itself.
+                            drop(client.publish(inbox.clone(), parcel.to_bytes()).await);
+                        }
                     });
                 }
             }
@@ -235,14 +239,6 @@ impl Carrier {
             }
             Ok(answers.complete.into_values().filter(|answer| !answer.is_empty()).collect())
         }
-    }
-}
-
-async fn answer_with(client: &Client, node: &Arc<str>, inbox: Subject, answered: oneshot::Receiver<Bytes>) {
-    let Ok(answer) = answered.await else { return };
-    for parcel in parcels(node, &answer) {
-        // The other node stops waiting by itself.
-        drop(client.publish(inbox.clone(), parcel.to_bytes()).await);
     }
 }
 

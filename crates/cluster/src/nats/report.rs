@@ -143,17 +143,17 @@ impl Report {
 impl LogView {
     fn of(reader: &Reader) -> Self {
         Self {
-            log: reader.log(),
-            last: reader.last(),
+            log: reader.log,
+            last: reader.last,
             stream: Some(reader.stream().to_owned()),
-            head: reader.head(),
+            head: reader.head,
         }
     }
 
     /// Whether `reader` should read the log: a message was lost on the way, and no other followed it, or the
     /// log was replaced.
     pub(super) fn is_ahead_of(&self, reader: &Reader) -> bool {
-        (self.log != 0 && self.log != reader.log()) || self.last > reader.last()
+        (self.log != 0 && self.log != reader.log) || self.last > reader.last
     }
 
     /// Whether the node has read as much as `reader`, but lacks records that were removed before.

@@ -3,7 +3,7 @@
 //! All readers apply the same rules to the same log, so they agree on every number. A record counts only if
 //! it follows the message before it (`after`), comes from the current owner, and continues its numbers.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use bytes::Bytes;
 
@@ -14,26 +14,28 @@ use super::record::{Body, Encoded, Epoch, NUMBER_MAX, Record, Refused, View};
 pub struct Reader {
     channel: String,
     /// Identity of the log: the time at which its JetStream stream was created. 0 before the first.
-    log: u64,
+    pub(crate) log: u64,
     /// Sequence of the last message, readable or not.
-    last: u64,
+    pub(crate) last: u64,
     /// Sequence and hash of the last message before those that contradict it.
     known: (u64, u64),
-    /// Sequence of the last record that was applied.
-    applied: u64,
+    /// Sequence of the last record that was applied; 0 before the first.
+    pub(crate) applied: u64,
     /// Sequence of the last record with which an owner ended.
     closed: u64,
     /// Whether this node knew the end of the log while the log had an owner, and has followed it since.
     is_witness: bool,
     /// Whether records before the next one are gone or unreadable, so that it may continue anywhere.
     is_behind: bool,
-    is_unreadable: bool,
-    lacks_state: bool,
+    /// Whether the log ends with messages of another version, so that this node cannot continue it.
+    pub(crate) is_unreadable: bool,
+    /// Whether changes of earlier events are unknown until the next checkpoint.
+    pub(crate) lacks_state: bool,
     stream: String,
     epoch: u64,
     node: String,
     /// Number of the last event in the log.
-    head: u64,
+    pub(crate) head: u64,
     /// Number of the last event that was delivered. Above `head` only while a log is read again.
     shown: u64,
     /// Number of the last event in this stream that another node has delivered.
@@ -303,17 +305,6 @@ impl Reader {
         }
     }
 
-    #[must_use]
-    pub fn log(&self) -> u64 {
-        self.log
-    }
-
-    /// Returns the sequence of the last message, readable or not.
-    #[must_use]
-    pub fn last(&self) -> u64 {
-        self.last
-    }
-
     /// Returns the sequence of the last message before those that contradict it; 0 before the first.
     #[must_use]
     pub fn known(&self) -> u64 {
@@ -327,34 +318,16 @@ impl Reader {
         sequence == self.known.0 && hash(bytes) != self.known.1
     }
 
-    /// Returns the sequence of the last record that was applied; 0 before the first.
-    #[must_use]
-    pub fn applied(&self) -> u64 {
-        self.applied
-    }
-
     /// Returns the name of the stream; empty before the first record.
     #[must_use]
     pub fn stream(&self) -> &str {
         &self.stream
     }
 
-    /// Returns the number of the last event in the log.
-    #[must_use]
-    pub fn head(&self) -> u64 {
-        self.head
-    }
-
     /// Returns the owner by the log: its node and epoch. The node is empty before the first record.
     #[must_use]
     pub fn owner(&self) -> (&str, u64) {
         (&self.node, self.epoch)
-    }
-
-    /// Whether the log ends with messages of another version, so that this node cannot continue it.
-    #[must_use]
-    pub fn is_unreadable(&self) -> bool {
-        self.is_unreadable
     }
 
     /// Whether the next owner has to start another stream: the log does not end with a record that states the
@@ -400,12 +373,6 @@ impl Reader {
     pub fn can_continue(&self) -> bool {
         self.epoch > 0 && !self.is_behind && !self.is_forged()
     }
-
-    /// Whether changes of earlier events are unknown until the next checkpoint.
-    #[must_use]
-    pub fn lacks_state(&self) -> bool {
-        self.lacks_state
-    }
 }
 
 /// Whether a record that follows the last message of the log does not fit to what was read before. It is forged, or
@@ -415,9 +382,7 @@ pub(super) fn contradicts(news: &[Delivery]) -> bool {
 }
 
 fn hash(bytes: &Bytes) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    hasher.finish()
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes)
 }
 
 /// Whether no sequence is between the two.

@@ -149,7 +149,7 @@ impl Channel {
         };
         // Start the recorder before any request: if recording is impossible, do not connect.
         let header = match &found {
-            FoundRoom::Guest(room, _) => room.header().clone(),
+            FoundRoom::Guest(room, _) => room.header.clone(),
             FoundRoom::Connected(live, _) => live.header().clone(),
             FoundRoom::Permitted(options, _) => live::header(options),
         };
@@ -357,7 +357,12 @@ impl Channel {
         if self.rooms.has(&user) {
             return Some(Leaving::Replaced(user, answer, Permit::default()));
         }
-        if let Err(refusal) = self.may_look_up(&user, candidate.as_ref()) {
+        if let Some(Candidate { user, .. }) = candidate {
+            let problem = Problem::capacity(Cause::LookupRunning, format!("`{user}` is being looked up"));
+            answer.refuse(problem.hint(format!("wait for the response to POST /connect/{user}")));
+            return None;
+        }
+        if let Err(refusal) = check_known(&user, &self.options.live) {
             answer.refuse(refusal);
             return None;
         }
@@ -375,14 +380,6 @@ impl Channel {
         });
         *candidate = Some(Candidate { user, answer, search });
         None
-    }
-
-    fn may_look_up(&self, user: &str, before: Option<&Candidate>) -> Result<(), Refusal> {
-        if let Some(Candidate { user, .. }) = before {
-            let problem = Problem::capacity(Cause::LookupRunning, format!("`{user}` is being looked up"));
-            return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
-        }
-        check_known(user, &self.options.live)
     }
 
     /// Replaces the current room, or rejects the order if the user cannot be connected to.

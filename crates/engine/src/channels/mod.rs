@@ -33,13 +33,12 @@ mod tokens;
 
 use std::{
     path::PathBuf,
-    pin::Pin,
     sync::{Arc, atomic::AtomicU64, mpsc::SyncSender},
     time::Duration,
 };
 
 use livetape_core::{
-    decoder::{Decoder, DecoderOptions},
+    decoder::{Counts, Decoder, DecoderOptions},
     error::{Code, Problem, exit},
     recording::{Flags, Item, Loss, What, records::Header},
     username::normalise,
@@ -47,7 +46,7 @@ use livetape_core::{
 use livetape_feed::{
     control::{
         Answer, Check, Control, Driver, InjectRequest, Injected, Order, Refusal, RegistryEntry, ReplayOrder,
-        ReplayState, SourceState, Status, Tester, not_current, nothing_replayed,
+        SourceState, Status, Tester, not_current, nothing_replayed,
     },
     hub::{Hub, Limits},
 };
@@ -56,13 +55,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     pipeline::{Pacing, Pipeline},
+    recorder::Tap,
     room::{Permit, Rooms},
     source::{
-        self, Loaded, Replay, Summary, Tape,
+        self, Loading, Replay, Summary, Tape,
         browser::{Browser, TabOptions},
         live as room_source,
         live::{self, Live, Outcome, SharedTransport},
-        load,
     },
 };
 use connect::{Origin, Wanted};
@@ -91,13 +90,6 @@ impl Leaving {
             Self::Deleted(_) => Some(Outcome::Ended("deleted")),
             Self::Replaced(..) => Some(Outcome::Ended("replaced")),
             Self::ShutDown | Self::RecorderEnded | Self::ClaimLost(_) => None,
-        }
-    }
-
-    fn replacement(&self) -> Option<String> {
-        match self {
-            Self::Replaced(user, ..) => Some(user.clone()),
-            _ => None,
         }
     }
 }
@@ -165,17 +157,17 @@ impl Channel {
         transport: impl Into<SharedTransport>,
         mut options: ChannelOptions,
     ) -> Self {
-        let (transport, limit) = (transport.into(), driver.limit().clone());
+        let (transport, limit) = (transport.into(), driver.limit.clone());
         limit.set_budget(options.live.lookup_budget());
         options.live.limit = limit;
         if let Some(watch) = &options.watch {
             driver.update_upstream(|upstream| upstream.drift = Some(Arc::clone(&watch.findings)));
         }
-        driver.set_tester(tester(transport.clone(), options.live.clone()));
+        driver.tester = tester(transport.clone(), options.live.clone());
         let shutdown = control.shutdown().clone();
-        let requests = driver.take_channel_requests();
+        let requests = driver.channel_requests.take();
         let max_live = requests.as_ref().map_or(1, |requests| requests.max_live);
-        let rooms = Rooms::new(max_live, driver.claims().clone());
+        let rooms = Rooms::new(max_live, driver.claims.clone());
         let role = match requests {
             None => Role::Token { entry: None },
             Some(requests) => {
@@ -279,13 +271,13 @@ impl Channel {
 
     /// Waits for an order that starts something.
     async fn idle(&mut self) -> Attached {
-        let mut opening: Option<Opening> = None;
+        let mut opening: Option<Loading> = None;
         loop {
             let order = tokio::select! { biased;
                 () = self.shutdown.cancelled() => return Attached::Over,
                 order = self.driver.next_order() => order,
-                loaded = opened(&mut opening) => {
-                    let Some(Opening { answer, .. }) = opening.take() else { continue };
+                loaded = Loading::finished(&mut opening) => {
+                    let Some(Loading { answer, .. }) = opening.take() else { continue };
                     match loaded {
                         Ok(loaded) => return Attached::Tape(Played::tape(loaded.tape, Some(answer))),
                         Err(problem) => answer.refuse(problem),
@@ -296,29 +288,39 @@ impl Channel {
             match order {
                 None => return Attached::Over,
                 Some(Order::Replay(ReplayOrder::Load(name), answer)) => {
-                    let loaded = Box::pin(load(self.options.play.recordings.clone(), name));
-                    let before = opening.replace(Opening { loaded, answer });
-                    before.into_iter().for_each(Opening::give_up);
+                    let loading = Loading::new(self.options.play.recordings.clone(), name, answer);
+                    opening.replace(loading).into_iter().for_each(Loading::give_up);
                 }
-                Some(Order::Connect(user, answer)) => {
-                    opening.into_iter().for_each(Opening::give_up);
-                    return Wanted::user(user, Some(answer)).into();
+                Some(order) => {
+                    if let Some(wanted) = self.wanted_by(order).await {
+                        opening.into_iter().for_each(Loading::give_up);
+                        return wanted.into();
+                    }
                 }
-                Some(Order::ConnectMock(room, answer)) => match self.mock(&room) {
-                    Ok(origin) => {
-                        opening.into_iter().for_each(Opening::give_up);
-                        return Wanted { origin, ..Wanted::user(room.user, Some(answer)) }.into();
-                    }
-                    Err(problem) => answer.refuse(problem),
-                },
-                Some(Order::ConnectTab(tab, answer)) => match self.tab_options(tab) {
-                    Ok(tab) => {
-                        opening.into_iter().for_each(Opening::give_up);
-                        return Wanted::tab(tab, Some(answer)).into();
-                    }
-                    Err(problem) => answer.refuse(problem),
-                },
-                Some(order) => self.take_other_order(order).await,
+            }
+        }
+    }
+
+    /// Returns the room that an order asks for. Processes any other order.
+    async fn wanted_by(&mut self, order: Order) -> Option<Wanted> {
+        let (wanted, answer) = match order {
+            Order::Connect(user, answer) => return Some(Wanted::user(user, Some(answer))),
+            Order::ConnectMock(room, answer) => {
+                (self.mock(&room).map(|origin| Wanted::of(room.user, origin, None)), answer)
+            }
+            Order::ConnectTab(tab, answer) => {
+                (self.tab_options(tab).map(|tab| Wanted::tab(tab, None)), answer)
+            }
+            order => {
+                self.take_other_order(order).await;
+                return None;
+            }
+        };
+        match wanted {
+            Ok(wanted) => Some(Wanted { answer: Some(answer), ..wanted }),
+            Err(problem) => {
+                answer.refuse(problem);
+                None
             }
         }
     }
@@ -355,12 +357,11 @@ impl Channel {
                     self.forget_user(answer);
                     return Attached::Idle;
                 }
-                Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
-                    answer.refuse(room_running(&wanted.user));
-                }
-                Some(Order::ConnectMock(_, answer) | Order::ConnectTab(_, answer)) => {
-                    answer.refuse(room_running(&wanted.user));
-                }
+                Some(
+                    order @ (Order::ConnectMock(..)
+                    | Order::ConnectTab(..)
+                    | Order::Replay(ReplayOrder::Load(_), _)),
+                ) => order.refuse(room_running(&wanted.user)),
                 Some(order) => self.take_other_order(order).await,
             }
         }
@@ -379,15 +380,22 @@ impl Channel {
     /// Injects while nothing is connected, for trying out an overlay. Uses the current time and no room.
     async fn inject_idle(&mut self, request: &InjectRequest, answer: Answer<Injected>) {
         let counts = self.driver.status().counts;
-        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true }).with_counts(counts);
-        let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
-        let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
-        let what = What::Header(Box::new(Header { wall_anchor_ns, ..Header::default() }));
-        let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
-        pipeline.handle(&anchor, Pacing::Free).await;
-        let injected = pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;
+        let mut pipeline = self.pipeline(counts, header_from_now(), None).await;
+        let injected =
+            pipeline.inject(&mut self.driver.injector, request, Duration::ZERO, Pacing::Free).await;
         pipeline.report(&self.driver);
         answer.send(injected.map(|(injected, _)| injected).map_err(Refusal::from));
+    }
+
+    /// Starts a pipeline that is not a replay, with this header.
+    async fn pipeline(&self, counts: Counts, header: Header, tap: Option<Tap>) -> Pipeline {
+        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true }).with_counts(counts);
+        let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
+        pipeline.set_tap(tap);
+        let what = What::Header(Box::new(header));
+        let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
+        pipeline.handle(&anchor, Pacing::Free).await;
+        pipeline
     }
 
     fn forget_user(&self, answer: Answer<Status>) {
@@ -529,29 +537,9 @@ impl Ended {
     }
 }
 
-/// A recording that is being opened while orders are still processed, and the order for it.
-struct Opening {
-    loaded: Pin<Box<dyn Future<Output = Result<Loaded, Problem>> + Send>>,
-    answer: Answer<ReplayState>,
-}
-
-impl Opening {
-    fn give_up(self) {
-        let problem = Problem::new(
-            Code::RecordingBusy,
-            "another command replaced this one before the recording was open",
-        )
-        .hint("load it again: POST /replay/load");
-        self.answer.refuse(problem);
-    }
-}
-
-/// Waits for the recording that is being opened; forever, if there is none.
-async fn opened(opening: &mut Option<Opening>) -> Result<Loaded, Problem> {
-    match opening {
-        Some(opening) => opening.loaded.as_mut().await,
-        None => std::future::pending().await,
-    }
+/// Returns a header whose offset 0 is now.
+fn header_from_now() -> Header {
+    Header { wall_anchor_ns: i64::try_from(clock::wall().as_nanos()).ok(), ..Header::default() }
 }
 
 /// Builds the error for loading a recording while `user` is connected.

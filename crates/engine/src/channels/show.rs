@@ -9,7 +9,7 @@ use std::{
 };
 
 use livetape_core::{
-    decoder::{self, Decoder},
+    decoder::Counts,
     error::{Code, Problem, close},
     recording::{
         Flags, Item, Loss, What,
@@ -19,8 +19,8 @@ use livetape_core::{
 };
 use livetape_feed::{
     control::{
-        Answer, Driver, InjectRequest, Injected, Order, Refusal, ReplayOrder, ReplayState, SourceState,
-        Status, not_current, nothing_replayed, shutting_down,
+        Answer, Driver, Order, Refusal, ReplayOrder, ReplayState, SourceState, Status, not_current,
+        nothing_replayed, shutting_down,
     },
     hub::CloseReason,
 };
@@ -71,16 +71,12 @@ impl Channel {
         answer: Option<Answer<Status>>,
     ) -> Attached {
         let Shown { user, is_mock, room, .. } = &shown;
-        let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
-        let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
-        pipeline.set_tap(recorder.as_ref().map(Recorder::tap));
-        let what = What::Header(Box::new(room.header().clone()));
-        let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
-        pipeline.handle(&anchor, Pacing::Free).await;
+        let tap = recorder.as_ref().map(Recorder::tap);
+        let mut pipeline = self.pipeline(Counts::default(), room.header.clone(), tap).await;
         let is_shared = !is_mock && self.is_shared_with_token(user);
         self.begin_room(&shown, is_shared, &mut pipeline).await;
         let (is_opener, is_of_token) = (room.is_opener(), self.role.is_token());
-        let source = source_of(room.header());
+        let source = source_of(&room.header);
         let mut status = RoomStatus::new(&self.driver, user, source, answer, (is_opener, is_of_token));
         let failed = recorder.as_ref().map(Recorder::watch);
         let over = self.pump(shown, &mut pipeline, &mut status, failed).await;
@@ -95,7 +91,7 @@ impl Channel {
         mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
     ) -> LiveEnd {
         let Shown { user, is_mock, mut room, .. } = shown;
-        let started = room.started();
+        let started = room.started;
         let (mut leaving, mut candidate) = (None, None);
         let (mut last, mut was_connected) = (Duration::ZERO, false);
         let mut backlog = Backlog::default();
@@ -106,10 +102,21 @@ impl Channel {
                 Some(order) = self.driver.next_order(), if leaving.is_none() => {
                     if let Order::Inject(request, answer) = order {
                         last = clock::now().duration_since(started).max(last);
-                        let (allowed, injection) = (self.options.allow_inject, (request, answer));
-                        let injected = inject_live(pipeline, &mut self.driver, injection, last, allowed).await;
-                        if let Some(item) = injected {
-                            room.inject(item).await;
+                        if !self.options.allow_inject {
+                            let message = "injecting into a live room is not allowed";
+                            answer.refuse(Problem::new(Code::InjectRefused, message));
+                            continue;
+                        }
+                        // It is not recorded.
+                        let injector = &mut self.driver.injector;
+                        let injected = pipeline.inject(injector, &request, last, Pacing::Free).await;
+                        pipeline.report(&self.driver);
+                        match injected {
+                            Ok((injected, item)) => {
+                                answer.accept(injected);
+                                room.inject(item).await;
+                            }
+                            Err(problem) => answer.refuse(problem),
                         }
                         continue;
                     }
@@ -234,7 +241,10 @@ impl Channel {
             pipeline.finish(last, told, Pacing::Free).await;
         }
         pipeline.report(&self.driver);
-        let replacement = leaving.as_ref().and_then(Leaving::replacement);
+        let replacement = match &leaving {
+            Some(Leaving::Replaced(user, ..)) => Some(user.clone()),
+            _ => None,
+        };
         room.end(&self.driver, problem.clone(), leaving.as_ref());
         self.finish_recorder(recorder, was_connected, pipeline.decoder().counts().loss()).await;
         let next = match leaving {
@@ -561,14 +571,8 @@ impl RoomStatus {
         if !open.unique_id.is_empty() && !open.unique_id.eq_ignore_ascii_case(&self.user) {
             open.unique_id.clone_into(&mut self.user);
         }
-        log!(
-            self,
-            info,
-            attempt = open.attempt,
-            room = open.room_id,
-            "✅ TikTok Live client started for @{}",
-            self.user
-        );
+        let (attempt, room, user) = (open.attempt, open.room_id, &self.user);
+        log!(self, info, attempt, room, "✅ TikTok Live client started for @{user}");
         if std::mem::replace(&mut self.was_connected, true) && self.is_opener {
             driver.update_upstream(|upstream| upstream.reconnects += 1);
         }
@@ -608,58 +612,19 @@ impl RoomStatus {
         if self.is_opener {
             driver.update_upstream(|upstream| *upstream.failures.entry(code).or_default() += 1);
         }
-        let (attempt, retrying, retry_after_ms) = (failed.attempt, failed.retrying, failed.retry_after_ms);
-        let (name, why) = (code.name(), failed.detail.as_str());
-        log!(
-            self,
-            warn,
-            code = name,
-            attempt,
-            retrying,
-            retry_after_ms,
-            why,
-            "❌ TikTok Live failed for @{}",
-            self.user
-        );
-        let refusal = Refusal {
-            problem: match &*failed.hint {
-                "" => Problem::new(code, &failed.detail),
-                hint => Problem::new(code, &failed.detail).hint(hint),
-            },
-            retrying: failed.retrying,
-            retry_after: failed.retry_after_ms.map(Duration::from_millis),
+        let problem = match &*failed.hint {
+            "" => Problem::new(code, &failed.detail),
+            hint => Problem::new(code, &failed.detail).hint(hint),
         };
+        let (code, attempt, retrying) = (code.name(), failed.attempt, failed.retrying);
+        let (retry_after_ms, user, why) = (failed.retry_after_ms, &self.user, failed.detail.as_str());
+        log!(self, warn, code, attempt, retrying, retry_after_ms, why, "❌ TikTok Live failed for @{user}");
+        let refusal =
+            Refusal { problem, retrying, retry_after: failed.retry_after_ms.map(Duration::from_millis) };
         for answer in self.waiting.drain(..) {
             answer.refuse(refusal.clone());
         }
         self.refusal = Some(refusal);
-    }
-}
-
-/// Injects into the live room at `offset`, without recording it. Returns the frame.
-async fn inject_live(
-    pipeline: &mut Pipeline,
-    driver: &mut Driver,
-    (request, answer): (InjectRequest, Answer<Injected>),
-    offset: Duration,
-    allowed: bool,
-) -> Option<Item> {
-    if !allowed {
-        let problem = Problem::new(Code::InjectRefused, "injecting into a live room is not allowed");
-        answer.refuse(problem);
-        return None;
-    }
-    let injected = pipeline.inject(driver.injector(), &request, offset, Pacing::Free).await;
-    pipeline.report(driver);
-    match injected {
-        Ok((injected, item)) => {
-            answer.accept(injected);
-            Some(item)
-        }
-        Err(problem) => {
-            answer.refuse(problem);
-            None
-        }
     }
 }
 

@@ -4,11 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use livetape_core::{
-    decoder::{Decoder, DecoderOptions},
+    decoder::Counts,
     error::{Cause, Problem, close},
     recording::{
         Flags, Item, What,
-        records::{ConnClose, Header, Status},
+        records::{ConnClose, Status},
     },
 };
 use livetape_feed::{
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Attached, Channel, Ended,
     connect::{Origin, Shown, Wanted},
+    header_from_now,
     show::Played,
 };
 use crate::{
@@ -107,7 +108,7 @@ impl Channel {
     async fn work(&mut self, term: Term, home: Option<&str>) -> Ended {
         let Term { epoch, intent, passed, over, ended: told } = term;
         self.shutdown = over;
-        self.driver.injector().begin_term(epoch);
+        self.driver.injector.begin_term(epoch);
         self.driver.forget_user();
         self.driver.set_replay(None);
         let intent = intent.and_then(|intent| serde_json::from_str(&intent).ok());
@@ -194,12 +195,9 @@ impl Channel {
                         let continued = Some((position, passed));
                         Attached::Tape(Played { continued, ..Played::tape(tape, None) })
                     }
-                    Err(problem) => {
-                        let message = format!(
-                            "{}: copy the recording to this node, and load it again",
-                            problem.message
-                        );
-                        self.tell(&Problem { message, ..problem }, 0).await;
+                    Err(mut problem) => {
+                        problem.message += ": copy the recording to this node, and load it again";
+                        self.tell(&problem, 0).await;
                         Attached::Idle
                     }
                 }
@@ -251,21 +249,15 @@ impl Channel {
 
     /// Broadcasts why the channel cannot continue.
     pub(super) async fn tell(&mut self, problem: &Problem, attempt: u32) {
-        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
-        let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
-        let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
+        let mut pipeline = self.pipeline(Counts::default(), header_from_now(), None).await;
         let status = Status {
             code: problem.code.name().to_owned(),
             detail: problem.message.clone(),
             attempt,
             ..Status::default()
         };
-        for what in
-            [What::Header(Box::new(Header { wall_anchor_ns, ..Header::default() })), What::Status(status)]
-        {
-            let item = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
-            pipeline.handle(&item, Pacing::Free).await;
-        }
+        let (flags, what) = (Flags::default(), What::Status(status));
+        pipeline.handle(&Item { offset: Duration::ZERO, conn: 0, flags, what }, Pacing::Free).await;
     }
 }
 

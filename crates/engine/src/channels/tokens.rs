@@ -93,22 +93,23 @@ impl RequestTask {
             answer.refuse(Problem::capacity(Cause::Replays, message));
             return;
         };
-        let hub = self.requests.registry.open(&self.tokens.stream, self.replay_backlog());
+        let limits = self.tokens.backlog;
+        let limits = Limits { bytes_max: limits.bytes_max.min(REPLAY_BACKLOG_BYTES_MAX), ..limits };
+        let hub = self.requests.registry.open(&self.tokens.stream, limits);
         let registry = self.requests.registry.clone();
-        let beside = self.requests.beside().create(&self.tokens.shutdown);
+        let beside = self.requests.beside.create(&self.tokens.shutdown);
         let folder = self.requests.recordings.clone();
         self.tokens.tasks.spawn(async move {
             let PrivateReplay { recording, speed, start, case } = replay;
             let tape = find(folder, recording, start, case).await;
-            let options = source::ReplayOptions { speed, start, ..alone() };
+            // Use the runtime's timer: each socket has its own replay, and precise timers need a file
+            // descriptor each.
+            let (wait_clients, exit_when_done) = (1, true);
+            let options =
+                source::ReplayOptions { speed, start, wait_clients, exit_when_done, ..Default::default() };
             play_alone(tape, options, answer, hub, registry, beside).await;
             drop(slot);
         });
-    }
-
-    fn replay_backlog(&self) -> Limits {
-        let limits = self.tokens.backlog;
-        Limits { bytes_max: limits.bytes_max.min(REPLAY_BACKLOG_BYTES_MAX), ..limits }
     }
 }
 
@@ -140,7 +141,7 @@ impl TokenChannels {
         stream: String,
         shutdown: CancellationToken,
     ) -> Self {
-        let (registry, beside) = (requests.registry.clone(), requests.beside());
+        let (registry, beside) = (requests.registry.clone(), requests.beside.clone());
         let (live, backlog) = (options.live.clone(), options.backlog);
         let (tasks, openings) = (TaskTracker::new(), Arc::default());
         Self { registry, beside, rooms, transport, live, backlog, stream, shutdown, tasks, openings }
@@ -233,7 +234,7 @@ impl TokenChannels {
     async fn open_shared(&self, user: &str) -> Opened {
         let (control, driver) = self.beside.create(&self.shutdown);
         let hub = self.registry.open_relayed(&self.stream, self.backlog);
-        let joined = self.rooms.slots.claims().join(user, &hub, &control).await?.ok_or_else(no_answer)?;
+        let joined = self.rooms.slots.claims.join(user, &hub, &control).await?.ok_or_else(no_answer)?;
         let user_here = user.to_owned();
         Ok(self.start(user, hub, (control, driver), |channel| channel.serve_room(user_here, joined)))
     }
@@ -246,7 +247,7 @@ impl TokenChannels {
         (control, driver): (Control, Driver),
         serve: impl FnOnce(Channel) -> F,
     ) -> ChannelGuard {
-        let (guard, entry) = self.registry.enter(user, &hub, driver.view());
+        let (guard, entry) = self.registry.enter(user, &hub, &driver);
         if entry.is_none() {
             control.shut_down();
             return guard;
@@ -340,13 +341,6 @@ async fn find(
     in_time(&called, open).await
 }
 
-/// Returns the options of every private replay.
-fn alone() -> source::ReplayOptions {
-    // Use the runtime's timer: each socket has its own replay, and precise timers need a file descriptor
-    // each.
-    source::ReplayOptions { wait_clients: 1, exit_when_done: true, ..source::ReplayOptions::default() }
-}
-
 /// Plays a recording for the holder of the guard.
 async fn play_alone(
     tape: Result<Tape, Problem>,
@@ -357,7 +351,7 @@ async fn play_alone(
     (control, mut driver): (Control, Driver),
 ) {
     let shutdown = control.shutdown().clone();
-    let _listed = registry.list_replay(&hub, driver.view());
+    let _listed = registry.list_replay(&hub, &driver);
     let guard = ChannelGuard::alone(hub.clone(), shutdown.clone().drop_guard());
     let replay = match tape {
         Ok(tape) => Replay::new(tape, options, hub.clone(), &mut driver, shutdown, |_| ()),

@@ -73,7 +73,7 @@ pub(super) struct Parts {
     path: PathBuf,
     files: Files,
     part: u32,
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
 }
 
 impl fmt::Debug for Parts {
@@ -98,11 +98,6 @@ impl Parts {
         let what = What::Header(Box::new(header.clone()));
         snapshot.take(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what });
         Self { rotate, disk, sync, path, files, part: 0, snapshot }
-    }
-
-    /// Updates the state with a written item.
-    pub(super) fn note(&mut self, item: &Item) {
-        self.snapshot.take(item);
     }
 
     /// Creates the next file. Returns it with its header and opening items.
@@ -286,7 +281,7 @@ impl Default for RecorderOptions {
             queue_bytes_max: QUEUE_BYTES_MAX,
             bytes_max: None,
             rotate: None,
-            wall: Some(super::wall),
+            wall: Some(clock::wall),
         }
     }
 }

@@ -22,10 +22,7 @@ use livetape_core::{
     wire::Unzipper,
 };
 use livetape_feed::control::RecorderQueue;
-use livetape_io::{
-    clock,
-    files::{Disk, DiskFile, System},
-};
+use livetape_io::files::{Disk, DiskFile, System};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -305,11 +302,6 @@ fn complete(header: Header, options: &RecorderOptions) -> Header {
         header.wall_anchor_ns = options.wall.map(|wall| writer_thread::nanoseconds(wall()));
     }
     *header
-}
-
-/// Default wall clock of recorders.
-fn wall() -> Duration {
-    clock::wall()
 }
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ impl WriterThread {
                     result => result?,
                 }
                 if let Some(parts) = &mut self.parts {
-                    parts.note(&item);
+                    parts.snapshot.take(&item);
                 }
             }
         }

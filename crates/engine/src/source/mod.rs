@@ -8,4 +8,4 @@ mod tape;
 pub use replay::{Lateness, Left, Position, Replay, ReplayOptions, Summary};
 pub use tape::{Events, Gates, OFFLINE, STDIN, Step, Tape, missing, unreadable};
 
-pub(crate) use tape::{Loaded, in_time, load, shown_name};
+pub(crate) use tape::{Loading, in_time, load, shown_name};

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
-use super::{Answer, Control, Driver, ORDERS_WAITING_MAX, Refusal, Status, View, give, state::Tally};
+use super::{Answer, Control, Driver, ORDERS_WAITING_MAX, Refusal, SharedStatus, Status, give, state::Tally};
 use crate::hub::{Hub, Limits};
 
 /// Default maximum number of connected rooms, including that of the main channel.
@@ -78,7 +78,7 @@ pub struct ChannelRequests {
     pub max_replays: usize,
     /// Directory with the recordings that tokens refer to by name.
     pub recordings: PathBuf,
-    upstream: Tally,
+    pub beside: Beside,
     requests: mpsc::Receiver<Request>,
     _ended: DropGuard,
 }
@@ -96,7 +96,7 @@ impl Channels {
             max_live,
             max_replays,
             recordings,
-            upstream,
+            beside: Beside(upstream),
             requests,
             _ended,
         };
@@ -214,11 +214,6 @@ impl Beside {
 }
 
 impl ChannelRequests {
-    #[must_use]
-    pub fn beside(&self) -> Beside {
-        Beside(self.upstream.clone())
-    }
-
     /// Returns `None` when all handles are gone.
     pub async fn next_request(&mut self) -> Option<Request> {
         self.requests.recv().await
@@ -236,13 +231,13 @@ pub struct OpenChannel {
     /// User whose room it is; `None` for a private replay.
     pub user: Option<String>,
     pub hub: Hub,
-    view: View,
+    shared: Arc<Mutex<SharedStatus>>,
 }
 
 impl OpenChannel {
     #[must_use]
     pub fn status(&self) -> Status {
-        self.view.status()
+        self.shared.lock().status()
     }
 }
 
@@ -328,12 +323,13 @@ impl ChannelRegistry {
     /// Registers the channel of a user, and returns a guard of it. If one of theirs is registered already,
     /// guards that one and returns no entry.
     #[must_use]
-    pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (ChannelGuard, Option<RegistryEntry>) {
+    pub fn enter(&self, user: &str, hub: &Hub, driver: &Driver) -> (ChannelGuard, Option<RegistryEntry>) {
         let mut listed = self.listed.lock();
         if let Some(registered) = listed.users.get(&key(user)) {
             return (registered.guard(), None);
         }
-        let channel = OpenChannel { user: Some(user.to_owned()), hub: hub.clone(), view };
+        let shared = Arc::clone(&driver.shared);
+        let channel = OpenChannel { user: Some(user.to_owned()), hub: hub.clone(), shared };
         let registered = RegisteredChannel { channel, used: Arc::default() };
         let guard = registered.guard();
         listed.users.insert(key(user), registered);
@@ -358,11 +354,12 @@ impl ChannelRegistry {
 
     /// Registers a private replay until the returned value is dropped.
     #[must_use]
-    pub fn list_replay(&self, hub: &Hub, view: View) -> ListedReplay {
+    pub fn list_replay(&self, hub: &Hub, driver: &Driver) -> ListedReplay {
         let mut listed = self.listed.lock();
         listed.opened += 1;
         let number = listed.opened;
-        listed.replays.insert(number, OpenChannel { user: None, hub: hub.clone(), view });
+        let shared = Arc::clone(&driver.shared);
+        listed.replays.insert(number, OpenChannel { user: None, hub: hub.clone(), shared });
         ListedReplay { registry: self.clone(), number }
     }
 
@@ -483,7 +480,12 @@ fn check_tokens(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
             );
         }
     }
-    tokens.into_iter().map(with_name_of_user).collect()
+    let normalised = tokens.into_iter().map(|token| {
+        // A blank name counts as none.
+        let given = token.user.as_deref().filter(|user| !user.trim().is_empty());
+        Ok(Token { user: given.map(normalise).transpose()?, ..token })
+    });
+    normalised.collect()
 }
 
 /// Finds the matching token. Takes constant time, so that timing reveals nothing about the tokens.
@@ -500,13 +502,6 @@ fn find_token<'a>(tokens: &'a [Token], given: &str) -> Option<&'a Token> {
 /// Returns the key of a user in the registry, which ignores case.
 pub(super) fn key(user: &str) -> String {
     user.to_lowercase()
-}
-
-/// Normalises the token's user. A blank name counts as none.
-fn with_name_of_user(token: Token) -> Result<Token, Problem> {
-    let given = token.user.as_deref().filter(|user| !user.trim().is_empty());
-    let user = given.map(normalise).transpose()?;
-    Ok(Token { user, ..token })
 }
 
 fn bad(message: String) -> Problem {

@@ -43,8 +43,9 @@ pub struct Limit {
     lookups: Arc<Mutex<Lookups>>,
 }
 
+/// The pauses so far.
 #[derive(Debug, Default)]
-struct Pauses {
+pub struct Pauses {
     /// Number of pauses that this process met.
     met: u64,
     /// The pause that ends last, and its end by this process's clock.
@@ -106,8 +107,8 @@ impl Limit {
 
     /// Returns a receiver that changes when this process meets a pause.
     #[must_use]
-    pub fn news(&self) -> LimitNews {
-        LimitNews(self.pauses.subscribe())
+    pub fn news(&self) -> watch::Receiver<Pauses> {
+        self.pauses.subscribe()
     }
 
     /// Returns the time until the upstream may be contacted.
@@ -184,19 +185,6 @@ impl Limit {
     pub fn state(&self) -> LookupState {
         let paused = Some(self.left()).filter(|left| !left.is_zero());
         self.lookups.lock().state(clock::now(), paused)
-    }
-}
-
-/// Notification of pauses that this process meets.
-#[derive(Debug)]
-pub struct LimitNews(watch::Receiver<Pauses>);
-
-impl LimitNews {
-    /// Waits until this process has met a pause. Cancel safe.
-    pub async fn wait(&mut self) {
-        if self.0.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
     }
 }
 
@@ -397,7 +385,7 @@ mod tests {
         let [first, second, third] = [Limit::default(), Limit::default(), Limit::default()];
         let mut news = first.news();
         first.set(10 * SECOND);
-        news.wait().await;
+        news.changed().await.unwrap();
         let told = first.pause("a").unwrap();
         // Each message takes a second.
         tokio::time::advance(SECOND).await;

@@ -29,8 +29,8 @@ pub use channels::{
     OpenChannel, PrivateReplay, RegistryEntry, Request, Requested, Sources, TOKENS_MAX, Token,
 };
 pub use limit::{
-    ANSWER_KEPT, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, Limit, LimitNews, LookedUp, LookupState, PAUSE_MAX,
-    Pause, QUEUE_MAX,
+    ANSWER_KEPT, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, Limit, LookedUp, LookupState, PAUSE_MAX, Pause, Pauses,
+    QUEUE_MAX,
 };
 pub use livetape_core::{
     decoder::Counts,
@@ -98,25 +98,14 @@ pub struct Driver {
     shared: Arc<Mutex<SharedStatus>>,
     upstream: Tally,
     orders: mpsc::Receiver<Order>,
-    tester: Tester,
-    channel_requests: Option<ChannelRequests>,
-    limit: Limit,
-    claims: Claims,
+    pub tester: Tester,
+    /// Taken by the task that opens channels.
+    pub channel_requests: Option<ChannelRequests>,
+    pub limit: Limit,
+    /// Connections and slots that are shared with other processes.
+    pub claims: Claims,
     /// Creates injected events, with ids that never repeat, even across sources.
-    injector: Injector,
-}
-
-/// Read-only view of a source's status.
-#[derive(Clone, Debug)]
-pub struct View {
-    shared: Arc<Mutex<SharedStatus>>,
-}
-
-impl View {
-    #[must_use]
-    pub fn status(&self) -> Status {
-        self.shared.lock().status()
-    }
+    pub injector: Injector,
 }
 
 /// Tests whether a user can be connected to. Must not block, because orders wait in the meantime.
@@ -281,39 +270,6 @@ impl Driver {
                 order => return Some(order),
             }
         }
-    }
-
-    /// Returns `None` after the first call.
-    pub fn take_channel_requests(&mut self) -> Option<ChannelRequests> {
-        self.channel_requests.take()
-    }
-
-    #[must_use]
-    pub fn limit(&self) -> &Limit {
-        &self.limit
-    }
-
-    #[must_use]
-    pub fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    /// Shares connections and slots with other processes.
-    pub fn set_claims(&mut self, claims: Claims) {
-        self.claims = claims;
-    }
-
-    #[must_use]
-    pub fn view(&self) -> View {
-        View { shared: Arc::clone(&self.shared) }
-    }
-
-    pub fn injector(&mut self) -> &mut Injector {
-        &mut self.injector
-    }
-
-    pub fn set_tester(&mut self, tester: Tester) {
-        self.tester = tester;
     }
 
     #[must_use]

@@ -17,7 +17,7 @@ use crate::hub::Hub;
 pub struct NodesStatus {
     /// The cluster that this server is part of, with `--nats`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cluster: Option<Nodes>,
+    pub cluster: Option<Nodes>,
 }
 
 /// The cluster that this node is part of.
@@ -130,6 +130,11 @@ pub struct Moving {
 
 /// A room, from its owner's own words.
 #[derive(Deserialize)]
+struct Intent {
+    live: Live,
+}
+
+#[derive(Deserialize)]
 struct Live {
     user: String,
     #[serde(default)]
@@ -141,11 +146,6 @@ impl Control {
     #[must_use]
     pub fn nodes(&self) -> Option<Nodes> {
         self.shared.lock().nodes.clone()
-    }
-
-    #[must_use]
-    pub fn nodes_status(&self) -> NodesStatus {
-        NodesStatus { cluster: self.nodes() }
     }
 
     pub fn set_nodes(&self, nodes: Nodes) {
@@ -289,14 +289,6 @@ impl Claims {
     }
 }
 
-impl Wanted {
-    /// Whether nobody waits for the claim any more.
-    #[must_use]
-    pub fn is_unheard(&self) -> bool {
-        self.answer.is_unheard()
-    }
-}
-
 impl Claim {
     /// Creates a claim: the first token is cancelled when the claim is lost, the second when it is dropped.
     #[must_use]
@@ -317,10 +309,6 @@ impl Claim {
 }
 
 fn live(intent: &str) -> Option<Live> {
-    #[derive(Deserialize)]
-    struct Intent {
-        live: Live,
-    }
     serde_json::from_str(intent).ok().map(|Intent { live }| live)
 }
 

@@ -245,15 +245,17 @@ pub(super) struct Audience {
 impl Audience {
     pub(super) fn of(event: &Event) -> Self {
         let all = Self {
-            kind: Types::only(event.kind()),
             needs_raw: matches!(event.data, Data::Unknown(_)),
-            gifts_raw: true,
-            gifts_delta: true,
-            gifts_final: true,
             layouts: Format::flags(|layout| layout.shows(event)),
+            ..Self::of_notice(event.kind())
         };
         match &event.data {
-            Data::Gift(gift) => all.of_gift(gift),
+            Data::Gift(gift) => Self {
+                gifts_raw: !gift.inferred,
+                gifts_delta: gift.repeat_delta > 0 || gift.is_final,
+                gifts_final: gift.is_final,
+                ..all
+            },
             _ => all,
         }
     }
@@ -267,20 +269,6 @@ impl Audience {
             gifts_delta: true,
             gifts_final: true,
             layouts: 0,
-        }
-    }
-
-    /// Returns the audience of a message whose type livetape does not have.
-    pub(super) fn of_foreign() -> Self {
-        Self { kind: Types::ALL, ..Self::of_notice("") }
-    }
-
-    fn of_gift(self, gift: &Gift) -> Self {
-        Self {
-            gifts_raw: !gift.inferred,
-            gifts_delta: gift.repeat_delta > 0 || gift.is_final,
-            gifts_final: gift.is_final,
-            ..self
         }
     }
 
@@ -318,13 +306,13 @@ macro_rules! bits {
 
 bits!(needs_raw = 0, gifts_raw = 1, gifts_delta = 2, gifts_final = 3);
 
-/// An event in the ring.
+/// An event in the ring; with a [`Span`], one whose bytes are still in the encoder's buffer.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub line: Line,
+pub(super) struct Entry<L = Line> {
+    pub line: L,
     /// Replacement for subscribers that [count since the last final](Filter::counts_since_final), if
     /// different.
-    pub line_of_final: Option<Line>,
+    pub line_of_final: Option<L>,
     pub audience: Audience,
     pub state_role: StateRole,
     /// What it adds to the [`Truth`](livetape_core::truth::Truth).
@@ -332,6 +320,12 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Creates a message that is not an event.
+    pub(super) fn of_notice(json: &[u8], audience: Audience) -> Self {
+        let (line, added) = (Line::new(json), Added::default());
+        Self { line, line_of_final: None, audience, state_role: StateRole::Passes, added }
+    }
+
     /// Returns the bytes for a subscriber with this filter, or `None` if the filter drops the event.
     pub(super) fn shown_to(&self, filter: &Filter) -> Option<&Line> {
         if !self.audience.includes(filter) {
@@ -428,19 +422,9 @@ impl Span {
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
     buffer: Vec<u8>,
-    drafts: Vec<Draft>,
+    drafts: Vec<Entry<Span>>,
     /// JSON members that each event gets.
     members: &'static str,
-}
-
-/// An entry whose bytes are still in the buffer.
-#[derive(Debug)]
-struct Draft {
-    line: Span,
-    line_of_final: Option<Span>,
-    audience: Audience,
-    state_role: StateRole,
-    added: Added,
 }
 
 impl Encoder {
@@ -472,8 +456,8 @@ impl Encoder {
         self.drafts.drain(..).map(move |draft| draft.finish(&batch))
     }
 
-    fn draft(&mut self, stream: &str, seq: u64, event: &Event) -> Draft {
-        Draft {
+    fn draft(&mut self, stream: &str, seq: u64, event: &Event) -> Entry<Span> {
+        Entry {
             line: self.write(stream, seq, event),
             line_of_final: since_final(event).map(|event| self.write(stream, seq, &event)),
             audience: Audience::of(event),
@@ -501,17 +485,12 @@ impl Encoder {
     ) -> Entry {
         self.members = members;
         let json = format!(r#"{{{message},"stream":{stream:?},"seq":{seq}}}"#);
-        Entry {
-            line: Line::new(json.as_bytes()),
-            line_of_final: None,
-            audience: Audience::of_foreign(),
-            state_role: StateRole::Passes,
-            added: Added::default(),
-        }
+        // No filter names its type.
+        Entry::of_notice(json.as_bytes(), Audience { kind: Types::ALL, ..Audience::of_notice("") })
     }
 }
 
-impl Draft {
+impl Entry<Span> {
     /// Share of the ring, in bytes.
     fn len(&self) -> u64 {
         (self.line.len() + self.line_of_final.as_ref().map_or(0, Span::len)) as u64

@@ -176,7 +176,7 @@ impl Hub {
     /// Name of the channel, or of this process if several share the channel.
     #[must_use]
     pub fn name_here(&self) -> Arc<str> {
-        self.shared.relay.as_ref().map_or_else(|| self.stream(), Relay::name_here)
+        self.shared.relay.as_ref().map_or_else(|| self.stream(), |relay| Arc::clone(&relay.name_here))
     }
 
     /// Sequence number of the newest event; 0 before the first.
@@ -318,18 +318,17 @@ impl Hub {
     /// Like [`publish`](Self::publish), but calls [`wait_for_capacity`](Self::wait_for_capacity) first and
     /// splits `events` if they exceed the capacity. No subscriber that keeps reading loses an event.
     pub async fn publish_paced(&self, events: &[Event]) {
-        let mut rest = events;
-        while !rest.is_empty() {
-            self.wait_for_capacity().await;
-            let published = self.shared.publish_within(rest, self.shared.limits.pace(), None);
-            rest = &rest[published..];
-        }
+        self.publish_with(events, true, None).await;
     }
 
     /// Publishes with or without pacing, and reports the delivery of the injected events among `events`.
     pub async fn publish_injected(&self, events: &[Event], is_paced: bool) -> Delivery {
         let mut delivery = Delivery::default();
-        let mut rest = events;
+        self.publish_with(events, is_paced, Some(&mut delivery)).await;
+        delivery
+    }
+
+    async fn publish_with(&self, mut rest: &[Event], is_paced: bool, mut delivery: Option<&mut Delivery>) {
         while !rest.is_empty() {
             let window = if is_paced {
                 self.wait_for_capacity().await;
@@ -337,10 +336,9 @@ impl Hub {
             } else {
                 PART
             };
-            let published = self.shared.publish_within(rest, window, Some(&mut delivery));
+            let published = self.shared.publish_within(rest, window, delivery.as_deref_mut());
             rest = &rest[published..];
         }
-        delivery
     }
 
     /// Waits while the slowest cursor, observers excluded, lags more than a quarter of the ring. A cursor

@@ -42,7 +42,7 @@ const BEHIND_MAX: Duration = Duration::from_secs(5);
 /// Events that wait for acceptance.
 #[derive(Debug)]
 pub(super) struct Relay {
-    name_here: Arc<str>,
+    pub(super) name_here: Arc<str>,
     /// Capacity of the queue.
     window: Window,
     queue: Mutex<Queue>,
@@ -110,12 +110,9 @@ impl Encoding {
     }
 }
 
-/// Why events were not accepted.
+/// Something is not an event of this channel with the expected number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfit {
-    /// Something is not an event of this channel with the expected number.
-    Foreign,
-}
+pub struct Unfit;
 
 impl Relay {
     pub(super) fn new(name_here: String, limits: Limits) -> Self {
@@ -128,10 +125,6 @@ impl Relay {
             sought: AtomicU64::new(0),
             answered: AtomicU64::new(0),
         }
-    }
-
-    pub(super) fn name_here(&self) -> Arc<str> {
-        Arc::clone(&self.name_here)
     }
 
     /// Numbers and encodes a prefix of `events`, like a channel of one process. Discards them if this process
@@ -184,11 +177,6 @@ impl Relay {
             changed.await;
         }
     }
-
-    fn change(&self, change: impl FnOnce(&mut Queue)) {
-        change(&mut self.queue.lock());
-        self.changed.notify_waiters();
-    }
 }
 
 impl Queue {
@@ -202,10 +190,6 @@ impl Queue {
         self.bytes += encoding.len() as u64;
         let injected = event.injected || note.is_some();
         self.unpublished.push_back(Unpublished::Event { encoding, injected, note });
-    }
-
-    fn has_capacity(&self, window: Window) -> bool {
-        !self.is_open || (self.events < window.events && self.bytes < window.bytes)
     }
 }
 
@@ -300,7 +284,8 @@ impl Hub {
     /// process may not publish.
     pub async fn relay_capacity(&self) {
         if let Some(relay) = &self.shared.relay {
-            relay.until(|queue| queue.has_capacity(relay.window)).await;
+            let Window { events, bytes } = relay.window;
+            relay.until(|queue| !queue.is_open || (queue.events < events && queue.bytes < bytes)).await;
         }
     }
 
@@ -429,10 +414,7 @@ impl Hub {
     /// those that join until [`Hub::end_notice`]. They receive it before events that they have not read yet.
     pub fn notice(&self, kind: &str, json: &[u8]) {
         let mut state = self.shared.state.write();
-        let (audience, state_role) = (Audience::of_notice(kind), StateRole::Passes);
-        let (line, added) = (Line::new(json), Added::default());
-        let entry = Entry { line, line_of_final: None, audience, state_role, added };
-        state.notice = Some(entry);
+        state.notice = Some(Entry::of_notice(json, Audience::of_notice(kind)));
         self.shared.notices.fetch_add(1, Ordering::SeqCst);
         drop(state);
         self.shared.news.send_replace(());
@@ -453,7 +435,8 @@ impl Hub {
 
     fn change_relay(&self, change: impl FnOnce(&mut Queue)) {
         if let Some(relay) = &self.shared.relay {
-            relay.change(change);
+            change(&mut relay.queue.lock());
+            relay.changed.notify_waiters();
         }
     }
 }
@@ -474,12 +457,12 @@ impl Entry {
     }
 
     fn read(event: &Encoding, stream: &str, seq: u64) -> Result<Self, Unfit> {
-        let (flags, kind) = event.audience.split_first_chunk().ok_or(Unfit::Foreign)?;
-        let (flags, kind) = (u32::from_le_bytes(*flags), str::from_utf8(kind).map_err(|_| Unfit::Foreign)?);
+        let (flags, kind) = event.audience.split_first_chunk().ok_or(Unfit)?;
+        let (flags, kind) = (u32::from_le_bytes(*flags), str::from_utf8(kind).map_err(|_| Unfit)?);
         let end = format!(r#","stream":"{stream}","seq":{seq}}}"#);
         let line = |json: &Bytes| {
             let is_json = serde_json::from_slice::<IgnoredAny>(json).is_ok();
-            (is_json && json.ends_with(end.as_bytes())).then(|| Line::new(json)).ok_or(Unfit::Foreign)
+            (is_json && json.ends_with(end.as_bytes())).then(|| Line::new(json)).ok_or(Unfit)
         };
         let of_final = Some(&event.json_of_final).filter(|json| !json.is_empty());
         Ok(Self {

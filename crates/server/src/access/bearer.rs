@@ -70,10 +70,6 @@ impl Tokens {
     fn allow(&self, given: &str) -> bool {
         is_one(&self.all, given)
     }
-
-    fn allow_reading(&self, given: &str) -> bool {
-        is_one(self.read_only.as_slice(), given)
-    }
 }
 
 fn is_one(tokens: &[Secret], given: &str) -> bool {
@@ -130,7 +126,7 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     let offered = protocols(request.headers());
     shown.extend(offered.iter().filter_map(|name| name.strip_prefix(PROTOCOL_OF_TOKEN)).map(str::to_owned));
     let is_allowed = access.tokens.is_empty() || shown.iter().any(|token| access.tokens.allow(token));
-    let may_read = !is_allowed && shown.iter().any(|token| access.tokens.allow_reading(token));
+    let may_read = !is_allowed && shown.iter().any(|token| is_one(access.tokens.read_only.as_slice(), token));
     if may_read && !is_reading(&request) {
         return Refusal::from(Problem::new(Code::ReadOnlyToken, "this token can only read")).into_response();
     }

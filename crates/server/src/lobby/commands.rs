@@ -135,7 +135,7 @@ impl Lobby {
 
     /// Closes all connections but observers, and returns them, oldest first.
     pub fn dismiss_all(&mut self, code: u16, reason: &str) -> Vec<ConnectionView> {
-        let clients = self.listed().filter(|(_, connection)| !connection.is_observer);
+        let clients = self.listed().filter(|(_, connection)| !connection.opening.is_observer);
         let clients: Vec<Key> = clients.map(|(key, _)| *key).collect();
         clients.into_iter().map(|key| self.dismiss_one(key, code, reason.to_owned())).collect()
     }
@@ -154,16 +154,9 @@ impl Lobby {
     /// `unknown_room`, or `read_only_room` for the room of a user.
     pub fn send_to_room(&mut self, room_id: &str, message: &RawValue) -> Result<usize, Problem> {
         let to = self.accepted(self.room(room_id)?);
-        let said = ServerMessage::RoomMessage {
-            room_id,
-            message,
-            from_client_id: SERVER,
-            from: SERVER,
-            timestamp: self.now.wall,
-        };
-        let (count, said) = (to.len(), said.encode());
-        self.send(to, said);
-        Ok(count)
+        let (from, timestamp) = (SERVER, self.now.wall);
+        let said = ServerMessage::RoomMessage { room_id, message, from_client_id: from, from, timestamp };
+        Ok(self.send(to, said.encode()))
     }
 
     /// Sends a message from the server to the `/ws` clients that match `audience`. Returns the number of
@@ -179,17 +172,15 @@ impl Lobby {
         to.retain(|key| {
             let connection = &self.connections[key];
             let matches = |(name, value)| connection.metadata.get(name) == Some(value);
-            connection.role == Role::Talks && audience.metadata.iter().all(matches)
+            connection.opening.role == Role::Talks && audience.metadata.iter().all(matches)
         });
-        let said = ServerMessage::Broadcast {
-            message,
-            from_client_id: SERVER,
-            from: SERVER,
-            timestamp: self.now.wall,
-        };
-        let (count, said) = (to.len(), said.encode());
-        self.send(to, said);
-        Ok(count)
+        Ok(self.send(to, self.said_by_server(message)))
+    }
+
+    /// Encodes a message from the server to any clients.
+    fn said_by_server(&self, message: &RawValue) -> Bytes {
+        let (from, timestamp) = (SERVER, self.now.wall);
+        ServerMessage::Broadcast { message, from_client_id: from, from, timestamp }.encode()
     }
 
     #[must_use]
@@ -223,21 +214,22 @@ impl Lobby {
 
     fn view(&self, key: Key) -> ConnectionView {
         let connection = &self.connections[&key];
+        let opening = &connection.opening;
         let reads = self.feeds.iter().filter(|(feed, _)| connection.reads(feed));
         let mut rooms = connection.rooms.clone();
         rooms.sort_unstable();
         ConnectionView {
             key,
-            id: connection.id,
+            id: opening.id,
             number: key.number(),
             client_id: connection.client_id.clone(),
-            address: connection.address,
-            path: connection.path.clone(),
-            query: connection.query.clone(),
-            origin: connection.origin.clone(),
-            agent: connection.agent.clone(),
-            observer: connection.is_observer,
-            filter: connection.filter.clone(),
+            address: opening.address,
+            path: opening.path.clone(),
+            query: opening.query.clone(),
+            origin: opening.origin.clone(),
+            agent: opening.agent.clone(),
+            observer: opening.is_observer,
+            filter: opening.filter.clone(),
             // The hub knows them.
             position: None,
             lag: None,
@@ -271,14 +263,7 @@ impl Lobby {
     /// `not_found`, or `bad_request` for a connection that only reads.
     pub fn tell(&mut self, id: &str, message: &RawValue) -> Result<(), Problem> {
         let key = self.talker(id)?;
-        let said = ServerMessage::Broadcast {
-            message,
-            from_client_id: SERVER,
-            from: SERVER,
-            timestamp: self.now.wall,
-        };
-        let said = said.encode();
-        self.send(vec![key], said);
+        self.send(vec![key], self.said_by_server(message));
         Ok(())
     }
 
@@ -313,11 +298,13 @@ impl Lobby {
     fn talker(&self, id: &str) -> Result<Key, Problem> {
         let key = self.key(id)?;
         let connection = &self.connections[&key];
-        if connection.role.has_rooms() {
+        if connection.opening.role.has_rooms() {
             return Ok(key);
         }
-        let message =
-            format!("connection `{id}` is on `{}`, which has neither messages nor rooms", connection.path);
+        let message = format!(
+            "connection `{id}` is on `{}`, which has neither messages nor rooms",
+            connection.opening.path
+        );
         Err(Problem::new(Code::BadRequest, message).hint("choose a connection on /ws: see GET /connections"))
     }
 }
@@ -420,12 +407,12 @@ impl Lobby {
     /// # Errors
     /// `unknown_room`.
     pub fn handled(&self, room: Option<&str>) -> Result<Vec<Uuid>, Problem> {
-        Ok(self.handled_keys(room)?.iter().map(|key| self.connections[key].id).collect())
+        Ok(self.handled_keys(room)?.iter().map(|key| self.connections[key].opening.id).collect())
     }
 
     fn handled_keys(&self, room: Option<&str>) -> Result<Vec<Key>, Problem> {
         let is_handled = |(_, connection): &(&Key, &Connection)| {
-            connection.role == Role::Handled && !connection.is_leaving
+            connection.opening.role == Role::Handled && !connection.is_leaving
         };
         let Some(room) = room else {
             return Ok(self.listed().filter(is_handled).map(|(key, _)| *key).collect());
@@ -447,10 +434,7 @@ impl Lobby {
 
     /// Sends a message unchanged to those of the connections that are open. Returns the number of recipients.
     pub fn write_each(&mut self, ids: &[Uuid], payload: Payload) -> usize {
-        let to: Vec<Key> = ids.iter().filter_map(|id| self.open_key(*id).ok()).collect();
-        let count = to.len();
-        self.send_payload(to, payload);
-        count
+        self.send_payload(ids.iter().filter_map(|id| self.open_key(*id).ok()).collect(), payload)
     }
 
     /// Sends a message unchanged to all handled connections, or to those in a room. Returns the number of
@@ -459,10 +443,7 @@ impl Lobby {
     /// # Errors
     /// `unknown_room`.
     pub fn write_all(&mut self, room: Option<&str>, payload: Payload) -> Result<usize, Problem> {
-        let to = self.handled_keys(room)?;
-        let count = to.len();
-        self.send_payload(to, payload);
-        Ok(count)
+        Ok(self.send_payload(self.handled_keys(room)?, payload))
     }
 
     /// Sends a room message on behalf of a connection. Returns the number of recipients.
@@ -475,11 +456,9 @@ impl Lobby {
         if !room.members.contains(&key) {
             return Err(not_in(room_id));
         }
-        let to = self.accepted(room);
-        let (count, said) = (to.len(), self.said(key, room_id, message));
+        let (to, said) = (self.accepted(room), self.said(key, room_id, message));
         self.check_span(said.len())?;
-        self.send_far(To::Rooms(vec![room_id.to_owned()]), to, said);
-        Ok(count)
+        Ok(self.send_far(To::Rooms(vec![room_id.to_owned()]), to, said))
     }
 
     /// Returns the room that a connection joined last and is still in, feeds excluded.
@@ -512,7 +491,7 @@ impl Lobby {
     }
 }
 
-fn join_error(room_id: &str, Problem { code, message, hint, .. }: &Problem) -> Bytes {
+pub(super) fn join_error(room_id: &str, Problem { code, message, hint, .. }: &Problem) -> Bytes {
     ServerMessage::RoomJoinError { from: Sender::Server, room_id, code: *code, message, hint }.encode()
 }
 

@@ -20,6 +20,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use commands::join_error;
 pub use commands::{Audience, Intent, LobbyStats};
 use livetape_core::{
     error::{Cause, Code, Problem, close},
@@ -190,14 +191,14 @@ impl Lobby {
     ///
     /// # Errors
     /// `capacity`, `client_id_taken`, or `bad_request` for an invalid client id.
-    pub fn open(&mut self, opening: Opening) -> Result<Key, Problem> {
+    pub fn open(&mut self, mut opening: Opening) -> Result<Key, Problem> {
         if self.connections.len() >= self.limits.connections_max {
             let max = self.limits.connections_max;
             let problem =
                 Problem::capacity(Cause::Sockets, format!("the maximum number of sockets, {max}, is open"));
             return Err(problem.hint("try again later, or raise `limits.connections`"));
         }
-        let client_id = match opening.client_id {
+        let client_id = match opening.client_id.take() {
             Some(given) => self.check_client_id(given)?,
             None => self.make_client_id(opening.id),
         };
@@ -205,18 +206,11 @@ impl Lobby {
         let key = Key(self.last_key);
         self.ids.insert(opening.id, key);
         self.client_ids.insert(client_id.clone(), key);
+        self.counts.opened += 1;
+        self.talkers += usize::from(opening.role == Role::Talks);
         let connection = Connection {
-            id: opening.id,
+            opening,
             client_id,
-            address: opening.address,
-            path: opening.path,
-            query: opening.query,
-            origin: opening.origin,
-            agent: opening.agent,
-            role: opening.role,
-            reading: opening.reading,
-            is_observer: opening.is_observer,
-            filter: opening.filter,
             rooms: Default::default(),
             metadata: Metadata::new(),
             created_at: self.now.wall,
@@ -224,8 +218,6 @@ impl Lobby {
             conduct: Conduct::new(&self.limits),
             is_leaving: false,
         };
-        self.counts.opened += 1;
-        self.talkers += usize::from(opening.role == Role::Talks);
         self.connections.insert(key, Box::new(connection));
         self.greet(key);
         Ok(key)
@@ -252,23 +244,17 @@ impl Lobby {
 
     fn greet(&mut self, key: Key) {
         let connection = &self.connections[&key];
-        if connection.role != Role::Talks {
+        if connection.opening.role != Role::Talks {
             return;
         }
-        let (connection_id, client_id) = (connection.id, connection.client_id.as_str());
+        let (connection_id, client_id) = (connection.opening.id, connection.client_id.as_str());
         let (timestamp, active_connections) = (self.now.wall, self.connections_everywhere());
         let rooms =
             self.feeds.iter().map(|(feed, _)| feed.room_id()).chain(self.rooms.keys().cloned()).collect();
-        let feed = connection.reading.is_some();
-        let welcome = ServerMessage::Welcome {
-            from: Sender::Server,
-            connection_id,
-            client_id,
-            server_time: timestamp,
-            rooms,
-            feed,
-        }
-        .encode();
+        let feed = connection.opening.reading.is_some();
+        let (from, server_time) = (Sender::Server, timestamp);
+        let welcome = ServerMessage::Welcome { from, connection_id, client_id, server_time, rooms, feed };
+        let welcome = welcome.encode();
         let told = ServerMessage::ClientConnected {
             from: Sender::Server,
             connection_id,
@@ -279,7 +265,7 @@ impl Lobby {
         let told = self.announces_presence().then(|| told.encode());
         self.send(vec![key], welcome);
         match told {
-            Some(told) => self.send_far(To::Talkers, self.talkers_but(key), told),
+            Some(told) => drop(self.send_far(To::Talkers, self.talkers_but(key), told)),
             None => self.tell_change(),
         }
     }
@@ -289,12 +275,12 @@ impl Lobby {
         let Some(connection) = self.connections.remove(&key) else { return };
         self.pending.remove(&key);
         self.counts.closed += 1;
-        self.ids.remove(&connection.id);
+        self.ids.remove(&connection.opening.id);
         self.client_ids.remove(&connection.client_id);
         for room in &connection.rooms {
             self.remove_member(room, key);
         }
-        if connection.role != Role::Talks {
+        if connection.opening.role != Role::Talks {
             return;
         }
         let tells = self.announces_presence();
@@ -302,7 +288,7 @@ impl Lobby {
         if tells {
             let said = ServerMessage::ClientDisconnected {
                 from: Sender::Server,
-                connection_id: connection.id,
+                connection_id: connection.opening.id,
                 client_id: &connection.client_id,
                 active_connections: self.connections_everywhere(),
                 timestamp: self.now.wall,
@@ -351,7 +337,11 @@ impl Lobby {
     }
 
     fn talkers(&self) -> Vec<Key> {
-        self.connections.iter().filter(|(_, it)| it.role == Role::Talks).map(|(key, _)| *key).collect()
+        self.connections
+            .iter()
+            .filter(|(_, it)| it.opening.role == Role::Talks)
+            .map(|(key, _)| *key)
+            .collect()
     }
 
     fn talkers_but(&self, key: Key) -> Vec<Key> {
@@ -360,15 +350,18 @@ impl Lobby {
         others
     }
 
-    fn send(&mut self, to: Vec<Key>, text: Bytes) {
-        self.send_payload(to, Payload::Text(text));
+    fn send(&mut self, to: Vec<Key>, text: Bytes) -> usize {
+        self.send_payload(to, Payload::Text(text))
     }
 
-    fn send_payload(&mut self, to: Vec<Key>, payload: Payload) {
-        if !to.is_empty() {
-            self.counts.sent += to.len() as u64;
+    /// Returns the number of recipients.
+    fn send_payload(&mut self, to: Vec<Key>, payload: Payload) -> usize {
+        let count = to.len();
+        if count > 0 {
+            self.counts.sent += count as u64;
             self.effects.push(Effect::Send { to, payload });
         }
+        count
     }
 }
 
@@ -415,7 +408,7 @@ impl Lobby {
 
     /// Counts a message. Returns whether it should be processed.
     fn admit(&mut self, key: Key) -> bool {
-        self.is_within_rate(key) && self.connections.get(&key).is_some_and(|it| it.role.has_rooms())
+        self.is_within_rate(key) && self.connections.get(&key).is_some_and(|it| it.opening.role.has_rooms())
     }
 
     /// Counts a message, and rejects it if the client exceeds its rate.
@@ -424,7 +417,7 @@ impl Lobby {
             return false;
         };
         self.counts.received += 1;
-        let may_talk = connection.conduct.may_talk(self.now.uptime);
+        let may_talk = connection.conduct.messages.take(self.now.uptime);
         if !may_talk {
             let most = self.limits.messages_per_second;
             let problem = Problem::new(Code::RateExceeded, format!("more than {most} messages per second"));
@@ -436,7 +429,7 @@ impl Lobby {
     /// Rejects a message, and closes the connection after too many rejections.
     fn refuse(&mut self, key: Key, problem: &Problem) {
         let Some(connection) = self.connections.get(&key) else { return };
-        let said = error(connection.role, problem, None, self.now.wall);
+        let said = error(connection.opening.role, problem, None, self.now.wall);
         self.refuse_with(key, problem.code, said);
     }
 
@@ -446,7 +439,7 @@ impl Lobby {
         connection.is_leaving = true;
         let problem = Problem::new(Code::TooLarge, format!("a message has more than {bytes_max} bytes"));
         let (code, reason) = (problem.code.close_code(), problem.code.name().to_owned());
-        let said = error(connection.role, &problem, None, self.now.wall);
+        let said = error(connection.opening.role, &problem, None, self.now.wall);
         self.count_refused(problem.code);
         self.send(vec![key], said);
         self.effects.push(Effect::Close { key, code, reason });
@@ -459,10 +452,10 @@ impl Lobby {
     fn refuse_with(&mut self, key: Key, code: Code, said: Bytes) {
         self.count_refused(code);
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        let bearable = connection.conduct.is_bearable(self.now.uptime);
+        let bearable = connection.conduct.strikes.take(self.now.uptime);
         connection.is_leaving = !bearable;
         // Others learn only why they are closed.
-        if connection.role.has_rooms() || !bearable {
+        if connection.opening.role.has_rooms() || !bearable {
             self.send(vec![key], said);
         }
         if !bearable {
@@ -497,15 +490,12 @@ impl Lobby {
     fn room_message(&mut self, key: Key, RoomMessageRequest { room_id, message }: &RoomMessageRequest) {
         let room = match self.room(room_id) {
             Ok(room) if room.members.contains(&key) => room,
-            Ok(_) => {
-                let problem = Problem::new(Code::NotInRoom, format!("you are not in the room `{room_id}`"));
-                return self.refuse(key, &problem);
-            }
+            Ok(_) => return self.refuse(key, &not_in(room_id)),
             Err(problem) => return self.refuse(key, &problem),
         };
         let (to, said) = (self.accepted(room), self.said(key, room_id, message));
         match self.check_span(said.len()) {
-            Ok(()) => self.send_far(To::Rooms(vec![room_id.clone()]), to, said),
+            Ok(()) => drop(self.send_far(To::Rooms(vec![room_id.clone()]), to, said)),
             Err(problem) => self.refuse(key, &problem),
         }
     }
@@ -519,12 +509,8 @@ impl Lobby {
 
     fn ping(&mut self, key: Key, ping: &Ping) {
         self.touch(key);
-        let pong = ServerMessage::Pong {
-            from: Sender::Server,
-            timestamp: ping.timestamp,
-            server_time: self.now.wall,
-        }
-        .encode();
+        let (from, timestamp, server_time) = (Sender::Server, ping.timestamp, self.now.wall);
+        let pong = ServerMessage::Pong { from, timestamp, server_time }.encode();
         self.send(vec![key], pong);
     }
 
@@ -559,44 +545,28 @@ impl Lobby {
 impl Lobby {
     /// Lets a client join a room, which is created if missing.
     fn join(&mut self, key: Key, room_id: &str) {
-        if let Err(Problem { code, message, hint, .. }) = self.try_join(key, room_id, Code::BadMessage) {
-            let said = ServerMessage::RoomJoinError {
-                from: Sender::Server,
-                room_id,
-                code,
-                message: &message,
-                hint: &hint,
-            }
-            .encode();
-            self.refuse_with(key, code, said);
+        if let Err(problem) = self.try_join(key, room_id, Code::BadMessage) {
+            self.refuse_with(key, problem.code, join_error(room_id, &problem));
         }
     }
 
     /// Joins a room and tells the client. `invalid` is the code for an invalid room id.
     fn try_join(&mut self, key: Key, room_id: &str, invalid: Code) -> Result<(), Problem> {
-        if let Some(feed) = self.feed(room_id) {
-            let is_in = self.connections[&key].reads(feed);
-            let first = feed.streams.first().cloned();
-            self.say_joined(key, room_id);
-            if !is_in {
-                self.read(key, first);
+        let first = match self.feed(room_id) {
+            Some(feed) if self.connections[&key].reads(feed) => None,
+            Some(feed) => feed.streams.first().cloned(),
+            None => {
+                self.enter(key, room_id, invalid)?;
+                None
             }
-            return Ok(());
-        }
-        self.enter(key, room_id, invalid)?;
-        self.say_joined(key, room_id);
-        Ok(())
-    }
-
-    fn say_joined(&mut self, key: Key, room_id: &str) {
-        let said = ServerMessage::RoomJoined {
-            from: Sender::Server,
-            room_id,
-            data: room_id,
-            timestamp: self.now.wall,
-        }
-        .encode();
+        };
+        let (from, timestamp) = (Sender::Server, self.now.wall);
+        let said = ServerMessage::RoomJoined { from, room_id, data: room_id, timestamp }.encode();
         self.send(vec![key], said);
+        if first.is_some() {
+            self.read(key, first);
+        }
+        Ok(())
     }
 
     fn enter(&mut self, key: Key, room_id: &str, invalid: Code) -> Result<(), Problem> {
@@ -663,21 +633,15 @@ impl Lobby {
     }
 
     fn say_left(&mut self, to: Vec<Key>, room_id: &str, reason: Option<&'static str>) {
-        let said = ServerMessage::RoomLeft {
-            from: Sender::Server,
-            room_id,
-            data: room_id,
-            reason,
-            timestamp: self.now.wall,
-        }
-        .encode();
+        let (from, timestamp) = (Sender::Server, self.now.wall);
+        let said = ServerMessage::RoomLeft { from, room_id, data: room_id, reason, timestamp }.encode();
         self.send(to, said);
     }
 
     /// Changes the feed that a connection reads.
     fn read(&mut self, key: Key, stream: Option<String>) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        connection.reading.clone_from(&stream);
+        connection.opening.reading.clone_from(&stream);
         self.effects.push(Effect::Read { key, stream });
     }
 

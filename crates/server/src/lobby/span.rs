@@ -145,10 +145,11 @@ impl Lobby {
     }
 
     /// Sends a message to connections here, and passes it on to those of other servers.
-    pub(super) fn send_far(&mut self, far: To, to: Vec<Key>, text: Bytes) {
+    /// Returns the number of recipients here.
+    pub(super) fn send_far(&mut self, far: To, to: Vec<Key>, text: Bytes) -> usize {
         let payload = Payload::Text(text);
         self.relay(far, &payload);
-        self.send_payload(to, payload);
+        self.send_payload(to, payload)
     }
 
     /// Checks whether a message can reach clients of other servers.

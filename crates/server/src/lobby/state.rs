@@ -61,17 +61,9 @@ pub struct Opening {
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) id: Uuid,
+    /// How it was opened, with the stream that it reads now.
+    pub(super) opening: Opening,
     pub(super) client_id: String,
-    pub(super) address: Option<IpAddr>,
-    pub(super) path: Cow<'static, str>,
-    pub(super) query: String,
-    pub(super) origin: String,
-    pub(super) agent: String,
-    pub(super) role: Role,
-    pub(super) reading: Option<String>,
-    pub(super) is_observer: bool,
-    pub(super) filter: String,
     /// In the order of joining.
     pub(super) rooms: Vec<String>,
     pub(super) metadata: Metadata,
@@ -85,7 +77,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Whether it reads one of the user's channels, which makes it a member of the user's room.
     pub(super) fn reads(&self, feed: &Feed) -> bool {
-        self.reading.as_ref().is_some_and(|stream| feed.streams.contains(stream))
+        self.opening.reading.as_ref().is_some_and(|stream| feed.streams.contains(stream))
     }
 }
 
@@ -337,8 +329,8 @@ const FORGOTTEN_MIN: Duration = Duration::from_millis(1);
 /// The rates of a client: one token bucket for its messages, and one for its rejected messages.
 #[derive(Debug)]
 pub(super) struct Conduct {
-    messages: Bucket,
-    strikes: Bucket,
+    pub(super) messages: Bucket,
+    pub(super) strikes: Bucket,
 }
 
 impl Conduct {
@@ -349,21 +341,11 @@ impl Conduct {
             strikes: Bucket::new(limits.strikes_max, limits.strike_forgotten.max(FORGOTTEN_MIN)),
         }
     }
-
-    /// Whether the client may send one more message now.
-    pub(super) fn may_talk(&mut self, now: Duration) -> bool {
-        self.messages.take(now)
-    }
-
-    /// Counts a rejected message. Returns whether the client may stay connected.
-    pub(super) fn is_bearable(&mut self, now: Duration) -> bool {
-        self.strikes.take(now)
-    }
 }
 
 /// A token bucket that is full at first, and gets a token back after each `period`.
 #[derive(Debug)]
-struct Bucket {
+pub(super) struct Bucket {
     period: Duration,
     /// How long an empty one takes to become full.
     fill: Duration,
@@ -376,7 +358,7 @@ impl Bucket {
     }
 
     /// Takes a token, if there is one.
-    fn take(&mut self, now: Duration) -> bool {
+    pub(super) fn take(&mut self, now: Duration) -> bool {
         let full_at = self.full_at.max(now).saturating_add(self.period);
         let is_there = full_at - now <= self.fill;
         if is_there {

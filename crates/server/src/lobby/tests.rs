@@ -622,7 +622,7 @@ fn check_invariants(lobby: &Lobby) {
         assert!(connection.rooms.len() <= limits.rooms_per_connection_max);
         assert!(connection.rooms.iter().all(|id| lobby.rooms[id].members.contains(key)));
         assert_eq!(lobby.client_ids[&connection.client_id], *key);
-        assert_eq!(lobby.ids[&connection.id], *key);
+        assert_eq!(lobby.ids[&connection.opening.id], *key);
     }
     assert_eq!(lobby.connections.len(), lobby.client_ids.len());
     assert_eq!(lobby.connections.len(), lobby.ids.len());
@@ -655,7 +655,7 @@ proptest! {
                         let unique: BTreeSet<_> = to.iter().collect();
                         prop_assert_eq!(unique.len(), to.len(), "a duplicate recipient");
                         // Others only learn why they are closed.
-                        let hears = |it: &Connection| it.role == Role::Talks || it.is_leaving;
+                        let hears = |it: &Connection| it.opening.role == Role::Talks || it.is_leaving;
                         prop_assert!(to.iter().all(|key| hears(&rig.lobby.connections[key])));
                         let is_private = match &payload {
                             Payload::Binary(_) => true,

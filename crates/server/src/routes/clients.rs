@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use uuid::Uuid;
 
-use super::{App, given, parse_body, path_params, query};
+use super::{App, given, parse_body, path_params, percent_encode, query};
 use crate::{
     lobby::{Audience, ConnectionView, LeftView, LobbyStats, Metadata, NewRoom, RoomView},
     peers::{Command, Outcome},
@@ -78,16 +78,15 @@ async fn recipients(app: &App, command: Command) -> Result<Json<Delivered>, Refu
     }
 }
 
-async fn one_room(app: &App, command: Command) -> Result<RoomView, Refusal> {
+async fn one_room(app: &App, command: Command) -> Result<Json<RoomView>, Refusal> {
     match command.everywhere(&app.sockets).await? {
-        Outcome::Room(room) => Ok(*room),
+        Outcome::Room(room) => Ok(Json(*room)),
         _ => Err(unexpected()),
     }
 }
 
 pub(crate) async fn connection(State(app): State<App>, id: Id) -> Result<Json<ConnectionView>, Refusal> {
-    let id = path_params(id)?;
-    one(&app, Command::Connection(id)).await
+    one(&app, Command::Connection(path_params(id)?)).await
 }
 
 pub(crate) async fn put_metadata(
@@ -95,9 +94,7 @@ pub(crate) async fn put_metadata(
     id: Id,
     body: RawBody,
 ) -> Result<Json<ConnectionView>, Refusal> {
-    let id = path_params(id)?;
-    let metadata: Metadata = parse_body(body)?;
-    one(&app, Command::PutMetadata(id, metadata)).await
+    one(&app, Command::PutMetadata(path_params(id)?, parse_body(body)?)).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -161,8 +158,7 @@ pub(crate) async fn dismiss_all(State(app): State<App>, body: RawBody) -> Result
 
 pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Delivered>, Refusal> {
     let id = path_params(id)?;
-    let NewMessage { message } = parse_body(body)?;
-    recipients(&app, Command::Tell(id, message)).await
+    recipients(&app, Command::Tell(id, parse_body::<NewMessage>(body)?.message)).await
 }
 
 pub(crate) async fn join(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
@@ -199,7 +195,7 @@ pub(crate) async fn create_room(State(app): State<App>, body: RawBody) -> Result
     let new: NewRoom = parse_body(body)?;
     let room = one_room(&app, Command::CreateRoom(new, Uuid::new_v4())).await?;
     let address = format!("/rooms/{}", percent_encode(&room.id));
-    let mut answer = (StatusCode::CREATED, Json(room)).into_response();
+    let mut answer = (StatusCode::CREATED, room).into_response();
     if let Ok(address) = HeaderValue::try_from(address) {
         answer.headers_mut().insert(LOCATION, address);
     }
@@ -207,13 +203,11 @@ pub(crate) async fn create_room(State(app): State<App>, body: RawBody) -> Result
 }
 
 pub(crate) async fn room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
-    let id = path_params(id)?;
-    Ok(Json(one_room(&app, Command::Room(id)).await?))
+    one_room(&app, Command::Room(path_params(id)?)).await
 }
 
 pub(crate) async fn delete_room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
-    let id = path_params(id)?;
-    Ok(Json(one_room(&app, Command::DeleteRoom(id)).await?))
+    one_room(&app, Command::DeleteRoom(path_params(id)?)).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -236,8 +230,7 @@ pub(crate) async fn send_to_room(
     body: RawBody,
 ) -> Result<Json<Delivered>, Refusal> {
     let id = path_params(id)?;
-    let NewMessage { message } = parse_body(body)?;
-    recipients(&app, Command::SendToRoom(id, message)).await
+    recipients(&app, Command::SendToRoom(id, parse_body::<NewMessage>(body)?.message)).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -253,14 +246,5 @@ pub(crate) struct NewBroadcast {
 
 pub(crate) async fn broadcast(State(app): State<App>, body: RawBody) -> Result<Json<Delivered>, Refusal> {
     let NewBroadcast { message, room, metadata } = parse_body(body)?;
-    let audience = Audience { room, metadata };
-    recipients(&app, Command::Broadcast(audience, message)).await
-}
-
-fn percent_encode(segment: &str) -> String {
-    let write = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    segment.bytes().map(write).collect()
+    recipients(&app, Command::Broadcast(Audience { room, metadata }, message)).await
 }

@@ -24,14 +24,9 @@ const LOOK: Duration = Duration::from_millis(2);
 /// The entrance to the main channel. Clones share it. Observers pass.
 #[derive(Clone, Debug, Default)]
 pub struct Door {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    state: Mutex<DoorState>,
+    state: Arc<Mutex<DoorState>>,
     /// The sockets of the server, once it serves, and since when it does.
-    sockets: OnceLock<(Sockets, Instant)>,
+    sockets: Arc<OnceLock<(Sockets, Instant)>>,
 }
 
 #[derive(Debug, Default)]
@@ -68,30 +63,30 @@ pub(crate) enum Denied {
 impl Door {
     /// Sets what the next attempts get, and all others.
     pub fn deny(&self, next: impl IntoIterator<Item = Answer>, always: Option<Answer>) {
-        let mut state = self.inner.state.lock();
+        let mut state = self.state.lock();
         (state.next, state.always) = (next.into_iter().collect(), always);
     }
 
     pub fn lose_positions(&self) {
-        self.inner.state.lock().is_lost = true;
+        self.state.lock().is_lost = true;
     }
 
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
-        self.inner.state.lock().attempts.clone()
+        self.state.lock().attempts.clone()
     }
 
     pub(crate) fn serves_since(&self) -> Option<Instant> {
-        self.inner.sockets.get().map(|(_, since)| *since)
+        self.sockets.get().map(|(_, since)| *since)
     }
 
     pub(crate) fn attach(&self, sockets: &Sockets) {
-        let _ = self.inner.sockets.set((sockets.clone(), clock::now()));
+        let _ = self.sockets.set((sockets.clone(), clock::now()));
     }
 
     /// Waits until each socket that reads the feed has answered a ping.
     pub async fn answered(&self) {
-        let Some((sockets, _)) = self.inner.sockets.get() else { return };
+        let Some((sockets, _)) = self.sockets.get() else { return };
         let number = sockets.ask();
         while !sockets.have_answered(number) {
             sleep_until(clock::now() + LOOK).await;
@@ -103,7 +98,7 @@ impl Door {
     /// # Errors
     /// If it does not get the feed.
     pub(crate) fn enter(&self, since: Option<&Since>, is_socket: bool) -> Result<(), Denied> {
-        let mut state = self.inner.state.lock();
+        let mut state = self.state.lock();
         let always = state.always;
         let answer = state.next.pop_front().or(always);
         // The start of the backlog is never unknown.

@@ -153,6 +153,15 @@ pub fn masked(path: &str) -> Cow<'_, str> {
     }
 }
 
+/// Encodes a part of an address, or a name in a header (RFC 3986, RFC 8187).
+fn percent_encode(text: &str) -> String {
+    let write = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(write).collect()
+}
+
 /// The form of an offset, for the schema.
 pub(super) struct Offset;
 

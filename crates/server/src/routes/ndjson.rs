@@ -17,7 +17,7 @@ use livetape_core::{
 use livetape_feed::hub::{MAX_STALL, Next, Progress, Reader, Subscriber};
 use livetape_io::clock;
 use serde::Deserialize;
-use tokio::{select, time::sleep_until};
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, door::Denied, query};
@@ -41,7 +41,7 @@ pub(crate) async fn events(
         }
         app.shared.hub.reach(join.since.as_ref()).await?;
         let subscriber = app.shared.join(&app.shared.hub, &join)?;
-        app.connections.spawn_beside(drop_stalled(subscriber.slow(), reset.0.clone()));
+        app.connections.tasks.spawn(drop_stalled(subscriber.slow(), reset.0.clone()));
         body(subscriber, app.shared.hub.stream().to_string(), reset.0)
     };
     let headers = [
@@ -123,14 +123,11 @@ struct Positioned {
 /// Drops the connection of a slow subscriber that does not read the rest in time. The body stream cannot do
 /// this, because it is not polled while the socket is blocked.
 async fn drop_stalled(slow: CancellationToken, connection: CancellationToken) {
-    select! {
-        biased;
-        () = connection.cancelled() => return,
-        () = slow.cancelled() => {}
-    }
-    select! {
-        biased;
-        () = connection.cancelled() => {}
-        () = sleep_until(clock::now() + MAX_STALL) => connection.cancel(),
+    let stalled = async {
+        slow.cancelled().await;
+        sleep_until(clock::now() + MAX_STALL).await;
+    };
+    if connection.run_until_cancelled(stalled).await.is_some() {
+        connection.cancel();
     }
 }

@@ -50,66 +50,23 @@ enum Content {
     Other(&'static str),
 }
 
+/// Defines a constructor for each method.
+macro_rules! methods {
+    ($($method:ident $filter:ident),*) => {
+        $(pub(crate) fn $method<T: 'static>(
+            path: &'static str,
+            handler: impl Handler<T, App>,
+            summary: &'static str,
+        ) -> Self {
+            let (method, handler) = (stringify!($method), routing::on(MethodFilter::$filter, handler));
+            let (query, status) = (Vec::new(), 200);
+            Self { path, handler, method, summary, query, body: None, status, answer: None, page: &[] }
+        })*
+    };
+}
+
 impl Route {
-    pub(crate) fn get<T: 'static>(
-        path: &'static str,
-        handler: impl Handler<T, App>,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(("get", MethodFilter::GET), path, handler, summary)
-    }
-
-    pub(crate) fn post<T: 'static>(
-        path: &'static str,
-        handler: impl Handler<T, App>,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(("post", MethodFilter::POST), path, handler, summary)
-    }
-
-    pub(crate) fn put<T: 'static>(
-        path: &'static str,
-        handler: impl Handler<T, App>,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(("put", MethodFilter::PUT), path, handler, summary)
-    }
-
-    pub(crate) fn patch<T: 'static>(
-        path: &'static str,
-        handler: impl Handler<T, App>,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(("patch", MethodFilter::PATCH), path, handler, summary)
-    }
-
-    pub(crate) fn delete<T: 'static>(
-        path: &'static str,
-        handler: impl Handler<T, App>,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(("delete", MethodFilter::DELETE), path, handler, summary)
-    }
-
-    fn new<T: 'static>(
-        (method, filter): (&'static str, MethodFilter),
-        path: &'static str,
-        handler: impl Handler<T, App>,
-        summary: &'static str,
-    ) -> Self {
-        let handler = routing::on(filter, handler);
-        Self {
-            path,
-            handler,
-            method,
-            summary,
-            query: Vec::new(),
-            body: None,
-            status: 200,
-            answer: None,
-            page: &[],
-        }
-    }
+    methods!(get GET, post POST, put PUT, patch PATCH, delete DELETE);
 
     /// Sends a WebSocket upgrade as its response.
     pub(crate) fn upgrades(self) -> Self {

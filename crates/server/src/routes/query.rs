@@ -112,11 +112,7 @@ pub(crate) struct Play {
 /// # Errors
 /// `bad_request` for unknown keys and values; the hint suggests the nearest known one.
 pub(crate) fn join_room(uri: &Uri) -> Result<Join, Problem> {
-    let mut join = Join::default();
-    for (key, value) in &pairs(uri)? {
-        set(&mut join, key, value, &[])?;
-    }
-    Ok(join)
+    parse(uri, &[], |_, _| Ok(false))
 }
 
 /// Parses the query of the main channel.
@@ -124,11 +120,7 @@ pub(crate) fn join_room(uri: &Uri) -> Result<Join, Problem> {
 /// # Errors
 /// Same as [`join_room`].
 pub(crate) fn join(uri: &Uri) -> Result<Join, Problem> {
-    let mut join = Join::default();
-    for (key, value) in pairs(uri)? {
-        set(&mut join, &key, &value, &MAIN)?;
-    }
-    Ok(as_observer(join))
+    parse(uri, &MAIN, |_, _| Ok(false))
 }
 
 /// Parses the query of the main channel, and ignores unknown parameters.
@@ -136,13 +128,27 @@ pub(crate) fn join(uri: &Uri) -> Result<Join, Problem> {
 /// # Errors
 /// `bad_request` for invalid values.
 pub(crate) fn known(uri: &Uri) -> Result<Join, Problem> {
+    parse(uri, &MAIN, |key, _| Ok(FEED.iter().chain(&MAIN).all(|param| param.name != key)))
+}
+
+/// Parses a query. `take` takes the parameters that are not of the feed, and returns whether it did; `extra` lists
+/// the additional parameters that the path accepts.
+fn parse(
+    uri: &Uri,
+    extra: &[Param],
+    mut take: impl FnMut(&str, &str) -> Result<bool, Problem>,
+) -> Result<Join, Problem> {
     let mut join = Join::default();
     for (key, value) in pairs(uri)? {
-        if FEED.iter().chain(&MAIN).any(|param| param.name == key) {
-            set(&mut join, &key, &value, &MAIN)?;
+        if !take(&key, &value)? {
+            set(&mut join, &key, &value, extra)?;
         }
     }
-    Ok(as_observer(join))
+    // Observers skip gaps, whatever `on_gap` says.
+    if join.reader == Reader::Observer {
+        join.on_gap = OnGap::Skip;
+    }
+    Ok(join)
 }
 
 /// Parses the query of a private replay: the parameters of a token's channel, and the speed.
@@ -162,18 +168,18 @@ pub(crate) fn join_play(uri: &Uri) -> Result<Play, Problem> {
 }
 
 fn private(uri: &Uri, extra: &[Param]) -> Result<Play, Problem> {
-    let (join, start) = (Join::default(), Duration::ZERO);
-    let mut play = Play { join, speed: Speed::Times(1.0), start, case: None };
-    for (key, value) in pairs(uri)? {
-        let is_known = extra.iter().any(|param| param.name == key);
-        match key.as_str() {
-            "speed" => play.speed = value.parse().map_err(bad_request)?,
-            "start" if is_known => play.start = offset::parse(&value).map_err(bad_request)?,
-            "case" if is_known => play.case = Some(case(&value)?),
-            _ => set(&mut play.join, &key, &value, extra)?,
+    let (mut speed, mut start, mut named) = (Speed::Times(1.0), Duration::ZERO, None);
+    let join = parse(uri, extra, |key, value| {
+        match key {
+            _ if extra.iter().all(|param| param.name != key) => return Ok(false),
+            "speed" => speed = value.parse().map_err(bad_request)?,
+            "start" => start = offset::parse(value).map_err(bad_request)?,
+            "case" => named = Some(case(value)?),
+            _ => return Ok(false),
         }
-    }
-    Ok(play)
+        Ok(true)
+    })?;
+    Ok(Play { join, speed, start, case: named })
 }
 
 /// Returns the name of a case that changes the recording.
@@ -212,19 +218,19 @@ pub(crate) struct Talk {
 /// # Errors
 /// Same as [`join_room`].
 pub(crate) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Problem> {
-    let mut talk = Talk { join: Join::default(), client_id: None, feed: true };
-    for (key, value) in pairs(uri)? {
-        match key.as_str() {
+    let (mut client_id, mut feed) = (None, true);
+    let join = parse(uri, &TALK, |key, value| {
+        match key {
             "client_id" => {
-                check_client_id(&value, client_id_chars_max)?;
-                talk.client_id = Some(value);
+                check_client_id(value, client_id_chars_max)?;
+                client_id = Some(value.to_owned());
             }
-            "feed" => talk.feed = flag(&key, &value)?,
-            _ => set(&mut talk.join, &key, &value, &TALK)?,
+            "feed" => feed = flag(key, value)?,
+            _ => return Ok(false),
         }
-    }
-    talk.join = as_observer(talk.join);
-    Ok(talk)
+        Ok(true)
+    })?;
+    Ok(Talk { join, client_id, feed })
 }
 
 /// Parses the query of a handled path: only the client id, because the other parameters belong to the
@@ -277,18 +283,14 @@ pub(crate) fn parameters(&Filter { types, gifts, raw, format }: &Filter) -> Stri
     [types, gifts, raw, format].into_iter().flatten().collect::<Vec<_>>().join("&")
 }
 
-/// Makes observers skip gaps, whatever `on_gap` says.
-fn as_observer(join: Join) -> Join {
-    let on_gap = if join.reader == Reader::Observer { OnGap::Skip } else { join.on_gap };
-    Join { on_gap, ..join }
-}
-
 /// Sets a parameter of the feed. `extra` lists the additional parameters that the path accepts.
 fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), Problem> {
     match key {
         "since" => join.since = Some(value.parse().map_err(bad_request)?),
         "types" => {
-            join.filter.types = value.parse().map_err(|name: String| unknown_type(&name))?;
+            let types = value.parse::<Types>();
+            join.filter.types =
+                types.map_err(|name| unknown(format!("unknown type `{name}`"), &name, KINDS))?;
         }
         "gifts" => join.filter.gifts = choice(key, value, Gifts::named, Gifts::NAMES)?,
         "on_gap" => join.on_gap = choice(key, value, OnGap::named, OnGap::NAMES)?,
@@ -306,10 +308,6 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
         }
     }
     Ok(())
-}
-
-fn unknown_type(name: &str) -> Problem {
-    bad_request(format!("unknown type `{name}`")).hint(nearest::hint(name, KINDS))
 }
 
 fn choice<T>(key: &str, value: &str, named: fn(&str) -> Option<T>, names: &[&str]) -> Result<T, Problem> {

@@ -14,7 +14,7 @@ use livetape_core::{
     truth::Truth,
 };
 use livetape_feed::{
-    control::{ReplayOrder, ReplayState, STEPS_MAX, Speed, Unit},
+    control::{ReplayOrder, ReplayState, STEPS_MAX, Speed, Unit, nothing_replayed},
     hub::TruthAt,
 };
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ type ReplayResult = Result<Json<ReplayState>, Refusal>;
 type RawBody = Result<Bytes, BytesRejection>;
 
 pub(crate) async fn state(State(app): State<App>) -> ReplayResult {
-    Ok(Json(app.shared.control.replay().ok_or_else(no_replay)?))
+    Ok(Json(app.shared.control.replay().ok_or_else(nothing_replayed)?))
 }
 
 pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<TruthAt>, Refusal> {
@@ -43,7 +43,7 @@ pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<Truth
         })?;
         until = Some(seq);
     }
-    let replay = app.shared.control.replay().ok_or_else(no_replay)?;
+    let replay = app.shared.control.replay().ok_or_else(nothing_replayed)?;
     let mut at = app.shared.hub.truth(until)?;
     // The replay was moved, and has sent nothing to count from there.
     if until.is_none() && at.generation < replay.generation {
@@ -82,10 +82,6 @@ pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> ReplayResul
 
 pub(crate) async fn load(State(app): State<App>, body: RawBody) -> ReplayResult {
     send_order(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
-}
-
-fn no_replay() -> Problem {
-    Problem::new(Code::NoReplay, "no replay is running")
 }
 
 async fn send_order<T: DeserializeOwned>(

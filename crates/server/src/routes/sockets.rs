@@ -57,8 +57,6 @@ const READERS_BUFFER_BYTES: usize = 64;
 /// Read buffer on `/ws/echo`, in bytes. Large, because messages there are long.
 const ECHO_BUFFER_BYTES: usize = 16 * 1024;
 
-type MaybeUpgrade = Result<Upgrade, Refusal>;
-
 /// The parameters of an incoming WebSocket.
 struct SocketRequest {
     pub(crate) path: Cow<'static, str>,
@@ -85,7 +83,7 @@ pub(crate) async fn root(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: MaybeUpgrade,
+    upgrade: Result<Upgrade, Refusal>,
 ) -> Result<Response, Refusal> {
     if !asks_for_upgrade(&headers) {
         return Ok(page(&app, &headers));
@@ -95,18 +93,12 @@ pub(crate) async fn root(
 
 /// `GET /` on the listener in TikFinity's format: the feed in this format. Overlays add parameters of their
 /// own, so unknown ones are ignored.
-pub(crate) async fn tikfinity(
-    State(app): State<App>,
-    headers: HeaderMap,
-    uri: Uri,
-    upgrade: MaybeUpgrade,
-) -> Result<Response, Refusal> {
-    let upgrade = required(&headers, upgrade)?;
+pub(crate) async fn tikfinity(State(app): State<App>, uri: Uri, upgrade: Upgrade) -> Response {
     let join = query::known(&uri).map(|mut join| {
         join.filter.format = Format::Tikfinity;
         join
     });
-    Ok(read(&app, upgrade, join).await)
+    read(&app, upgrade, join).await
 }
 
 async fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Response {
@@ -134,75 +126,49 @@ fn page(app: &App, headers: &HeaderMap) -> Response {
 }
 
 /// `GET /ws`.
-pub(crate) async fn talk(
-    State(app): State<App>,
-    headers: HeaderMap,
-    uri: Uri,
-    upgrade: MaybeUpgrade,
-) -> Result<Response, Refusal> {
-    let upgrade = required(&headers, upgrade)?;
+pub(crate) async fn talk(State(app): State<App>, uri: Uri, upgrade: Upgrade) -> Response {
     let query::Talk { join, client_id, feed } = match query::talk(&uri, app.shared.client_id_chars_max) {
         Ok(talk) => talk,
-        Err(problem) => return Ok(turn_away(&app, upgrade, Role::Talks, problem)),
+        Err(problem) => return turn_away(&app, upgrade, Role::Talks, problem),
     };
     let feed = feed.then(|| app.shared.hub.clone());
     let (path, role) = ("/ws".into(), Role::Talks);
     let request = SocketRequest { path, role, client_id, feed, join, guard: None, hooked: None };
-    Ok(open(&app, upgrade, request).await)
+    open(&app, upgrade, request).await
 }
 
 /// `GET /ws/echo`.
-pub(crate) async fn echo(
-    State(app): State<App>,
-    headers: HeaderMap,
-    uri: Uri,
-    upgrade: MaybeUpgrade,
-) -> Result<Response, Refusal> {
-    let upgrade = required(&headers, upgrade)?;
+pub(crate) async fn echo(State(app): State<App>, uri: Uri, upgrade: Upgrade) -> Response {
     let (path, role, join) = ("/ws/echo".into(), Role::Echoes, Join::default());
     let slot = match query::none(&uri).and_then(|()| app.sockets.echo_slot()) {
         Ok(slot) => slot,
-        Err(problem) => return Ok(turn_away(&app, upgrade, role, problem)),
+        Err(problem) => return turn_away(&app, upgrade, role, problem),
     };
     let request = SocketRequest { path, role, client_id: None, feed: None, join, guard: None, hooked: None };
     let session = admit(&app, &upgrade, request);
-    Ok(begin(&app, upgrade, role, session, slot))
+    begin(&app, upgrade, role, session, slot)
 }
 
 type Token = Result<Path<String>, PathRejection>;
 
 /// `GET /ws/{token}`: the room of the token's user.
-pub(crate) async fn room(
-    State(app): State<App>,
-    token: Token,
-    headers: HeaderMap,
-    uri: Uri,
-    upgrade: MaybeUpgrade,
-) -> Result<Response, Refusal> {
-    let upgrade = required(&headers, upgrade)?;
+pub(crate) async fn room(State(app): State<App>, token: Token, uri: Uri, upgrade: Upgrade) -> Response {
     let opened = match query::join_room(&uri) {
         Ok(join) => app.shared.control.channels().open(&segment(token)).await.map(|guard| (join, guard)),
         Err(problem) => Err(problem.into()),
     };
-    Ok(answer(&app, upgrade, "/ws/{token}", opened).await)
+    answer(&app, upgrade, "/ws/{token}", opened).await
 }
 
 /// `GET /ws/test/{token}`: the token's recording, replayed from the start for this socket alone.
-pub(crate) async fn replay(
-    State(app): State<App>,
-    token: Token,
-    headers: HeaderMap,
-    uri: Uri,
-    upgrade: MaybeUpgrade,
-) -> Result<Response, Refusal> {
-    let upgrade = required(&headers, upgrade)?;
+pub(crate) async fn replay(State(app): State<App>, token: Token, uri: Uri, upgrade: Upgrade) -> Response {
     let opened = match query::join_replay(&uri) {
         Ok((join, speed)) => {
             app.shared.control.channels().replay(&segment(token), speed).await.map(|guard| (join, guard))
         }
         Err(problem) => Err(problem.into()),
     };
-    Ok(answer(&app, upgrade, "/ws/test/{token}", opened).await)
+    answer(&app, upgrade, "/ws/test/{token}", opened).await
 }
 
 /// `GET /ws/play/{recording}`: a private replay of a recording.
@@ -211,27 +177,23 @@ pub(crate) async fn play(
     name: Token,
     asker: Option<Extension<Asker>>,
     authenticated: Option<Extension<Authenticated>>,
-    headers: HeaderMap,
     uri: Uri,
-    upgrade: MaybeUpgrade,
-) -> Result<Response, Refusal> {
-    let upgrade = required(&headers, upgrade)?;
+    upgrade: Upgrade,
+) -> Response {
     let is_local = asker.is_none_or(|Extension(asker)| asker.is_local());
     let opened = match query::join_play(&uri) {
-        _ if !is_local && authenticated.is_none() => Err(no_token().into()),
+        _ if !is_local && authenticated.is_none() => {
+            let message = "beyond loopback, private replays require a bearer token";
+            let hint = "set a token on the server (`server.token_file`), and send it";
+            Err(Problem::new(Code::Unauthorized, message).hint(hint).into())
+        }
         Ok(query::Play { join, speed, start, case }) => {
             let replay = PrivateReplay { recording: Requested::Named(segment(name)), speed, start, case };
             app.shared.control.channels().play(replay).await.map(|guard| (join, guard))
         }
         Err(problem) => Err(problem.into()),
     };
-    Ok(answer(&app, upgrade, "/ws/play/{recording}", opened).await)
-}
-
-/// Builds the error for a private replay from beyond loopback, on a server without bearer tokens.
-fn no_token() -> Problem {
-    Problem::new(Code::Unauthorized, "beyond loopback, private replays require a bearer token")
-        .hint("set a token on the server (`server.token_file`), and send it")
+    answer(&app, upgrade, "/ws/play/{recording}", opened).await
 }
 
 async fn answer(
@@ -297,14 +259,6 @@ fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Returns the upgrade, or `upgrade_required` if the request asks for none.
-fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgrade {
-    if !asks_for_upgrade(headers) {
-        return Err(upgrade_required().into());
-    }
-    upgrade
-}
-
 /// Responds with 101 and runs the session. Rejections are sent over the socket, because browsers hide the
 /// response to a failed upgrade.
 async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Response {
@@ -367,7 +321,7 @@ fn begin(
         let (code, cause, why) = (problem.code.name(), problem.cause(), problem.message.as_str());
         info!(target: CLIENTS, code, cause, why, "❌ Client rejected");
     }
-    let limits = app.sockets.limits();
+    let limits = &app.sockets.shared.limits;
     let (most, buffer) = match role {
         Role::Echoes if session.is_ok() => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
         Role::Reads => (limits.message_bytes_max, READERS_BUFFER_BYTES),
@@ -377,11 +331,10 @@ fn begin(
         .read_buffer_size(buffer)
         .max_message_size(Some(most))
         .max_frame_size(Some(most));
-    let token = app.connections.token();
-    let aborted = app.connections.aborted().clone();
+    let (token, aborted) = (app.connections.tasks.token(), app.connections.abort.clone());
     let sockets = app.sockets.clone();
     let outbox =
-        session.as_ref().map_or_else(|_| sockets.outbox(), |session| Arc::clone(session.handle.outbox()));
+        session.as_ref().map_or_else(|_| sockets.outbox(), |session| Arc::clone(&session.handle.outbox));
     upgrade.answer(move |io| {
         let stream = WsStream::open(io, outbox, config);
         async move {
@@ -453,6 +406,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let on_upgrade = parts.extensions.remove::<OnUpgrade>();
         let headers = &parts.headers;
+        if !asks_for_upgrade(headers) {
+            return Err(upgrade_required().into());
+        }
         check_version(headers)?;
         if !lists(headers, header::CONNECTION, "upgrade") {
             return Err(upgrade_required().into());
@@ -461,7 +417,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         let is_key = STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES);
         let checks = [
             (parts.method == Method::GET, "the method is not `GET`"),
-            (lists(headers, header::UPGRADE, "websocket"), "`Upgrade` does not list `websocket`"),
             (headers.contains_key(header::SEC_WEBSOCKET_VERSION), "there is no `Sec-WebSocket-Version`"),
             (is_key, "`Sec-WebSocket-Key` is not 16 bytes in base64"),
             (on_upgrade.is_some(), "HTTP/1.1 is needed"),

@@ -127,7 +127,7 @@ impl Overview {
     /// The state of the main channel. `other` is the channel of a token that shows the same user.
     fn main(app: &App, status: Status, other: Option<&Hub>) -> Json<Self> {
         let control = &app.shared.control;
-        let (lookups, nodes) = (Some(control.limit().state()), control.nodes_status());
+        let (lookups, nodes) = (Some(control.limit().state()), NodesStatus { cluster: control.nodes() });
         let hubs = iter::once(&app.shared.hub).chain(other);
         Json(Self { lookups, nodes, ..Self::of(status, hubs) })
     }

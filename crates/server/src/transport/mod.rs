@@ -37,12 +37,10 @@ use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     select,
+    sync::Semaphore,
     time::{Instant, Sleep, sleep_until, timeout, timeout_at},
 };
-use tokio_util::{
-    sync::CancellationToken,
-    task::{TaskTracker, task_tracker::TaskTrackerToken},
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service as _;
 
 use crate::{
@@ -105,8 +103,10 @@ impl Default for Bounds {
 /// All connections of a server. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Connections {
-    tasks: TaskTracker,
-    abort: CancellationToken,
+    /// All tasks that the server waits for at its end, those of upgraded connections included.
+    pub(crate) tasks: TaskTracker,
+    /// Cancelled when all connections must be dropped.
+    pub(crate) abort: CancellationToken,
     admission: Admission,
     bounds: Bounds,
     tls: Option<Tls>,
@@ -173,45 +173,24 @@ impl Connections {
         if refused.is_power_of_two() {
             tracing::warn!(refused, why = full.name(), "❌ Connection rejected: too many");
         }
-        let Some(slot) = self.admission.enter_to_be_rejected().filter(|_| self.tls.is_none()) else { return };
-        let aborted = self.abort.clone();
-        self.tasks.spawn(async move {
+        if self.tls.is_some() {
+            return;
+        }
+        let Ok(slot) = Arc::clone(&self.admission.rejecting).try_acquire_owned() else { return };
+        self.tasks.spawn(self.abort.clone().run_until_cancelled_owned(async move {
             let _slot = slot;
-            select! {
-                biased;
-                () = aborted.cancelled() => {}
-                () = reject(io, full) => {}
-            }
-        });
+            reject(io, full).await;
+        }));
     }
 
     pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
         self.admission.refused()
     }
 
-    /// Returns a token that keeps the server waiting for an upgraded connection until dropped.
-    pub(crate) fn token(&self) -> TaskTrackerToken {
-        self.tasks.token()
-    }
-
-    /// Cancelled when all connections must be dropped.
-    pub(crate) fn aborted(&self) -> &CancellationToken {
-        &self.abort
-    }
-
-    pub(crate) fn abort(&self) {
-        self.abort.cancel();
-    }
-
     /// Waits until the last connection has ended.
     pub(crate) async fn ended(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-    }
-
-    /// Spawns a task that the server waits for as it does for connections.
-    pub(crate) fn spawn_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
     }
 }
 
@@ -240,8 +219,8 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Service { router, reset, asker, shutdown, bounds } = service;
-    let (unread, traffic) = (Unread::default(), Traffic::default());
-    let io = Metered::new(io, &traffic, unread.clone(), slot);
+    let (unread, traffic) = (Arc::new(AtomicBool::new(false)), Traffic::default());
+    let io = Metered::new(io, &traffic, Arc::clone(&unread), slot);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(reset.clone());
         request.extensions_mut().insert(asker);
@@ -256,14 +235,14 @@ where
         let body = (!body.is_end_stream()).then(|| timed(body));
         let sent = body.clone().map_or_else(Body::empty, Body::new);
         let answer = router.clone().call(Request::from_parts(head, sent));
-        let unread = unread.clone();
+        let unread = Arc::clone(&unread);
         async move {
             let mut answer = answer.await?;
             if let Some(body) = body
                 && answer.status() != StatusCode::SWITCHING_PROTOCOLS
                 && !body.skip(is_sent).await
             {
-                unread.note();
+                unread.store(true, Ordering::Relaxed);
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, std::convert::Infallible>(answer)
@@ -295,28 +274,19 @@ const READ_BYTES: usize = 8 * 1024;
 /// Number of bytes dropped at once that a client sends while it reads `/events`.
 const IGNORED_BYTES: usize = 256;
 
-/// Whether the connection ends with a request that was not read to its end. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Unread(Arc<AtomicBool>);
-
-impl Unread {
-    fn note(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// An accepted connection. It holds its slot until dropped, upgraded or not.
 struct Metered<I> {
     io: I,
     meter: Meter,
-    unread: Unread,
+    /// Whether the connection ends with a request that was not read to its end.
+    unread: Arc<AtomicBool>,
     unread_bytes: usize,
     unread_timer: Option<Pin<Box<Sleep>>>,
     _slot: ConnectionSlot,
 }
 
 impl<I> Metered<I> {
-    fn new(io: I, traffic: &Traffic, unread: Unread, slot: ConnectionSlot) -> Self {
+    fn new(io: I, traffic: &Traffic, unread: Arc<AtomicBool>, slot: ConnectionSlot) -> Self {
         Self { io, meter: traffic.meter(), unread, unread_bytes: 0, unread_timer: None, _slot: slot }
     }
 }
@@ -382,7 +352,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<I> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let shut = ready!(Pin::new(&mut this.io).poll_shutdown(cx));
-        if !this.unread.0.load(Ordering::Relaxed) {
+        if !this.unread.load(Ordering::Relaxed) {
             return Poll::Ready(shut);
         }
         let due = || Box::pin(sleep_until(clock::now() + UNREAD_TIME_MAX));
@@ -474,14 +444,8 @@ struct Timed {
 impl Timed {
     fn new(body: Incoming, is_upload: bool, gap_max: Duration) -> Self {
         let time_max = if is_upload { UPLOAD_TIME_MAX } else { BODY_TIME_MAX };
-        Self {
-            body,
-            gap_max,
-            deadline: clock::now() + time_max,
-            timer: None,
-            is_over: false,
-            is_failed: false,
-        }
+        let deadline = clock::now() + time_max;
+        Self { body, gap_max, deadline, timer: None, is_over: false, is_failed: false }
     }
 
     fn poll_in_time(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
@@ -532,12 +496,13 @@ pub(crate) struct Admission {
     per_address_max: usize,
     // Held for a few instructions, never across an `.await`.
     inside: Arc<Mutex<Inside>>,
+    /// Slots of connections that are being rejected.
+    rejecting: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
 struct Inside {
     all: usize,
-    rejecting: usize,
     /// Number of rejections because of each limit, in the order of [`Full`].
     refused: [u64; 2],
     /// Number of connections for each network. Networks without connections are removed.
@@ -550,10 +515,6 @@ pub(crate) struct ConnectionSlot {
     inside: Arc<Mutex<Inside>>,
     network: Option<IpAddr>,
 }
-
-/// The slot of a connection that is being rejected, released on drop.
-#[derive(Debug)]
-pub(crate) struct RejectSlot(Arc<Mutex<Inside>>);
 
 /// Maximum number of connections that get a rejection response at the same time; others are dropped.
 const REJECTING_MAX: usize = 64;
@@ -577,54 +538,35 @@ impl Full {
 impl Admission {
     pub(crate) fn new(bounds: &Bounds) -> Self {
         let (all_max, per_address_max) = (bounds.connections_max, bounds.connections_per_address_max);
-        Self { all_max, per_address_max, inside: Arc::default() }
+        let rejecting = Arc::new(Semaphore::new(REJECTING_MAX));
+        Self { all_max, per_address_max, inside: Arc::default(), rejecting }
     }
 
     pub(crate) fn enter(&self, address: Option<IpAddr>) -> Result<ConnectionSlot, Full> {
         let network = address.and_then(network);
         let mut inside = self.inside.lock();
-        let entered = inside.enter(network, self.all_max, self.per_address_max);
-        if let Err(full) = entered {
+        let full = match network {
+            _ if inside.all >= self.all_max => Some(Full::All),
+            Some(network) if inside.by_network.get(&network) >= Some(&self.per_address_max) => {
+                Some(Full::Address)
+            }
+            _ => None,
+        };
+        if let Some(full) = full {
             inside.refused[full as usize] += 1;
+            return Err(full);
         }
-        entered.map(|()| ConnectionSlot { inside: Arc::clone(&self.inside), network })
-    }
-
-    /// Takes a slot for rejecting a connection, unless too many are taken.
-    pub(crate) fn enter_to_be_rejected(&self) -> Option<RejectSlot> {
-        let mut inside = self.inside.lock();
-        let is_free = inside.rejecting < REJECTING_MAX;
-        inside.rejecting += usize::from(is_free);
-        is_free.then(|| RejectSlot(Arc::clone(&self.inside)))
+        inside.all += 1;
+        if let Some(network) = network {
+            *inside.by_network.entry(network).or_default() += 1;
+        }
+        Ok(ConnectionSlot { inside: Arc::clone(&self.inside), network })
     }
 
     /// Returns the number of rejections for each limit.
     pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
         let [all, address] = self.inside.lock().refused;
         [(Full::All.name(), all), (Full::Address.name(), address)]
-    }
-}
-
-impl Inside {
-    fn enter(&mut self, network: Option<IpAddr>, all_max: usize, per_address_max: usize) -> Result<(), Full> {
-        if self.all >= all_max {
-            return Err(Full::All);
-        }
-        if let Some(network) = network {
-            let count = self.by_network.entry(network).or_default();
-            if *count >= per_address_max {
-                return Err(Full::Address);
-            }
-            *count += 1;
-        }
-        self.all += 1;
-        Ok(())
-    }
-}
-
-impl Drop for RejectSlot {
-    fn drop(&mut self) {
-        self.0.lock().rejecting -= 1;
     }
 }
 

@@ -153,26 +153,21 @@ pub struct Wanted {
     pub pong: bool,
 }
 
-/// The queue of events. Clones share it.
-#[derive(Clone, Debug)]
-pub(crate) struct Hooks {
-    shared: Arc<Shared>,
-}
-
+/// The queue of events.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Hooks {
     queue: mpsc::Sender<Event>,
     answer_max: Duration,
     fail_open: bool,
-    unanswered: AtomicU64,
+    /// Number of events without an answer in time.
+    pub(crate) unanswered: AtomicU64,
 }
 
 impl Hooks {
-    pub(crate) fn new(limits: HandlerLimits) -> (Self, mpsc::Receiver<Event>) {
+    pub(crate) fn new(limits: HandlerLimits) -> (Arc<Self>, mpsc::Receiver<Event>) {
         let HandlerLimits { events_max, answer_max, fail_open } = limits;
         let (queue, events) = mpsc::channel(events_max.max(1));
-        let shared = Shared { queue, answer_max, fail_open, unanswered: AtomicU64::new(0) };
-        (Self { shared: Arc::new(shared) }, events)
+        (Arc::new(Self { queue, answer_max, fail_open, unanswered: AtomicU64::new(0) }), events)
     }
 
     /// Calls `accept` if the answer lets a connection in.
@@ -189,22 +184,14 @@ impl Hooks {
 
     /// Converts `Failed` to `Continue` if handlers fail open.
     fn settle(&self, verdict: Reply) -> Reply {
-        if verdict == Reply::Failed && self.shared.fail_open { Reply::Continue } else { verdict }
-    }
-
-    pub(crate) fn count_unanswered(&self) {
-        self.shared.unanswered.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn unanswered(&self) -> u64 {
-        self.shared.unanswered.load(Ordering::Relaxed)
+        if verdict == Reply::Failed && self.fail_open { Reply::Continue } else { verdict }
     }
 }
 
 /// The hooks of one socket.
 #[derive(Debug)]
 pub(crate) struct Hooked {
-    hooks: Hooks,
+    hooks: Arc<Hooks>,
     /// Id of the connection.
     pub(crate) id: Uuid,
     pub(crate) path: HandledPath,
@@ -215,7 +202,7 @@ pub(crate) struct Hooked {
 }
 
 impl Hooked {
-    pub(crate) fn new(hooks: Hooks, path: HandledPath) -> Self {
+    pub(crate) fn new(hooks: Arc<Hooks>, path: HandledPath) -> Self {
         let space = Arc::new(Semaphore::new(UNHANDLED_BYTES_MAX as usize));
         Self { hooks, id: Uuid::new_v4(), path, handshake: Box::default(), space }
     }
@@ -229,9 +216,9 @@ impl Hooked {
         let (reply, replied) = oneshot::channel();
         let connecting = matches!(what, What::Connect { .. }).then_some(self.id);
         self.report(Some(Answer(Waiting::Reply { reply, connecting })), what).await?;
-        let verdict = timeout(self.hooks.shared.answer_max, replied).await;
+        let verdict = timeout(self.hooks.answer_max, replied).await;
         if verdict.is_err() {
-            self.hooks.count_unanswered();
+            self.hooks.unanswered.fetch_add(1, Ordering::Relaxed);
         }
         Ok(verdict.ok().and_then(Result::ok).unwrap_or_else(|| self.hooks.settle(Reply::Failed)))
     }
@@ -256,7 +243,7 @@ impl Hooked {
 
     /// The program limits the time of its handlers: if nothing is handled for longer, it does not run.
     async fn space(&self, bytes: u32) -> Result<OwnedSemaphorePermit, End> {
-        let handled_max = self.hooks.shared.answer_max.saturating_add(MAX_STALL);
+        let handled_max = self.hooks.answer_max.saturating_add(MAX_STALL);
         let space = timeout(handled_max, Arc::clone(&self.space).acquire_many_owned(bytes)).await;
         space.ok().and_then(Result::ok).ok_or_else(|| End::of(Code::SlowConsumer))
     }
@@ -271,7 +258,7 @@ impl Hooked {
     }
 
     async fn report(&self, answer: Option<Answer>, what: What) -> Result<(), End> {
-        match timeout(MAX_STALL, self.hooks.shared.queue.reserve()).await {
+        match timeout(MAX_STALL, self.hooks.queue.reserve()).await {
             Err(_) => Err(End::of(Code::SlowConsumer)),
             // The program no longer takes events.
             Ok(Err(_)) => Err(End::of(Code::ShuttingDown)),
@@ -286,7 +273,7 @@ impl Hooked {
     pub(super) async fn closed(&self, (code, reason): (u16, String), last: Box<Last>) {
         let event = Event { answer: None, socket: self.id, what: What::Close { code, reason, last } };
         // If the program no longer takes events, it no longer needs this one.
-        let _ = self.hooks.shared.queue.send(event).await;
+        let _ = self.hooks.queue.send(event).await;
     }
 }
 
@@ -337,7 +324,7 @@ impl Hooked {
     /// # Errors
     /// How the socket ends, if the program refuses it or does not take events.
     pub(super) async fn connect(&mut self, handle: &SocketHandle) -> Result<(), End> {
-        let view = handle.with(|lobby| lobby.connection_view(&self.id.to_string()));
+        let view = handle.sockets.with(|lobby| lobby.connection_view(&self.id.to_string()));
         let Ok(ConnectionView { path, client_id, .. }) = view else { return Ok(()) };
         let path = path.into_owned();
         let handshake = mem::take(&mut self.handshake);
@@ -350,7 +337,7 @@ impl Hooked {
             Reply::Failed => Err(End::of(Code::HandlerFailed)),
             Reply::Continue | Reply::Replace(_) => {
                 // An answer has accepted it already. If the lack of one lets it in, this does.
-                handle.with(|lobby| lobby.accept(self.id));
+                handle.sockets.with(|lobby| lobby.accept(self.id));
                 Ok(())
             }
         }
@@ -358,7 +345,7 @@ impl Hooked {
 
     /// Returns the state of a socket before the lobby forgets it.
     pub(super) fn last(&self, handle: &SocketHandle) -> Last {
-        handle.with(|lobby| Last {
+        handle.sockets.with(|lobby| Last {
             room_id: lobby.latest_room(self.id).map(str::to_owned),
             metadata: lobby
                 .connection_view(&self.id.to_string())
@@ -374,7 +361,7 @@ impl Hooked {
     pub(super) async fn finish(&self, handle: &SocketHandle) -> Result<(), End> {
         self.handled().await?;
         // A client that does not read loses the rest.
-        let _ = timeout(MAX_STALL, handle.outbox().written()).await;
+        let _ = timeout(MAX_STALL, handle.outbox.written()).await;
         Ok(())
     }
 
@@ -410,7 +397,7 @@ impl Hooked {
 
     async fn receive_text(&self, handle: &SocketHandle, text: &str) -> Result<(), End> {
         let wanted = self.path.wanted;
-        match Intent::read(text, handle.json_depth_max()) {
+        match Intent::read(text, handle.sockets.shared.json_depth_max) {
             Intent::Message => {
                 handle.count_received();
                 if wanted.message {
@@ -419,23 +406,25 @@ impl Hooked {
             }
             // The program sees only requests that can succeed. The lobby rejects the others.
             Intent::Say { room_id, message }
-                if wanted.message && handle.with(|lobby| lobby.may_say(self.id, &room_id)) =>
+                if wanted.message && handle.sockets.with(|lobby| lobby.may_say(self.id, &room_id)) =>
             {
                 match self.ask(What::Say { room_id: room_id.clone(), message }).await? {
                     Reply::Continue => handle.text(text),
                     Reply::Cancel => handle.count_received(),
-                    Reply::Failed => handle.with(|lobby| lobby.fail_message(self.id, &room_id)),
+                    Reply::Failed => handle.sockets.with(|lobby| lobby.fail_message(self.id, &room_id)),
                     Reply::Replace(json) => handle.text(&room_message(&room_id, json)),
                 }
             }
-            Intent::Join(room_id) if wanted.join && handle.with(|lobby| lobby.may_join(&room_id)) => {
+            Intent::Join(room_id) if wanted.join && handle.sockets.with(|lobby| lobby.may_join(&room_id)) => {
                 match self.ask(What::Join(room_id.clone())).await? {
-                    Reply::Cancel => handle.with(|lobby| lobby.refuse_join(self.id, &room_id)),
-                    Reply::Failed => handle.with(|lobby| lobby.fail_join(self.id, &room_id)),
+                    Reply::Cancel => handle.sockets.with(|lobby| lobby.refuse_join(self.id, &room_id)),
+                    Reply::Failed => handle.sockets.with(|lobby| lobby.fail_join(self.id, &room_id)),
                     Reply::Continue | Reply::Replace(_) => handle.text(text),
                 }
             }
-            Intent::Leave(room_id) if wanted.leave && handle.with(|lobby| lobby.is_in(self.id, &room_id)) => {
+            Intent::Leave(room_id)
+                if wanted.leave && handle.sockets.with(|lobby| lobby.is_in(self.id, &room_id)) =>
+            {
                 self.ask(What::Leave(room_id)).await?;
                 handle.text(text);
             }

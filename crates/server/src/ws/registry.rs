@@ -42,18 +42,18 @@ use crate::{
 /// All open sockets. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     state: Mutex<RegistryState>,
     feeds: Feeds,
-    shards: Shards,
+    pub(super) shards: Shards,
     /// The servers of other processes that share rooms and messages.
     peers: OnceLock<Peers>,
-    limits: Limits,
-    json_depth_max: usize,
+    pub(crate) limits: Limits,
+    pub(super) json_depth_max: usize,
     /// Slots of `/ws/echo`, whose messages are long.
     echoes: Arc<Semaphore>,
     started: Instant,
@@ -116,11 +116,11 @@ pub(crate) struct JoinRequest {
 /// A registered socket. Dropping it tells the other clients that it left.
 #[derive(Debug)]
 pub(crate) struct SocketHandle {
-    sockets: Sockets,
+    pub(super) sockets: Sockets,
     key: Key,
     role: Role,
-    outbox: Arc<Outbox>,
-    traffic: Traffic,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(super) traffic: Traffic,
     /// Code and reason of the client's close frame.
     left: OnceLock<(u16, String)>,
     /// Code and reason if the server ends it.
@@ -160,14 +160,6 @@ impl Sockets {
             turned_away: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
-    }
-
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.shared.limits
-    }
-
-    pub(super) fn shards(&self) -> &Shards {
-        &self.shared.shards
     }
 
     /// Returns the outbox of a socket that is not registered.
@@ -416,28 +408,8 @@ fn encode(payload: Payload) -> Option<Bytes> {
 }
 
 impl SocketHandle {
-    pub(crate) fn limits(&self) -> &Limits {
-        self.sockets.limits()
-    }
-
-    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
-    }
-
-    pub(super) fn received_bytes(&self) -> u64 {
-        self.traffic.received_bytes()
-    }
-
     pub(crate) fn echoes(&self) -> bool {
         self.role == Role::Echoes
-    }
-
-    pub(super) fn json_depth_max(&self) -> usize {
-        self.sockets.shared.json_depth_max
-    }
-
-    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
-        self.sockets.with(f)
     }
 
     pub(crate) fn text(&self, text: &str) {
@@ -454,7 +426,7 @@ impl SocketHandle {
 
     /// Closes the socket because of a message that is too long.
     pub(crate) fn too_large(&self) {
-        let Limits { message_bytes_max, echo_bytes_max, .. } = *self.limits();
+        let Limits { message_bytes_max, echo_bytes_max, .. } = self.sockets.shared.limits;
         let bytes_max = if self.echoes() { echo_bytes_max } else { message_bytes_max };
         self.sockets.with(|lobby| lobby.too_large(self.key, bytes_max));
     }

@@ -73,7 +73,7 @@ pub(crate) async fn converse(
     let (end, unread, hooked) = match session {
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
-            let _ended = sockets.shards().open(&outbox, None);
+            let _ended = sockets.shared.shards.open(&outbox, None);
             if let Some(told) = told {
                 outbox.send(frame(TEXT, &told));
                 // If the client does not read this, it will not read the close frame either.
@@ -83,7 +83,7 @@ pub(crate) async fn converse(
         }
         Ok(mut session) => {
             let Session { handle, feed, hooked } = &mut *session;
-            let ended = sockets.shards().open(&outbox, feed.take().map(|feed| *feed));
+            let ended = sockets.shared.shards.open(&outbox, feed.take().map(|feed| *feed));
             let silent = Silent::default();
             let end = select! {
                 biased;
@@ -116,7 +116,7 @@ struct Silent(Mutex<Option<(Instant, u64)>>);
 
 impl Silent {
     fn begin(&self, handle: &SocketHandle) {
-        *self.0.lock() = Some((clock::now(), handle.received_bytes()));
+        *self.0.lock() = Some((clock::now(), handle.traffic.received_bytes()));
     }
 
     fn end(&self) {
@@ -125,7 +125,7 @@ impl Silent {
 
     /// Begins again if a part of a message has arrived, which may take any time.
     fn heed(&self, handle: &SocketHandle) {
-        let received = handle.received_bytes();
+        let received = handle.traffic.received_bytes();
         if let Some(silent) = self.0.lock().as_mut().filter(|(_, bytes)| *bytes != received) {
             *silent = (clock::now(), received);
         }
@@ -139,7 +139,7 @@ impl Silent {
 
 /// Sends pings until the client counts as dead. One timer for both: each message would have to start another.
 async fn ping(handle: &SocketHandle, silent: &Silent) -> End {
-    let limits = handle.limits();
+    let limits = &handle.sockets.shared.limits;
     let mut due = clock::now() + limits.ping_interval();
     loop {
         sleep_until(silent.deadline(limits).map_or(due, |deadline| deadline.min(due))).await;
@@ -149,7 +149,7 @@ async fn ping(handle: &SocketHandle, silent: &Silent) -> End {
             return End::Over;
         }
         if due <= now {
-            handle.outbox().send(frame(PING, &[]));
+            handle.outbox.send(frame(PING, &[]));
             due = now + limits.ping_interval();
         }
     }
@@ -192,13 +192,13 @@ async fn read(
                     Box::pin(hooked.finish(handle)).await?;
                 }
                 // No event may follow the reply, which the library writes when it is polled again.
-                handle.outbox().stop();
+                handle.outbox.stop();
                 handle.left(frame.as_ref());
             }
             (Ok(message), Some(hooked)) => Box::pin(hooked.receive(handle, message)).await?,
             (Ok(message), None) => take(handle, message).await?,
         }
-        if handle.outbox().is_closing() {
+        if handle.outbox.is_closing() {
             return Err(until_closed().await);
         }
         // A client that sends without pause must not keep its socket from being written to or closed.
@@ -223,9 +223,9 @@ async fn take(handle: &SocketHandle, message: Message) -> Result<(), End> {
             let opcode = if message.is_text() { TEXT } else { BINARY };
             let payload = message.into_data();
             let (head, length) = head(opcode, payload.len());
-            handle.outbox().send_long(Bytes::copy_from_slice(&head[..length]), payload);
+            handle.outbox.send_long(Bytes::copy_from_slice(&head[..length]), payload);
             // Read the next message only when this one is written, so that echoes do not pile up. Boxed, as above.
-            let written = Box::pin(timeout(MAX_STALL, handle.outbox().written()));
+            let written = Box::pin(timeout(MAX_STALL, handle.outbox.written()));
             return written.await.map_err(|_| End::of(Code::SlowConsumer));
         }
         Message::Text(text) => handle.text(&text),

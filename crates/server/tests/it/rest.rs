@@ -279,7 +279,7 @@ async fn drive_rooms(mut driver: Driver) {
         retrying: true,
         retry_after: Some(Duration::from_millis(1_200)),
     };
-    driver.set_tester(Box::new(|user, answer| {
+    driver.tester = Box::new(|user, answer| {
         let check = Check {
             exists: Some(true),
             live: Some(false),
@@ -288,7 +288,7 @@ async fn drive_rooms(mut driver: Driver) {
             ..Check::default()
         };
         answer.accept(check);
-    }));
+    });
     while let Some(order) = driver.next_order().await {
         match order {
             Order::Connect(user, answer) if user == "ann" => answer.accept(driver.status()),

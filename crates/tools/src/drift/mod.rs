@@ -181,13 +181,9 @@ impl Report<'_> {
             writeln!(f, "{finding}")?;
         }
         let mark = if findings.is_empty() { "✅ " } else { "" };
-        let messages = count(self.new.messages, "message");
-        writeln!(
-            f,
-            "{mark}{} in {messages} of {}",
-            self.summary(),
-            count(self.new.methods() as u64, "method")
-        )
+        let (messages, methods) = (self.new.messages, self.new.methods() as u64);
+        let (messages, methods) = (count(messages, "message"), count(methods, "method"));
+        writeln!(f, "{mark}{} in {messages} of {methods}", self.summary())
     }
 
     fn write_markdown(&self, f: &mut Formatter<'_>) -> fmt::Result {

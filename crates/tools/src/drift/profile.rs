@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet, btree_map::Entry},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
+    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     time::Duration,
 };
 
@@ -256,7 +256,5 @@ fn is_filled(value: &RawValue<'_>) -> bool {
 }
 
 fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    hasher.finish()
+    BuildHasherDefault::<DefaultHasher>::new().hash_one(bytes)
 }

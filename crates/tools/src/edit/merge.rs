@@ -83,8 +83,12 @@ pub fn merge<R: Read>(inputs: Vec<Input<R>>, output: impl Write, force: bool) ->
     while let Some(lane) = earliest(&mut lanes) {
         merge.step(lane, snapshot.entry(lane.group).or_default())?;
     }
-    merge.report_empty(&mut lanes)?;
-    let Merge { writer, conns, mut merged } = merge;
+    let Merge { mut writer, conns, mut merged } = merge;
+    // Lanes without a readable record took no step.
+    for lane in &mut lanes {
+        let offset = writer.last_offset().max(lane.begins);
+        lane.source.write_gap(offset, &mut writer)?;
+    }
     merged.files = lanes.len() as u64;
     merged.connections = conns.len() as u64;
     lanes.iter().for_each(|lane| merged.loss += lane.source.reader.report().loss());
@@ -105,9 +109,7 @@ impl<W: Write> Merge<W> {
     fn step<R: Read>(&mut self, lane: &mut Lane<R>, snapshot: &mut Snapshot) -> Result<(), Error> {
         let Some(head) = lane.next.take() else { return Ok(()) };
         let offset = lane.begins.saturating_add(head.offset);
-        if let Some(gap) = lane.source.gap(offset) {
-            self.writer.write(&gap)?;
-        }
+        lane.source.write_gap(offset, &mut self.writer)?;
         let again = head.record_type == record_type::CONN_OPEN && snapshot.is_open(head.conn);
         if matches!(head.record_type, record_type::CONN_OPEN | record_type::CONN_CLOSE) {
             snapshot.take(&lane.source.body().item());
@@ -119,19 +121,8 @@ impl<W: Write> Merge<W> {
             self.merged.records += 1;
         }
         lane.next = lane.source.next()?;
-        if lane.next.is_none()
-            && let Some(gap) = lane.source.gap(offset)
-        {
-            self.writer.write(&gap)?;
-        }
-        Ok(())
-    }
-
-    /// Writes gaps for the missing records of lanes without a readable one, which took no step.
-    fn report_empty<R: Read>(&mut self, lanes: &mut [Lane<R>]) -> Result<(), Error> {
-        for lane in lanes {
-            let offset = self.writer.last_offset().max(lane.begins);
-            lane.source.gap(offset).map_or(Ok(()), |gap| self.writer.write(&gap))?;
+        if lane.next.is_none() {
+            lane.source.write_gap(offset, &mut self.writer)?;
         }
         Ok(())
     }
@@ -221,10 +212,10 @@ fn common_header<R>(lanes: &[Lane<R>]) -> Header {
     let same_group = lanes.iter().all(|lane| lane.group == 0);
     for Lane { header: other, .. } in &lanes[1..] {
         header.tags.retain(|key, value| other.tags.get(key) == Some(value));
-        if other.privacy().caution() > header.privacy().caution() {
+        if caution(other.privacy()) > caution(header.privacy()) {
             header.privacy = other.privacy;
         }
-        if other.timing().doubt() > header.timing().doubt() {
+        if doubt(other.timing()) > doubt(header.timing()) {
             header.timing = other.timing;
         }
         if header.source != other.source {
@@ -243,35 +234,23 @@ fn common_header<R>(lanes: &[Lane<R>]) -> Header {
     header
 }
 
-trait Caution {
-    /// Returns how sensitive the recording is.
-    fn caution(self) -> u8;
-}
-
-impl Caution for Privacy {
-    fn caution(self) -> u8 {
-        match self {
-            Self::Synthetic => 0,
-            Self::Scrubbed => 1,
-            Self::Private => 2,
-            Self::Unknown => 3,
-        }
+/// Returns how sensitive a recording is.
+fn caution(privacy: Privacy) -> u8 {
+    match privacy {
+        Privacy::Synthetic => 0,
+        Privacy::Scrubbed => 1,
+        Privacy::Private => 2,
+        Privacy::Unknown => 3,
     }
 }
 
-trait Doubt {
-    /// Returns how inaccurate the times are.
-    fn doubt(self) -> u8;
-}
-
-impl Doubt for Timing {
-    fn doubt(self) -> u8 {
-        match self {
-            Self::Original => 0,
-            Self::Estimated => 1,
-            Self::Untimed => 2,
-            Self::Unknown => 3,
-        }
+/// Returns how inaccurate the times of a recording are.
+fn doubt(timing: Timing) -> u8 {
+    match timing {
+        Timing::Original => 0,
+        Timing::Estimated => 1,
+        Timing::Untimed => 2,
+        Timing::Unknown => 3,
     }
 }
 

@@ -120,9 +120,7 @@ pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> 
         {
             writer.write(&marker)?;
         }
-        if let Some(gap) = source.gap(head.offset) {
-            writer.write(&gap)?;
-        }
+        source.write_gap(head.offset, &mut writer)?;
         match head.record_type {
             // Its counts are no longer correct.
             record_type::CHECKPOINT => writer.checkpoint(head.offset)?,
@@ -134,9 +132,7 @@ pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> 
         check_within(at, source.reader.report().last_offset)?;
         writer.write(&marker)?;
     }
-    if let Some(gap) = source.gap(writer.last_offset()) {
-        writer.write(&gap)?;
-    }
+    source.write_gap(writer.last_offset(), &mut writer)?;
     let loss = source.reader.report().loss();
     finish(writer, loss)?;
     Ok(loss)
@@ -249,6 +245,15 @@ impl<R: Read> Source<R> {
         (records > 0).then_some(Item { offset, conn: 0, flags: Flags::default(), what: What::Gap(gap) })
     }
 
+    /// Writes what [`Self::gap`] returns.
+    fn write_gap<W: Write>(
+        &mut self,
+        offset: Duration,
+        writer: &mut Writer<W>,
+    ) -> Result<(), recording::Error> {
+        self.gap(offset).map_or(Ok(()), |gap| writer.write(&gap))
+    }
+
     /// Copies the record read last to `offset`, instead of `head.offset`.
     fn copy<W: Write>(
         &self,
@@ -257,10 +262,10 @@ impl<R: Read> Source<R> {
         conn: u32,
         writer: &mut Writer<W>,
     ) -> Result<(), recording::Error> {
-        let mut item = match head.record_type {
-            record_type::GAP => self.body().item(),
-            _ => return writer.copy_to(self.body(), offset, conn),
-        };
+        if head.record_type != record_type::GAP {
+            return writer.copy_to(self.body(), offset, conn);
+        }
+        let mut item = self.body().item();
         if let What::Gap(gap) = &mut item.what {
             let moved = |t_ns: u64| {
                 let moved = Duration::from_nanos(t_ns).saturating_add(offset).saturating_sub(head.offset);
@@ -334,27 +339,21 @@ pub fn cut(
         check_within(start, source.reader.report().last_offset)?;
     }
     let mut writer = begin(&source, snapshot, output, start, end, &mut cut)?;
-    if let Some(gap) = source.gap(Duration::ZERO) {
-        writer.write(&gap)?;
-    }
+    source.write_gap(Duration::ZERO, &mut writer)?;
     let mut next = first;
     while let Some(head) = next.filter(|head| end.is_none_or(|end| head.offset < end)) {
         let offset = head.offset - start;
-        if let Some(gap) = source.gap(offset) {
-            writer.write(&gap)?;
-        }
+        source.write_gap(offset, &mut writer)?;
         if !is_of_the_file(&head) {
             source.copy(&head, offset, head.conn, &mut writer)?;
             cut.records += 1;
         }
         next = source.next()?;
     }
-    if next.is_none()
-        && let Some(gap) = source.gap(writer.last_offset())
-    {
-        writer.write(&gap)?;
-    }
     let reaches_end = next.is_none();
+    if reaches_end {
+        source.write_gap(writer.last_offset(), &mut writer)?;
+    }
     while next.is_some() {
         next = source.next()?;
     }

@@ -189,7 +189,7 @@ impl CapturedConnection {
 }
 
 /// The content of a capture.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Survey {
     pub(super) producer: String,
     pub(super) version: String,
@@ -214,18 +214,8 @@ pub(super) fn survey(
     entries: &[u64],
     scratch: Box<dyn Scratch>,
 ) -> Result<(Survey, Kept, Option<Error>), Error> {
-    let survey = Survey {
-        producer: String::new(),
-        version: String::new(),
-        user: None,
-        connections: Vec::new(),
-        exchanges: Vec::new(),
-        exchanges_from_ms: None,
-        too_many: 0,
-        skipped: 0,
-        skipped_listed: Vec::new(),
-    };
-    let mut surveyor = Surveyor { survey, entries, current: None, keeper: Keeper::new(scratch) };
+    let (survey, keeper) = (Survey::default(), Keeper::new(scratch));
+    let mut surveyor = Surveyor { survey, entries, current: None, keeper };
     let error = capture.read(&mut surveyor).err();
     surveyor.end_connection()?;
     Ok((surveyor.survey, surveyor.keeper.finish()?, error))
@@ -244,7 +234,7 @@ impl Surveyor<'_> {
         if self.current.as_ref().is_some_and(|current| current.id != id) {
             self.end_connection()?;
         }
-        let at = self.keeper.at();
+        let at = self.keeper.at;
         Ok(self.current.get_or_insert_with(|| CapturedConnection {
             id,
             span: at..at,
@@ -255,7 +245,7 @@ impl Surveyor<'_> {
     fn end_connection(&mut self) -> Result<(), Error> {
         let Some(mut connection) = self.current.take() else { return Ok(()) };
         self.keeper.flush()?;
-        connection.span.end = self.keeper.at();
+        connection.span.end = self.keeper.at;
         if self.survey.connections.len() < CONNECTIONS_MAX {
             self.survey.connections.push(connection);
         } else {
@@ -290,9 +280,9 @@ impl Surveyor<'_> {
         self.end_connection()?;
         let from = &mut self.survey.exchanges_from_ms;
         *from = from.or(entry.started_ms);
-        let start = self.keeper.at();
+        let start = self.keeper.at;
         self.keeper.keep(&CaptureItem::exchange(role, entry))?;
-        self.survey.exchanges.push(start..self.keeper.at());
+        self.survey.exchanges.push(start..self.keeper.at);
         Ok(())
     }
 }
@@ -354,6 +344,7 @@ impl<T: Read + Write + Seek> Scratch for T {}
 /// Writes items with their length and time, so that a reader can wait for the time without loading the item.
 pub(in crate::import) struct Keeper {
     file: BufWriter<Box<dyn Scratch>>,
+    /// Position of the next item.
     at: u64,
     /// A frame that may continue.
     held: Option<CaptureItem>,
@@ -362,11 +353,6 @@ pub(in crate::import) struct Keeper {
 impl Keeper {
     pub(in crate::import) fn new(file: Box<dyn Scratch>) -> Self {
         Self { file: BufWriter::with_capacity(BUFFER_BYTES, file), at: 0, held: None }
-    }
-
-    /// Returns the position of the next item.
-    pub(in crate::import) fn at(&self) -> u64 {
-        self.at
     }
 
     pub(in crate::import) fn keep(&mut self, item: &CaptureItem) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use livetape_core::wire::{Batch, BatchInfo, Message, Push, common, write_batch, write_push, zip};
 use serde::Deserialize;
 
-use super::{BAD_LINES_LISTED_MAX, BadLine, Error, ImportOptions, Report, Target};
+use super::{Error, ImportOptions, Report, Target};
 use crate::payload::batch;
 
 /// Maximum length of a line, in bytes: the base64 of the largest frame in a recording with some margin.
@@ -66,6 +66,7 @@ pub(super) struct Unusable {
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     input: R,
+    /// Number of the line read last.
     number: u64,
     buffer: Vec<u8>,
 }
@@ -73,11 +74,6 @@ pub(super) struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R) -> Self {
         Self { input, number: 0, buffer: Vec::new() }
-    }
-
-    /// Returns the number of the line read last.
-    pub(super) fn number(&self) -> u64 {
-        self.number
     }
 
     /// Returns the next nonempty line; `None` at the end.
@@ -160,27 +156,18 @@ const BYTES_MAX: usize = 8 << 20;
 #[derive(Debug)]
 pub(super) struct LookAhead<R> {
     lines: Lines<R>,
-    queue: VecDeque<Line>,
+    pub(super) queue: VecDeque<Line>,
     queued_bytes: usize,
     ended: bool,
-    count: u64,
-    bad_lines: u64,
-    listed: Vec<BadLine>,
+    /// Counts of lines only.
+    report: Report,
     any_json: bool,
 }
 
 impl<R: BufRead> LookAhead<R> {
     pub(super) fn new(lines: Lines<R>) -> Self {
-        Self {
-            lines,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            ended: false,
-            count: 0,
-            bad_lines: 0,
-            listed: Vec::new(),
-            any_json: false,
-        }
+        let (queue, report) = (VecDeque::new(), Report::default());
+        Self { lines, queue, queued_bytes: 0, ended: false, report, any_json: false }
     }
 
     /// Reads ahead as far as allowed.
@@ -189,28 +176,19 @@ impl<R: BufRead> LookAhead<R> {
             match self.lines.next()? {
                 None => self.ended = true,
                 Some(Ok(line)) => {
-                    self.count += 1;
+                    self.report.lines += 1;
                     self.any_json = true;
                     self.queued_bytes += line.content.bytes();
                     self.queue.push_back(line);
                 }
                 Some(Err(unusable)) => {
-                    self.count += 1;
+                    self.report.lines += 1;
                     self.any_json |= unusable.is_json;
-                    self.reject(self.lines.number(), unusable.reason);
+                    self.reject(self.lines.number, &unusable.reason);
                 }
             }
         }
         Ok(())
-    }
-
-    pub(super) fn front(&self) -> Option<&Line> {
-        self.queue.front()
-    }
-
-    /// Returns the lines read in advance.
-    pub(super) fn coming(&self) -> impl Iterator<Item = &Line> {
-        self.queue.iter()
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
@@ -222,27 +200,24 @@ impl<R: BufRead> LookAhead<R> {
         Ok(line)
     }
 
-    pub(super) fn reject(&mut self, line: u64, reason: String) {
-        self.bad_lines += 1;
-        if self.listed.len() < BAD_LINES_LISTED_MAX {
-            self.listed.push(BadLine { line, reason });
-        }
+    fn reject(&mut self, line: u64, reason: &str) {
+        self.report.reject(line, reason);
     }
 
     /// Returns the error for an input without any usable line.
     pub(super) fn why_nothing(&self) -> Error {
-        match self.listed.first().cloned() {
+        match self.report.bad_lines_listed.first().cloned() {
             None => Error::Empty,
-            Some(first) if self.any_json => Error::NoUsableLine { lines: self.count, first },
+            Some(first) if self.any_json => Error::NoUsableLine { lines: self.report.lines, first },
             Some(first) => Error::NotJson(first),
         }
     }
 
     /// Adds the line counts to the report.
     pub(super) fn report(self, report: &mut Report) {
-        report.lines = self.count;
-        report.bad_lines = self.bad_lines;
-        report.bad_lines_listed = self.listed;
+        report.lines = self.report.lines;
+        report.bad_lines = self.report.bad_lines;
+        report.bad_lines_listed = self.report.bad_lines_listed;
         // Some lines are only rejected after reading ahead.
         report.bad_lines_listed.sort_by_key(|bad| bad.line);
     }
@@ -257,7 +232,7 @@ pub(super) fn import_messages<R: BufRead>(
     output: impl Write,
     options: &ImportOptions,
 ) -> Result<Report, Error> {
-    let start_unix_ms = lines.coming().find_map(|line| unix_ms(line.time));
+    let start_unix_ms = lines.queue.iter().find_map(|line| unix_ms(line.time));
     let mut import = Import {
         target: Target::new(output, options, start_unix_ms)?,
         options,
@@ -287,12 +262,12 @@ impl<W: Write> Import<'_, W> {
     /// Writes a batch of `first` and the following lines with the same host and time.
     fn run<R: BufRead>(&mut self, lines: &mut LookAhead<R>, first: Line) -> Result<(), Error> {
         let Content::Message { host, method, payload } = first.content else {
-            lines.reject(first.number, "a frame between messages".into());
+            lines.reject(first.number, "a frame between messages");
             return Ok(());
         };
         let mut bytes = payload.len();
         let mut messages = vec![message(method, payload)];
-        while let Some(line) = lines.front()
+        while let Some(line) = lines.queue.front()
             && line.time == first.time
             && matches!(&line.content, Content::Message { host: next, .. } if *next == host)
             && messages.len() < BATCH_MESSAGES_MAX
@@ -306,7 +281,7 @@ impl<W: Write> Import<'_, W> {
         let info = BatchInfo { now_ms: unix_ms(first.time).unwrap_or(0), ..Default::default() };
         let written = self.write(lines, &host, offset, Batch { messages, info })?;
         if !written {
-            lines.reject(first.number, "the messages are too large for a frame".into());
+            lines.reject(first.number, "the messages are too large for a frame");
         }
         Ok(())
     }
@@ -343,7 +318,7 @@ impl<W: Write> Import<'_, W> {
         offset: Duration,
         batch: &Batch,
     ) -> Result<u32, Error> {
-        let rooms_to_come = lines.coming().filter_map(|line| match &line.content {
+        let rooms_to_come = lines.queue.iter().filter_map(|line| match &line.content {
             Content::Message { host: next, payload, .. } if next == host => Some(common(payload).room_id),
             _ => None,
         });
@@ -372,32 +347,27 @@ pub(super) fn import_frames(
     output: impl Write,
     options: &ImportOptions,
 ) -> Result<Report, Error> {
-    let found = look(lines, options);
-    let mut target = Target::new(output, options, found.start_unix_ms)?;
+    let (room_id, start_unix_ms) = look(lines, options);
+    let mut target = Target::new(output, options, start_unix_ms)?;
     let user = options.user.as_ref().unwrap_or(&options.name);
-    let conn = target.open(Duration::ZERO, user, found.room_id)?;
+    let conn = target.open(Duration::ZERO, user, room_id)?;
     while let Some(line) = lines.next()? {
         let Content::Frame(frame) = line.content else {
-            lines.reject(line.number, "a message between frames".into());
+            lines.reject(line.number, "a message between frames");
             continue;
         };
         let offset = target.offset(line.time);
         if !target.frame(offset, conn, frame)? {
-            lines.reject(line.number, "the frame is too large".into());
+            lines.reject(line.number, "the frame is too large");
         }
     }
     target.finish()
 }
 
-/// Facts gathered from the first lines.
-struct FirstLines {
-    room_id: i64,
-    start_unix_ms: Option<i64>,
-}
-
-fn look(lines: &LookAhead<impl BufRead>, options: &ImportOptions) -> FirstLines {
+/// Finds the room, and the time of offset 0 in Unix milliseconds, in the first lines.
+fn look(lines: &LookAhead<impl BufRead>, options: &ImportOptions) -> (i64, Option<i64>) {
     let (mut room_id, mut start_unix_ms) = (options.room_id, None);
-    for line in lines.coming() {
+    for line in &lines.queue {
         if room_id.is_some() && start_unix_ms.is_some() {
             break;
         }
@@ -413,5 +383,5 @@ fn look(lines: &LookAhead<impl BufRead>, options: &ImportOptions) -> FirstLines 
             start_unix_ms = start_unix_ms.or(Some(batch.info.now_ms.saturating_sub(offset_ms as i64)));
         }
     }
-    FirstLines { room_id: room_id.unwrap_or(0), start_unix_ms }
+    (room_id.unwrap_or(0), start_unix_ms)
 }

@@ -220,7 +220,7 @@ fn connections(number: usize) -> String {
 pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) -> Result<Report, Error> {
     let mut lines = LookAhead::new(Lines::new(input));
     lines.fill().map_err(Error::Read)?;
-    let Some(first) = lines.front() else { return Err(lines.why_nothing()) };
+    let Some(first) = lines.queue.front() else { return Err(lines.why_nothing()) };
     let mut report = match first.content {
         Content::Frame(_) => lines::import_frames(&mut lines, output, options)?,
         Content::Message { .. } => lines::import_messages(&mut lines, output, options)?,

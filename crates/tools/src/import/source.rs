@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 
 use super::{Error, captured::Scratch};
 
@@ -96,12 +96,8 @@ impl<'a> Unpacked<'a> {
             Packing::Plain => Ok(buffered(self.source.open().map_err(Error::Read)?)),
             Packing::Gzip => {
                 let packed = Counted { inner: self.source.open().map_err(Error::Read)?, count: 0 };
-                let unpacked = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, packed));
-                Ok(buffered(Bounded {
-                    inner: unpacked,
-                    unpacked: 0,
-                    packed: |gz| gz.get_ref().get_ref().count,
-                }))
+                let inner = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, packed));
+                Ok(buffered(Bounded { inner, unpacked: 0, packed: |gz| gz.get_ref().get_ref().count }))
             }
             Packing::Zip(har) => self.open_zipped(har),
         }
@@ -137,13 +133,8 @@ impl<'a> Unpacked<'a> {
         match method {
             zip::CompressionMethod::Stored => Ok(buffered(packed)),
             zip::CompressionMethod::Deflated => {
-                let packed = BufReader::with_capacity(BUFFER_BYTES, packed);
-                let unpacked = flate2::bufread::DeflateDecoder::new(packed);
-                Ok(buffered(Bounded {
-                    inner: unpacked,
-                    unpacked: 0,
-                    packed: |zip| zip.get_ref().get_ref().count,
-                }))
+                let inner = DeflateDecoder::new(BufReader::with_capacity(BUFFER_BYTES, packed));
+                Ok(buffered(Bounded { inner, unpacked: 0, packed: |zip| zip.get_ref().get_ref().count }))
             }
             other => Err(Error::Archive(format!("{name} uses the unsupported compression {other}"))),
         }

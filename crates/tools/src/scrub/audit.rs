@@ -79,19 +79,13 @@ impl Auditor {
         }
         let (views, complete) = views(payload);
         if !complete {
-            found.insert(Finding {
-                kind: Kind::Opaque,
-                place: "too much compressed data".into(),
-                shown: String::new(),
-            });
+            let place = "too much compressed data".into();
+            found.insert(Finding { kind: Kind::Opaque, place, shown: String::new() });
         }
         for view in &views {
             let mut add = |kind, bytes: &[u8]| {
-                found.insert(Finding {
-                    kind,
-                    place: view.way.clone(),
-                    shown: shown(&String::from_utf8_lossy(bytes)),
-                });
+                let shown = shown(&String::from_utf8_lossy(bytes));
+                found.insert(Finding { kind, place: view.way.clone(), shown });
             };
             patterns::search(&view.bytes, &mut add);
             if !self.words.is_empty() {

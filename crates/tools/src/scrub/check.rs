@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     allow,
     class::Class,
-    json::{self, NESTED_MAX, Values},
+    json::{self, NESTED_MAX},
     made_up,
     walk::{Leaves, Place},
 };
@@ -48,7 +48,7 @@ impl<'a> Checker<'a> {
 
     pub(super) fn unknown(&mut self, place: &str, bytes: &[u8]) {
         match as_text(bytes) {
-            Some(text) => self.text(&Place::unnamed(Class::Unknown), text, 0),
+            Some(text) => drop(self.text(&Place::unnamed(Class::Unknown), text)),
             None => self.add(Kind::Opaque, place, ""),
         }
     }
@@ -57,36 +57,12 @@ impl<'a> Checker<'a> {
         self.add(Kind::Opaque, "neither a batch nor JSON", "");
     }
 
-    fn text(&mut self, place: &Place, text: &str, nested: usize) {
-        let name = if place.field.is_empty() {
-            "a field without a name".to_owned()
-        } else {
-            format!("{}.{}", place.message, place.field)
-        };
-        let is_address = || made_up::is_made_up_address(text) || allow::is_artwork(text, place.artwork);
-        match place.class {
-            _ if text.trim().is_empty() => {}
-            Class::Word if allow::is_word(text) => {}
-            Class::Unknown | Class::Word => self.unknown_text(place, &name, text, nested),
-            Class::Id => match allow::number(text) {
-                Some(id) => self.id(&name, id),
-                None => self.unknown_text(place, &name, text, nested),
-            },
-            Class::Handle => self.handle(&name, text),
-            Class::Nickname if !is_made_up(text) => self.add(Kind::Name, &name, text),
-            Class::Text | Class::Pattern => self.made_up(&name, text),
-            Class::SecUid if !made_up::is_made_up_sec_uid(text) => self.add(Kind::SecUid, &name, text),
-            Class::Picture | Class::Link if !is_address() => self.add(Kind::Picture, &name, text),
-            Class::Keep | Class::Token | Class::Nickname | Class::SecUid | Class::Picture | Class::Link => {}
-        }
-    }
-
-    fn unknown_text(&mut self, place: &Place, name: &str, text: &str, nested: usize) {
+    fn unknown_text(&mut self, place: &Place, name: &str, text: &str) {
         if let Some(id) = allow::number(text).filter(|id| made_up::is_id_shaped(*id)) {
             return self.id(name, id);
         }
-        if nested < NESTED_MAX && json::is_json(text) {
-            json::rewrite(text, place.artwork, nested + 1, self);
+        if place.nested < NESTED_MAX && json::is_json(text) {
+            json::rewrite(text, place.artwork, place.nested + 1, self);
             return;
         }
         let is_fine = allow::is_allowed(text)
@@ -96,17 +72,6 @@ impl<'a> Checker<'a> {
             || made_up::is_made_up_sec_uid(text);
         if !is_fine {
             self.add(Kind::Text, name, text);
-        }
-    }
-
-    fn number(&mut self, place: &Place, number: u64) {
-        let name = || format!("{}.{}", place.message, place.field);
-        match place.class {
-            Class::Id => self.id(&name(), number),
-            Class::Unknown if made_up::is_id(place.fixed, number) => {
-                self.id("a field without a name", number);
-            }
-            _ => {}
         }
     }
 }
@@ -121,19 +86,42 @@ fn is_made_up(text: &str) -> bool {
 
 impl Leaves for Checker<'_> {
     fn number(&mut self, place: &Place, number: u64) -> u64 {
-        Checker::number(self, place, number);
+        match place.class {
+            Class::Id => self.id(&format!("{}.{}", place.message, place.field), number),
+            Class::Unknown if made_up::is_id(place.fixed, number) => {
+                self.id("a field without a name", number);
+            }
+            _ => {}
+        }
         number
     }
 
     fn text(&mut self, place: &Place, text: &str) -> Option<String> {
-        Checker::text(self, place, text, 0);
+        let name = if place.field.is_empty() {
+            "a field without a name".to_owned()
+        } else {
+            format!("{}.{}", place.message, place.field)
+        };
+        let is_address = || made_up::is_made_up_address(text) || allow::is_artwork(text, place.artwork);
+        match place.class {
+            _ if text.trim().is_empty() => {}
+            Class::Word if allow::is_word(text) => {}
+            Class::Unknown | Class::Word => self.unknown_text(place, &name, text),
+            Class::Id => match allow::number(text) {
+                Some(id) => self.id(&name, id),
+                None => self.unknown_text(place, &name, text),
+            },
+            Class::Handle => self.handle(&name, text),
+            Class::Nickname if !is_made_up(text) => self.add(Kind::Name, &name, text),
+            Class::Text | Class::Pattern => self.made_up(&name, text),
+            Class::SecUid if !made_up::is_made_up_sec_uid(text) => self.add(Kind::SecUid, &name, text),
+            Class::Picture | Class::Link if !is_address() => self.add(Kind::Picture, &name, text),
+            Class::Keep | Class::Token | Class::Nickname | Class::SecUid | Class::Picture | Class::Link => {}
+        }
         None
     }
 
-    /// A scrubber keeps the length of opaque bytes, so its own cannot be distinguished from others.
-    fn opaque(&mut self, _: &Place, _: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
+    // Not opaque bytes: a scrubber keeps their length, so its own cannot be distinguished from others.
 
     fn broken(&mut self, bytes: usize) {
         // A scrubber leaves a single byte in place of malformed ones.
@@ -144,18 +132,6 @@ impl Leaves for Checker<'_> {
 
     fn bad_gzip(&mut self) {
         self.add(Kind::Opaque, "broken gzip", "");
-    }
-}
-
-impl Values for Checker<'_> {
-    fn number(&mut self, place: &Place, number: u64) -> u64 {
-        Checker::number(self, place, number);
-        number
-    }
-
-    fn text(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
-        Checker::text(self, place, text, nested);
-        None
     }
 }
 

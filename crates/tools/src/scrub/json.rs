@@ -6,18 +6,11 @@ use serde::de::IgnoredAny;
 use super::{
     allow,
     class::{self, Class},
-    walk::Place,
+    walk::{Leaves, Place},
 };
 
 /// Maximum nesting of JSON within strings. Deeper JSON is treated as text.
 pub(super) const NESTED_MAX: usize = 4;
-
-/// Visits the values of a JSON text, and may replace them.
-pub(super) trait Values {
-    fn number(&mut self, place: &Place, number: u64) -> u64;
-    /// Returns `None` to keep the text.
-    fn text(&mut self, place: &Place, text: &str, nested: usize) -> Option<String>;
-}
 
 /// Whether a text is a complete JSON object or array.
 pub(super) fn is_json(text: &str) -> bool {
@@ -25,7 +18,7 @@ pub(super) fn is_json(text: &str) -> bool {
 }
 
 /// Rewrites a JSON text; see [`is_json`]. Set `gifts` if names in it belong to gifts.
-pub(super) fn rewrite(text: &str, gifts: bool, nested: usize, values: &mut impl Values) -> String {
+pub(super) fn rewrite(text: &str, gifts: bool, nested: usize, values: &mut impl Leaves) -> String {
     let mut rewriter = Rewriter { text, at: 0, out: String::with_capacity(text.len()), gifts, nested };
     // Classes of the names of the open objects and arrays.
     let mut open: Vec<Class> = Vec::new();
@@ -75,11 +68,11 @@ impl Rewriter<'_> {
     }
 
     fn place(&self, class: Class) -> Place {
-        Place { artwork: self.gifts, ..Place::unnamed(class) }
+        Place { artwork: self.gifts, nested: self.nested, ..Place::unnamed(class) }
     }
 
     /// Rewrites a string. If it is the name of a value, returns the class of the value.
-    fn text(&mut self, class: Class, values: &mut impl Values) -> Option<Class> {
+    fn text(&mut self, class: Class, values: &mut impl Leaves) -> Option<Class> {
         let end = end_of_text(self.text.as_bytes(), self.at);
         let raw = &self.text[self.at..end];
         self.at = end;
@@ -87,11 +80,11 @@ impl Rewriter<'_> {
         if self.text[end..].trim_start().starts_with(':') {
             // Some objects have ids or names of users as their keys, and those look like any word.
             let class = if is_known(&text) { Class::Word } else { Class::Unknown };
-            let new = values.text(&self.place(class), &text, self.nested);
+            let new = values.text(&self.place(class), &text);
             self.push(raw, new);
             return Some(class::of_json(&text, self.gifts));
         }
-        let new = values.text(&self.place(class), &text, self.nested);
+        let new = values.text(&self.place(class), &text);
         self.push(raw, new);
         None
     }
@@ -103,7 +96,7 @@ impl Rewriter<'_> {
         }
     }
 
-    fn number(&mut self, class: Class, values: &mut impl Values) {
+    fn number(&mut self, class: Class, values: &mut impl Leaves) {
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
         let rest = &self.text.as_bytes()[self.at..];
         let end = self.at + rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());

@@ -7,6 +7,7 @@
 use std::{fmt, ops::Range};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use livetape_core::retry::SplitMix;
 use ring::hmac;
 
 /// Minimum size of an id. Smaller numbers cannot be distinguished from counts.
@@ -511,7 +512,7 @@ impl Key {
 
     /// Returns a sequence of choices derived from `value`.
     pub(super) fn choices(&self, kind: &str, value: &[u8]) -> Choices {
-        Choices(self.number(kind, value))
+        Choices(SplitMix(self.number(kind, value)))
     }
 
     /// Permutes the numbers below `count`: a Feistel network, repeated until the result is in range.
@@ -539,20 +540,12 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Numbers derived from the first (SplitMix64). They reveal no more of the key than that number does.
-pub(super) struct Choices(u64);
+/// Numbers derived from the first. They reveal no more of the key than that number does.
+pub(super) struct Choices(pub(super) SplitMix);
 
 impl Choices {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
     pub(super) fn below(&mut self, count: usize) -> usize {
-        (self.next() % count as u64) as usize
+        (self.0.next_bits() % count as u64) as usize
     }
 
     pub(super) fn one<T: Copy>(&mut self, of: &[T]) -> T {

@@ -3,7 +3,7 @@
 use super::{
     Tally, allow,
     class::Class,
-    json::{self, NESTED_MAX, Values},
+    json::{self, NESTED_MAX},
     made_up::{self, Choices, ID_MIN, Key, SEC_UID_START},
     passes::{Identities, Name},
     walk::{Leaves, Place, is_tenth},
@@ -69,7 +69,7 @@ impl Rewriter<'_> {
     }
 
     /// Replaces a text of unknown meaning; returns `None` to keep it.
-    fn unknown(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
+    fn unknown(&mut self, place: &Place, text: &str) -> Option<String> {
         if allow::is_protocol(text) {
             return None;
         }
@@ -80,8 +80,8 @@ impl Rewriter<'_> {
         if allow::is_allowed(text) && !allow::number(text).is_some_and(|id| self.is_ours(id)) {
             return None;
         }
-        if nested < NESTED_MAX && json::is_json(text) {
-            return Some(json::rewrite(text, place.artwork, nested + 1, self));
+        if place.nested < NESTED_MAX && json::is_json(text) {
+            return Some(json::rewrite(text, place.artwork, place.nested + 1, self));
         }
         if text.contains("://") && !text.contains(char::is_whitespace) {
             return Some(self.address(place, text));
@@ -115,14 +115,7 @@ impl Rewriter<'_> {
     fn token(&self, text: &str, keeps_words: bool) -> String {
         let mut choices: Choices = self.key.choices("token", text.as_bytes());
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some(first) = rest.chars().next() {
-            let is_part = |c: char| c.is_alphanumeric();
-            let end = if is_part(first) {
-                rest.find(|c| !is_part(c)).unwrap_or(rest.len())
-            } else {
-                first.len_utf8()
-            };
-            let (part, after) = rest.split_at(end);
+        while let Some((_, part, after)) = next_part(rest, char::is_alphanumeric) {
             let is_word = part.len() <= 12 && part.bytes().all(|byte| byte.is_ascii_lowercase());
             match allow::number(part) {
                 // Names end in years and ages.
@@ -151,13 +144,7 @@ impl Rewriter<'_> {
     pub(super) fn line(&self, text: &str) -> String {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-        while let Some(first) = rest.chars().next() {
-            let end = if is_part(first) {
-                rest.find(|c| !is_part(c)).unwrap_or(rest.len())
-            } else {
-                first.len_utf8()
-            };
-            let (part, after) = rest.split_at(end);
+        while let Some((first, part, after)) = next_part(rest, is_part) {
             let name = part.trim_end_matches('.');
             match self.identities.name(name) {
                 Some(known) => {
@@ -172,37 +159,15 @@ impl Rewriter<'_> {
         }
         out
     }
+}
 
-    fn by_class(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
-        if text.is_empty() {
-            return None;
-        }
-        let artwork = allow::is_artwork(text, place.artwork);
-        match place.class {
-            // Even here, a user's id must not remain.
-            Class::Keep => {
-                let id = allow::number(text).filter(|id| self.is_ours(*id))?;
-                Some(self.id(id).to_string())
-            }
-            Class::Word if allow::is_word(text) && self.identities.name(text) != Some(Name::Handle) => None,
-            Class::Unknown | Class::Word => self.unknown(place, text, nested),
-            Class::Id => match allow::number(text) {
-                Some(number) => Some(self.id(number).to_string()),
-                None => self.unknown(place, text, nested),
-            },
-            Class::Handle => Some(self.handle(text)),
-            // Some fields can hold either kind of name.
-            Class::Nickname if self.identities.name(text) == Some(Name::Handle) => Some(self.handle(text)),
-            Class::Nickname => Some(self.words("nickname", text)),
-            Class::SecUid => Some(made_up::sec_uid(self.key, text)),
-            Class::Text | Class::Pattern => Some(self.words("text", text)),
-            Class::Picture | Class::Link if artwork => None,
-            Class::Picture => Some(made_up::picture(self.key, text, place.person)),
-            Class::Link => Some(made_up::link(self.key, text)),
-            Class::Token if text.contains("://") || is_picture(text) => Some(self.address(place, text)),
-            Class::Token => Some(self.token(text, true)),
-        }
-    }
+/// Splits off the run of characters that belong together at the start of a text, or one other character. Also returns its
+/// first character.
+fn next_part(text: &str, belongs: impl Fn(char) -> bool) -> Option<(char, &str, &str)> {
+    let first = text.chars().next()?;
+    let run = text.find(|c| !belongs(c)).unwrap_or(text.len());
+    let (part, after) = text.split_at(run.max(first.len_utf8()));
+    Some((first, part, after))
 }
 
 /// Replaces a sign that could form an email address or a phone number. An `@` stays where it starts a
@@ -254,7 +219,34 @@ impl Leaves for Rewriter<'_> {
     }
 
     fn text(&mut self, place: &Place, text: &str) -> Option<String> {
-        self.by_class(place, text, 0)
+        if text.is_empty() {
+            return None;
+        }
+        let artwork = allow::is_artwork(text, place.artwork);
+        match place.class {
+            // Even here, a user's id must not remain.
+            Class::Keep => {
+                let id = allow::number(text).filter(|id| self.is_ours(*id))?;
+                Some(self.id(id).to_string())
+            }
+            Class::Word if allow::is_word(text) && self.identities.name(text) != Some(Name::Handle) => None,
+            Class::Unknown | Class::Word => self.unknown(place, text),
+            Class::Id => match allow::number(text) {
+                Some(number) => Some(self.id(number).to_string()),
+                None => self.unknown(place, text),
+            },
+            Class::Handle => Some(self.handle(text)),
+            // Some fields can hold either kind of name.
+            Class::Nickname if self.identities.name(text) == Some(Name::Handle) => Some(self.handle(text)),
+            Class::Nickname => Some(self.words("nickname", text)),
+            Class::SecUid => Some(made_up::sec_uid(self.key, text)),
+            Class::Text | Class::Pattern => Some(self.words("text", text)),
+            Class::Picture | Class::Link if artwork => None,
+            Class::Picture => Some(made_up::picture(self.key, text, place.person)),
+            Class::Link => Some(made_up::link(self.key, text)),
+            Class::Token if text.contains("://") || is_picture(text) => Some(self.address(place, text)),
+            Class::Token => Some(self.token(text, true)),
+        }
     }
 
     /// Returns other bytes of the same length that are neither text nor fields. Packed numbers keep their
@@ -270,7 +262,8 @@ impl Leaves for Rewriter<'_> {
             ..0x20 => 0x10 | part & 0x0f,
             _ => byte & 0x80 | part & 0x7f,
         };
-        let mut made = |_| bytes.iter().enumerate().map(|byte| changed(byte, choices.next() as u8)).collect();
+        let mut made =
+            |_| bytes.iter().enumerate().map(|byte| changed(byte, choices.0.next_bits() as u8)).collect();
         let fits = |new: &Vec<u8>| as_text(new).is_none() && !is_fields(new);
         let found = (0..OPAQUE_TRIES).map(&mut made).find(fits);
         Some(found.unwrap_or_else(|| match is_packed {
@@ -289,33 +282,8 @@ impl Leaves for Rewriter<'_> {
     }
 }
 
-impl Values for Rewriter<'_> {
-    fn number(&mut self, place: &Place, number: u64) -> u64 {
-        Leaves::number(self, place, number)
-    }
-
-    fn text(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
-        self.by_class(place, text, nested)
-    }
-}
-
 /// Collects identities without changing anything.
 pub(super) struct Collector<'a>(pub(super) &'a mut Identities);
-
-impl Collector<'_> {
-    fn text(&mut self, place: &Place, text: &str, nested: usize) {
-        match place.class {
-            Class::Id => allow::number(text).into_iter().for_each(|id| self.0.add_id(id)),
-            Class::Handle => self.0.add_name(text, Name::Handle),
-            Class::Nickname => self.0.add_name(text, Name::Nickname),
-            Class::SecUid => self.0.add_name(text, Name::SecUid),
-            Class::Unknown if nested < NESTED_MAX && json::is_json(text) => {
-                json::rewrite(text, false, nested + 1, self);
-            }
-            _ => {}
-        }
-    }
-}
 
 impl Leaves for Collector<'_> {
     fn number(&mut self, place: &Place, number: u64) -> u64 {
@@ -326,26 +294,16 @@ impl Leaves for Collector<'_> {
     }
 
     fn text(&mut self, place: &Place, text: &str) -> Option<String> {
-        Collector::text(self, place, text, 0);
-        None
-    }
-
-    fn opaque(&mut self, _: &Place, _: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn broken(&mut self, _: usize) {}
-
-    fn bad_gzip(&mut self) {}
-}
-
-impl Values for Collector<'_> {
-    fn number(&mut self, place: &Place, number: u64) -> u64 {
-        Leaves::number(self, place, number)
-    }
-
-    fn text(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
-        Collector::text(self, place, text, nested);
+        match place.class {
+            Class::Id => allow::number(text).into_iter().for_each(|id| self.0.add_id(id)),
+            Class::Handle => self.0.add_name(text, Name::Handle),
+            Class::Nickname => self.0.add_name(text, Name::Nickname),
+            Class::SecUid => self.0.add_name(text, Name::SecUid),
+            Class::Unknown if place.nested < NESTED_MAX && json::is_json(text) => {
+                json::rewrite(text, false, place.nested + 1, self);
+            }
+            _ => {}
+        }
         None
     }
 }

@@ -24,10 +24,12 @@ pub(super) trait Leaves {
     /// Visits a text. Returns `None` to keep it.
     fn text(&mut self, place: &Place, text: &str) -> Option<String>;
     /// Visits bytes of unknown meaning. Returns `None` to keep them.
-    fn opaque(&mut self, place: &Place, bytes: &[u8]) -> Option<Vec<u8>>;
+    fn opaque(&mut self, _: &Place, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
     /// Reports malformed bytes, which are dropped.
-    fn broken(&mut self, bytes: usize);
-    fn bad_gzip(&mut self);
+    fn broken(&mut self, _: usize) {}
+    fn bad_gzip(&mut self) {}
 }
 
 /// Location of a leaf.
@@ -43,11 +45,13 @@ pub(super) struct Place {
     pub(super) fixed: bool,
     /// Id of the person who is in a picture.
     pub(super) person: Option<u64>,
+    /// Number of JSON texts around it, each within another.
+    pub(super) nested: usize,
 }
 
 impl Place {
     pub(super) fn unnamed(class: Class) -> Self {
-        Self { class, message: "", field: "", artwork: false, fixed: false, person: None }
+        Self { class, message: "", field: "", artwork: false, fixed: false, person: None, nested: 0 }
     }
 }
 
@@ -71,25 +75,15 @@ impl Context {
         Self { schema, artwork: self.artwork || is_gift, person: None, depth: self.depth + 1 }
     }
 
-    fn place(self, field: Option<&Field>, keyed: bool) -> Place {
+    fn place(self, field: Option<&'static Field>, keyed: bool) -> Place {
         let artwork = self.artwork;
         let Some((schema, field)) = self.schema.zip(field) else {
             return Place { artwork, ..Place::unnamed(Class::Unknown) };
         };
-        let class = class::of(schema, field, keyed);
-        Place {
-            class,
-            message: schema.name,
-            field: named(schema, field),
-            artwork,
-            fixed: false,
-            person: self.person,
-        }
+        let (message, person) = (schema.name, self.person);
+        let unnamed = Place::unnamed(class::of(schema, field, keyed));
+        Place { message, field: field.name, artwork, person, ..unnamed }
     }
-}
-
-fn named(schema: &'static Schema, field: &Field) -> &'static str {
-    schema.field(field.number).map_or("", |field| field.name)
 }
 
 /// Rewrites a message.

@@ -109,10 +109,6 @@ fn unix_ms(offset_ms: u64) -> i64 {
     START_UNIX_MS.saturating_add(i64::try_from(offset_ms).unwrap_or(i64::MAX))
 }
 
-fn millis(offset_ms: u64) -> Duration {
-    Duration::from_millis(offset_ms)
-}
-
 /// Kind of show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
@@ -242,6 +238,7 @@ const BREAKS_AT: u64 = 730;
 const BACK_AFTER_MS: u64 = 2_500;
 
 /// The connection to a room.
+#[derive(Default)]
 struct RoomState {
     act_ms: u64,
     conn: u32,
@@ -256,17 +253,7 @@ struct RoomState {
 
 impl RoomState {
     fn new(act_ms: u64) -> Self {
-        let breaks_ms = act_ms * BREAKS_AT / 1000;
-        Self {
-            act_ms,
-            conn: 0,
-            is_open: false,
-            breaks_ms,
-            heartbeat_ms: 0,
-            seq_id: 0,
-            last_ms: 0,
-            items: Vec::new(),
-        }
+        Self { act_ms, breaks_ms: act_ms * BREAKS_AT / 1000, ..Self::default() }
     }
 
     /// Sends the messages up to `now_ms`. Messages during a connection loss are missed, except for the chats
@@ -284,8 +271,8 @@ impl RoomState {
         if self.is_open {
             self.heartbeat(now_ms);
             if !messages.is_empty() || is_back {
-                let at_ms = now_ms + show.random().below(DELAY_MS);
-                self.batch(messages, at_ms, is_back, show.random().next());
+                let at_ms = now_ms + show.random.below(DELAY_MS);
+                self.batch(messages, at_ms, is_back, show.random.next());
             }
         }
         std::mem::take(&mut self.items)
@@ -294,13 +281,9 @@ impl RoomState {
     /// Closes the connection at the end of the show.
     fn close(&mut self, now_ms: u64) -> Vec<Item> {
         if self.is_open {
-            let reason = "the LIVE has ended".into();
-            let who = Who::Upstream.into();
-            self.add(
-                now_ms + 500,
-                false,
-                What::ConnClose(ConnClose { code: close::NORMAL.into(), reason, who, will_retry: false }),
-            );
+            let (code, who) = (close::NORMAL.into(), Who::Upstream.into());
+            let close = ConnClose { code, reason: "the LIVE has ended".into(), who, will_retry: false };
+            self.add(now_ms + 500, false, What::ConnClose(close));
         }
         std::mem::take(&mut self.items)
     }
@@ -380,7 +363,8 @@ impl RoomState {
     fn add(&mut self, at_ms: u64, is_sent: bool, what: What) {
         self.last_ms = self.last_ms.max(at_ms);
         let flags = Flags(if is_sent { Flags::SENT } else { 0 });
-        self.items.push(Item { offset: millis(self.last_ms), conn: self.conn, flags, what });
+        let offset = Duration::from_millis(self.last_ms);
+        self.items.push(Item { offset, conn: self.conn, flags, what });
     }
 }
 

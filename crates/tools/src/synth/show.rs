@@ -72,7 +72,7 @@ enum Act {
 }
 
 pub(super) struct Show {
-    random: Random,
+    pub(super) random: Random,
     profile: Profile,
     act_ms: u64,
     /// Scheduled actions by time. The number keeps the order at equal times.
@@ -149,10 +149,6 @@ impl Show {
     /// Returns the last chats, as sent to a new connection.
     pub(super) fn history(&self) -> impl Iterator<Item = Message> {
         self.chats.iter().map(|chat| Message { is_history: true, ..chat.clone() })
-    }
-
-    pub(super) fn random(&mut self) -> &mut Random {
-        &mut self.random
     }
 
     /// Schedules actions in this period at the given rate, in thousandths per minute.

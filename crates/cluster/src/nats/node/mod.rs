@@ -14,7 +14,7 @@ use livetape_core::{
     event::{Data, Event, Failure, Millis},
 };
 use livetape_feed::{
-    control::{self, Control, Limit, LimitNews, NodeState, Status, Turn, live_user},
+    control::{self, Control, Limit, NodeState, Pauses, Status, Turn, live_user},
     hub::{CloseReason, Hub, Mark},
 };
 use livetape_io::clock;
@@ -52,7 +52,7 @@ pub(super) struct Node {
     is_connected: watch::Receiver<bool>,
     refusals: watch::Receiver<Refusals>,
     /// Why readers receive nothing, as the last notice says.
-    trouble: Option<Trouble>,
+    trouble: Option<Problem>,
     /// Whether the log says that no node owns the channel.
     has_told_unowned: bool,
     hub: Hub,
@@ -85,7 +85,7 @@ pub(super) struct Node {
     may_own: watch::Receiver<bool>,
     nodes: Nodes,
     limit: Limit,
-    pauses: LimitNews,
+    pauses: watch::Receiver<Pauses>,
     counts: Counts,
     /// Whether it has read what happened before it joined.
     has_read: bool,
@@ -123,7 +123,7 @@ impl Node {
         told: Told,
         may_own: watch::Receiver<bool>,
     ) -> Result<Self, Problem> {
-        let channel = format!("{}.{}", options.cluster, store.channel());
+        let channel = format!("{}.{}", options.cluster, store.channel);
         let limits =
             ownership::Options { lease: options.lease, ..ownership::Options::new(&channel, &options.node) };
         let period = (options.lease / 4).min(REPORT_INTERVAL_MAX);
@@ -135,12 +135,12 @@ impl Node {
         }
         Ok(Self {
             log: store.subscribe_log().await?,
-            reports: store.subscribe(&format!("node.{}", store.channel())).await?,
+            reports: store.subscribe(&format!("node.{}", store.channel)).await?,
             views: store.subscribe(&views(&store)).await?,
             reports_to_owner: None,
             free: store.subscribe("free").await?,
             is_connected,
-            refusals: store.refusals(),
+            refusals: store.refusals.subscribe(),
             trouble: None,
             has_told_unowned: false,
             member,
@@ -148,7 +148,7 @@ impl Node {
             answers: mpsc::channel(ANSWERS_MAX),
             term: None,
             preparing: None,
-            webhook: Webhook::new(control.upstream().webhook.filter(|_| store.channel() == MAIN)),
+            webhook: Webhook::new(control.upstream().webhook.filter(|_| store.channel == MAIN)),
             progress: Progress::default(),
             ahead: Progress::default(),
             mark: None,
@@ -204,7 +204,7 @@ impl Node {
                 Some(message) = self.reports.next() => self.note(&message),
                 Some(message) = of_others(&mut self.reports_to_owner) => self.note(&message),
                 _ = self.reporting.tick() => self.report(false).await,
-                () = self.pauses.wait() => self.report(true).await,
+                Ok(()) = self.pauses.changed() => self.report(true).await,
                 () = clock::passed(due) => self.tell(Input::Tick),
                 () = clock::passed(self.leaving), if self.leaving.is_some() => break,
             }
@@ -221,13 +221,13 @@ impl Node {
     }
 
     fn freed(&mut self, message: &Message) {
-        if message.payload == self.store.channel() {
+        if message.payload == self.store.channel {
             self.tell(Input::LeaseFree);
         }
     }
 
     fn told(&mut self, message: &Message) {
-        let channel = format!("{}.{}", self.options.cluster, self.store.channel());
+        let channel = format!("{}.{}", self.options.cluster, self.store.channel);
         if let Some(view) = View::from_bytes(&channel, &self.options.node, &message.payload) {
             self.tell(Input::Told(view));
         }
@@ -237,7 +237,7 @@ impl Node {
         // Without a sequence, it was not stored.
         let number = |name| message.headers.as_ref()?.get(name)?.as_str().parse().ok();
         if let (Some(previous), Some(sequence)) = (number(NATS_LAST_SEQUENCE), number(NATS_SEQUENCE)) {
-            let (log, bytes) = (self.member.reader().log(), message.payload.clone());
+            let (log, bytes) = (self.member.reader().log, message.payload.clone());
             self.tell(Input::Message { log, previous, sequence, bytes });
         }
     }
@@ -349,11 +349,8 @@ impl Node {
                 events.iter().for_each(|event| self.progress.take(&event.change));
                 let count = events.len();
                 if self.hub.accept(first, &progress::decode(events)).is_err() {
-                    let code = Code::ClusterMessage.name();
-                    warn!(
-                        code,
-                        first, count, "❌ Skipped a message of the cluster that does not contain events"
-                    );
+                    let (code, why) = (Code::ClusterMessage.name(), "does not contain events");
+                    warn!(code, first, count, "❌ Skipped a message of the cluster that {why}");
                 }
                 self.tell_intent();
             }
@@ -472,10 +469,10 @@ impl Node {
         let trouble = self.find_trouble();
         if trouble != self.trouble {
             match &trouble {
-                Some(trouble) => self.hub.notice("error", &trouble.notice()),
+                Some(trouble) => self.hub.notice("error", &notice(trouble)),
                 None => self.hub.end_notice(),
             }
-            if let Some(Trouble { code: Code::ClusterUnowned, message, hint }) = &trouble
+            if let Some(Problem { code: Code::ClusterUnowned, message, hint, .. }) = &trouble
                 && !std::mem::replace(&mut self.has_told_unowned, true)
             {
                 warn!(code = Code::ClusterUnowned.name(), why = message, hint, "❌ No node owns the channel");
@@ -486,25 +483,24 @@ impl Node {
         }
     }
 
-    fn find_trouble(&self) -> Option<Trouble> {
-        let code = Code::ClusterUnreachable;
+    fn find_trouble(&self) -> Option<Problem> {
+        let unreachable = |message: &str| Problem::new(Code::ClusterUnreachable, message);
         if self.store.is_rejected() {
-            return Some(Trouble { code, message: REJECTED.to_owned(), hint: REJECTED_HINT });
+            return Some(unreachable(REJECTED).hint(REJECTED_HINT));
         }
         if !*self.is_connected.borrow() {
-            let message = "this node cannot reach NATS; the feed continues when it can".to_owned();
-            return Some(Trouble { code, message, hint: code.hint() });
+            return Some(unreachable("this node cannot reach NATS; the feed continues when it can"));
         }
         if let Some(why) = self.unowned() {
             let message = format!("no node owns the channel: {why}; the feed continues when one does");
-            return Some(Trouble { code: Code::ClusterUnowned, message, hint: Code::ClusterUnowned.hint() });
+            return Some(Problem::new(Code::ClusterUnowned, message));
         }
         if let Some(why) = self.refused() {
             let message = format!("JetStream refuses messages: {why}; the feed continues when it takes them");
-            return Some(Trouble { code, message, hint: REFUSED_HINT });
+            return Some(unreachable(&message).hint(REFUSED_HINT));
         }
         let (why, hint) = self.silence()?;
-        Some(Trouble { code, message: format!("{why}; the feed continues when it does"), hint })
+        Some(unreachable(&format!("{why}; the feed continues when it does")).hint(hint))
     }
 
     /// Returns why no node owns the channel, if none has for long. A node that only has the lease says so.
@@ -524,7 +520,7 @@ impl Node {
         }
         let why = || {
             let refused = self.refused().map(|why| format!("JetStream refuses messages: {why}"));
-            let unstored = || self.store.stores_no_lease().then(|| UNSTORED.to_owned());
+            let unstored = || self.store.unfit_since.lock().is_some().then(|| UNSTORED.to_owned());
             let why = refused.or_else(|| Some(self.silence()?.0)).or_else(unstored);
             why.unwrap_or_else(|| "none could read the log and store its first record".to_owned())
         };
@@ -545,7 +541,7 @@ impl Node {
 
 /// Returns the subject on which nodes compare what they know of a channel's log.
 fn views(store: &Store) -> String {
-    format!("node.witness.{}", store.channel())
+    format!("node.witness.{}", store.channel)
 }
 
 /// Returns the next report of another node to the owner, if this node is the owner.
@@ -556,22 +552,10 @@ async fn of_others(reports: &mut Option<Subscriber>) -> Option<Message> {
     }
 }
 
-/// Why readers receive nothing.
-#[derive(Clone, PartialEq)]
-struct Trouble {
-    code: Code,
-    message: String,
-    hint: &'static str,
-}
-
-impl Trouble {
-    /// The message for subscribers while the feed stands still. It has no number, because nobody can assign
-    /// one.
-    fn notice(&self) -> Vec<u8> {
-        let Self { code, message, hint } = self;
-        let data = json!({ "code": code, "message": message, "hint": hint, "retrying": true });
-        json!({ "type": "error", "data": data }).to_string().into_bytes()
-    }
+/// The message for subscribers while the feed stands still. It has no number, because nobody can assign one.
+fn notice(Problem { code, message, hint, .. }: &Problem) -> Vec<u8> {
+    let data = json!({ "code": code, "message": message, "hint": hint, "retrying": true });
+    json!({ "type": "error", "data": data }).to_string().into_bytes()
 }
 
 impl Node {
@@ -579,7 +563,7 @@ impl Node {
     fn note(&mut self, message: &Message) {
         let Some(report) = Report::from_bytes(&message.payload) else { return };
         let Report { channel, about, known, source, pause, others, .. } = report;
-        if about.state.node == self.options.node || channel != self.store.channel() {
+        if about.state.node == self.options.node || channel != self.store.channel {
             return;
         }
         pause.iter().filter(|pause| *pause.node != *self.options.node).for_each(|it| self.limit.learn(it));
@@ -627,7 +611,7 @@ impl Node {
         let now = self.now();
         counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end), now);
         self.counts.unowned |= u64::from(self.unowned_elsewhere().is_some());
-        if self.store.channel() != MAIN {
+        if self.store.channel != MAIN {
             self.told.totals.note(&self.options.node, &self.counts);
         }
         self.store_posted();
@@ -641,7 +625,7 @@ impl Node {
         if self.hub.sought().is_some() {
             self.read_tail();
         }
-        let (is_owner, subject) = (self.term.is_some(), format!("node.{}", self.store.channel()));
+        let (is_owner, subject) = (self.term.is_some(), format!("node.{}", self.store.channel));
         let to_owner = format!("{subject}.owner");
         if is_owner != self.reports_to_owner.is_some() {
             let (store, within) = (self.store.clone(), self.reporting.period() / 4);
@@ -655,7 +639,7 @@ impl Node {
             To::Nobody => return,
         };
         let pause = self.limit.pause(&self.options.node);
-        let mut report = Report::new(self.store.channel(), about, self.member.reader());
+        let mut report = Report::new(&self.store.channel, about, self.member.reader());
         report.source = is_owner.then(|| (self.control.status(), self.control.replay()));
         report.pause.clone_from(&pause);
         report.others = lists.then(|| self.nodes.others(&self.options.node));

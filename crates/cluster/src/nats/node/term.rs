@@ -75,7 +75,7 @@ impl Node {
         let over = CancellationToken::new();
         self.ahead = self.progress.clone();
         let Progress { intent, passed, .. } = self.progress.clone();
-        let (channel, head) = (self.store.channel(), self.member.next_number() - 1);
+        let (channel, head) = (&self.store.channel, self.member.next_number() - 1);
         info!(channel, head, "👑 This node owns the channel");
         self.has_owned = true;
         self.hub.open_relay(self.member.next_number() - 1);
@@ -213,7 +213,7 @@ impl Node {
             self.read_queued();
         }
         self.tell(answer);
-        if end.is_some_and(|end| self.member.reader().last() >= end) {
+        if end.is_some_and(|end| self.member.reader().last >= end) {
             self.perform().await;
             self.has_read = true;
             self.sought.take().into_iter().for_each(|sought| self.hub.answer_sought(sought));

@@ -66,15 +66,15 @@ pub(super) struct Store {
     context: Context,
     client: Client,
     cluster: String,
-    channel: String,
+    pub(super) channel: String,
     lease: Duration,
     replicas: usize,
     answer_time: Duration,
-    refusals: watch::Sender<Refusals>,
+    pub(super) refusals: watch::Sender<Refusals>,
     is_rejected: watch::Receiver<bool>,
     last_denied: LastDenied,
     /// Since when no lease could be created, although nobody has it.
-    unfit_since: Arc<Mutex<Option<Instant>>>,
+    pub(super) unfit_since: Arc<Mutex<Option<Instant>>>,
     /// When NATS stored the owner's lease, and since when that is known. Another bucket repeats revisions.
     oldest_lease: Arc<Mutex<Option<(SystemTime, Instant)>>>,
     /// When this node sent the last request with which it got or kept the owner's lease.
@@ -132,10 +132,6 @@ impl Store {
         }
     }
 
-    pub(super) fn channel(&self) -> &str {
-        &self.channel
-    }
-
     pub(super) fn subject(&self, of: &str) -> String {
         format!("livetape.{}.{of}", self.cluster)
     }
@@ -173,7 +169,8 @@ impl Store {
         match (kind, code) {
             (CreateStreamErrorKind::JetStreamUnavailable, _)
             | (_, Some(ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT)) => {
-                self.no_jetstream()
+                let message = "JetStream is off in this NATS, or this user may not use it";
+                Problem::new(Code::ClusterUnreachable, message).hint(ALLOW)
             }
             (CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response, _) => self.silent(),
             (_, Some(ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED | ErrorCode::CLUSTER_NO_PEERS)) => {
@@ -182,11 +179,6 @@ impl Store {
             _ if is_storage_missing(kind) => refused().hint(STORAGE_HINT),
             _ => refused(),
         }
-    }
-
-    fn no_jetstream(&self) -> Problem {
-        Problem::new(Code::ClusterUnreachable, "JetStream is off in this NATS, or this user may not use it")
-            .hint(ALLOW)
     }
 
     fn silent(&self) -> Problem {
@@ -233,15 +225,6 @@ impl Store {
                 refusals.unanswered(what, is_connected.then(clock::now), self.lease)
             }
         });
-    }
-
-    /// Whether leases cannot be created, although nobody has them.
-    pub(super) fn stores_no_lease(&self) -> bool {
-        self.unfit_since.lock().is_some()
-    }
-
-    pub(super) fn refusals(&self) -> watch::Receiver<Refusals> {
-        self.refusals.subscribe()
     }
 
     /// Another node's message was stored.

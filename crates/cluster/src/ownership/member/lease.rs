@@ -20,7 +20,7 @@ pub struct Lease {
     lifetime: Duration,
     held: Option<Held>,
     /// Whether a request is waiting for its answer.
-    is_asking: bool,
+    pub(super) is_asking: bool,
     /// Earliest time of the next request.
     ask_at: Duration,
     /// Earliest time of the next request for a lease that this node does not hold, also if nobody does.
@@ -63,12 +63,6 @@ impl Lease {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.held.is_some()
-    }
-
-    /// Whether a request for it has no answer yet.
-    #[must_use]
-    pub fn is_asking(&self) -> bool {
-        self.is_asking
     }
 
     /// Returns when this node stops to be the owner unless it renews the lease.

@@ -170,7 +170,7 @@ impl Member {
             Input::TailFailed => self.tail = Tail::Due { at: self.now + self.lease.retry() },
             Input::Stored { token, sequence } => self.stored(token, sequence),
             Input::Rejected { token } => self.rejected(token),
-            Input::Refused { token } => self.refused(token),
+            Input::Refused { token } => drop(self.retry_later(token)),
             Input::Unanswered { token } => self.unanswered(token),
             Input::Told(view) => self.told(&view),
             Input::Tick => {}
@@ -186,8 +186,8 @@ impl Member {
     pub fn offer(&mut self, now: Duration, first: u64, events: Vec<Encoded>) -> Result<(), Refusal> {
         self.check_lease(now);
         self.check_offer(types::largest(&events))?;
-        if first != self.queue.next() {
-            return Err(Refusal::Misnumbered { next: self.queue.next() });
+        if first != self.queue.next {
+            return Err(Refusal::Misnumbered { next: self.queue.next });
         }
         self.since_checkpoint.0 += events.len();
         self.since_checkpoint.1 += events.iter().map(Encoded::size).sum::<usize>();
@@ -225,8 +225,8 @@ impl Member {
     /// delivery.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.queue.events() < self.options.waiting_events_max
-            && self.queue.bytes() < self.options.waiting_bytes_max
+        self.queue.events < self.options.waiting_events_max
+            && self.queue.bytes < self.options.waiting_bytes_max
     }
 
     pub fn poll(&mut self) -> Option<Action> {
@@ -258,7 +258,7 @@ impl Member {
     /// the lease, which it has to release if it gets it.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        matches!(self.phase, Phase::Opening | Phase::Draining) || self.lease.is_asking()
+        matches!(self.phase, Phase::Opening | Phase::Draining) || self.lease.is_asking
     }
 
     /// Whether this node could be the owner, and yet neither it nor another has been for [`UNOWNED_LEASES`].
@@ -278,19 +278,19 @@ impl Member {
     /// Returns the number of the next event to offer.
     #[must_use]
     pub fn next_number(&self) -> u64 {
-        self.queue.next()
+        self.queue.next
     }
 
     /// Returns the number of offered events that are not published yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.queue.events()
+        self.queue.events
     }
 
     /// Returns the number of offered events that are not stored, as far as this node knows.
     #[must_use]
     pub fn unstored(&self) -> usize {
-        self.queue.events() + self.in_flight.as_ref().map_or(0, InFlight::events)
+        self.queue.events + self.in_flight.as_ref().map_or(0, InFlight::events)
     }
 
     /// Whether the owner should offer a checkpoint now.
@@ -360,12 +360,12 @@ impl Member {
 
     /// Returns until when the lease is for others: one that knows the state should go on.
     fn yields_until(&self) -> Duration {
-        let yields = self.reader.lacks_state() && !self.lease.is_held();
+        let yields = self.reader.lacks_state && !self.lease.is_held();
         if yields { self.owned_at + 2 * self.options.lease } else { Duration::ZERO }
     }
 
     fn wants_lease(&self) -> bool {
-        self.lease.is_held() || (self.wanted.is_some() && !self.reader.is_unreadable())
+        self.lease.is_held() || (self.wanted.is_some() && !self.reader.is_unreadable)
     }
 
     fn stop(&mut self) {
@@ -424,7 +424,7 @@ impl Member {
         }
         self.release();
         let uncertain = self.in_flight.take().map_or(0, |flight| flight.events());
-        let unpublished = std::mem::replace(&mut self.queue, Queue::new(0)).events();
+        let unpublished = std::mem::replace(&mut self.queue, Queue::new(0)).events;
         if phase != Phase::Following {
             self.actions.push_back(Action::SteppedDown { reason, unpublished, uncertain });
         }
@@ -436,7 +436,7 @@ impl Member {
     }
 
     fn told(&mut self, view: &View) {
-        if self.reader.log() == 0 {
+        if self.reader.log == 0 {
             return;
         }
         self.reader.learn(view);
@@ -444,7 +444,7 @@ impl Member {
         if view.asks {
             self.tell(false);
         }
-        let is_same = (view.log, view.last) == (self.reader.log(), self.reader.last());
+        let is_same = (view.log, view.last) == (self.reader.log, self.reader.last);
         match (self.phase, self.tail) {
             (Phase::Reading, Tail::Due { .. }) if self.reader.has_witness() => self.ask_tail(),
             // One of the two has not read everything, or the log has gone back.
@@ -462,7 +462,7 @@ impl Member {
 
     fn ask_tail(&mut self) {
         if !matches!(self.tail, Tail::Asked { .. }) {
-            self.read_after(self.reader.last());
+            self.read_after(self.reader.last);
         }
     }
 
@@ -472,14 +472,14 @@ impl Member {
     }
 
     fn message(&mut self, log: u64, previous: u64, sequence: u64, bytes: &Bytes) {
-        if log != self.reader.log() {
+        if log != self.reader.log {
             return self.ask_tail();
         }
-        let applied = self.reader.applied();
+        let applied = self.reader.applied;
         match self.reader.read(previous, sequence, bytes) {
             Ok(news) => {
                 // Its owner has just written it.
-                self.owned_at = if self.reader.applied() == applied { self.owned_at } else { self.now };
+                self.owned_at = if self.reader.applied == applied { self.owned_at } else { self.now };
                 if news.contains(&Delivery::Fault(Fault::Refused(Refused::OtherLog))) {
                     // The caller does not know either that the log was replaced.
                     self.ask_tail();
@@ -508,8 +508,8 @@ impl Member {
         self.held_bytes = 0;
         for message in std::mem::take(&mut self.held) {
             let Held { log, previous, sequence, bytes } = &message;
-            if *log == self.reader.log() && *sequence > self.reader.last() {
-                match *previous <= self.reader.last() {
+            if *log == self.reader.log && *sequence > self.reader.last {
+                match *previous <= self.reader.last {
                     true => self.message(*log, *previous, *sequence, bytes),
                     false => self.hold(message),
                 }
@@ -520,8 +520,8 @@ impl Member {
     fn tail_read(&mut self, log: u64, messages: Vec<(u64, Bytes)>, newest: u64, last: u64) {
         let Tail::Asked { after } = std::mem::replace(&mut self.tail, Tail::Idle) else { return };
         let is_replaced = |(at, bytes): &(u64, Bytes)| self.reader.is_replaced(*at, bytes);
-        if log != self.reader.log() || last < after || messages.first().is_some_and(is_replaced) {
-            if self.reader.log() != 0 {
+        if log != self.reader.log || last < after || messages.first().is_some_and(is_replaced) {
+            if self.reader.log != 0 {
                 self.step_down(StepDown::LogLost);
             }
             self.reader.restart(log);
@@ -529,19 +529,19 @@ impl Member {
                 return self.ask_tail();
             }
         }
-        let before = self.reader.last();
+        let before = self.reader.last;
         for (sequence, bytes) in messages {
-            let applied = self.reader.applied();
+            let applied = self.reader.applied;
             let news = self.reader.read_stored(sequence, &bytes);
             self.take_news(news, applied, &bytes);
         }
         self.read_held();
-        if self.reader.last() >= newest {
+        if self.reader.last >= newest {
             self.pass_missing(log, last);
         }
-        if self.reader.last() >= last {
+        if self.reader.last >= last {
             self.caught_up();
-        } else if self.reader.last() > before {
+        } else if self.reader.last > before {
             self.ask_tail();
         } else {
             self.tail = Tail::Due { at: self.now + self.lease.retry() };
@@ -551,11 +551,11 @@ impl Member {
     /// Passes over messages at the end of the log that are gone, if they did not arrive meanwhile: what is stored and
     /// then removed is passed on nevertheless, perhaps later than the end of the log is read.
     fn pass_missing(&mut self, log: u64, last: u64) {
-        let missing = self.missing.take().filter(|it| it.log == log && it.last > self.reader.last());
+        let missing = self.missing.take().filter(|it| it.log == log && it.last > self.reader.last);
         if let Some(missing) = missing.filter(|it| it.since + self.lease.retry() <= self.now) {
             self.reader.skip_to(missing.last);
             self.messages_gone();
-        } else if self.reader.last() < last {
+        } else if self.reader.last < last {
             self.missing = missing.or(Some(Missing { log, last, since: self.now }));
         }
     }
@@ -568,6 +568,6 @@ impl Member {
         }
         self.is_contradicted |= contradicts(&news);
         self.actions.extend(news.into_iter().map(Action::Deliver));
-        self.log_changed(self.reader.applied() != applied, bytes);
+        self.log_changed(self.reader.applied != applied, bytes);
     }
 }

@@ -43,14 +43,14 @@ impl Member {
                 self.attempt();
             }
             None if matches!(self.phase, Phase::Owning | Phase::Draining) => {
-                if let Some(body) = self.queue.take(self.pace.bytes()) {
+                if let Some(body) = self.queue.take(self.pace.bytes) {
                     let stream = self.reader.stream().to_owned();
                     self.publish(stream, body);
                 } else if self.phase == Phase::Draining {
                     if self.reader.is_closed() {
                         self.step_down(StepDown::Stopped);
                     } else {
-                        let (stream, head) = (self.reader.stream().to_owned(), self.reader.head());
+                        let (stream, head) = (self.reader.stream().to_owned(), self.reader.head);
                         self.publish(stream, Body::Closed(Closed { head }));
                     }
                 }
@@ -61,7 +61,7 @@ impl Member {
 
     fn publish(&mut self, stream: String, body: Body) {
         let (channel, node) = (self.options.channel.clone(), self.options.node.clone());
-        let (expected, log) = (self.reader.last(), self.reader.log());
+        let (expected, log) = (self.reader.last, self.reader.log);
         let record =
             Record { channel, stream, node, epoch: self.epoch, after: expected, log, body: Some(body) };
         self.last_token += 1;
@@ -101,10 +101,6 @@ impl Member {
         }
     }
 
-    pub(super) fn refused(&mut self, token: u64) {
-        self.retry_later(token);
-    }
-
     pub(super) fn unanswered(&mut self, token: u64) {
         if let Some(flight) = self.retry_later(token) {
             let (bytes, sent) = (flight.bytes.len(), flight.sent);
@@ -112,7 +108,7 @@ impl Member {
         }
     }
 
-    fn retry_later(&mut self, token: u64) -> Option<&InFlight> {
+    pub(super) fn retry_later(&mut self, token: u64) -> Option<&InFlight> {
         let retry_at = self.now + self.lease.retry();
         let flight = self.in_flight.as_mut().filter(|flight| flight.token == token)?;
         flight.retry_at = Some(retry_at);
@@ -171,7 +167,7 @@ impl Member {
 
     /// Publishes the first record of an ownership.
     fn open(&mut self) {
-        if self.reader.is_unreadable() {
+        if self.reader.is_unreadable {
             return self.step_down(StepDown::Unreadable);
         }
         self.phase = Phase::Opening;
@@ -185,7 +181,7 @@ impl Member {
             self.publish(stream, Body::Epoch(Epoch { head: 0, continues }));
         } else {
             self.epoch = self.reader.owner().1 + 1;
-            let (stream, head) = (self.reader.stream().to_owned(), self.reader.head());
+            let (stream, head) = (self.reader.stream().to_owned(), self.reader.head);
             self.publish(stream, Body::Epoch(Epoch { head, continues: false }));
         }
     }
@@ -205,7 +201,7 @@ impl Member {
             }
             return;
         };
-        if self.reader.last() <= flight.expected {
+        if self.reader.last <= flight.expected {
             return;
         }
         // One record is in flight at a time, and the fence lets only one attempt through.
@@ -253,14 +249,14 @@ impl Member {
             return self.step_down(StepDown::LogLost);
         }
         let continues = matches!(&opened.record.body, Some(Body::Epoch(Epoch { continues: true, .. })));
-        self.queue = Queue::new(self.reader.head() + 1);
+        self.queue = Queue::new(self.reader.head + 1);
         if self.wanted.is_none() {
             self.phase = Phase::Draining;
             return;
         }
         self.phase = Phase::Owning;
         // What the changes of earlier events have added up to is only known here.
-        let has_past = self.reader.head() > 0 || continues;
+        let has_past = self.reader.head > 0 || continues;
         let events = if has_past { self.options.checkpoint_events } else { 0 };
         (self.since_checkpoint, self.stored_at) = ((events, 0), self.now);
         self.actions.push_back(Action::OpenUpstream);
@@ -286,7 +282,7 @@ const LATENCY_PARTS: u32 = 8;
 /// The size up to which events are joined.
 #[derive(Debug)]
 pub(super) struct Pace {
-    bytes: usize,
+    pub(super) bytes: usize,
     bytes_max: usize,
     time_max: Duration,
     /// Time that the last small record took. Nothing else waits for the part of the way that only takes time.
@@ -299,10 +295,6 @@ impl Pace {
         let (time_max, latency_max) = (lease / LEASE_PARTS, lease / LATENCY_PARTS);
         let bytes = START_BYTES.min(bytes_max);
         Self { bytes, bytes_max, time_max, latency: Duration::ZERO, latency_max }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 
     /// Learns from the time that a record took, or took at least.
@@ -325,10 +317,10 @@ const EVENT_OVERHEAD_BYTES: usize = 8;
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: VecDeque<Waiting>,
-    events: usize,
-    bytes: usize,
+    pub(super) events: usize,
+    pub(super) bytes: usize,
     /// Number of the next event to be added.
-    next: u64,
+    pub(super) next: u64,
 }
 
 #[derive(Debug)]
@@ -352,20 +344,8 @@ impl Queue {
         Self { waiting: VecDeque::new(), events: 0, bytes: 0, next }
     }
 
-    pub(super) fn next(&self) -> u64 {
-        self.next
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
-    }
-
-    pub(super) fn events(&self) -> usize {
-        self.events
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 
     pub(super) fn push(&mut self, event: Encoded) {
@@ -425,10 +405,10 @@ mod tests {
     fn settled_after(latency: Duration, bytes_per_ms: usize) -> usize {
         let mut pace = Pace::new(256 << 10, Duration::from_millis(1_600));
         for _ in 0..100 {
-            let bytes = pace.bytes();
+            let bytes = pace.bytes;
             pace.took(bytes, latency + Duration::from_millis((bytes / bytes_per_ms) as u64));
         }
-        pace.bytes()
+        pace.bytes
     }
 
     #[test]
@@ -446,7 +426,7 @@ mod tests {
             pace.took(BYTES_MIN, Duration::from_secs(10));
             // An eighth, and a sixteenth to be stored.
             pace.took(BYTES_MIN + 1, Duration::from_millis(millis));
-            assert_eq!(pace.bytes(), expected, "{millis} ms");
+            assert_eq!(pace.bytes, expected, "{millis} ms");
         }
     }
 
@@ -457,7 +437,7 @@ mod tests {
         assert_eq!(settled(1), BYTES_MIN);
         let mut pace = Pace::new(256 << 10, Duration::from_secs(5));
         pace.took(100, Duration::ZERO);
-        assert_eq!(pace.bytes(), START_BYTES, "a small piece says nothing about large ones");
+        assert_eq!(pace.bytes, START_BYTES, "a small piece says nothing about large ones");
     }
 
     #[test]
@@ -476,6 +456,6 @@ mod tests {
             });
         }
         assert_eq!(taken, [(7, 2), (9, 1), (10, 1), (10, 0), (11, 1)]);
-        assert_eq!((queue.events(), queue.bytes(), queue.next()), (0, 0, 12));
+        assert_eq!((queue.events, queue.bytes, queue.next), (0, 0, 12));
     }
 }

@@ -1,7 +1,7 @@
 //! The options, inputs and actions of a member.
 
 use std::{
-    hash::{DefaultHasher, Hash as _, Hasher as _},
+    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     time::Duration,
 };
 
@@ -78,7 +78,7 @@ impl Options {
             checkpoint_events: CHECKPOINT_EVENTS,
             checkpoint_bytes: CHECKPOINT_BYTES,
             checkpoint_time: CHECKPOINT_TIME,
-            seed: seed_of(node),
+            seed: BuildHasherDefault::<DefaultHasher>::default().hash_one(node),
         }
     }
 
@@ -272,12 +272,6 @@ pub enum Refusal {
     /// An event or a state is too large for a message. Report it as lost.
     #[error("{bytes} bytes do not fit into a message: the maximum is {CONTENT_BYTES_MAX}")]
     TooLarge { bytes: usize },
-}
-
-fn seed_of(node: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    node.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Returns the size of the largest event.

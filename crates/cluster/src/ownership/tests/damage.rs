@@ -61,7 +61,7 @@ fn a_removed_message_that_is_on_its_way_is_awaited() {
     member.handle(ms(40), Input::Message { log: LOG, previous: 1, sequence: 2, bytes: piece("b", 1, 1, 1) });
     member.handle(ms(280), Input::Tick);
     member.handle(ms(290), Input::Tail { log: LOG, messages: vec![], newest: 1, last: 2 });
-    assert_eq!(member.reader().last(), 2);
+    assert_eq!(member.reader().last, 2);
     assert!(!member.reader().needs_new_stream());
 }
 
@@ -78,7 +78,7 @@ fn a_message_that_arrives_after_a_hole_and_is_removed_is_not_missing() {
     member.handle(ms(40), message(0, 4, piece("b", 1, 3, 3)));
     let is_gap = |action: &Action| matches!(action, Action::Deliver(Delivery::Gap { .. }));
     assert!(!actions(&mut member).iter().any(is_gap));
-    assert_eq!(member.reader().last(), 4);
+    assert_eq!(member.reader().last, 4);
 }
 
 #[test]
@@ -91,12 +91,12 @@ fn the_newest_messages_after_a_hole_are_kept_and_the_others_read_again() {
     }
     let first = vec![(1, opens("b", 1, 0, 0))];
     member.handle(ms(20), Input::Tail { log: LOG, messages: first, newest: 1, last: 1 });
-    assert_eq!(member.reader().last(), 1, "eight megabytes are kept");
+    assert_eq!(member.reader().last, 1, "eight megabytes are kept");
     member.handle(ms(30), Input::Message { log: LOG, previous: 21, sequence: 22, bytes: large() });
     assert!(actions(&mut member).contains(&Action::ReadTail { after: 1 }));
     let messages = (2..=15).map(|sequence| (sequence, large())).collect();
     member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 22, last: 22 });
-    assert_eq!(member.reader().last(), 22);
+    assert_eq!(member.reader().last, 22);
 }
 
 #[test]
@@ -365,20 +365,20 @@ fn a_log_that_is_not_the_one_that_was_read_is_read_from_its_start() {
     member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 3, last: 3 });
     let stream = Action::Deliver(Delivery::Stream { name: "c".into(), head: 0, continues: false });
     assert!(actions(&mut member).contains(&stream));
-    assert_eq!((member.reader().owner(), member.reader().last()), (("c", 1), 3));
+    assert_eq!((member.reader().owner(), member.reader().last), (("c", 1), 3));
 }
 
 #[test]
 fn a_forged_record_costs_one_look_at_the_message_before_it_in_a_lease() {
     let mut member = following();
     let looks = |member: &mut Member, now| {
-        let sequence = member.reader().last() + 1;
+        let sequence = member.reader().last + 1;
         let bytes = of_another_stream(sequence - 1);
         member.handle(ms(now), Input::Message { log: LOG, previous: sequence - 1, sequence, bytes });
         actions(member).contains(&Action::ReadTail { after: 1 })
     };
     let answer = |member: &mut Member, now, messages| {
-        let last = member.reader().last();
+        let last = member.reader().last;
         member.handle(ms(now), Input::Tail { log: LOG, messages, newest: last, last });
         let told = actions(member);
         assert!(!told.iter().any(|action| matches!(action, Action::ReadTail { .. })), "{told:?}");
@@ -393,7 +393,7 @@ fn a_forged_record_costs_one_look_at_the_message_before_it_in_a_lease() {
     assert!(actions(&mut member).contains(&Action::ReadTail { after: 1 }));
     // A message that is gone proves nothing.
     answer(&mut member, 4_030, vec![]);
-    assert_eq!((member.reader().owner(), member.reader().head()), (("b", 1), 1));
+    assert_eq!((member.reader().owner(), member.reader().head), (("b", 1), 1));
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn messages_are_read_once_and_holes_are_read_again() {
     assert_eq!(reader.read(5, 9, &piece("a", 1, 2, 2)), Err(Hole { last: 2 }));
     assert_eq!(reader.read(5, 9, &Bytes::from_static(b"foreign")), Err(Hole { last: 2 }));
     assert_eq!(reader.read(2, 5, &piece("a", 1, 2, 2)).unwrap().len(), 1);
-    assert_eq!((reader.last(), reader.head()), (5, 2));
+    assert_eq!((reader.last, reader.head), (5, 2));
 }
 
 #[test]
@@ -72,14 +72,14 @@ fn records_that_are_gone_are_a_gap_and_a_checkpoint_restores_the_state() {
     let mut reader = reader();
     let events = Delivery::Events { first: 4, events: vec![event("{}")] };
     assert_eq!(reader.read_stored(9, &piece("a", 1, 8, 4)), [Delivery::Gap { first: 2, last: 3 }, events]);
-    assert!(reader.lacks_state());
+    assert!(reader.lacks_state);
     let checkpoint = |after| {
         let state = Bytes::from_static(b"state");
         record("a", 1, after, Body::Checkpoint(Checkpoint { head: 4, state }))
     };
     let state = Bytes::from_static(b"state");
     assert_eq!(reader.read(9, 10, &checkpoint(9)), Ok(vec![Delivery::State { state }]));
-    assert!(!reader.lacks_state());
+    assert!(!reader.lacks_state);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_log_that_went_back_is_noticed_also_if_it_has_earlier_streams() {
     for (sequence, bytes) in (1..).zip(earlier.iter().chain(&later[..2])) {
         reader.read_stored(sequence, bytes);
     }
-    assert_eq!((reader.stream(), reader.head()), ("later", 1));
+    assert_eq!((reader.stream(), reader.head), ("later", 1));
     assert!(reader.needs_new_stream());
     reader.read_stored(5, &later[2]);
     assert!(!reader.needs_new_stream());

@@ -36,13 +36,14 @@ pub(super) enum Change {
 
 #[derive(Debug, Default)]
 pub(super) struct Tab {
-    observer: Observer,
+    pub(super) observer: Observer,
     /// The only user whose connections are taken; `None` to follow the tab.
     only: Option<String>,
     /// Whether it shows a LIVE that is wanted.
     is_wanted: bool,
     has_crashed: bool,
-    change: Option<Change>,
+    /// What has changed since it was last taken.
+    pub(super) news: Option<Change>,
     /// Id of its main frame.
     frame: String,
     commands: Vec<String>,
@@ -53,8 +54,10 @@ pub(super) struct Tab {
     /// Responses whose bodies were requested, by command id.
     asked: BTreeMap<u64, Http>,
     clock: Clock,
-    is_enabled: bool,
-    is_closed: bool,
+    /// Whether the tab has started to send events.
+    pub(super) is_enabled: bool,
+    /// Whether the tab was closed, as opposed to losing the browser.
+    pub(super) is_closed: bool,
     unreadable: u64,
 }
 
@@ -127,21 +130,6 @@ impl Tab {
         }
     }
 
-    /// Returns what has changed since the last call.
-    pub(super) fn take_change(&mut self) -> Option<Change> {
-        self.change.take()
-    }
-
-    /// Returns the number of open connections to LIVEs.
-    pub(super) fn open_count(&self) -> usize {
-        self.observer.open_count()
-    }
-
-    /// Returns the number of the last connection; 0 before the first.
-    pub(super) fn last_conn(&self) -> u32 {
-        self.observer.last_conn()
-    }
-
     pub(super) fn take_commands(&mut self) -> Vec<String> {
         std::mem::take(&mut self.commands)
     }
@@ -155,18 +143,6 @@ impl Tab {
             }
         }
         items
-    }
-
-    /// Whether the tab has started to send events.
-    #[must_use]
-    pub(super) fn is_enabled(&self) -> bool {
-        self.is_enabled
-    }
-
-    /// Whether the tab was closed, as opposed to losing the browser.
-    #[must_use]
-    pub(super) fn is_closed(&self) -> bool {
-        self.is_closed
     }
 
     /// Returns the number of browser messages that violate the protocol since the last call.
@@ -225,7 +201,7 @@ impl Tab {
         // A crashed tab answers no commands.
         self.is_enabled = true;
         self.has_crashed = true;
-        self.change = Some(Change::Crashed);
+        self.news = Some(Change::Crashed);
         self.lose(now, &broken("the tab has crashed"));
     }
 
@@ -234,7 +210,7 @@ impl Tab {
         let was_wanted = self.is_wanted;
         self.shows(url);
         if was_wanted && !self.is_wanted {
-            self.change = Some(Change::Left);
+            self.news = Some(Change::Left);
             self.lose(now, &broken("the tab has left the LIVE"));
         }
     }

@@ -114,7 +114,7 @@ impl Watch {
         drop(attached.send(Ok(())));
         match self.watch(connection, false).await {
             End::Over(outcome) => outcome,
-            End::Lost(_) if self.tab.is_closed() => {
+            End::Lost(_) if self.tab.is_closed => {
                 self.send(Vec::new(), false).await;
                 Outcome::Ended(TAB_CLOSED)
             }
@@ -184,7 +184,7 @@ impl Watch {
         self.tab.attach(&page.url, page.id());
         let enabling = async {
             let mut is_connected = self.command(&mut connection).await;
-            while is_connected && !self.tab.is_enabled() {
+            while is_connected && !self.tab.is_enabled {
                 let message = connection.receive().await;
                 is_connected = self.take(message, &mut connection).await;
             }
@@ -209,7 +209,7 @@ impl Watch {
         let stop = self.stop.clone();
         let mut due = None;
         loop {
-            let changed = self.tab.take_change().filter(|_| is_followed);
+            let changed = self.tab.news.take().filter(|_| is_followed);
             if let Some(problem) = changed.map(changed_to) {
                 due = None;
                 if !self.report(&problem).await {
@@ -221,7 +221,7 @@ impl Watch {
                 connection.close().await;
                 return End::Over(Outcome::Ended(STREAM_ENDED));
             }
-            let is_silent = is_followed && self.tab.open_count() == 0;
+            let is_silent = is_followed && self.tab.observer.open_count() == 0;
             due = is_silent.then(|| due.unwrap_or_else(|| clock::now() + ATTEMPT));
             let message = tokio::select! { biased;
                 () = stop.cancelled() => {
@@ -253,7 +253,7 @@ impl Watch {
             };
             if !self.take(message, &mut connection).await {
                 let now = self.now();
-                let why = if self.tab.is_closed() { "the tab was closed" } else { "the browser is gone" };
+                let why = if self.tab.is_closed { "the tab was closed" } else { "the browser is gone" };
                 self.tab.lose(now, &broken(why));
                 self.tab.finish(now);
                 self.warn_of_unreadable();
@@ -363,7 +363,7 @@ impl Watch {
                 .cloned()
                 .unwrap_or_default(),
         };
-        let (offset, conn) = (self.now(), self.tab.last_conn());
+        let (offset, conn) = (self.now(), self.tab.observer.last_conn());
         let item = Item { offset, conn, flags: Flags::default(), what: What::Status(status) };
         self.send(vec![item], after.is_some()).await;
     }

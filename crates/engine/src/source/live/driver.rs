@@ -26,9 +26,9 @@ use tungstenite::{
 use super::{
     LiveOptions, Outcome, SharedTransport, WAIT_LIVE_MIN, Way, advice,
     lookup::look_up,
-    sign::{self, Signed, TTWID},
+    sign::{self, SocketTarget, TTWID},
     transport::{Received, Socket, Unreached},
-    upstream::{self, Failure, Turn, Upstream, within},
+    upstream::{Failure, Turn, Upstream, within},
     url,
 };
 
@@ -57,6 +57,7 @@ pub(super) struct Driver {
 /// A failed attempt or a lost connection.
 struct Failed {
     failure: Failure,
+    /// How long the connection was healthy.
     healthy: Duration,
     close: Option<ConnClose>,
 }
@@ -133,20 +134,17 @@ impl Driver {
             }
         };
         self.was_connected = true;
-        match self.talk(link).await {
-            End::Ended => Ok(Outcome::Ended(STREAM_ENDED)),
-            End::Stopped => Ok(Outcome::Stopped),
-            // TikTok also ends rooms with a plain close frame. Treat it as the end if a look-up confirms
-            // that.
-            End::Lost(lost) if lost.close.code == u32::from(close::NORMAL) && self.is_over().await => {
-                self.note_close(lost.close);
+        let Failed { failure, healthy, close } = match self.talk(link).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(lost) => *lost,
+        };
+        // TikTok also ends rooms with a plain close frame. Treat it as the end if a look-up confirms that.
+        match close {
+            Some(close) if close.code == u32::from(close::NORMAL) && self.is_over().await => {
+                self.note_close(close);
                 Ok(Outcome::Ended(STREAM_ENDED))
             }
-            End::Lost(lost) => {
-                let Lost { close, failure, healthy } = *lost;
-                let failure = self.of_way(failure);
-                Err(Failed { failure, healthy, close: Some(close) })
-            }
+            close => Err(Failed { failure: self.of_way(failure), healthy, close }),
         }
     }
 
@@ -200,7 +198,10 @@ impl Driver {
             self.note_close(ConnClose { will_retry: after.is_some(), ..close });
         }
         self.note_status(&failure, after);
-        self.forget(failure.code);
+        if matches!(failure.code, Code::Blocked | Code::HandshakeRefused) {
+            // The next attempt should not reuse it.
+            self.cookie = None;
+        }
         self.upstream.conn += u32::from(is_open);
         let Some(after) = after else {
             if failure.code == Code::UserNotFound {
@@ -325,13 +326,22 @@ impl Driver {
         let room_id = look_up(&mut self.upstream, &user, &cookies.header("")).await?.live()?;
         let target = self.find_target(room_id).await.map_err(|failure| self.of_way(failure))?;
         let cookie = cookies.header(&target.cookie);
-        let opened = upstream::open_socket(&mut self.upstream, target.url.clone(), &cookie).await;
+        let opened = self.upstream.open_socket(target.url.clone(), &cookie).await;
         let opened = opened.map_err(|failure| self.of_way(failure))?;
-        self.note_open(user, &target, &opened.headers);
+        let open = ConnOpen {
+            room_id: target.room_id,
+            unique_id: user,
+            attempt: self.retry.attempt(),
+            url: url::shown(&target.url),
+            handshake_status: SWITCHING_PROTOCOLS,
+            headers: self.upstream.redact.headers(&opened.headers),
+        };
+        self.upstream.note(What::ConnOpen(open));
         let mut session = Session::new(target.room_id);
-        if let Some(signed) = &target.signed {
-            let body = self.note_initial_batch(signed);
-            session.handle_initial_batch(&body);
+        if let Some((request, answer)) = &target.batch {
+            // After the opening, so that its messages belong to the room that the opening names.
+            self.upstream.note_http(Role::InitialBatch, request, answer, true);
+            session.handle_initial_batch(&answer.body);
         }
         if let Some(interval) = ping_interval(&opened.headers) {
             session.handle_ping_interval(interval);
@@ -352,53 +362,21 @@ impl Driver {
 
     async fn find_target(&mut self, room_id: i64) -> Result<SocketTarget, Failure> {
         if self.ways.front() == Some(&Way::Sign) {
-            let signed = sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await?;
-            let (url, cookie) = (signed.socket_url.clone(), signed.cookie.clone());
-            return Ok(SocketTarget { url, cookie, room_id: signed.room_id, signed: Some(signed) });
+            return sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await;
         }
         let cookie = match &self.cookie {
             Some(cookie) => cookie.clone(),
             None => sign::get_cookie(&mut self.upstream).await?,
         };
         self.cookie = Some(cookie.clone());
-        let url = sign::direct_url(
-            &self.options.requests,
-            &self.upstream.origins.socket,
-            room_id,
-            &mut self.random,
-        );
-        Ok(SocketTarget { url, cookie, room_id, signed: None })
-    }
-
-    fn note_open(&mut self, unique_id: String, target: &SocketTarget, headers: &HeaderMap) {
-        let open = ConnOpen {
-            room_id: target.room_id,
-            unique_id,
-            attempt: self.retry.attempt(),
-            url: url::shown(&target.url),
-            handshake_status: SWITCHING_PROTOCOLS,
-            headers: self.upstream.redact.headers(headers),
-        };
-        self.upstream.note(What::ConnOpen(open));
-    }
-
-    /// Records the first batch after the opening, so that its messages belong to the room that the opening
-    /// names.
-    fn note_initial_batch(&mut self, signed: &Signed) -> Bytes {
-        self.upstream.note_http(Role::InitialBatch, &signed.request, &signed.answer, true);
-        signed.answer.body.clone()
-    }
-
-    /// Discards state that the next attempt should not reuse.
-    fn forget(&mut self, code: Code) {
-        if matches!(code, Code::Blocked | Code::HandshakeRefused) {
-            self.cookie = None;
-        }
+        let (requests, origin) = (&self.options.requests, &self.upstream.origins.socket);
+        let url = sign::direct_url(requests, origin, room_id, &mut self.random);
+        Ok(SocketTarget { url, cookie, room_id, batch: None })
     }
 
     /// Runs the session until it ends. Sends acks before frames are forwarded, so that they never wait for
     /// slow readers.
-    async fn talk(&mut self, link: Link) -> End {
+    async fn talk(&mut self, link: Link) -> Result<Outcome, Box<Failed>> {
         let Link { mut socket, mut session, received } = link;
         let (stop, out) = (self.stop.clone(), self.out.clone());
         let mut broken = None;
@@ -434,18 +412,11 @@ impl Driver {
                 }
             }
         };
-        match outcome {
-            session::Outcome::Ended(_) => {
-                self.close(socket, STREAM_ENDED).await;
-                End::Ended
-            }
-            session::Outcome::Closed(code, reason) => {
-                End::Lost(Box::new(Lost::closed(code, reason, session.healthy_for())))
-            }
-            session::Outcome::Stale => End::Lost(Box::new(Lost::stale(session.healthy_for()))),
-            session::Outcome::Silent => End::Lost(Box::new(Lost::silent())),
-            session::Outcome::Flood => End::Lost(Box::new(Lost::flood(session.healthy_for()))),
+        if let Some(lost) = Failed::lost(outcome, session.healthy_for()) {
+            return Err(Box::new(lost));
         }
+        self.close(socket, STREAM_ENDED).await;
+        Ok(Outcome::Ended(STREAM_ENDED))
     }
 
     /// Sends what waits. Returns why the connection is broken; what arrived before can still be read.
@@ -509,9 +480,9 @@ impl Driver {
         self.upstream.note_flagged(What::Frame(Frame { opcode, bytes }), flags);
     }
 
-    async fn close_stopped(&mut self, socket: Socket) -> End {
+    async fn close_stopped(&mut self, socket: Socket) -> Result<Outcome, Box<Failed>> {
         self.close(socket, "stopped").await;
-        End::Stopped
+        Ok(Outcome::Stopped)
     }
 
     /// Closes the socket, and records the frames that arrive before the server closes it, too.
@@ -556,68 +527,40 @@ struct Link {
     received: Received,
 }
 
-/// How to open the socket.
-struct SocketTarget {
-    url: String,
-    cookie: String,
-    room_id: i64,
-    signed: Option<Signed>,
-}
-
-/// A lost connection, and how long it was healthy.
-struct Lost {
-    close: ConnClose,
-    failure: Failure,
-    healthy: Duration,
-}
-
-enum End {
-    Ended,
-    Stopped,
-    Lost(Box<Lost>),
-}
-
-impl Lost {
-    fn closed(code: u16, reason: String, healthy: Duration) -> Self {
-        let is_network = code == close::ABNORMAL;
-        let detail = match (is_network, reason.is_empty()) {
-            (true, _) => format!("the connection to the room broke: {reason}"),
-            (false, true) => format!("TikTok closed the connection with {code}"),
-            (false, false) => format!("TikTok closed the connection with {code} ({reason})"),
+impl Failed {
+    /// Describes a lost connection; `None` if the room has ended.
+    fn lost(outcome: session::Outcome, healthy: Duration) -> Option<Self> {
+        let lost = |detail: String| Failure::new(Code::ConnectionLost, detail);
+        let (code, reason, who, failure, healthy) = match outcome {
+            session::Outcome::Ended(_) => return None,
+            session::Outcome::Closed(close::ABNORMAL, reason) => {
+                let failure = lost(format!("the connection to the room broke: {reason}"));
+                (close::ABNORMAL, reason, Who::Network, failure, healthy)
+            }
+            session::Outcome::Closed(code, reason) => {
+                let said = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+                let failure = lost(format!("TikTok closed the connection with {code}{said}"));
+                (code, reason, Who::Upstream, failure, healthy)
+            }
+            session::Outcome::Stale => {
+                let reason = "no frame for 60 s".to_owned();
+                let failure = lost(format!("the room is silent: {reason}"));
+                (close::ABNORMAL, reason, Who::Us, failure, healthy)
+            }
+            session::Outcome::Silent => {
+                let reason = "nothing for 30 s after it was accepted".to_owned();
+                let failure = Failure { recurs: true, ..lost(format!("the room pushes {reason}")) };
+                (close::ABNORMAL, reason, Who::Us, failure, Duration::ZERO)
+            }
+            // Not retried, because the upstream would send as much after reconnecting.
+            session::Outcome::Flood => {
+                let reason = format!("more than {} MiB per second", RATE_BYTES_MAX >> 20);
+                let failure = Failure::new(Code::UpstreamFlood, format!("the upstream sends {reason}"));
+                (close::POLICY, reason, Who::Us, failure, healthy)
+            }
         };
-        let who = if is_network { Who::Network } else { Who::Upstream };
-        Self::new(code, reason, who, detail, healthy)
-    }
-
-    fn stale(healthy: Duration) -> Self {
-        let reason = "no frame for 60 s";
-        Self::new(
-            close::ABNORMAL,
-            reason.to_owned(),
-            Who::Us,
-            format!("the room is silent: {reason}"),
-            healthy,
-        )
-    }
-
-    fn silent() -> Self {
-        let reason = "nothing for 30 s after it was accepted";
-        let detail = format!("the room pushes {reason}");
-        let lost = Self::new(close::ABNORMAL, reason.to_owned(), Who::Us, detail, Duration::ZERO);
-        Self { failure: Failure { recurs: true, ..lost.failure }, ..lost }
-    }
-
-    /// Not retried, because the upstream would send as much after reconnecting.
-    fn flood(healthy: Duration) -> Self {
-        let reason = format!("more than {} MiB per second", RATE_BYTES_MAX >> 20);
-        let lost = Self::new(close::POLICY, reason, Who::Us, String::new(), healthy);
-        let detail = format!("the upstream sends {}", lost.close.reason);
-        Self { failure: Failure::new(Code::UpstreamFlood, detail), ..lost }
-    }
-
-    fn new(code: u16, reason: String, who: Who, detail: String, healthy: Duration) -> Self {
         // `will_retry` is set later, when the next attempt is known.
         let close = ConnClose { code: code.into(), reason, who: who.into(), will_retry: false };
-        Self { close, failure: Failure::new(Code::ConnectionLost, detail), healthy }
+        Some(Self { failure, healthy, close: Some(close) })
     }
 }

@@ -115,12 +115,12 @@ pub enum Outcome {
 /// Keys, cookies and signatures are removed from items, but bodies and frames are kept as they are.
 #[derive(Debug)]
 pub struct Live {
-    header: Header,
+    pub(crate) header: Header,
     batches: Batches,
     task: JoinHandle<Outcome>,
     stop: CancellationToken,
     /// Time of offset 0.
-    started: Instant,
+    pub(crate) started: Instant,
     /// Stops the source on drop.
     _guard: DropGuard,
 }
@@ -147,11 +147,6 @@ impl Live {
     ) -> Self {
         let started = clock::now();
         Self { header, batches, task, stop: stop.clone(), started, _guard: stop.drop_guard() }
-    }
-
-    /// Returns the time of offset 0.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
     }
 
     /// Header for a decoder and a recording: the wall time of offset 0, and the user (tag [`USER_TAG`]).

@@ -403,7 +403,7 @@ fn check(group: Group, name: &str, value: &str) -> Result<(), (String, String)> 
                 None => Ok(()),
             }
         }
-        Kind::Headers if OWN_HEADERS.contains(&&*name.to_ascii_lowercase()) || starts_own(name) => {
+        Kind::Headers if is_own_header(&name.to_ascii_lowercase()) => {
             let hint = "use the setting for it: `live.session`, `live.sign_key` or `live.request.user_agent`";
             bad(format!("livetape sets the header `{name}` itself"), hint)
         }
@@ -422,9 +422,9 @@ fn check(group: Group, name: &str, value: &str) -> Result<(), (String, String)> 
     }
 }
 
-/// Whether the handshake of a WebSocket sets the header.
-fn starts_own(name: &str) -> bool {
-    name.to_ascii_lowercase().starts_with("sec-websocket-")
+/// Whether livetape or the handshake of a WebSocket sets the header.
+fn is_own_header(name: &str) -> bool {
+    OWN_HEADERS.contains(&name) || name.starts_with("sec-websocket-")
 }
 
 fn is_path(text: &str) -> bool {

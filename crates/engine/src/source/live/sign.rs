@@ -30,17 +30,15 @@ const COOKIE_TRIES: u32 = 8;
 pub(super) const TTWID: &str = "ttwid";
 const COOKIE_EVERY: Duration = Duration::from_millis(750);
 
-/// Response of the sign server.
-#[derive(Debug)]
-pub(super) struct Signed {
-    pub(super) socket_url: String,
+/// How to open the socket.
+pub(super) struct SocketTarget {
+    pub(super) url: String,
     /// Cookie for the socket's upgrade.
     pub(super) cookie: String,
     /// Room id; the sign server may correct it.
     pub(super) room_id: i64,
-    /// Request and response with the first batch, recorded once the connection is open.
-    pub(super) request: Request,
-    pub(super) answer: HttpResponse,
+    /// Request to the sign server and its response with the first batch, recorded once the connection is open.
+    pub(super) batch: Option<(Request, HttpResponse)>,
 }
 
 /// Requests a signature from the sign server.
@@ -49,7 +47,7 @@ pub(super) async fn sign(
     options: &LiveOptions,
     room_id: i64,
     random: &mut SplitMix,
-) -> Result<Signed, Failure> {
+) -> Result<SocketTarget, Failure> {
     let request = request(&upstream.origins.sign, options, room_id);
     let lost = |failure: Failure| match failure.code {
         Code::OfflineMode => failure,
@@ -61,13 +59,8 @@ pub(super) async fn sign(
     let (info, cookie) = read(&answer, &url::host(&upstream.origins.sign), upstream.wall())?;
     upstream.redact.hide(&cookie);
     let room_id = answer.header("x-room-id").and_then(|id| id.parse().ok()).unwrap_or(room_id);
-    Ok(Signed {
-        socket_url: socket_url(&options.requests, &info, room_id, random),
-        cookie,
-        room_id,
-        request,
-        answer,
-    })
+    let url = socket_url(&options.requests, &info, room_id, random);
+    Ok(SocketTarget { url, cookie, room_id, batch: Some((request, answer)) })
 }
 
 fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {

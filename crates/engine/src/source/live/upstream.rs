@@ -17,7 +17,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
-use tungstenite::http::HeaderMap;
+use tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
     BATCHES_WAITING_MAX, BODY_BYTES_MAX, HELD_BYTES_MAX, HELD_ITEMS_MAX, LiveOptions, Origins, Secret, Url,
@@ -76,6 +76,7 @@ pub(super) struct Upstream {
 
 impl Upstream {
     pub(super) fn new(options: &LiveOptions, transport: SharedTransport, wall_anchor: Duration) -> Self {
+        let through = |proxy: &Url| format!(" through the proxy {}", url::host(proxy.as_str()));
         let cookies = options.cookies();
         let secret = cookies.iter().filter(|(name, _)| !is_harmless(Place::Pair, name.as_bytes()));
         let mut redact = Redact::new(options.sign_key.iter().chain(secret.map(|(_, value)| value)));
@@ -91,11 +92,7 @@ impl Upstream {
             turn: options.turn.map_or(Turn::Queue, Turn::Reserved),
             conn: 1,
             held: Held::default(),
-            through: options
-                .proxy
-                .as_ref()
-                .map(|proxy| format!(" through the proxy {}", url::host(proxy.as_str())))
-                .unwrap_or_default(),
+            through: options.proxy.as_ref().map_or_else(String::new, through),
             epoch: clock::now(),
             wall_anchor,
         }
@@ -187,16 +184,22 @@ impl Upstream {
         Ok(answer)
     }
 
-    /// Opens a WebSocket. Records a rejection.
-    pub(super) async fn open(&mut self, request: &Request) -> Result<Opened, OpenError> {
-        let result = within(OPEN_TIMEOUT, self.transport.open(request)).await;
-        let late = || format!("the WebSocket was not opened within 20 s{}", self.through);
-        let late = || OpenError::Unreached(Unreached::new(late()));
-        let result = result.unwrap_or_else(|| Err(late()));
-        if let Err(OpenError::Refused(answer)) = &result {
-            self.note_http(Role::Unknown, request, answer, true);
+    /// Opens a WebSocket. Records a rejection. TikTok uses no subprotocol.
+    pub(super) async fn open_socket(&mut self, url: String, cookie: &str) -> Result<Opened, Failure> {
+        let request = Request { url, headers: self.requests.headers(Group::SocketHeaders, cookie) };
+        let wall = self.wall();
+        match within(OPEN_TIMEOUT, self.transport.open(&request)).await {
+            Some(Ok(opened)) => Ok(opened),
+            Some(Err(OpenError::Unreached(unreached))) => Err(unreached.into()),
+            Some(Err(OpenError::Refused(answer))) => {
+                self.note_http(Role::Unknown, &request, &answer, true);
+                Err(refusal(&answer, wall))
+            }
+            None => {
+                let detail = format!("the WebSocket was not opened within 20 s{}", self.through);
+                Err(Failure::new(Code::ConnectionLost, detail))
+            }
         }
-        result
     }
 
     pub(super) fn note_http(
@@ -314,11 +317,10 @@ impl Redact {
     /// Returns the headers that may be recorded.
     pub(super) fn headers(&self, headers: &HeaderMap) -> Vec<HttpHeader> {
         let headers = headers.iter().filter(|(name, _)| is_harmless(Place::Header, name.as_str().as_bytes()));
-        let header =
-            |(name, value): (&tungstenite::http::HeaderName, &tungstenite::http::HeaderValue)| HttpHeader {
-                name: name.as_str().to_owned(),
-                value: self.text(&String::from_utf8_lossy(value.as_bytes())),
-            };
+        let header = |(name, value): (&HeaderName, &HeaderValue)| HttpHeader {
+            name: name.as_str().to_owned(),
+            value: self.text(&String::from_utf8_lossy(value.as_bytes())),
+        };
         headers.map(header).collect()
     }
 }
@@ -408,20 +410,6 @@ pub(super) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::O
 fn length(wait: Duration) -> String {
     let seconds = wait.as_millis().div_ceil(1000);
     if seconds > 120 { format!("{} min", seconds.div_ceil(60)) } else { format!("{seconds} s") }
-}
-
-/// Opens the socket. TikTok uses no subprotocol.
-pub(super) async fn open_socket(
-    upstream: &mut Upstream,
-    url: String,
-    cookie: &str,
-) -> Result<Opened, Failure> {
-    let headers = upstream.requests.headers(Group::SocketHeaders, cookie);
-    let wall = upstream.wall();
-    upstream.open(&Request { url, headers }).await.map_err(|error| match error {
-        OpenError::Unreached(unreached) => unreached.into(),
-        OpenError::Refused(answer) => refusal(&answer, wall),
-    })
 }
 
 /// Converts a rejection into a failure. TikTok rejects with status 200 and puts the reason into custom

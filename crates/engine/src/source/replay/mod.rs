@@ -7,7 +7,7 @@
 mod orders;
 mod position;
 
-use std::{collections::VecDeque, fmt, path::PathBuf, pin::Pin, time::Duration};
+use std::{collections::VecDeque, fmt, path::PathBuf, time::Duration};
 
 use hdrhistogram::Histogram;
 use livetape_core::{
@@ -24,7 +24,7 @@ use livetape_io::clock::{self, Timer, Waiting};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::tape::{Fed, Feed, Loaded, Tape, load};
+use super::tape::{Fed, Feed, Loaded, Loading, Tape};
 use crate::{
     pipeline::{Pacing, Pipeline},
     recorder::{FOLDER, Tap},
@@ -196,7 +196,7 @@ impl<'a> Replay<'a> {
                         break Left::Stopped;
                     }
                 }
-                loaded = finished(&mut self.loading) => self.take_loaded(loaded).await,
+                loaded = Loading::finished(&mut self.loading) => self.take_loaded(loaded).await,
                 () = hub.wait_for_subscribers(self.options.wait_clients),
                     if self.phase == ReplayPhase::Waiting && self.catch_up.is_none() => self.play(),
                 () = sleep_until(&self.timer, self.epoch, at), if at.is_some() => {
@@ -601,21 +601,8 @@ impl Replay<'_> {
 
     /// Starts opening a recording. Only the last one requested is played.
     fn load(&mut self, name: String, answer: Answer<ReplayState>) {
-        self.forget_loading();
-        let loaded = Box::pin(load(self.options.recordings.clone(), name));
-        self.loading = Some(Loading { loaded, answer });
-    }
-
-    /// Rejects the pending load, because a later order replaced it.
-    fn forget_loading(&mut self) {
-        if let Some(Loading { answer, .. }) = self.loading.take() {
-            let problem = Problem::new(
-                Code::RecordingBusy,
-                "another command replaced this one before the recording was open",
-            )
-            .hint("load it again: POST /replay/load");
-            answer.refuse(problem);
-        }
+        let loading = Loading::new(self.options.recordings.clone(), name, answer);
+        self.loading.replace(loading).into_iter().for_each(Loading::give_up);
     }
 
     /// Plays the opened recording and answers the order.
@@ -644,12 +631,6 @@ impl Replay<'_> {
     }
 }
 
-/// A recording that is being opened, and the order that asked for it.
-struct Loading {
-    loaded: Pin<Box<dyn Future<Output = Result<Loaded, Problem>> + Send>>,
-    answer: Answer<ReplayState>,
-}
-
 fn timer(waiting: Waiting) -> Result<Timer, Problem> {
     Timer::new(waiting).map_err(|error| {
         Problem::new(Code::BadConfig, format!("--precise does not work here: {error}"))
@@ -660,12 +641,4 @@ fn timer(waiting: Waiting) -> Result<Timer, Problem> {
 async fn sleep_until(timer: &Timer, epoch: Instant, at: Option<Duration>) {
     let Some(at) = at else { return std::future::pending().await };
     timer.sleep_until(epoch + at).await;
-}
-
-/// Waits for the recording that is being opened, if any.
-async fn finished(loading: &mut Option<Loading>) -> Result<Loaded, Problem> {
-    match loading {
-        Some(loading) => loading.loaded.as_mut().await,
-        None => std::future::pending().await,
-    }
 }

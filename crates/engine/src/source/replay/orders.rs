@@ -15,7 +15,7 @@ use livetape_io::clock;
 use super::{
     super::{
         Lateness,
-        tape::{Point, Told},
+        tape::{Loading, Point, Told},
     },
     Due, Left, Replay, ReplayOptions, Summary, Tape,
 };
@@ -45,20 +45,15 @@ impl Replay<'_> {
                 self.pipeline.report(self.driver);
                 self.driver.forget_user();
                 self.driver.set_replay(None);
-                self.forget_loading();
+                self.loading.take().into_iter().for_each(Loading::give_up);
                 answer.accept(self.driver.status());
                 return ControlFlow::Break(());
             }
-            Order::Disconnect(ref user, _) => {
-                let problem = not_current(user);
-                order.refuse(problem);
-            }
+            Order::Disconnect(user, answer) => answer.refuse(not_current(&user)),
             Order::Connect(..) | Order::ConnectMock(..) | Order::ConnectTab(..) | Order::Test(..) => {
-                let problem =
-                    Problem::new(Code::ReplayRunning, format!("`{}` is being replayed", self.tape.name));
-                order.refuse(
-                    problem.hint(format!("end the replay first: DELETE /connect/{}", self.tape.name)),
-                );
+                let name = &self.tape.name;
+                let problem = Problem::new(Code::ReplayRunning, format!("`{name}` is being replayed"));
+                order.refuse(problem.hint(format!("end the replay first: DELETE /connect/{name}")));
             }
         }
         ControlFlow::Continue(())
@@ -75,7 +70,7 @@ impl Replay<'_> {
         let shown = self.clock.shown(self.now());
         let here = self.idle.offset_at(shown, next).min(next).max(self.idle.position().0);
         let pacing = self.pacing();
-        Ok(self.pipeline.inject(self.driver.injector(), request, here, pacing).await?.0)
+        Ok(self.pipeline.inject(&mut self.driver.injector, request, here, pacing).await?.0)
     }
 
     async fn obey(&mut self, order: ReplayOrder) -> Result<(), Problem> {
@@ -180,7 +175,7 @@ impl Replay<'_> {
         let not_sent = if unit == Unit::Events { self.pipeline.held() } else { 0 };
         // The last event is the end itself, which no recording has.
         let ends = usize::from(self.phase == ReplayPhase::Ended);
-        let point = self.tape.point_back(self.feed.place(), unit, not_sent + count - ends).await?;
+        let point = self.tape.point_back(self.feed.place, unit, not_sent + count - ends).await?;
         if self.phase == ReplayPhase::Ended {
             self.phase = ReplayPhase::Paused;
         }

@@ -112,7 +112,7 @@ pub struct Feed {
     /// Number of items taken so far.
     taken: usize,
     /// Offset of the last item taken, or of the start, and the number of items taken that have it.
-    place: (Duration, usize),
+    pub(crate) place: (Duration, usize),
 }
 
 impl std::fmt::Debug for Feed {
@@ -127,22 +127,14 @@ enum Supply {
 }
 
 impl Feed {
-    /// Reads on demand, without another thread, which is exact with a paused clock.
-    pub(super) fn here(reading: Reading) -> Self {
-        Self::new(reading.from, Supply::Here(Box::new(reading)))
-    }
-
-    /// Reads ahead on a separate thread.
-    pub(super) fn ahead(reading: Reading) -> Result<Self, Problem> {
-        Ok(Self::new(reading.from, Supply::Thread(read_ahead(reading)?)))
-    }
-
-    fn new(from: Duration, supply: Supply) -> Self {
-        Self { supply, ready: VecDeque::new(), gates: None, taken: 0, place: (from, 0) }
-    }
-
-    pub(super) fn with_gates(self, gates: Option<Gates>) -> Self {
-        Self { gates, ..self }
+    /// Reads ahead on a separate thread, or else on demand, which is exact with a paused clock.
+    pub(super) fn new(reading: Reading, is_ahead: bool, gates: Option<Gates>) -> Result<Self, Problem> {
+        let place = (reading.from, 0);
+        let supply = match is_ahead {
+            true => Supply::Thread(read_ahead(reading)?),
+            false => Supply::Here(Box::new(reading)),
+        };
+        Ok(Self { supply, ready: VecDeque::new(), gates, taken: 0, place })
     }
 
     /// Returns the next element, or `None` at the end. Waits at a gate that is closed. Cancel safe.
@@ -191,11 +183,6 @@ impl Feed {
             self.place = (item.offset, before + 1);
         }
         fed
-    }
-
-    /// Returns the offset of the last item taken, or of the start, and the number of items taken that have it.
-    pub(crate) fn place(&self) -> (Duration, usize) {
-        self.place
     }
 }
 

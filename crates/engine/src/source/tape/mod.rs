@@ -8,6 +8,7 @@ use std::{
     fs::{self, File},
     io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -22,7 +23,7 @@ use livetape_core::{
     offset::check_within,
     recording::{self, Item, Loss, MINOR, Reader, What, Writer, is_plain_name, records::Header},
 };
-use livetape_feed::control::Unit;
+use livetape_feed::control::{Answer, ReplayState, Unit};
 use livetape_io::{
     clock,
     files::{self, Spool},
@@ -255,12 +256,7 @@ impl Tape {
     /// # Errors
     /// Same as [`Tape::find`].
     pub fn feed(&self, from: Duration) -> Result<Feed, Problem> {
-        let reading = self.read(from)?;
-        let feed = match &self.storage {
-            Storage::Memory(_) | Storage::Spool(_) => Feed::here(reading),
-            Storage::File(_) => Feed::ahead(reading)?,
-        };
-        Ok(feed.with_gates(self.gates.clone()))
+        Feed::new(self.read(from)?, matches!(self.storage, Storage::File(_)), self.gates.clone())
     }
 
     /// Path of the file; `None` for a recording without one.
@@ -549,6 +545,33 @@ fn cannot_read(called: &str, error: &io::Error) -> Problem {
                 .hint("copy the content to a regular file")
         }
         _ => Problem::new(Code::Io, format!("cannot read {called}: {error}")),
+    }
+}
+
+/// A recording that is being opened while orders are still processed, and the order for it.
+pub(crate) struct Loading {
+    loaded: Pin<Box<dyn Future<Output = Result<Loaded, Problem>> + Send>>,
+    pub(crate) answer: Answer<ReplayState>,
+}
+
+impl Loading {
+    pub(crate) fn new(folder: PathBuf, name: String, answer: Answer<ReplayState>) -> Self {
+        Self { loaded: Box::pin(load(folder, name)), answer }
+    }
+
+    /// Rejects the order, because a later one replaced it.
+    pub(crate) fn give_up(self) {
+        let message = "another command replaced this one before the recording was open";
+        let problem = Problem::new(Code::RecordingBusy, message);
+        self.answer.refuse(problem.hint("load it again: POST /replay/load"));
+    }
+
+    /// Waits for the recording that is being opened; forever, if there is none.
+    pub(crate) async fn finished(loading: &mut Option<Self>) -> Result<Loaded, Problem> {
+        match loading {
+            Some(loading) => loading.loaded.as_mut().await,
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -79,9 +79,9 @@ fn other_bytes_and_other_numbers_are_rejected() {
         events[1..].to_vec(),
     ];
     for events in table {
-        assert_eq!(hub.accept(1, &events), Err(Unfit::Foreign));
+        assert_eq!(hub.accept(1, &events), Err(Unfit));
     }
-    assert_eq!(hub.accept(2, &events[..1]), Err(Unfit::Foreign));
+    assert_eq!(hub.accept(2, &events[..1]), Err(Unfit));
     assert_eq!(hub.head(), 0);
     hub.accept(1, &events).unwrap();
     hub.accept(1, &events).unwrap();

@@ -56,7 +56,7 @@ pub(crate) struct ListedRecording {
     /// Whether it is part of the program and read-only.
     built_in: bool,
     /// `unknown`, `private`, `scrubbed` or `synthetic`, from the header.
-    privacy: Option<&'static str>,
+    privacy: Option<String>,
     /// Origin of the recording: `live`, `har`, `synthetic`, …, from the header.
     source: Option<String>,
     /// User whose room was recorded, from the header.
@@ -173,7 +173,7 @@ impl Shelf {
             duration_ms: glance.duration.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
             sealed: glance.sealed,
             built_in: name == DEMO,
-            privacy: (!header.privacy.is_empty()).then_some(header.privacy),
+            privacy: told(header.privacy),
             source: told(header.source),
             user: header.tags.get(USER_TAG).cloned(),
             started: header.started,

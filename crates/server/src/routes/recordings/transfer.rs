@@ -27,9 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     App, ImportReport, Name, Shelf, exists, on_thread, read_name, read_query,
-    shelf::{Changing, ListedRecording, refuse_written},
+    shelf::{ListedRecording, refuse_written},
 };
-use crate::state::Refusal;
+use crate::{routes::percent_encode, state::Refusal};
 
 /// Maximum time between two chunks of an upload.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -47,17 +47,8 @@ pub(crate) struct UploadQuery {
     import: Option<String>,
 }
 
-#[derive(Clone, Copy)]
-struct UploadOptions {
-    force: bool,
-    import: bool,
-}
-
-/// A chunk of an upload. Without an explicit end, the upload was interrupted.
-enum Chunk {
-    Bytes(Bytes),
-    End,
-}
+/// A chunk of an upload; `None` at its end. Without it, the upload was interrupted.
+type Chunk = Option<Bytes>;
 
 /// `PUT /recordings/{name}`: responds with 201, or 200 if it replaced a recording.
 pub(crate) async fn upload(
@@ -69,8 +60,7 @@ pub(crate) async fn upload(
 ) -> Result<(StatusCode, Json<ListedRecording>), Refusal> {
     let name = read_name(name)?;
     let UploadQuery { force, import } = read_query(query)?;
-    let options =
-        UploadOptions { force: flag("force", force.as_deref())?, import: flag("import", import.as_deref())? };
+    let (force, import) = (flag("force", force.as_deref())?, flag("import", import.as_deref())?);
     let max = app.shelf.options.upload_bytes_max;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > max) {
@@ -82,8 +72,10 @@ pub(crate) async fn upload(
     let stop = CancellationToken::new();
     // An import ends when the client leaves or the server stops.
     let _guard = stop.clone().drop_guard();
-    let writing =
-        app.shelf.writing.spawn(on_thread(move || store(&shelf, &changing, &name, options, received, &stop)));
+    let writing = app.shelf.writing.spawn(on_thread(move || {
+        let _changing = changing;
+        store(&shelf, &name, force, import, received, &stop)
+    }));
     let sent = forward(body, max, &chunks).await;
     drop(chunks);
     let broken = |_| Problem::new(Code::Io, "storing the recording failed");
@@ -108,20 +100,13 @@ async fn forward(body: Body, max: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(
     let mut length = 0_u64;
     loop {
         let silent = |_| Problem::new(Code::BadRequest, "no data was received for 30 seconds");
-        let chunk = match timeout(SILENCE_MAX, stream.next()).await.map_err(silent)? {
-            None => Chunk::End,
-            Some(Ok(bytes)) => Chunk::Bytes(bytes),
-            Some(Err(_)) => {
-                return Err(Problem::new(Code::BadRequest, "the body ended early"));
-            }
-        };
-        if let Chunk::Bytes(bytes) = &chunk {
-            length += bytes.len() as u64;
-            if length > max {
-                return Err(too_long(max));
-            }
+        let chunk = timeout(SILENCE_MAX, stream.next()).await.map_err(silent)?.transpose();
+        let chunk = chunk.map_err(|_| Problem::new(Code::BadRequest, "the body ended early"))?;
+        length += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if length > max {
+            return Err(too_long(max));
         }
-        let is_end = matches!(chunk, Chunk::End);
+        let is_end = chunk.is_none();
         if chunks.send(chunk).await.is_err() || is_end {
             return Ok(());
         }
@@ -132,9 +117,9 @@ async fn forward(body: Body, max: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(
 /// one.
 fn store(
     shelf: &Arc<Shelf>,
-    _changing: &Changing,
     name: &str,
-    UploadOptions { force, import }: UploadOptions,
+    force: bool,
+    import: bool,
     mut chunks: mpsc::Receiver<Chunk>,
     stop: &CancellationToken,
 ) -> Result<(ListedRecording, bool), Problem> {
@@ -147,18 +132,13 @@ fn store(
     // A capture gets a draft of its own, next to that of the recording.
     let mut capture =
         import.then(|| Draft::new(&path.with_extension("capture"), true)).transpose().map_err(problem)?;
-    loop {
-        match chunks.blocking_recv() {
-            Some(Chunk::Bytes(bytes)) => {
-                let out = capture.as_mut().unwrap_or(&mut draft);
-                out.write_all(&bytes).map_err(|error| shelf.explain(name, &error))?;
-            }
-            Some(Chunk::End) => break,
-            None => return Err(Problem::new(Code::BadRequest, "the upload was interrupted")),
-        }
+    let interrupted = || Problem::new(Code::BadRequest, "the upload was interrupted");
+    while let Some(bytes) = chunks.blocking_recv().ok_or_else(interrupted)? {
+        let out = capture.as_mut().unwrap_or(&mut draft);
+        out.write_all(&bytes).map_err(|error| shelf.explain(name, &error))?;
     }
     let report = capture.map(|capture| convert(&capture, &mut draft, &path, name, stop)).transpose()?;
-    check(&draft, name).map_err(|error| error.unwrap_or_else(|error| shelf.explain(name, &error)))?;
+    check(shelf, &draft, name)?;
     draft.keep().map_err(problem)?;
     let mut entry = shelf.entry(name)?;
     entry.import = report;
@@ -197,13 +177,14 @@ pub(super) fn unwritable(shelf: &Shelf, name: &str, error: files::Error) -> Prob
 }
 
 /// Checks that the file is a recording. Damage is allowed, because replay reads as far as possible.
-fn check(draft: &Draft, name: &str) -> Result<(), Result<Problem, std::io::Error>> {
-    let file = File::open(draft.part()).map_err(Err)?;
-    let bytes = file.metadata().map_err(Err)?.len();
-    let unreadable = |error: livetape_core::recording::Error| {
-        Ok(Problem::new(error.code(), format!("{name} was not stored: {error}")))
-    };
-    glance(BufReader::new(file), bytes).map(drop).map_err(unreadable)
+fn check(shelf: &Shelf, draft: &Draft, name: &str) -> Result<(), Problem> {
+    let explain = |error| shelf.explain(name, &error);
+    let file = File::open(draft.part()).map_err(explain)?;
+    let bytes = file.metadata().map_err(explain)?.len();
+    match glance(BufReader::new(file), bytes) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Problem::new(error.code(), format!("{name} was not stored: {error}"))),
+    }
 }
 
 /// `GET /recordings/{name}/file`: downloads the file.
@@ -242,17 +223,10 @@ fn stream_file(file: File, length: u64) -> Body {
 
 /// Builds a `Content-Disposition` header with the file name, including non-ASCII names (RFC 6266).
 fn disposition(name: &str) -> HeaderValue {
-    use std::fmt::Write as _;
     let plain: String =
         name.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect();
-    let mut text = format!("attachment; filename=\"{plain}.bin\"; filename*=UTF-8''");
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => text.push(byte.into()),
-            _ => drop(write!(text, "%{byte:02X}")),
-        }
-    }
-    text.push_str(".bin");
+    let encoded = percent_encode(name);
+    let text = format!("attachment; filename=\"{plain}.bin\"; filename*=UTF-8''{encoded}.bin");
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))
 }
 

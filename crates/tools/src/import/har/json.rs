@@ -4,22 +4,12 @@
 use std::io::{self, Read};
 
 use memchr::memchr2;
+use serde::de::IgnoredAny;
 
 use crate::import::Error;
 
 /// Maximum nesting of brackets, even in skipped parts. Each level takes memory.
 const DEPTH_MAX: u32 = 256;
-
-/// Receives the fields of an object.
-pub(super) trait Object {
-    /// Reads the value of a known field. For any other field, reads nothing and returns `false`.
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error>;
-}
-
-/// Receives the items of a list.
-pub(super) trait List {
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error>;
-}
 
 #[derive(Debug)]
 pub(super) struct Json<R> {
@@ -48,18 +38,33 @@ impl<R: Read> Json<R> {
         Self { window: Window::new(input), depth: 0, name: String::new(), has_lone: false }
     }
 
-    /// Reads an object, or skips any other value.
-    pub(super) fn object(&mut self, object: &mut impl Object) -> Result<(), Error> {
+    /// Reads an object, or skips any other value. `field` reads the value of a field that it knows. For any other, it
+    /// reads nothing and returns `false`.
+    pub(super) fn object(
+        &mut self,
+        mut field: impl FnMut(&mut Self, &str) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
         if self.next()? != b'{' {
             return self.skip();
         }
         let mut name = std::mem::take(&mut self.name);
         self.members(b'}', |json| {
             json.name_into(&mut name)?;
-            if object.field(&name, json)? { Ok(()) } else { json.skip() }
+            if field(json, &name)? { Ok(()) } else { json.skip() }
         })?;
         self.name = name;
         Ok(())
+    }
+
+    /// Reads these fields of an object as strings, or skips any other value.
+    pub(super) fn texts<const N: usize>(&mut self, names: [&str; N]) -> Result<[String; N], Error> {
+        let mut values = std::array::from_fn(|_| String::new());
+        self.object(|json, name| {
+            let Some(at) = names.iter().position(|known| *known == name) else { return Ok(false) };
+            json.string_into(&mut values[at])?;
+            Ok(true)
+        })?;
+        Ok(values)
     }
 
     pub(super) fn is_object(&mut self) -> Result<bool, Error> {
@@ -67,11 +72,11 @@ impl<R: Read> Json<R> {
     }
 
     /// Reads a list, or skips any other value.
-    pub(super) fn list(&mut self, list: &mut impl List) -> Result<(), Error> {
+    pub(super) fn list(&mut self, item: impl FnMut(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
         if self.next()? != b'[' {
             return self.skip();
         }
-        self.members(b']', |json| list.item(json))
+        self.members(b']', item)
     }
 
     pub(super) fn skip(&mut self) -> Result<(), Error> {
@@ -373,31 +378,9 @@ fn whole_surrogates(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 /// Returns the number as text; `None` if it is invalid.
-pub(super) fn number(written: &[u8]) -> Option<&str> {
-    let digits = |from: &mut usize| {
-        let first = *from;
-        *from += written[first..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        *from - first
-    };
-    let mut at = usize::from(written.first() == Some(&b'-'));
-    let has_zero = written.get(at) == Some(&b'0');
-    let whole = digits(&mut at);
-    if whole == 0 || (has_zero && whole > 1) {
-        return None;
-    }
-    if written.get(at) == Some(&b'.') {
-        at += 1;
-        if digits(&mut at) == 0 {
-            return None;
-        }
-    }
-    if let Some(b'e' | b'E') = written.get(at) {
-        at += 1 + usize::from(matches!(written.get(at + 1), Some(b'+' | b'-')));
-        if digits(&mut at) == 0 {
-            return None;
-        }
-    }
-    std::str::from_utf8(written).ok().filter(|text| text.len() == at)
+fn number(written: &[u8]) -> Option<&str> {
+    serde_json::from_slice::<IgnoredAny>(written).ok()?;
+    std::str::from_utf8(written).ok()
 }
 
 /// Maximum length of a stored string or of a message on its own line, in bytes: the base64 of the largest
@@ -484,44 +467,5 @@ impl Window<io::Empty> {
     /// Returns the buffer for reuse.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde::de::IgnoredAny;
-
-    use super::*;
-
-    #[test]
-    fn only_json_numbers_are_accepted() {
-        for text in [
-            "0",
-            "-0",
-            "1",
-            "-1.5",
-            "1757443489.123456",
-            "1e3",
-            "1E-3",
-            "0.1e+2",
-            "1e999",
-            "",
-            "-",
-            "01",
-            "1.",
-            ".5",
-            "1e",
-            "1e+",
-            "+1",
-            "1.5.5",
-            "1-1",
-            "--1",
-            "-01",
-            "0.0e0",
-            "1e5.",
-        ] {
-            let is_number = serde_json::from_str::<IgnoredAny>(text).is_ok();
-            assert_eq!(number(text.as_bytes()), is_number.then_some(text), "{text}");
-        }
     }
 }

@@ -7,7 +7,6 @@ mod json;
 mod tests;
 
 use std::{
-    cell::RefCell,
     io::{BufRead, Read},
     ops::RangeInclusive,
 };
@@ -24,7 +23,7 @@ use super::{
     source::{Unpacked, next_line},
 };
 
-use json::{Json, List, Object, TEXT_BYTES_MAX};
+use json::{Json, TEXT_BYTES_MAX};
 
 /// Why a string is not Unicode.
 const LONE: &str = "half of a surrogate pair";
@@ -33,10 +32,58 @@ pub(super) struct Har<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Har<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
-        let context = Context { visit: RefCell::new(visit), har: self.0 };
-        let mut json = Json::new(self.0.open()?);
-        json.object(&mut Root(&context))?;
+        let (mut json, mut entries) = (Json::new(self.0.open()?), 0);
+        json.object(|json, name| {
+            if name == "log" {
+                json.object(|json, name| self.log(name, json, &mut entries, visit))?;
+            }
+            Ok(name == "log")
+        })?;
         json.end()
+    }
+}
+
+impl Har<'_> {
+    /// Reads a field of the log. `entries` is the number of entries so far.
+    fn log(
+        &self,
+        name: &str,
+        json: &mut Json<impl Read>,
+        entries: &mut u64,
+        visit: &mut dyn Visit,
+    ) -> Result<bool, Error> {
+        match name {
+            "creator" => {
+                let [name, version] = json.texts(["name", "version"])?;
+                visit.about(About::Producer(name, version));
+            }
+            "pages" => json.list(|json| {
+                let [title] = json.texts(["title"])?;
+                visit.about(About::Page(title));
+                Ok(())
+            })?,
+            "entries" => json.list(|json| {
+                *entries += 1;
+                self.entry(*entries - 1, json, visit)
+            })?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn entry(&self, id: u64, json: &mut Json<impl Read>, visit: &mut dyn Visit) -> Result<(), Error> {
+        if !json.is_object()? {
+            visit.about(About::Skipped(id, "not an object".into()));
+            return json.skip();
+        }
+        let mut fields = EntryFields::new(id, visit, self.0);
+        json.take_lone();
+        json.object(|json, name| fields.field(name, json))?;
+        if json.take_lone() && !fields.entry.is_socket {
+            fields.visit.about(About::Skipped(id, format!("not Unicode ({LONE})")));
+            return Ok(());
+        }
+        fields.finish()
     }
 }
 
@@ -61,106 +108,15 @@ fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<(), 
     Ok(())
 }
 
-/// Shared by all parts of the reader.
-struct Context<'a, 'v> {
-    visit: RefCell<&'v mut dyn Visit>,
-    har: &'a Unpacked<'a>,
-}
-
-struct Root<'a, 'v>(&'a Context<'a, 'v>);
-
-impl Object for Root<'_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
-        if name != "log" {
-            return Ok(false);
-        }
-        json.object(&mut Log { context: self.0, entries: 0 })?;
-        Ok(true)
-    }
-}
-
-struct Log<'a, 'v> {
-    context: &'a Context<'a, 'v>,
-    entries: u64,
-}
-
-impl Object for Log<'_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
-        match name {
-            "creator" => {
-                let mut creator = Texts::new(["name", "version"]);
-                json.object(&mut creator)?;
-                let [name, version] = creator.values;
-                self.context.visit.borrow_mut().about(About::Producer(name, version));
-            }
-            "pages" => json.list(&mut Pages(self.context))?,
-            "entries" => json.list(self)?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-}
-
-impl List for Log<'_, '_> {
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
-        let (id, context) = (self.entries, self.context);
-        self.entries += 1;
-        if !json.is_object()? {
-            context.visit.borrow_mut().about(About::Skipped(id, "not an object".into()));
-            return json.skip();
-        }
-        let mut fields = EntryFields::new(id, context);
-        json.take_lone();
-        json.object(&mut fields)?;
-        if json.take_lone() && !fields.is_socket() {
-            let why = format!("not Unicode ({LONE})");
-            context.visit.borrow_mut().about(About::Skipped(id, why));
-            return Ok(());
-        }
-        fields.finish()
-    }
-}
-
-struct Pages<'a, 'v>(&'a Context<'a, 'v>);
-
-impl List for Pages<'_, '_> {
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
-        let mut page = Texts::new(["title"]);
-        json.object(&mut page)?;
-        let [title] = page.values;
-        self.0.visit.borrow_mut().about(About::Page(title));
-        Ok(())
-    }
-}
-
-/// Selected fields of an object, as strings.
-struct Texts<const N: usize> {
-    names: [&'static str; N],
-    values: [String; N],
-}
-
-impl<const N: usize> Texts<N> {
-    fn new(names: [&'static str; N]) -> Self {
-        Self { names, values: std::array::from_fn(|_| String::new()) }
-    }
-}
-
-impl<const N: usize> Object for Texts<N> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
-        let Some(at) = self.names.iter().position(|known| *known == name) else { return Ok(false) };
-        json.string_into(&mut self.values[at])?;
-        Ok(true)
-    }
-}
-
 const HEADERS_MAX: usize = 200;
 /// Possible values of a status. Browsers write 0 or -1 for a request that had no answer.
 const STATUSES: RangeInclusive<f64> = -1.0..=999.0;
 
 /// The fields of an entry read so far.
-struct EntryFields<'a, 'v> {
+struct EntryFields<'a> {
     id: u64,
-    context: &'a Context<'a, 'v>,
+    visit: &'a mut dyn Visit,
+    har: &'a Unpacked<'a>,
     entry: CaptureEntry,
     status: Option<u16>,
     /// Separate file with the body or the frames.
@@ -171,23 +127,17 @@ struct EntryFields<'a, 'v> {
     message: MessageFields,
 }
 
-impl<'a, 'v> EntryFields<'a, 'v> {
-    fn new(id: u64, context: &'a Context<'a, 'v>) -> Self {
+impl<'a> EntryFields<'a> {
+    fn new(id: u64, visit: &'a mut dyn Visit, har: &'a Unpacked<'a>) -> Self {
         let (file, text) = (String::new(), Some(String::new()));
-        let message = MessageFields::default();
-        let entry = CaptureEntry::default();
-        Self { id, context, entry, status: None, file, text, is_base64: false, message }
-    }
-
-    /// Whether the entry is a connection, as far as known.
-    fn is_socket(&self) -> bool {
-        self.entry.is_socket
+        let (entry, message) = (CaptureEntry::default(), MessageFields::default());
+        Self { id, visit, har, entry, status: None, file, text, is_base64: false, message }
     }
 
     /// Emits the entry, once all fields are known.
     fn finish(mut self) -> Result<(), Error> {
         if !self.entry.is_socket && self.entry.url.is_empty() {
-            self.context.visit.borrow_mut().about(About::Skipped(self.id, "without an address".into()));
+            self.visit.about(About::Skipped(self.id, "without an address".into()));
             return Ok(());
         }
         self.entry.status = self.status.unwrap_or_default();
@@ -198,12 +148,11 @@ impl<'a, 'v> EntryFields<'a, 'v> {
             }
         }
         let is_socket = self.entry.is_socket;
-        let mut visit = self.context.visit.borrow_mut();
-        visit.entry(self.id, self.entry)?;
+        self.visit.entry(self.id, self.entry)?;
         if !is_socket || self.file.is_empty() {
             return Ok(());
         }
-        lines(self.context.har.open_beside(&self.file)?, self.id, *visit)
+        lines(self.har.open_beside(&self.file)?, self.id, self.visit)
     }
 
     /// Returns what an exchange lacks: a default in its place would look like something that was captured.
@@ -230,7 +179,7 @@ impl<'a, 'v> EntryFields<'a, 'v> {
     fn read_file(&self) -> Result<Vec<u8>, Error> {
         let mut body = Vec::new();
         let limit = HTTP_BODY_BYTES_MAX as u64 + 1;
-        let input = self.context.har.open_beside(&self.file)?;
+        let input = self.har.open_beside(&self.file)?;
         input.take(limit).read_to_end(&mut body).map_err(Error::Read)?;
         Ok(body)
     }
@@ -239,102 +188,70 @@ impl<'a, 'v> EntryFields<'a, 'v> {
     fn wants_body(&self) -> bool {
         !self.entry.is_socket && (self.entry.url.is_empty() || self.entry.role().is_some())
     }
-}
 
-impl Object for EntryFields<'_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
+    fn field(&mut self, name: &str, json: &mut Json<impl Read>) -> Result<bool, Error> {
         match name {
-            "_resourceType" => {
-                self.entry.is_socket |= json.string()? == "websocket";
-            }
-            "startedDateTime" => {
-                self.entry.started_ms = parse_date(&json.string()?);
-            }
-            "request" => json.object(&mut Request(self))?,
-            "response" => json.object(&mut Response(self))?,
+            "_resourceType" => self.entry.is_socket |= json.string()? == "websocket",
+            "startedDateTime" => self.entry.started_ms = parse_date(&json.string()?),
+            "request" => json.object(|json, name| self.request(name, json))?,
+            "response" => json.object(|json, name| self.response(name, json))?,
             "_webSocketMessages" => {
                 self.entry.is_socket = true;
-                json.list(self)?;
+                json.list(|json| self.message(json))?;
             }
             _ => return Ok(false),
         }
         Ok(true)
     }
-}
 
-/// The elements of `_webSocketMessages`.
-impl List for EntryFields<'_, '_> {
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
-        let mut visit = self.context.visit.borrow_mut();
-        self.message.begin(visit.wants_data(self.id));
+    fn message(&mut self, json: &mut Json<impl Read>) -> Result<(), Error> {
+        self.message.begin(self.visit.wants_data(self.id));
         let had_lone = json.take_lone();
-        json.object(&mut self.message)?;
+        json.object(|json, name| self.message.field(name, json))?;
         let mut item = self.message.read();
         if json.take_lone() && item.said.is_some() {
             item.said = Some(Said::Bad(format!("a message that is not Unicode ({LONE})")));
         }
         json.set_lone(had_lone);
-        visit.message(self.id, item)
+        self.visit.message(self.id, item)
     }
-}
 
-struct Request<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
-
-impl Object for Request<'_, '_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
+    fn request(&mut self, name: &str, json: &mut Json<impl Read>) -> Result<bool, Error> {
         match name {
-            "method" => self.0.entry.method = json.string()?,
+            "method" => self.entry.method = json.string()?,
             "url" => {
                 let mut url = json.string()?;
                 url.truncate(url.floor_char_boundary(URL_BYTES_MAX));
-                self.0.entry.is_socket |= url.starts_with("ws:") || url.starts_with("wss:");
-                self.0.entry.url = url;
+                self.entry.is_socket |= url.starts_with("ws:") || url.starts_with("wss:");
+                self.entry.url = url;
             }
             _ => return Ok(false),
         }
         Ok(true)
     }
-}
 
-struct Response<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
-
-impl Object for Response<'_, '_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
+    fn response(&mut self, name: &str, json: &mut Json<impl Read>) -> Result<bool, Error> {
         match name {
             "status" => {
                 let status = json.float()?.filter(|status| STATUSES.contains(status));
-                self.0.status = status.map(|status| status as u16);
+                self.status = status.map(|status| status as u16);
             }
-            "headers" => json.list(&mut Headers(self.0))?,
-            "content" => json.object(&mut Content(self.0))?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-}
-
-struct Headers<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
-
-impl List for Headers<'_, '_, '_> {
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
-        let mut header = Texts::new(["name", "value"]);
-        json.object(&mut header)?;
-        let [name, value] = header.values;
-        if self.0.entry.headers.len() < HEADERS_MAX {
-            self.0.entry.headers.push(HttpHeader { name, value });
-        }
-        Ok(())
-    }
-}
-
-struct Content<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
-
-impl Object for Content<'_, '_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
-        match name {
-            "text" if self.0.wants_body() => self.0.text = json.string_if_short()?,
-            "encoding" => self.0.is_base64 = json.string()? == "base64",
-            "_file" => self.0.file = json.string()?,
+            "headers" => json.list(|json| {
+                let [name, value] = json.texts(["name", "value"])?;
+                if self.entry.headers.len() < HEADERS_MAX {
+                    self.entry.headers.push(HttpHeader { name, value });
+                }
+                Ok(())
+            })?,
+            "content" => json.object(|json, name| {
+                match name {
+                    "text" if self.wants_body() => self.text = json.string_if_short()?,
+                    "encoding" => self.is_base64 = json.string()? == "base64",
+                    "_file" => self.file = json.string()?,
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            })?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -351,8 +268,8 @@ struct MessageFields {
     data: String,
 }
 
-impl Object for MessageFields {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
+impl MessageFields {
+    fn field(&mut self, name: &str, json: &mut Json<impl Read>) -> Result<bool, Error> {
         match name {
             "type" => json.string_into(&mut self.kind)?,
             "time" => self.time = json.float()?,
@@ -362,9 +279,7 @@ impl Object for MessageFields {
         }
         Ok(true)
     }
-}
 
-impl MessageFields {
     /// Clears the previous message.
     fn begin(&mut self, wants_data: bool) {
         self.kind.clear();
@@ -404,7 +319,7 @@ impl MessageFields {
 fn parse(line: &mut Vec<u8>, fields: &mut MessageFields, wants_data: bool) -> CaptureItem {
     fields.begin(wants_data);
     let mut json = Json::whole(std::mem::take(line));
-    let read = json.object(fields).and_then(|()| json.end());
+    let read = json.object(|json, name| fields.field(name, json)).and_then(|()| json.end());
     *line = json.into_bytes();
     line.clear();
     match read {
