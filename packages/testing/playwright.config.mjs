@@ -3,9 +3,6 @@
 export default {
   testDir: process.env.TESTS ?? '.',
   testMatch: '**/*.spec.mjs',
-  // The tests of planted bugs mostly wait.
-  workers: 3,
-  fullyParallel: true,
   reporter: [['json', { outputFile: process.env.REPORT }]],
   outputDir: process.env.OUTPUT,
   timeout: 20_000,

@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
-import { Visit } from './page.mjs'
+import { JUDGES_TIMES, Visit, clipboard } from './page.mjs'
 import { event, scripted } from './scripted.mjs'
 
 const number = async (locator) => Number(/[\d,]+/.exec(await locator.innerText())[0].replaceAll(',', ''))
@@ -143,10 +143,10 @@ export async function feed({ browser, livetape, pictures }) {
     await page.locator('.details select').selectOption('vitest')
     await page.locator('.details').getByRole('button', { name: 'Copy as test' }).click()
     await page.getByText('Copied the test').waitFor()
-    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /startTape\(\{ recording: "demo", end: [\d.]+, /)
+    assert.match(await clipboard(page), /startTape\(\{ recording: "demo", end: [\d.]+, /)
     await page.getByRole('button', { name: 'Copy JSON' }).click()
     await page.getByText('Copied 1 event').waitFor()
-    const one = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))
+    const one = JSON.parse(await clipboard(page))
     assert.ok(one.type && one.data && one.seq > 0, 'one event was copied')
     await page.getByRole('button', { name: 'Close' }).click()
     await page.locator('.details').waitFor({ state: 'detached' })
@@ -155,7 +155,7 @@ export async function feed({ browser, livetape, pictures }) {
 
     await page.getByRole('button', { name: 'Copy as JSON' }).click()
     const copied = await until('all events to be copied', async () => {
-      const lines = (await page.evaluate(() => navigator.clipboard.readText())).trim().split('\n')
+      const lines = (await clipboard(page)).trim().split('\n')
       return lines.length > 100 && lines
     })
     assert.ok(copied.every((line) => JSON.parse(line).type), 'one event a line')
@@ -215,8 +215,7 @@ export async function feed({ browser, livetape, pictures }) {
     await page.keyboard.press('Enter')
     // Skipped to the feed.
     await page.waitForURL(`${url}/#feed`)
-    const asked = visit.clean()
-    await visit.close()
+    const asked = await visit.leave()
     return `${gifts} gifts and boxes, ${copied.length} rows copied, ${asked} requests, all to the server`
   })
 }
@@ -264,8 +263,7 @@ export async function hostile({ browser, livetape, pictures }) {
     await page.locator('.details pre', { hasText: '👩‍👩‍👧‍👦' }).waitFor()
     await visit.axe()
     await visit.picture(pictures, 'hostile')
-    visit.clean()
-    await visit.close()
+    await visit.leave()
     await server.stop()
     return `${Object.keys(HOSTILE).length} strings as names, gifts, types and failures; 9 malformed messages counted`
   })
@@ -307,8 +305,7 @@ export async function resume({ browser, livetape }) {
     const A = 'aaaaaaaaaaaaaaaa'
     assert.deepEqual(server.asked, ['0', `${A}:3`, `${A}:9`, '0', `${B}:1`], 'positions')
     assert.deepEqual(observers, Array(5).fill('1'), 'always an observer')
-    visit.clean()
-    await visit.close()
+    await visit.leave()
     await server.stop()
     return server.asked.join(', ')
   })
@@ -318,8 +315,6 @@ export async function resume({ browser, livetape }) {
 const EVENTS = 100_000
 /** Limits of the time between frames, in ms: the page may skip frames, but not freeze. */
 const [GAP_P50_MS_MAX, GAP_P99_MS_MAX] = [50, 400]
-/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask nightly times`. */
-const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
 
 /** Runs in the page: scrolls around until enough events have arrived, and measures the time between frames. */
 const watch = (events) =>
@@ -378,8 +373,7 @@ export async function busy({ browser, livetape, pictures }) {
       await page.locator('#search').fill('sent')
       await page.locator('article').first().waitFor()
       await visit.picture(pictures, 'busy')
-      visit.clean()
-      await visit.close()
+      await visit.leave()
       return `${seq} events at ${Math.round(seq / seconds)}/s, ${held} rows stored, ${drawn} drawn; ${gaps.length} frames: p50 ${at(0.5).toFixed(1)} ms, p99 ${at(0.99).toFixed(1)} ms, max ${at(1).toFixed(1)} ms`
     }, { cwd })
   })

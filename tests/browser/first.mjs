@@ -3,11 +3,8 @@
 import assert from 'node:assert/strict'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
-import { Visit } from './page.mjs'
+import { JUDGES_TIMES, Visit, clipboard } from './page.mjs'
 
-/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask nightly times`. */
-const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
-const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText())
 
 /** From an idle server to events in an overlay, with the mouse alone. */
 export async function connect({ browser, livetape, pictures }) {
@@ -87,8 +84,7 @@ export async function connect({ browser, livetape, pictures }) {
     await page.getByText('2 dashboards are open').waitFor()
     await second.close()
     await overlay.close()
-    visit.clean()
-    await visit.close()
+    await visit.leave()
     return `the first alert after ${seconds.toFixed(1)} s; 4 snippets; a client listed and disconnected`
   })
 }
@@ -133,8 +129,7 @@ export async function rooms({ browser, livetape, pictures }) {
     await state(first, 'in no room')
     assert.equal(await first.page.getByRole('button', { name: 'Send to room' }).isDisabled(), true)
     for (const visit of [first, second]) {
-      visit.clean()
-      await visit.close()
+      await visit.leave()
     }
     return 'broadcast, echo, a room, binary and ping, in two tabs'
   })

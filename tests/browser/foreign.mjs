@@ -4,36 +4,24 @@
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import path from 'node:path'
 
 import { chromium } from 'playwright-core'
 
-import { until, withServer } from '../support/livetape.mjs'
+import { chromiumWith, serveFolder, until, withServer } from '../support/livetape.mjs'
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.png': 'image/png', '.svg': 'image/svg+xml' }
 /** Number of events to send, and the time that the page gets to draw the last ones, in ms. */
 const [EVENTS, DRAWING_MS] = [100, 1500]
 
 const [livetape, folder, start, ...answers] = process.argv.slice(2)
 const known = new Map(answers.map((answer) => [answer.slice(0, answer.lastIndexOf('=')), answer.slice(answer.lastIndexOf('=') + 1)]))
 
-/** Serves the folder on a free port. */
-const files = createServer(async ({ url }, response) => {
-  const file = path.join(folder, path.normalize(new URL(url, 'http://localhost').pathname))
-  const body = await readFile(file).catch(() => undefined)
-  response.writeHead(body ? 200 : 404, { 'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream' }).end(body)
-})
-await new Promise((resolve) => files.listen(0, '127.0.0.1', resolve))
-const own = `http://127.0.0.1:${files.address().port}`
+const files = await serveFolder(folder)
 
 const args = ['replay', 'recordings/everything.bin', '--port', '0', '--tikfinity', '--speed', '10', '--wait-clients', '1']
 await withServer(path.resolve(livetape), args, async ({ said }) => {
   const [, host] = await until('the address', async () => /TikFinity's format on ws:\/\/([^/]+)/.exec(said()))
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage', `--host-resolver-rules=MAP localhost:21213 ${host}`],
-  })
+  const browser = await chromium.launch(chromiumWith(`--host-resolver-rules=MAP localhost:21213 ${host}`))
   const page = await browser.newPage()
   const [sent, mistakes, shown] = [{}, [], new Set()]
   page.on('pageerror', ({ message }) => mistakes.push(message))
@@ -46,11 +34,11 @@ await withServer(path.resolve(livetape), args, async ({ said }) => {
   })
   await page.route('**/*', async (route) => {
     const url = route.request().url()
-    if (url.startsWith(own)) return route.continue()
+    if (url.startsWith(files.url)) return route.continue()
     const file = known.get(url)
     return file ? route.fulfill({ contentType: 'text/javascript', body: await readFile(file) }) : route.abort()
   })
-  await page.goto(`${own}/${start}`)
+  await page.goto(`${files.url}/${start}`)
   // Overlays remove what they have shown, so texts are collected.
   await until('events in the page', async () => {
     for (const line of (await page.locator('body').innerText()).split('\n')) if (line.trim() !== '') shown.add(line.trim())

@@ -77,8 +77,7 @@ export async function looks({ browser, livetape, pictures }) {
       await page.goto(`${url}/${shows}`)
       for (const size of [NARROW, DESKTOP]) for (const scheme of SCHEMES) await look(shows.replace('/', ''), size, scheme)
     }
-    visit.clean(/AudioContext/)
-    await visit.close()
+    await visit.leave(/AudioContext/)
     return `${SIZES.map(([width]) => width).join(', ')} in light and dark, ${WIDE[0]} in light`
   })
 }
@@ -209,8 +208,7 @@ export async function names({ browser, livetape, pictures }) {
     await page.locator('.card.error').waitFor()
     await isSafe('a failure')
     assert.ok(shown > 60, `only ${shown} texts were seen`)
-    visit.clean(/Failed to load resource/)
-    await visit.close()
+    await visit.leave(/Failed to load resource/)
     await server.stop()
     return `${shown} texts from outside, each isolated`
   })

@@ -8,7 +8,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
-import { Visit } from './page.mjs'
+import { Visit, clipboard } from './page.mjs'
 
 /** Runs in a page: tries everything and returns the results. */
 async function tryAll(url) {
@@ -162,7 +162,7 @@ export async function addresses({ browser, livetape }) {
     await page.getByRole('button', { name: 'Copy address for TikFinity’s overlays' }).click()
     await page.getByText('Copied the address').waitFor()
     const [, address] = /TikFinity's format on (\S+)/.exec(said())
-    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), address)
+    assert.equal(await clipboard(page), address)
     const code = page.locator('.snippet')
     await code.waitFor()
     for (const isShown of [true, false, true]) {
@@ -187,8 +187,7 @@ export async function addresses({ browser, livetape }) {
       await page.goto(url + misspelled)
       assert.equal(page.url(), url + right)
     }
-    visit.clean()
-    await visit.close()
+    await visit.leave()
     const own = await ipv6({ browser, livetape })
     return `TikFinity's address, sections, forced colours, redirects${own}`
   }, { env })
@@ -200,8 +199,7 @@ const ipv6 = ({ browser, livetape }) =>
     for (const [path, ready] of [['/', true], ['/try', false]]) {
       const visit = await Visit.open(browser, url, { path, ready })
       if (!ready) await visit.page.locator('#log li', { hasText: '"type":"welcome"' }).first().waitFor()
-      visit.clean()
-      await visit.close()
+      await visit.leave()
     }
     return ', IPv6'
   })

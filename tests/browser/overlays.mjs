@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 
 import { watchFrames } from '../support/frames.mjs'
 import { ask, proxy, start, until, withServer } from '../support/livetape.mjs'
-import { Visit } from './page.mjs'
+import { JUDGES_TIMES, Visit, clipboard } from './page.mjs'
 
 /** What each overlay shows of the made-up show, and of its tests: the label of a button, and the text that it causes. */
 const OVERLAYS = {
@@ -17,7 +17,6 @@ const OVERLAYS = {
   viewers: ['#viewers:not(:empty)', { Viewers: '1,284' }],
 }
 const LOOKS = ['card', 'plain']
-const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText())
 const choose = (page, name) => page.locator(`#pages input[value=${name}]`).check()
 const linkOf = async (page) => new URL(await page.getByLabel('Link for OBS').inputValue())
 
@@ -102,8 +101,7 @@ export async function overlays({ browser, livetape, pictures }) {
     })
     assert.equal(await colour(), 'rgb(1, 2, 3)', "OBS's custom CSS applies")
     await alone.close()
-    visit.clean(/AudioContext/)
-    await visit.close()
+    await visit.leave(/AudioContext/)
     return '6 overlays, all options, the current feed, and the link for OBS'
   })
 }
@@ -201,8 +199,7 @@ export async function show({ browser, livetape, pictures }) {
       await page.addStyleTag({ content: 'html { background: black }' })
       await visit.axe()
     }
-    visit.clean(/AudioContext/)
-    await visit.close()
+    await visit.leave(/AudioContext/)
     return '6 overlays in 2 looks, a test of each kind, mistaken values, a font, the keyboard, and a phone'
   })
 }
@@ -247,8 +244,7 @@ export async function gone({ browser, livetape, pictures }) {
     await said.waitFor({ state: 'hidden' })
     await page.getByRole('button', { name: 'Copy OBS link' }).click()
     await page.getByText('Copied. In OBS').waitFor()
-    visit.clean(/AudioContext|Failed to load resource|WebSocket connection to/)
-    for (const one of [visit, goal, alerts]) await one.close()
+    for (const one of [visit, goal, alerts]) await one.leave(/AudioContext|Failed to load resource|WebSocket connection to/)
     await second.stop()
     await address.close()
     return 'said, and taken back; a status below the goal; long numbers'
@@ -273,8 +269,7 @@ export async function navigation({ browser, livetape }) {
     await page.goto(url)
     await page.getByRole('link', { name: 'Set up an overlay for OBS' }).click()
     await page.waitForURL(`${url}/overlays/`)
-    visit.clean(/AudioContext/)
-    await visit.close()
+    await visit.leave(/AudioContext/)
     return 'from each to each, in one theme'
   })
 }
@@ -285,8 +280,6 @@ const [ALERTS, EVERY_MS] = [120, 60]
 const [WAITING_MAX, ELEMENTS_MAX, TASK_MS_MAX, FRAME_MS_MAX, BUSY_MAX] = [50, 50, 50, 100, 0.3]
 /** Alerts that appear or leave in any second: more would flash. */
 const FLASHES_MAX = 3
-/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask nightly times`. */
-const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
 
 /** Runs in the page: records long tasks, changes of light, and the diamonds of alerts that left. */
 function watchRush() {
@@ -343,8 +336,7 @@ export async function rush({ browser, livetape }) {
       assert.ok(gaps.length > 50 && part < BUSY_MAX, `${gaps.length} frames, ${part} of a processor`)
       if (idle <= FRAME_MS_MAX) assert.ok(Math.max(...gaps) <= FRAME_MS_MAX, `${Math.max(...gaps)} ms between frames`)
     }
-    visit.clean(/AudioContext/)
-    await visit.close()
+    await visit.leave(/AudioContext/)
     return `${ALERTS} alerts in ${((performance.now() - began) / 1000).toFixed(1)} s, ${found.queue} wait, ${found.merged} merged, at most ${found.elements} elements, ${long.length} long tasks, ${Math.max(...gaps).toFixed(0)} ms between frames, ${(part * 100).toFixed(0)} % of a processor`
   })
 }

@@ -10,6 +10,11 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 /** Kinds of controls that pages showed, and those that checks used, such as `/ feed button Clear`. */
 export const CONTROLS = { seen: new Set(), used: new Set() }
 
+/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask nightly times`. */
+export const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
+
+export const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText())
+
 /** Runs in each page: reports each kind of control once when it can be used, and once when it was used. */
 function watchControls() {
   const CONTROL = 'button, input, select, summary, a[href], [role=slider], article, kbd'
@@ -133,6 +138,12 @@ export class Visit {
     assert.deepEqual(foreign.filter((url) => !isExpected(url)), [], 'requests to others')
     assert.ok(this.#asked.length > 1, 'requests are recorded')
     return this.#asked.length
+  }
+
+  /** Closes the page, after the same assertions. */
+  async leave(...expected) {
+    this.clean(...expected)
+    await this.close()
   }
 
   async close() {

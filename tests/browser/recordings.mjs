@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
-import { inked, Visit } from './page.mjs'
+import { Visit, clipboard, inked } from './page.mjs'
 
 const REFUSED = /Failed to load resource/
 
@@ -47,21 +47,7 @@ export async function recordings({ browser, livetape, pictures }) {
     assert.equal(download.suggestedFilename(), 'yours.bin')
     assert.ok(bytes.equals(await readFile(await download.path())), 'the download equals the upload')
 
-    // Files can be dropped onto the list; a file that is not a recording is rejected with the reason.
-    const data = await page.evaluateHandle((text) => {
-      const transfer = new DataTransfer()
-      transfer.items.add(new File([text], 'no recording.bin'))
-      return transfer
-    }, 'this is a text')
-    await page.locator('.recordings').dispatchEvent('drop', { dataTransfer: data })
-    const card = page.locator('.card.error', { hasText: 'bad_capture' })
-    // It stays while the pointer is on it.
-    await card.hover()
-    assert.match(await card.innerText(), /Cannot be imported/)
-    assert.ok(!(await names()).includes('no recording'), 'the rejected file is not stored')
     await visit.picture(pictures, 'recordings')
-    await card.getByRole('button', { name: 'Dismiss' }).click()
-
     await act('yours', 'Play')
     await page.locator('.transport .tape', { hasText: 'yours' }).waitFor()
     await page.locator('.tape-row.loaded', { hasText: 'yours' }).waitFor()
@@ -74,8 +60,7 @@ export async function recordings({ browser, livetape, pictures }) {
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
     await tape('yours').waitFor({ state: 'detached' })
     assert.ok(!(await names()).includes('yours'), 'deleted')
-    visit.clean(REFUSED)
-    await visit.close()
+    await visit.leave()
     return `timeline and facts shown, ${bytes.length} bytes uploaded, renamed, downloaded, loaded, deleted`
   })
 }
@@ -116,8 +101,7 @@ export async function inject({ browser, livetape, pictures }) {
     assert.equal(rows, 7, 'one row each, including the streak')
     await visit.axe()
     await visit.picture(pictures, 'inject')
-    visit.clean()
-    await visit.close()
+    await visit.leave()
     return `${rows} rows: a chat, a streak of 12, a gift, follow, share, likes, join`
   })
 }
@@ -144,8 +128,7 @@ async function onlyReads(browser, url, token, pictures) {
   await visit.picture(pictures, 'read-only')
   await paused.waitFor()
   assert.equal(await page.locator('.card.error').count(), 0, 'one message')
-  visit.clean(REFUSED, /WebSocket connection to/)
-  await visit.close()
+  await visit.leave(REFUSED, /WebSocket connection to/)
 }
 
 /** The token on the other pages: in the link for OBS, and for rooms. */
@@ -162,7 +145,7 @@ async function tokenElsewhere(browser, url, token) {
   await page.getByLabel('Preview with').locator('option', { hasText: 'short' }).waitFor({ state: 'attached' })
   await page.getByRole('button', { name: 'Copy OBS link' }).click()
   await page.getByText('keep it secret').waitFor()
-  assert.equal(new URL(await page.evaluate(() => navigator.clipboard.readText())).searchParams.get('token'), token)
+  assert.equal(new URL(await clipboard(page)).searchParams.get('token'), token)
   await page.goto(`${url}/try`)
   await page.getByText('This server requires a token: enter it here.').waitFor()
   await page.getByLabel('Token').fill('a wrong one')
@@ -171,8 +154,7 @@ async function tokenElsewhere(browser, url, token) {
   await page.getByLabel('Token').fill(token)
   await page.getByRole('button', { name: 'Change' }).click()
   await page.locator('#log li', { hasText: '"type":"welcome"' }).waitFor()
-  visit.clean(REFUSED, /WebSocket connection to/)
-  await visit.close()
+  await visit.leave(REFUSED, /WebSocket connection to/)
 }
 
 /** A server that requires a token. */
@@ -204,8 +186,7 @@ export async function token({ browser, livetape, pictures }) {
     await page.reload()
     await page.locator('.link-open').waitFor()
     assert.ok(!page.url().includes(SECRET), 'no token in the URL')
-    visit.clean(REFUSED, /WebSocket connection to/)
-    await visit.close()
+    await visit.leave(REFUSED, /WebSocket connection to/)
     await onlyReads(browser, url, READING, pictures)
     await tokenElsewhere(browser, url, SECRET)
     return 'required, a wrong one rejected, the right one kept for the tab; one that only reads disables the controls'
@@ -214,48 +195,6 @@ export async function token({ browser, livetape, pictures }) {
 
 const CAPTURE = fileURLToPath(new URL('../../fixtures/webcast/session-1.jsonl', import.meta.url))
 const DROP_REFUSED = /Failed to load resource/
-
-/** Encodes a typed netstring, in which mitmproxy stores its flows. */
-function netstring(value) {
-  const wrap = (bytes, kind) => Buffer.concat([Buffer.from(`${bytes.length}:`), bytes, Buffer.from(kind)])
-  if (Buffer.isBuffer(value)) return wrap(value, ',')
-  if (Array.isArray(value)) return wrap(Buffer.concat(value.map(netstring)), ']')
-  if (value === null) return wrap(Buffer.alloc(0), '~')
-  if (typeof value === 'object') return wrap(Buffer.concat(Object.entries(value).flat().map(netstring)), '}')
-  if (typeof value === 'boolean') return wrap(Buffer.from(`${value}`), '!')
-  if (typeof value === 'number') return wrap(Buffer.from(`${value}`), Number.isInteger(value) ? '#' : '^')
-  return wrap(Buffer.from(value), ';')
-}
-
-/** A flow of mitmproxy with the WebSocket frames of a capture in JSON lines. */
-function flowOf(lines) {
-  const started = 1_757_443_489.5
-  const message = ({ offset_ms: ms, frame }) => [2, false, Buffer.from(frame, 'base64'), started + (ms + 0.5) / 1000, false, false]
-  const request = { host: 'webcast-ws.tiktok.com', port: 443, method: Buffer.from('GET'), scheme: Buffer.from('https'), authority: Buffer.alloc(0), path: Buffer.from('/webcast/im/ws_proxy/?aid=1988&room_id=1'), timestamp_start: started }
-  const messages = lines.trim().split('\n').map((line) => message(JSON.parse(line)))
-  const websocket = { messages, closed_by_client: false, close_code: 1000, close_reason: '', timestamp_end: started + 900.5 }
-  return netstring({ version: 21, type: 'http', request, response: { status_code: 101, headers: [], content: null }, websocket })
-}
-
-/** A zip archive of one file; gzip has the same compressed data and checksum. */
-function zipOf(name, bytes) {
-  const gzip = gzipSync(bytes)
-  const packed = gzip.subarray(10, -8)
-  const facts = Buffer.alloc(26)
-  ;[20, 0, 8].forEach((value, index) => facts.writeUInt16LE(value, index * 2))
-  gzip.copy(facts, 10, gzip.length - 8, gzip.length - 4)
-  facts.writeUInt32LE(packed.length, 14)
-  facts.writeUInt32LE(bytes.length, 18)
-  facts.writeUInt16LE(name.length, 22)
-  const local = Buffer.concat([Buffer.from('PK\x03\x04'), facts, Buffer.from(name), packed])
-  const central = Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), facts, Buffer.alloc(14), Buffer.from(name)])
-  const end = Buffer.alloc(22)
-  end.write('PK\x05\x06')
-  ;[8, 10].forEach((at) => end.writeUInt16LE(1, at))
-  end.writeUInt32LE(central.length, 12)
-  end.writeUInt32LE(local.length, 16)
-  return Buffer.concat([local, central, end])
-}
 
 /** Drops a file from the desktop onto the page, with the browser's default action unless the page prevents it. */
 async function drop(page, file, [x, y]) {
@@ -281,10 +220,11 @@ export async function drops({ browser, livetape, pictures }) {
     for (const place of places) {
       await drop(page, text, await middle(place))
       const card = page.locator('.card.error', { hasText: 'bad_capture' })
-      await card.waitFor()
+      await card.getByText('Cannot be imported').waitFor()
       await card.getByRole('button', { name: 'Dismiss' }).click()
       assert.equal(await page.title(), 'livetape', `dropped on ${place}`)
     }
+    assert.ok(!(await ask(url, 'recordings')).recordings.some(({ name }) => name === 'dropped'), 'a rejected file is not stored')
 
     const mine = path.join(cwd, 'mine.bin')
     await writeFile(mine, await readFile(path.join(cwd, 'recordings', 'gifts.bin')))
@@ -313,18 +253,15 @@ export async function drops({ browser, livetape, pictures }) {
     // Captures are imported; a report stays until it is dismissed or replaced by the next one.
     const file = (name) => path.join(cwd, name)
     await promisify(execFile)(livetape, ['export', 'har', 'recordings/short.bin', '-o', file('browser.har')], { cwd })
-    await promisify(execFile)(livetape, ['export', 'jsonl', 'recordings/short.bin', '-o', file('exported.jsonl')], { cwd })
     await writeFile(file('packed.har.gz'), gzipSync(await readFile(file('browser.har'))))
-    await writeFile(file('zipped.zip'), zipOf('browser.har', await readFile(file('browser.har'))))
-    await writeFile(file('proxy.mitm'), flowOf(await readFile(file('exported.jsonl'), 'utf8')))
     await copyFile(CAPTURE, file('lines.jsonl'))
     // The page shows the progress of an upload, which waits here until that is seen.
-    await page.route(/recordings\/zipped/, async (route) => {
-      await page.getByText('Uploading zipped: ').waitFor()
-      assert.equal(await page.getByRole('progressbar', { name: 'zipped' }).count(), 1, 'progress')
+    await page.route(/recordings\/packed/, async (route) => {
+      await page.getByText('Uploading packed: ').waitFor()
+      assert.equal(await page.getByRole('progressbar', { name: 'packed' }).count(), 1, 'progress')
       await route.continue()
     })
-    const captures = ['browser.har', 'packed.har.gz', 'zipped.zip', 'proxy.mitm', 'lines.jsonl']
+    const captures = ['browser.har', 'packed.har.gz', 'lines.jsonl']
     for (const name of captures) {
       await drop(page, file(name), await middle('.list'))
       const report = page.locator('.card.notice', { hasText: `${name.split('.')[0]} imported` })
@@ -346,8 +283,7 @@ export async function drops({ browser, livetape, pictures }) {
     await visit.axe()
     // Chromium opens a file that no page accepted in another tab, a moment later.
     assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
-    visit.clean(DROP_REFUSED)
-    await visit.close()
+    await visit.leave(DROP_REFUSED)
     return `rejected at ${places.length} places, a recording uploaded, ${captures.length} captures imported, one played`
   })
 }

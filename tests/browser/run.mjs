@@ -5,6 +5,7 @@ import path from 'node:path'
 
 import { chromium } from 'playwright-core'
 
+import { chromiumWith } from '../support/livetape.mjs'
 import { busy, feed, hostile, resume } from './feed.mjs'
 import { connect, rooms } from './first.mjs'
 import { looks, names } from './looks.mjs'
@@ -33,12 +34,9 @@ let failures = 0
 
 /** Runs the checks of a queue, which may be shared, in a browser of its own. */
 async function run(queue) {
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    // CI runs as root in a container, where Chromium's sandbox does not start. `overlay.example` stands for another site. A page that
-    // `DASHBOARD` replaces counts as one from the internet, which must not open sockets to this machine.
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-features=LocalNetworkAccessChecks', '--host-resolver-rules=MAP overlay.example 127.0.0.1'],
-  })
+  // `overlay.example` stands for another site. A page that `DASHBOARD` replaces counts as one from the internet, which must not open sockets
+  // to this machine.
+  const browser = await chromium.launch(chromiumWith('--disable-features=LocalNetworkAccessChecks', '--host-resolver-rules=MAP overlay.example 127.0.0.1'))
   for (const name of queue) {
     const late = AbortSignal.timeout(CHECK_MS)
     const began = performance.now()

@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib'
 
 import { chromium } from 'playwright-core'
 
-import { ask, until, withServer } from '../support/livetape.mjs'
+import { ask, chromiumWith, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
 /** Played fast up to here, then at the original speed, in ms. */
@@ -19,11 +19,7 @@ const CHARTS_MS = 6000
 const PNG_BYTES_MAX = 150 * 1024
 
 const [livetape, png] = process.argv.slice(2).map((argument) => path.resolve(argument))
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  // CI runs as root in a container, where Chromium's sandbox does not start.
-  args: ['--no-sandbox', '--disable-dev-shm-usage'],
-})
+const browser = await chromium.launch(chromiumWith())
 await withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '5'], async ({ url }) => {
   const { page } = await Visit.open(browser, url, { width: 1200, height: 740, scheme: 'dark' })
   await page.locator('.legend').waitFor({ state: 'attached' })

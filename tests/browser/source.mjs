@@ -48,8 +48,7 @@ async function online({ browser, livetape }) {
     await page.locator('article.kind-chat').first().waitFor()
     await page.getByRole('button', { name: 'Disconnect' }).click()
     await page.locator('.state-idle, .state-ended').waitFor()
-    visit.clean()
-    await visit.close()
+    await visit.leave()
   })
 }
 
@@ -90,8 +89,7 @@ async function offline({ browser, livetape, pictures }) {
     await visit.axe()
     await page.getByRole('button', { name: 'Dismiss' }).first().click()
     await page.locator('.card.error').waitFor({ state: 'detached' })
-    visit.clean(REFUSED)
-    await visit.close()
+    await visit.leave(REFUSED)
   })
 }
 
@@ -129,8 +127,7 @@ export async function lookup({ browser, livetape, pictures }) {
     await page.getByRole('button', { name: 'Play demo' }).click()
     await page.locator('.state-connected', { hasText: 'replay of' }).waitFor()
     await failed.waitFor({ state: 'detached' })
-    visit.clean()
-    await visit.close()
+    await visit.leave()
   })
   return 'gone with the next connection, and dismissed'
 }
@@ -156,8 +153,7 @@ async function limited({ browser, livetape }) {
       return now[0] !== said
     })
     await page.locator('.state-connected').waitFor({ timeout: 60_000 })
-    visit.clean(REFUSED)
-    await visit.close()
+    await visit.leave(REFUSED)
     return said
   })
 }
@@ -234,8 +230,7 @@ export async function idle({ browser, livetape, pictures }) {
     await until('the end', async () => (await ask(url, 'replay')).state === 'ended')
     await button('Disconnect').click()
     await isIdle()
-    visit.clean()
-    await visit.close()
+    await visit.leave()
     return 'played, disconnected, connected, played after a question, played the demo, played to its end, disconnected'
   })
 }
@@ -251,8 +246,7 @@ export async function stay({ browser, livetape, pictures }) {
       await visit.picture(pictures, 'stay')
       await page.locator('.tape-row', { hasText: 'short' }).getByRole('button', { name: 'Play', exact: true }).click()
       await page.locator('.transport .tape', { hasText: 'short' }).waitFor()
-      visit.clean()
-      await visit.close()
+      await visit.leave()
       return 'suggested the next step after an offline user, and loaded a recording'
     }, { cwd }),
   )
@@ -284,8 +278,7 @@ export async function restart({ browser, livetape, pictures }) {
     process.kill(second.pid, 'SIGCONT')
     await page.locator('.link-open').waitFor()
     await page.locator('.state-connected').waitFor()
-    visit.clean(REFUSED, /WebSocket connection to/)
-    await visit.close()
+    await visit.leave(REFUSED, /WebSocket connection to/)
     await second.stop()
     await address.close()
     return 'shows that the server is away, and reports the new stream as a loss'
@@ -339,8 +332,7 @@ export async function mock({ browser, livetape, pictures }) {
     await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
     await button('Stop').click()
     await panel.waitFor({ state: 'detached' })
-    visit.clean(MOCK_REFUSED)
-    await visit.close()
+    await visit.leave(MOCK_REFUSED)
     return `${rows} rows; “${retry}”; three scenarios`
   })
 }

@@ -8,7 +8,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 
 import { ask, recording, until, withServer } from '../support/livetape.mjs'
-import { Visit } from './page.mjs'
+import { Visit, clipboard } from './page.mjs'
 
 /** An offset as the page shows it. */
 const shownTime = (ms) => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}.${Math.floor(ms / 100) % 10}`
@@ -98,7 +98,7 @@ export async function transport({ browser, livetape, pictures }) {
       await page.locator('.range-bar select').selectOption(language)
       await button('Copy as test').click()
       await page.getByText('Copied the test').waitFor()
-      await until(`a test for ${language}`, async () => wanted.test(await page.evaluate(() => navigator.clipboard.readText())))
+      await until(`a test for ${language}`, async () => wanted.test(await clipboard(page)))
     }
     await other.page.locator('.loop[aria-pressed=true]').waitFor()
     await other.page.getByRole('button', { name: 'Stop looping the range' }).waitFor()
@@ -180,34 +180,16 @@ export async function transport({ browser, livetape, pictures }) {
     await reach('space to toggle', (now) => now.state !== state)
     if ((await replay()).state === 'playing') await press(' ')
     await reach('standing still', (now) => now.state === 'paused')
-    await press('Home')
-    await reach('the start', ({ offsetMs }) => offsetMs === 0)
-    await press('Shift+ArrowRight')
-    await reach('30 seconds', ({ offsetMs }) => offsetMs === 30_000)
-    await press('ArrowLeft')
-    await reach('25 seconds', ({ offsetMs }) => offsetMs === 25_000)
-    await press('.')
-    await reach('a step', ({ offsetMs }) => offsetMs > 25_000)
-    await press('>')
-    await reach('> to be faster', (now) => now.speed === 1.5)
-    await press('<')
-    await reach('< to be slower', (now) => now.speed === 1)
-    await press('r')
-    await reach('r to loop', ({ laps }) => laps === null)
-    await press('r')
-    await reach('r to stop', ({ laps }) => laps === 1)
-    for (const tenth of ['9', '0', '5']) {
-      await press(tenth)
-      await reach(`${tenth} to go to a tenth`, ({ offsetMs }) => offsetMs === Math.round((durationMs * tenth) / 10))
+    const to = (tenth) => ({ offsetMs: Math.round((durationMs * tenth) / 10) })
+    const keys = [
+      ['Home', { offsetMs: 0 }], ['Shift+ArrowRight', { offsetMs: 30_000 }], ['ArrowLeft', { offsetMs: 25_000 }], ['.', { offsetMs: (now) => now > 25_000 }], ['>', { speed: 1.5 }], ['<', { speed: 1 }],
+      ['r', { laps: null }], ['r', { laps: 1 }], ['9', to(9)], ['0', to(0)], ['5', to(5)], ['l', { offsetMs: to(5).offsetMs + 10_000 }], ['j', to(5)],
+      ['k', { state: 'playing' }], ['k', { state: 'paused' }],
+    ]
+    for (const [key, wanted] of keys) {
+      await press(key)
+      await reach(`${key} to work`, (now) => Object.entries(wanted).every(([name, value]) => (typeof value === 'function' ? value(now[name]) : now[name] === value)))
     }
-    await press('l')
-    await reach('l to go 10 seconds on', ({ offsetMs }) => offsetMs === Math.round(durationMs / 2) + 10_000)
-    await press('j')
-    await reach('j to go back', ({ offsetMs }) => offsetMs === Math.round(durationMs / 2))
-    await press('k')
-    await reach('k to play', (now) => now.state === 'playing')
-    await press('k')
-    await reach('k to pause', (now) => now.state === 'paused')
     // Steps back, as often as there were steps: each shows the event before again, in a generation of its own.
     // From the start of the backlog, so that no event is missed while the socket connects.
     await page.evaluate((feed) => (new WebSocket(`${feed}?observer=1&since=0`).onmessage = ({ data }) => (globalThis.lastEvent = JSON.parse(data))), ws)
@@ -268,7 +250,7 @@ export async function transport({ browser, livetape, pictures }) {
     // A link to a moment, followed by another page.
     await button('Copy a link to this moment').click()
     await page.getByText('Copied the link').waitFor()
-    const link = await page.evaluate(() => navigator.clipboard.readText())
+    const link = await clipboard(page)
     await press('Home')
     await reach('the start', ({ offsetMs }) => offsetMs === 0)
     await until('no event before the start', () => button('Previous event (,)').isDisabled())
@@ -284,10 +266,7 @@ export async function transport({ browser, livetape, pictures }) {
     await other.page.getByRole('button', { name: 'Go to the start (home)' }).click()
     const shown = async ({ page: which }) => which.getByRole('slider').getAttribute('aria-valuenow')
     await until('both pages to agree', async () => (await shown(visit)) === '0' && (await shown(other)) === '0')
-    visit.clean()
-    other.clean()
-    await visit.close()
-    await other.close()
+    for (const one of [visit, other]) await one.leave()
     return 'clicks, a drag, 13 speeds and 21 keys; a link to a moment; two pages that agree'
   })
 }
@@ -325,8 +304,7 @@ export async function held({ browser, livetape }) {
       const truth = await ask(url, 'truth')
       return truth.diamonds < diamonds && (await total()).every((text) => text === String(truth.diamonds))
     })
-    visit.clean()
-    await visit.close()
+    await visit.leave()
     return 'the page is an observer, and Play starts the replay, also at its end'
   })
 }
@@ -419,8 +397,7 @@ export async function marks({ browser, livetape, pictures }) {
     await load('damaged')
     await page.locator('.timeline .gap').waitFor()
     assert.equal(await page.locator('.timeline .marker').count(), 2, 'markers reappear with their recording')
-    visit.clean()
-    await visit.close()
+    await visit.leave()
     return `${markers.length} markers, a gap of ${gap.records} records from ${clock(gap.fromMs)} to ${clock(gap.toMs)}`
   }, { cwd }))
 }

@@ -42,8 +42,8 @@ export const gifts = async (): Promise<string[]> => {
 }
 `
 
-/** Adds the tests; `project` is a folder in which all packages are installed, `file` finds a package. */
-export async function addon({ project, run, tools, folder, file }) {
+/** Adds the tests; `project` is a folder in which all packages are installed. */
+export async function addon({ project, run, tools }) {
   const gifts = async () => {
     const { stdout } = await run(path.join(project, 'node_modules/.bin/livetape'), ['events', 'demo', '--types', 'gift'])
     return stdout.trim().split('\n').map((line) => JSON.parse(line)).reduce((sum, { data }) => sum + data.repeatDelta, 0)
@@ -67,12 +67,5 @@ export async function addon({ project, run, tools, folder, file }) {
     const strict = ['--strict', '--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes', '--noEmit', '--target', 'es2022', '--lib', 'es2022', '--types', 'node']
     const { stdout } = await run('node', [path.join(tools, 'node_modules/typescript/bin/tsc'), '--module', 'nodenext', ...strict, ...names], project).catch((error) => error)
     assert.equal(stdout, '')
-  })
-
-  test('@livetape/node reports a missing package of the platform', async () => {
-    const here = await folder('addon-alone')
-    await writeFile(path.join(here, 'package.json'), '{ "private": true }')
-    await run('npm', ['install', '--no-audit', '--no-fund', file(/^livetape-node-\d.*\.tgz$/)], here)
-    await assert.rejects(run('node', ['--eval', 'require("@livetape/node")'], here), /cannot load the addon for[^]*install @livetape\/node-/)
   })
 }

@@ -107,15 +107,8 @@ test('the npm packages install without looking up names of ours, and run', async
   for (const name of ['typescript', 'vite', 'ws']) await symlink(path.join(tools, 'node_modules', name), path.join(project, 'node_modules', name))
 })
 
-test('npm reports a missing package of the platform', async () => {
-  const here = await folder('incomplete')
-  await writeFile(path.join(here, 'package.json'), '{ "private": true }')
-  await run('npm', ['install', '--no-audit', '--no-fund', file(`livetape-${VERSION}.tgz`)], here)
-  await assert.rejects(run(path.join(here, 'node_modules/.bin/livetape'), ['--version'], here), /@livetape\/\S+ is not installed/)
-})
-
 await client({ project, run, tools })
-await addon({ project, run, tools, folder, file })
+await addon({ project, run, tools })
 
 // Linters of packages, of the workflows and of the Dockerfile report nothing.
 const checkout = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url))

@@ -1,11 +1,13 @@
 // Starts livetape processes for the JavaScript tests, each on a free port in its own folder, and breaks connections to them.
 
-import { spawn } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 /** Timeout for a start, in ms; long, because the machine may be busy. */
 const START_MS = 30_000
@@ -21,6 +23,28 @@ const here = (address) => fileURLToPath(new URL(`../../${address}`, import.meta.
 export const LIVETAPE = path.resolve(process.env.LIVETAPE ?? here('target/debug/livetape'))
 export const recording = (name) => here(`recordings/${name}.bin`)
 export const scenario = (name) => here(`fixtures/scenarios/${name}.toml`)
+
+/** How Chromium starts. CI runs as root in a container, where its sandbox does not start. */
+export const chromiumWith = (...flags) => ({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage', ...flags] })
+
+const TYPES = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript', '.png': 'image/png', '.svg': 'image/svg+xml' }
+
+/** Serves a folder to pages on a free port. */
+export async function serveFolder(folder) {
+  const server = createServer(async ({ url }, response) => {
+    const file = path.join(folder, path.normalize(new URL(url, 'http://localhost').pathname))
+    const body = await readFile(file).catch(() => undefined)
+    response.writeHead(body ? 200 : 404, { 'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream' }).end(body)
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() }
+}
+
+/** Returns the events of a recording, decoded without a server. */
+export async function eventsOf(name, ...args) {
+  const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording(name), ...args], { maxBuffer: 64 << 20 })
+  return stdout.trim().split('\n').map((line) => JSON.parse(line))
+}
 
 /** Creates a folder for a server, with each `recordings/NAME.bin` that `args` mention. */
 async function makeFolder(args) {

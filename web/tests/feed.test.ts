@@ -373,10 +373,6 @@ describe('the connection', () => {
       connection.close()
     }
   })
-  test('treats the documented codes as final', () => {
-    const codes = [1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 3000, 4000, 4001, 4099, 4100, 4101, 4102]
-    expect(codes.filter(isFinal)).toEqual([1000, 1002, 1003, 1007, 1008, 1009, 3000, 4000, 4099])
-  })
   test('waits longer each time, and retries at once when asked', () => {
     const random = vi.spyOn(Math, 'random').mockReturnValue(0.999)
     const { connection, states } = connect()

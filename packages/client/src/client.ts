@@ -65,12 +65,12 @@ export class WebSocketClient extends Emitter<ClientEvents> {
         text: (text) => this.#heard(text),
         binary: (bytes) => this.emit('binary', bytes),
         refusal: () => refusalOf(this.#url, this.#options.token, this.#options.connectTimeout),
-        closed: (code, reason, final, refusal) => this.#closed(code, reason, final, refusal),
-        waits: (attempt, delayMs) => this.#waits(attempt, delayMs),
+        closed: (...how) => this.#closed(...how),
+        waits: (attempt, delayMs) => this.emit('reconnecting', { attempt, delayMs }),
         over: (code, error) => this.#over(code, error),
       },
     )
-    options.signal?.addEventListener('abort', () => this.#aborted(), { once: true })
+    options.signal?.addEventListener('abort', () => this.disconnect(), { once: true })
   }
 
   /** Connects. Resolves when the first connection is open, after any number of attempts; rejects when the client gives up. */
@@ -308,10 +308,6 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     return new ClientError('connection_failed', `cannot connect to ${this.#url.host}${reason && `: ${reason}`}`, { closeCode, ...(hint && { hint }) })
   }
 
-  #waits(attempt: number, delayMs: number): void {
-    this.emit('reconnecting', { attempt, delayMs })
-  }
-
   #over(code: number, error: ClientError): void {
     if (error.code === 'gave_up') this.emit('maxReconnectAttemptsReached')
     else if (error.code === 'bad_address') this.emit('error', error)
@@ -351,10 +347,6 @@ export class WebSocketClient extends Emitter<ClientEvents> {
       (cause) => this.#over(CLOSE.LOST, new ClientError('no_websocket', 'Node 20 has no WebSocket', { hint: 'run `npm install ws` or set `webSocket`', cause })),
     )
     return promise
-  }
-
-  #aborted(): void {
-    this.disconnect()
   }
 
   /** Runs an action. A failure is also an `error` event, so callers may ignore the promise. */

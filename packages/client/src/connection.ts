@@ -2,7 +2,7 @@
 
 import { ClientError } from './error.js'
 import { CLOSE, isFinal } from './resume.js'
-import type { WebSocketConstructor, WebSocketLike } from './types.js'
+import type { WebSocketClientOptions, WebSocketConstructor, WebSocketLike } from './types.js'
 
 /** A connection that lasts this long, or delivers a message, resets the number of attempts. In ms. */
 const HEALTHY_MS = 5000
@@ -10,19 +10,11 @@ const HEALTHY_MS = 5000
 const GHOST_ATTEMPTS_MIN = 8
 const OPEN = 1
 
-export interface Policy {
-  autoReconnect: boolean
-  maxReconnectAttempts: number
-  reconnectDelay: number
-  maxReconnectDelay: number
-  jitter: boolean
-  connectTimeout: number
-  /** WebSocket class; may be set later. */
-  webSocket?: WebSocketConstructor | undefined
-}
+/** Options of a client. Its WebSocket class may be set later. */
+type Policy = Required<Pick<WebSocketClientOptions, 'autoReconnect' | 'maxReconnectAttempts' | 'reconnectDelay' | 'maxReconnectDelay' | 'jitter' | 'connectTimeout'>> & { webSocket?: WebSocketConstructor | undefined }
 
 /** Callbacks of a connection. */
-export interface Hooks {
+interface Hooks {
   address(): { url: string; protocols: string[] }
   opened(): void
   text(text: string): void

@@ -2,13 +2,6 @@
 
 type Listener = ((...args: any[]) => void) & { once?: Listener }
 
-/** Reports an error as uncaught. */
-export function report(error: unknown): void {
-  queueMicrotask(() => {
-    throw error
-  })
-}
-
 export class Emitter<Events extends { [name in keyof Events]: unknown[] }> {
   readonly #listeners = new Map<PropertyKey, Set<Listener>>()
   readonly #aliases: Partial<Record<string, string>>
@@ -52,7 +45,10 @@ export class Emitter<Events extends { [name in keyof Events]: unknown[] }> {
       try {
         listener(...args)
       } catch (error) {
-        report(error)
+        // Reports it as uncaught.
+        queueMicrotask(() => {
+          throw error
+        })
       }
     }
     return true

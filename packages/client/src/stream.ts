@@ -5,7 +5,7 @@ import type { LivetapeEvent } from './events.js'
 import { handled } from './pending.js'
 
 /** Default size of the buffer, in events. */
-export const BUFFER_EVENTS = 10_000
+const BUFFER_EVENTS = 10_000
 
 export interface EventsOptions<Type extends LivetapeEvent['type'] = LivetapeEvent['type']> {
   /** Event types to return; all by default. */

@@ -122,11 +122,12 @@ export type ClientEvents = {
   startOver: [info: StartOver]
   /** The text of a message that is not a JSON object with a `type`. */
   malformed: [text: string]
-  /** Aliases of `connected`, `disconnected`, `roomJoined` and `roomLeft`. */
+  /** Aliases of `connected`, `disconnected`, `roomJoined`, `roomLeft` and `roomJoinError`. */
   connect: [info: Connected]
   disconnect: [info: Disconnected]
   joinRoom: [roomId: string, room: Room]
   leaveRoom: [roomId: string, reason?: string]
+  joinRoomError: [error: ClientError]
 } & { [Type in LivetapeEvent['type'] as `event:${Type}`]: [event: Extract<LivetapeEvent, { type: Type }>] }
 
 export interface WebSocketClientOptions {
@@ -168,25 +169,8 @@ export interface WebSocketClientOptions {
   signal?: AbortSignal
 }
 
-/** Listeners, as for `on`. */
-export interface Callbacks {
-  onConnect?: (info: Connected) => void
-  onDisconnect?: (info: Disconnected) => void
-  onReconnecting?: (info: Reconnecting) => void
-  onMaxReconnectAttemptsReached?: () => void
-  onError?: (error: ClientError) => void
-  onEvent?: (event: LivetapeEvent) => void
-  onMessage?: (message: WebSocketEvent) => void
-  onJoinRoom?: (roomId: string, room: Room) => void
-  onJoinRoomError?: (error: ClientError) => void
-  onLeaveRoom?: (roomId: string, reason?: string) => void
-  onRoomMessage?: (roomId: string, message: any, fromClientId: string) => void
-  onBinary?: (bytes: ArrayBuffer) => void
-  onSystem?: (message: Record<string, any>) => void
-  onLoss?: (loss: Loss) => void
-  onStreamChanged?: (change: StreamChanged) => void
-  onStartOver?: (info: StartOver) => void
-}
+/** Listeners, as for `on`: `onConnect`, `onEvent`, `onLoss` and so on. */
+export type Callbacks = { [Name in keyof ClientEvents as `on${Capitalize<Name>}`]?: (...args: ClientEvents[Name]) => void }
 
 export interface CreateOptions extends WebSocketClientOptions, Callbacks {
   /** URL of the server: `ws://127.0.0.1:3000/` for the feed, `…/ws` for the feed and rooms, `…/ws/TOKEN` for the room of a user who has a token in `livetape.toml`. */

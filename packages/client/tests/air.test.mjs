@@ -1,12 +1,11 @@
 // What a streamer puts on air: sounds, streaks, motion, names in every script, and mistaken options.
 
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WebSocketServer } from 'ws'
 
-import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs'
+import { until } from '../../../tests/support/livetape.mjs'
+import { scripted, serve } from './given.mjs'
 import { BACKDROP, example, launch, open } from './pages.mjs'
 
 const OVERLAYS = ['alerts', 'chat', 'goal', 'leaderboard', 'battle', 'viewers']
@@ -24,26 +23,24 @@ const TEXTS = ['你好，主播今天唱什么歌？', 'أهلا وسهلا hell
 
 /** Starts a feed without a server, for tests that choose every event: `send` broadcasts an event, `show` opens an overlay that reads it. */
 async function feedOf(browser) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-  await once(server, 'listening')
+  const server = await scripted()
   let seq = 0
   const send = (type, data) => {
     const text = JSON.stringify({ type, username: 'host', data, ts: '', replay: true, stream: 'ab', seq: (seq += 1) })
-    server.clients.forEach((socket) => socket.send(text))
+    server.sockets.forEach((socket) => socket.send(text))
   }
   const gift = (streak, more = {}) => {
     const data = { sender: 'ann', giftName: 'Rose', repeatCount: 1, repeatDelta: 1, diamondCount: 1, isFinal: true, streakId: streak, ...more }
     send('gift', { ...data, diamonds: data.diamondCount * data.repeatDelta })
   }
-  const close = () => (server.clients.forEach((socket) => socket.terminate()), server.close())
   /** Opens an overlay that reads this feed. */
   const show = async (name, options = {}, size = {}) => {
-    const reader = 'url' in options ? undefined : once(server, 'connection')
-    const visit = await open(browser, example(`overlays/${name}.html`, { url: `ws://127.0.0.1:${server.address().port}/`, ...options }), { backdrop: BACKDROP, ...size })
-    await reader
+    const readers = server.seen.length
+    const visit = await open(browser, example(`overlays/${name}.html`, { url: server.ws, ...options }), { backdrop: BACKDROP, ...size })
+    if (!('url' in options)) await until('a reader', () => server.seen.length > readers)
     return visit
   }
-  return { send, gift, show, close, host: `127.0.0.1:${server.address().port}` }
+  return { send, gift, show, close: server.close, host: new URL(server.ws).host }
 }
 
 let browser
@@ -83,8 +80,6 @@ test('alerts: one sound at a time, also after a click that lets the page play so
   const sounds = tones.filter((_, index) => index % 2 === 0).map(({ at }) => at)
   for (const [index, at] of sounds.entries()) if (index > 0) expect(at - sounds[index - 1]).toBeGreaterThan(0.59)
   expect(visit.complaints).toEqual([])
-  await visit.close()
-  source.close()
 })
 
 test('alerts: a streak is one alert that counts up, and a late gift of it is not a second alert', async () => {
@@ -109,8 +104,6 @@ test('alerts: a streak is one alert that counts up, and a late gift of it is not
   expect(counts.toSorted((a, b) => a - b)).toEqual(counts)
   expect(counts.at(-1)).toBe(20)
   expect(new Set(counts).size).toBeGreaterThan(3)
-  await visit.close()
-  source.close()
 })
 
 test('nothing moves with reduced motion, and no animation repeats more than three times a second', async () => {
@@ -141,7 +134,6 @@ test('nothing moves with reduced motion, and no animation repeats more than thre
     expect([name, await page.evaluate(() => [moved, document.getAnimations().length])]).toEqual([name, [[], 0]])
     await visit.close()
   }
-  source.close()
 })
 
 /** A battle between hosts of these names. */
@@ -169,7 +161,6 @@ for (const [width, look] of [[1440, 'card'], [360, 'card'], [360, 'plain']]) {
       expect(visit.foreign(source.host)).toEqual([])
       await visit.close()
     }
-    source.close()
   })
 }
 
@@ -192,8 +183,6 @@ test('alerts: the picture of a gift depends on its name only', async () => {
   expect(rose).not.toBe(rocket)
   expect(rose).not.toMatch(/href|url|image/)
   expect(visit.foreign(source.host)).toEqual([])
-  await visit.close()
-  source.close()
 })
 
 test('mistaken options are ignored with a message that disappears; an address that is not one is refused', async () => {
@@ -219,16 +208,13 @@ test('mistaken options are ignored with a message that disappears; an address th
     expect(refused.complaints).toEqual([])
     await refused.close()
   }
-  source.close()
 })
 
 test('a served overlay only shows events of its server, and says so; unknown types are reported', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const visit = await open(browser, `${url}/overlays/chat.html?url=ws://evil.example/`)
-    await visit.page.getByText('url=ws://evil.example/ is refused').waitFor()
-    await visit.close()
-    const typo = await open(browser, `${url}/overlays/chat.html?url=${ws}/&types=chats`)
-    await typo.page.locator('.mistakes').waitFor()
-    await typo.close()
-  })
+  const { url, ws } = await serve(['serve', '--port', '0'])
+  const visit = await open(browser, `${url}/overlays/chat.html?url=ws://evil.example/`)
+  await visit.page.getByText('url=ws://evil.example/ is refused').waitFor()
+  await visit.close()
+  const typo = await open(browser, `${url}/overlays/chat.html?url=${ws}/&types=chats`)
+  await typo.page.locator('.mistakes').waitFor()
 })

@@ -1,20 +1,17 @@
-// Pages in Chromium that read the feed: with the browser script, which has the same guarantees as in Node, and as overlays for TikFinity do.
+// Pages in Chromium that read the feed: with the browser script, and as overlays for TikFinity do.
 
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import http from 'node:http'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 
-import { LIVETAPE, proxy, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
-import { isBroken, launch, ofDisk, open } from './pages.mjs'
+import { recording, until } from '../../../tests/support/livetape.mjs'
+import { serve } from './given.mjs'
+import { launch, ofDisk, open } from './pages.mjs'
 
 const BUNDLE = fileURLToPath(new URL('../dist/livetape-client.iife.js', import.meta.url))
 const EXAMPLE = fileURLToPath(new URL('../examples/page.html', import.meta.url))
-/** Twenty events or so. */
-const BYTES_UNTIL_BREAK = 16 << 10
 
 let browser
 let site
@@ -30,94 +27,35 @@ afterAll(async () => {
   site.close()
 })
 
-async function visit(use) {
-  const opened = await open(browser, `http://127.0.0.1:${site.address().port}/`)
-  await opened.page.addScriptTag({ path: BUNDLE })
-  await use(opened.page)
-  expect(opened.complaints.filter((line) => !isBroken(line))).toEqual([])
-  await opened.close()
-}
-
 test('the example shows the chats of a recording from disk', async () => {
-  await withServer(LIVETAPE, ['replay', recording('demo'), '--port', '0', '--speed', '200', '--wait-clients', '1'], async ({ ws }) => {
-    const opened = await open(browser, `${ofDisk(EXAMPLE)}?url=${encodeURIComponent(`${ws}/`)}`)
-    await until('some chats', async () => (await opened.page.locator('#chat li').count()) > 20)
-    expect(opened.complaints).toEqual([])
-    await opened.close()
-  })
-})
-
-test('delivers each event once and in order over a connection that breaks many times', async () => {
-  await withServer(LIVETAPE, ['replay', recording('demo'), '--port', '0', '--speed', '60', '--wait-clients', '1'], async (server) => {
-    const wire = await proxy(() => server.port, { bytes: () => BYTES_UNTIL_BREAK })
-    await visit(async (page) => {
-      await page.evaluate(async (url) => {
-        const client = Livetape.createWebSocketClient({ url, gifts: 'raw', reconnectDelay: 10, maxReconnectDelay: 100, maxReconnectAttempts: Infinity })
-        globalThis.seen = { client, events: [], losses: [] }
-        client.on('loss', (loss) => seen.losses.push(loss))
-        client.on('event', (event) => seen.events.push(event))
-        await client.connect()
-      }, wire.ws)
-      await until('the end', () => page.evaluate(() => seen.events.at(-1)?.type === 'disconnected'), 50_000)
-      const { events, losses, stats } = await page.evaluate(() => ({ events: seen.events, losses: seen.losses, stats: seen.client.getStats() }))
-      const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('demo')], { maxBuffer: 64 << 20 })
-      const unplaced = ({ stream: _, ...event }) => event
-      expect(events.map(unplaced)).toEqual(stdout.trim().split('\n').map((line) => unplaced(JSON.parse(line))))
-      expect(losses).toEqual([])
-      expect(stats.connections).toBeGreaterThan(20)
-      console.log(`${events.length} events over ${stats.connections} connections, ${stats.repeated} repeated`)
-    })
-    await wire.close()
-  })
-})
-
-test('reports a restarted server as a new stream', async () => {
-  const args = ['replay', recording('short'), '--port', '0', '--speed', '5']
-  let server = await start(LIVETAPE, args)
-  const wire = await proxy(() => server.port)
-  await visit(async (page) => {
-    await page.evaluate(async (url) => {
-      const client = Livetape.createWebSocketClient({ url, since: 0, reconnectDelay: 50, maxReconnectDelay: 100, maxReconnectAttempts: Infinity })
-      globalThis.told = []
-      for (const name of ['loss', 'streamChanged']) client.on(name, (what) => told.push([name, what]))
-      const first = new Promise((resolve) => client.once('event', resolve))
-      await client.connect()
-      await first
-    }, wire.ws)
-    await server.stop('SIGKILL')
-    server = await start(LIVETAPE, args)
-    await until('the news', () => page.evaluate(() => told.length >= 2))
-    const told = await page.evaluate(() => globalThis.told)
-    expect(told.map(([name]) => name)).toEqual(['loss', 'streamChanged'])
-    expect(told[0][1].reason).toBe('stream_changed')
-    expect(told[0][1].after.split(':')[0]).toBe(told[1][1].from)
-  })
-  await wire.close()
-  await server.stop()
+  const { ws } = await serve(['replay', recording('demo'), '--port', '0', '--speed', '200', '--wait-clients', '1'])
+  const opened = await open(browser, `${ofDisk(EXAMPLE)}?url=${encodeURIComponent(`${ws}/`)}`)
+  await until('some chats', async () => (await opened.page.locator('#chat li').count()) > 20)
+  expect(opened.complaints).toEqual([])
 })
 
 test('supports rooms, history, binary messages, tokens and final close codes', async () => {
   const token = 'a-token-of-this-test-0123456789'
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    await visit(async (page) => {
-      const found = await page.evaluate(async ({ url, token }) => {
-        const [one, two] = ['one', 'two'].map((clientId) => new Livetape.RNodeWebSocketClient(url, clientId, { token }))
-        await Promise.all([one.connect(), two.connect()])
-        const [room] = await Promise.all([one.joinRoom('r'), two.joinRoom('r')])
-        const heard = new Promise((resolve) => two.once('roomMessage', (...args) => resolve(args)))
-        await room.send('hello')
-        const bytes = new Promise((resolve) => two.once('binary', (buffer) => resolve([...new Uint8Array(buffer)])))
-        const said = await heard
-        await one.send(Uint8Array.of(1, 2, 255))
-        const over = new Promise((resolve) => one.once('disconnected', resolve))
-        globalThis.clients = { one, two, over }
-        return { said, bytes: await bytes, history: two.getRoom('r').getMessageHistory().map(({ message }) => message) }
-      }, { url: `${ws}/ws`, token })
-      expect(found).toEqual({ said: ['r', 'hello', 'one'], bytes: [1, 2, 255], history: ['hello'] })
-      await fetch(`${url}/connections/one/close`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ code: 4000, reason: 'enough' }) })
-      expect(await page.evaluate(async () => [await clients.over, clients.one.getStatus()])).toEqual([{ code: 4000, reason: 'enough', meaning: 'close code 4000', final: true }, 'disconnected'])
-    })
-  }, { env: { LIVETAPE_TOKEN: token } })
+  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_TOKEN: token } })
+  const { page, complaints } = await open(browser, `http://127.0.0.1:${site.address().port}/`)
+  await page.addScriptTag({ path: BUNDLE })
+  const found = await page.evaluate(async ({ url, token }) => {
+    const [one, two] = ['one', 'two'].map((clientId) => new Livetape.RNodeWebSocketClient(url, clientId, { token }))
+    await Promise.all([one.connect(), two.connect()])
+    const [room] = await Promise.all([one.joinRoom('r'), two.joinRoom('r')])
+    const heard = new Promise((resolve) => two.once('roomMessage', (...args) => resolve(args)))
+    await room.send('hello')
+    const bytes = new Promise((resolve) => two.once('binary', (buffer) => resolve([...new Uint8Array(buffer)])))
+    const said = await heard
+    await one.send(Uint8Array.from({ length: 4096 }, (_, index) => index % 256))
+    const over = new Promise((resolve) => one.once('disconnected', resolve))
+    globalThis.clients = { one, two, over }
+    return { said, bytes: await bytes, history: two.getRoom('r').getMessageHistory().map(({ message }) => message) }
+  }, { url: `${ws}/ws`, token })
+  expect(found).toEqual({ said: ['r', 'hello', 'one'], bytes: Array.from({ length: 4096 }, (_, index) => index % 256), history: ['hello'] })
+  await fetch(`${url}/connections/one/close`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ code: 4000, reason: 'enough' }) })
+  expect(await page.evaluate(async () => [await clients.over, clients.one.getStatus()])).toEqual([{ code: 4000, reason: 'enough', meaning: 'close code 4000', final: true }, 'disconnected'])
+  expect(complaints).toEqual([])
 })
 
 /** An overlay for TikFinity. Reads the feed as public overlays do: no options, no handshake, and only the end of a streak counts. */
@@ -138,24 +76,23 @@ for (const [host, listed, isAllowed] of [['localhost', '', true], ['overlay.exam
   test(`a page of ${host} ${isAllowed ? 'reads' : 'cannot read'} TikFinity's format if tikfinity.origins lists ${listed || 'nothing'}`, async () => {
     let address
     const overlay = http.createServer((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE(address))).listen(0, '127.0.0.1')
+    onTestFinished(() => overlay.close())
     await once(overlay, 'listening')
     const { port } = overlay.address()
     const args = ['replay', recording('busy'), '--port', '0', '--speed', '100', '--loop', '--tikfinity']
     const env = { LIVETAPE_TIKFINITY_LISTEN: '127.0.0.1:0', ...(listed && { LIVETAPE_TIKFINITY_ORIGINS: `http://${listed}:${port}` }) }
-    await withServer(LIVETAPE, args, async (server) => {
-      ;[address] = /ws:\/\/127\.0\.0\.1:\d+\/(?=\s|$)/.exec(server.said().split('\n').find((line) => line.includes('TikFinity')))
-      const page = await browser.newPage()
-      page.setDefaultTimeout(10_000)
-      await page.goto(`http://${host}:${port}/`)
-      if (isAllowed) {
-        await page.locator('li').first().waitFor()
-        expect(await page.locator('li').first().innerText()).toMatch(/^.+ sent .+ x\d+ \d+ \d+$/)
-      } else {
-        await page.getByText('disconnected').waitFor()
-        expect(await page.locator('li').count()).toBe(0)
-      }
-      await page.close()
-    }, { env })
-    overlay.close()
+    const server = await serve(args, { env })
+    ;[address] = /ws:\/\/127\.0\.0\.1:\d+\/(?=\s|$)/.exec(server.said().split('\n').find((line) => line.includes('TikFinity')))
+    const page = await browser.newPage()
+    onTestFinished(() => page.close())
+    page.setDefaultTimeout(10_000)
+    await page.goto(`http://${host}:${port}/`)
+    if (isAllowed) {
+      await page.locator('li').first().waitFor()
+      expect(await page.locator('li').first().innerText()).toMatch(/^.+ sent .+ x\d+ \d+ \d+$/)
+    } else {
+      await page.getByText('disconnected').waitFor()
+      expect(await page.locator('li').count()).toBe(0)
+    }
   })
 }

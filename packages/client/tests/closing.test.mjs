@@ -8,29 +8,14 @@ import net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { inspect, promisify } from 'node:util'
 
-import { afterEach, expect, test } from 'vitest'
-import { WebSocket, WebSocketServer } from 'ws'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
 
-import { LIVETAPE, ask, once, proxy, start, until, withServer } from '../../../tests/support/livetape.mjs'
-import { ClientError, RNodeWebSocketClient, createWebSocketClient, explain, isFinal } from '../dist/livetape-client.js'
+import { LIVETAPE, ask, once, until, withServer } from '../../../tests/support/livetape.mjs'
+import { ClientError, RNodeWebSocketClient, explain, isFinal } from '../dist/livetape-client.js'
+import { createWebSocketClient, proxy, scripted, serve } from './given.mjs'
 
 const FAST = { webSocket: WebSocket, reconnectDelay: 5, maxReconnectDelay: 20 }
-
-const open = []
-afterEach(() => open.splice(0).forEach((close) => close()))
-
-/** A scripted server, which sends what livetape never would. */
-async function scripted(talk) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: (offered) => [...offered][0] })
-  await happens(server, 'listening')
-  const seen = []
-  server.on('connection', (socket, request) => {
-    seen.push(request)
-    talk(socket, request, seen.length)
-  })
-  open.push(() => (server.clients.forEach((socket) => socket.terminate()), server.close()))
-  return { ws: `ws://127.0.0.1:${server.address().port}/`, seen }
-}
 
 const event = (seq, more = {}) => JSON.stringify({ type: 'chat', username: 'x', data: { comment: `${seq}` }, ts: '2026-01-01T00:00:00.000Z', replay: true, stream: 'ab', seq, ...more })
 
@@ -48,34 +33,33 @@ test('the example without a library uses the same rule', async () => {
 })
 
 test('reconnects to the real server after all codes but final ones', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    for (const code of [1000, 1008, 4000, 1011, 4100, 4102]) {
-      const client = createWebSocketClient({ ...FAST, url: `${ws}/ws`, clientId: `closed_${code}` })
-      const loop = client.events()[Symbol.asyncIterator]().next()
-      const welcome = once(client, 'welcome')
-      await client.connect()
-      await welcome
-      const [gone, back] = [once(client, 'disconnected'), once(client, 'connected')]
-      await fetch(`${url}/connections/closed_${code}/close`, { method: 'POST', body: JSON.stringify({ code, reason: 'because' }) })
-      expect((await gone)[0]).toMatchObject({ code, reason: 'because', final: isFinal(code) })
-      if (!isFinal(code)) {
-        expect((await back)[0].reconnected).toBe(true)
-        client.disconnect()
-        expect(await loop).toMatchObject({ done: true })
-      } else {
-        if (code === 1000) expect(await loop).toMatchObject({ done: true })
-        else await expect(loop).rejects.toMatchObject({ code: 'because', closeCode: code })
-        expect(client.getStatus()).toBe('disconnected')
-        // The server removes the connection a moment later.
-        await until('no connection', async () => (await ask(url, 'connections')).connections.length === 0)
-        expect(client.getStats().connections).toBe(1)
-      }
+  const { url, ws } = await serve(['serve', '--port', '0'])
+  for (const code of [1000, 1008, 4000, 1011, 4100, 4102]) {
+    const client = createWebSocketClient({ ...FAST, url: `${ws}/ws`, clientId: `closed_${code}` })
+    const loop = client.events()[Symbol.asyncIterator]().next()
+    const welcome = once(client, 'welcome')
+    await client.connect()
+    await welcome
+    const [gone, back] = [once(client, 'disconnected'), once(client, 'connected')]
+    await fetch(`${url}/connections/closed_${code}/close`, { method: 'POST', body: JSON.stringify({ code, reason: 'because' }) })
+    expect((await gone)[0]).toMatchObject({ code, reason: 'because', final: isFinal(code) })
+    if (!isFinal(code)) {
+      expect((await back)[0].reconnected).toBe(true)
+      client.disconnect()
+      expect(await loop).toMatchObject({ done: true })
+    } else {
+      if (code === 1000) expect(await loop).toMatchObject({ done: true })
+      else await expect(loop).rejects.toMatchObject({ code: 'because', closeCode: code })
+      expect(client.getStatus()).toBe('disconnected')
+      // The server removes the connection a moment later.
+      await until('no connection', async () => (await ask(url, 'connections')).connections.length === 0)
+      expect(client.getStats().connections).toBe(1)
     }
-  })
+  }
 })
 
 test('reports that the server shuts down, and reconnects to the next one', async () => {
-  let server = await start(LIVETAPE, ['serve', '--port', '0'])
+  let server = await serve(['serve', '--port', '0'])
   const wire = await proxy(() => server.port)
   const client = createWebSocketClient({ ...FAST, url: `${wire.ws}/ws`, clientId: 'stays', maxReconnectAttempts: Infinity })
   await client.connect()
@@ -84,16 +68,13 @@ test('reports that the server shuts down, and reconnects to the next one', async
   expect((await told)[0]).toMatchObject({ type: 'system', event: 'shutdown' })
   expect((await gone)[0]).toMatchObject({ code: 1001, final: false })
   const back = once(client, 'connected')
-  server = await start(LIVETAPE, ['serve', '--port', '0'])
+  server = await serve(['serve', '--port', '0'])
   expect((await back)[0].reconnected).toBe(true)
-  client.disconnect()
-  await wire.close()
-  await server.stop()
 })
 
 test('delays double up to a limit, and the client gives up', async () => {
-  const { ws } = await scripted(() => undefined)
-  open.pop()()
+  const { ws, close } = await scripted()
+  close()
   for (const [options, want] of [
     [{ reconnectDelay: 1, maxReconnectDelay: 16 }, [1, 2, 4, 8, 16]],
     [{ reconnectDelay: 1, maxReconnectDelay: 4, maxReconnectAttempts: 7 }, [1, 2, 4, 4, 4, 4, 4]],
@@ -125,7 +106,6 @@ test('the default delays are the documented ones', async () => {
   const first = once(client, 'reconnecting')
   await client.connect()
   expect((await first)[0]).toEqual({ attempt: 1, delayMs: 1000 })
-  client.disconnect()
 })
 
 test('counts and skips malformed messages, and passes on types of newer servers', async () => {
@@ -204,26 +184,25 @@ test('abandons a socket that does not answer pings or finish its handshake', asy
   client.disconnect()
 
   const deaf = net.createServer(() => undefined).listen(0, '127.0.0.1')
+  onTestFinished(() => deaf.close())
   await happens(deaf, 'listening')
   const waiting = createWebSocketClient({ ...FAST, url: `ws://127.0.0.1:${deaf.address().port}`, connectTimeout: 30, autoReconnect: false })
   await expect(waiting.connect()).rejects.toMatchObject({ code: 'connection_failed', message: 'no connection: not open within 30 ms' })
-  deaf.close()
 })
 
 test('connects with a token; a wrong one is final and appears in no message', async () => {
   const token = 'a-token-of-this-test-0123456789'
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
-    const good = createWebSocketClient({ ...FAST, url: `${ws}/ws`, token })
-    const welcome = once(good, 'welcome')
-    await good.connect()
-    await welcome
-    good.disconnect()
-    const bad = createWebSocketClient({ ...FAST, url: `${ws}/ws`, token: 'not-this-one-but-another-0123' })
-    const error = await bad.connect().catch((error) => error)
-    expect(error).toMatchObject({ code: 'unauthorized', closeCode: 1006 })
-    expect(`${error.message} ${JSON.stringify(bad)}`).not.toContain('not-this-one')
-    expect(bad.getStats().connections).toBe(0)
-  }, { env: { LIVETAPE_TOKEN: token } })
+  const { ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_TOKEN: token } })
+  const good = createWebSocketClient({ ...FAST, url: `${ws}/ws`, token })
+  const welcome = once(good, 'welcome')
+  await good.connect()
+  await welcome
+  good.disconnect()
+  const bad = createWebSocketClient({ ...FAST, url: `${ws}/ws`, token: 'not-this-one-but-another-0123' })
+  const error = await bad.connect().catch((error) => error)
+  expect(error).toMatchObject({ code: 'unauthorized', closeCode: 1006 })
+  expect(`${error.message} ${JSON.stringify(bad)}`).not.toContain('not-this-one')
+  expect(bad.getStats().connections).toBe(0)
 })
 
 /** Connects to refused addresses, in a Node process of its own, which has a WebSocket or not. */
@@ -250,7 +229,7 @@ test('in Node, a refused connection is final at once, with the reason of the ser
   // Without a listener for `upgrade`, the server handles upgrades as requests.
   server.listen(0, '127.0.0.1')
   await happens(server, 'listening')
-  open.push(() => server.close())
+  onTestFinished(() => server.close())
   const cwd = fileURLToPath(new URL('..', import.meta.url))
   for (const flag of ['--experimental-websocket', '--no-experimental-websocket']) {
     const script = REFUSED(`ws://127.0.0.1:${server.address().port}/`, ['401', '403', '404'])
@@ -278,8 +257,8 @@ test('`explain` says what stops a connection, and nothing if nothing does', asyn
       expect(await explain(`${ws}${path}`, 'a-secret-of-16-or-more')).toBe(undefined)
     }
   }, { env: { LIVETAPE_TOKEN: 'a-secret-of-16-or-more' } })
-  const { ws } = await scripted(() => undefined)
-  open.pop()()
+  const { ws, close } = await scripted()
+  close()
   expect(await explain(ws)).toMatchObject({ code: 'connection_failed', message: expect.stringContaining('cannot connect to') })
 })
 
@@ -355,29 +334,25 @@ const BOT = (ws) => `
 `
 
 test('a bot that awaits nothing survives an outage, and receives errors for unsent messages', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
-    const { stdout, stderr } = await promisify(execFile)('node', ['--input-type=module', '--eval', BOT(ws)], { cwd, timeout: 30_000 })
-    expect(stderr).toBe('')
-    const errors = JSON.parse(stdout)
-    expect(errors).toEqual(expect.arrayContaining(['not_connected', 'not_in_room']))
-  })
+  const { ws } = await serve(['serve', '--port', '0'])
+  const { stdout, stderr } = await promisify(execFile)('node', ['--input-type=module', '--eval', BOT(ws)], { cwd, timeout: 30_000 })
+  expect(stderr).toBe('')
+  const errors = JSON.parse(stdout)
+  expect(errors).toEqual(expect.arrayContaining(['not_connected', 'not_in_room']))
 })
 
 test('a failed send rejects with the reason', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ port }) => {
-    const wire = await proxy(() => port)
-    const client = createWebSocketClient({ url: `${wire.ws}/ws`, webSocket: WebSocket })
-    await client.connect()
-    const room = await client.joinRoom('general')
-    const gone = once(client, 'disconnected')
-    wire.cut()
-    await gone
-    const failed = once(client, 'error')
-    await expect(room.send('hello')).rejects.toMatchObject({ code: 'not_in_room' })
-    expect((await failed)[0]).toMatchObject({ code: 'not_in_room', roomId: 'general' })
-    await expect(client.send('hello')).rejects.toMatchObject({ code: 'not_connected' })
-    await expect(client.setMetadata('team', 'red')).rejects.toMatchObject({ code: 'not_connected' })
-    client.disconnect()
-    await wire.close()
-  })
+  const { port } = await serve(['serve', '--port', '0'])
+  const wire = await proxy(() => port)
+  const client = createWebSocketClient({ url: `${wire.ws}/ws`, webSocket: WebSocket })
+  await client.connect()
+  const room = await client.joinRoom('general')
+  const gone = once(client, 'disconnected')
+  wire.cut()
+  await gone
+  const failed = once(client, 'error')
+  await expect(room.send('hello')).rejects.toMatchObject({ code: 'not_in_room' })
+  expect((await failed)[0]).toMatchObject({ code: 'not_in_room', roomId: 'general' })
+  await expect(client.send('hello')).rejects.toMatchObject({ code: 'not_connected' })
+  await expect(client.setMetadata('team', 'red')).rejects.toMatchObject({ code: 'not_connected' })
 })

@@ -1,15 +1,14 @@
 // Opens the pages in examples/ from disk in Chromium, with a real server.
 
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import http from 'node:http'
-import { promisify } from 'node:util'
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WebSocket, WebSocketServer } from 'ws'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
 
-import { LIVETAPE, proxy, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
+import { ask, eventsOf, recording, scenario, until } from '../../../tests/support/livetape.mjs'
+import { proxy, scripted, serve } from './given.mjs'
 import { BACKDROP, example, isBroken, launch, open } from './pages.mjs'
 
 let browser
@@ -31,190 +30,151 @@ const OVERLAYS = {
 
 for (const [name, { options, recording: tape, selector, size }] of Object.entries(OVERLAYS)) {
   test(`${name}: shows a replay on a transparent page, without console errors or requests to other hosts`, async () => {
-    await withServer(LIVETAPE, ['replay', recording(tape), '--port', '0', '--speed', '40', '--wait-clients', '1'], async ({ url, ws }) => {
-      const visit = await open(browser, example(`overlays/${name}.html`, { url: `${ws}/`, ...options }), { ...size, backdrop: BACKDROP })
-      await visit.page.locator(selector).first().waitFor()
-      if (name === 'chat') await until('a full box', async () => (await visit.page.locator('.line').count()) === 8)
-      if (name === 'goal') await until('something counted', async () => (await visit.page.locator('#numbers').innerText()).match(/^\d\d/))
-      await fetch(`${url}/replay/pause`, { method: 'POST' })
-      await visit.page.waitForFunction(() => document.getAnimations().length === 0)
-      await visit.picture(`overlay-${name}`)
-      expect(await isTransparent(visit.page)).toBe(true)
-      expect(visit.complaints).toEqual([])
-      expect(visit.foreign(host(url))).toEqual([])
-      await visit.close()
-    })
+    const { url, ws } = await serve(['replay', recording(tape), '--port', '0', '--speed', '40', '--wait-clients', '1'])
+    const visit = await open(browser, example(`overlays/${name}.html`, { url: `${ws}/`, ...options }), { ...size, backdrop: BACKDROP })
+    await visit.page.locator(selector).first().waitFor()
+    if (name === 'chat') await until('a full box', async () => (await visit.page.locator('.line').count()) === 8)
+    if (name === 'goal') await until('something counted', async () => (await visit.page.locator('#numbers').innerText()).match(/^\d\d/))
+    await fetch(`${url}/replay/pause`, { method: 'POST' })
+    await visit.page.waitForFunction(() => document.getAnimations().length === 0)
+    await visit.picture(`overlay-${name}`)
+    expect(await isTransparent(visit.page)).toBe(true)
+    expect(visit.complaints).toEqual([])
+    expect(visit.foreign(host(url))).toEqual([])
   })
 }
 
+const numberOf = (text) => Number(text.replaceAll(/\D/g, ''))
+/** What a goal counts, and the diamonds of everyone on a leaderboard. */
+const reached = async ({ page }) => numberOf((await page.locator('#numbers').innerText()).split('/')[0])
+const given = async ({ page }) => (await page.locator('.sum').allInnerTexts()).reduce((sum, text) => sum + numberOf(text), 0)
+/** The diamonds of a pass over the recording `gifts`. */
+const diamonds = async () => (await eventsOf('gifts', '--types', 'gift')).reduce((sum, { data }) => sum + data.diamonds, 0)
+const isOver = async (url, laps = 1) => {
+  const { state, lap } = await ask(url, 'replay')
+  return state === 'ended' && lap === laps
+}
+
 test('the goal counts every diamond once across broken connections and reloads', async () => {
-  const server = await start(LIVETAPE, ['replay', recording('raid'), '--port', '0', '--speed', '200', '--wait-clients', '1'])
+  const server = await serve(['replay', recording('raid'), '--port', '0', '--speed', '200', '--wait-clients', '1'])
   const wire = await proxy(() => server.port)
-  const visit = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9 }))
-  const sum = async () => Number((await visit.page.locator('#numbers').innerText()).split('/')[0].replaceAll(/\D/g, ''))
-  await until('a first gift', async () => (await sum()) > 0)
+  const goal = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9 }))
+  await until('a first gift', async () => (await reached(goal)) > 0)
   wire.cut()
-  const { ended } = await until('the end', async () => {
-    const { state } = await (await fetch(`${server.url}/replay`)).json()
-    return state === 'ended' && { ended: true }
-  })
-  expect(ended).toBe(true)
-  const text = await (async () => {
-    const stop = new AbortController()
-    const lines = []
-    const { body } = await fetch(`${server.url}/events?since=0&types=gift,disconnected&gifts=delta`, { signal: stop.signal })
-    let rest = ''
-    for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-      const parts = (rest + chunk).split('\n')
-      rest = parts.pop()
-      lines.push(...parts.map((line) => JSON.parse(line)))
-      if (lines.some(({ type }) => type === 'disconnected')) break
-    }
-    stop.abort()
-    return lines
-  })()
-  const want = text.filter(({ type }) => type === 'gift').reduce((sum, { data }) => sum + data.diamonds, 0)
+  await until('the end', () => isOver(server.url))
+  const want = (await ask(server.url, 'truth')).diamonds
   expect(want).toBeGreaterThan(100)
-  await until('all diamonds', async () => (await sum()) === want)
-  await visit.page.reload()
-  await until('all diamonds again', async () => (await sum()) === want)
-  expect(visit.complaints.filter((line) => !isBroken(line))).toEqual([])
-  await visit.close()
-  await wire.close()
-  await server.stop()
+  await until('all diamonds', async () => (await reached(goal)) === want)
+  await goal.page.reload()
+  await until('all diamonds again', async () => (await reached(goal)) === want)
+  expect(goal.complaints.filter((line) => !isBroken(line))).toEqual([])
 })
 
 test('the goal and the leaderboard only count the current lap of a replay', async () => {
-  const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
-  const want = stdout.trim().split('\n').reduce((sum, line) => sum + JSON.parse(line).data.diamonds, 0)
+  const want = await diamonds()
   expect(want).toBeGreaterThan(10)
-  await withServer(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--loop', '3', '--wait-clients', '1'], async ({ url, ws }) => {
-    const visit = await open(browser, example('overlays/goal.html', { url: `${ws}/`, goal: 1e9, start: 5 }))
-    const board = await open(browser, example('overlays/leaderboard.html', { url: `${ws}/`, max: 100 }))
-    const given = async () => (await board.page.locator('.sum').allInnerTexts()).reduce((sum, text) => sum + Number(text.replaceAll(/\D/g, '')), 0)
-    const sum = async () => Number((await visit.page.locator('#numbers').innerText()).split('/')[0].replaceAll(/\D/g, ''))
-    const isOver = (laps) => until('the end', async () => {
-      const { state, lap } = await (await fetch(`${url}/replay`)).json()
-      return state === 'ended' && lap === laps
-    })
-    await isOver(3)
-    await until('the diamonds of one lap', async () => (await sum()) === want + 5 && (await given()) === want)
-    // Another pass over the same recording also starts over, as does a page that loads now.
-    await fetch(`${url}/replay/load`, { method: 'POST', body: JSON.stringify({ recording: 'gifts' }) })
-    await fetch(`${url}/replay/play`, { method: 'POST' })
-    await until('a second end', async () => (await (await fetch(`${url}/replay`)).json()).state === 'ended')
-    await visit.page.reload()
-    await until('the same again', async () => (await sum()) === want + 5 && (await given()) === want)
-    expect([...visit.complaints, ...board.complaints]).toEqual([])
-    await board.close()
-    await visit.close()
-  })
+  const { url, ws } = await serve(['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--loop', '3', '--wait-clients', '1'])
+  const goal = await open(browser, example('overlays/goal.html', { url: `${ws}/`, goal: 1e9, start: 5 }))
+  const board = await open(browser, example('overlays/leaderboard.html', { url: `${ws}/`, max: 100 }))
+  await until('the end', () => isOver(url, 3))
+  await until('the diamonds of one lap', async () => (await reached(goal)) === want + 5 && (await given(board)) === want)
+  // Another pass over the same recording also starts over, as does a page that loads now.
+  await fetch(`${url}/replay/load`, { method: 'POST', body: JSON.stringify({ recording: 'gifts' }) })
+  await fetch(`${url}/replay/play`, { method: 'POST' })
+  await until('a second end', async () => (await ask(url, 'replay')).state === 'ended')
+  await goal.page.reload()
+  await until('the same again', async () => (await reached(goal)) === want + 5 && (await given(board)) === want)
+  expect([...goal.complaints, ...board.complaints]).toEqual([])
 })
 
 test('the goal and the leaderboard count nothing twice after a replay server restarts', async () => {
-  const replay = (speed) => start(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--wait-clients', '2', '--speed', speed])
-  const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
-  const want = stdout.trim().split('\n').reduce((sum, line) => sum + JSON.parse(line).data.diamonds, 0)
+  const replay = (speed) => serve(['replay', recording('gifts'), '--port', '0', '--wait-clients', '2', '--speed', speed])
+  const want = await diamonds()
   let server = await replay('20')
   const wire = await proxy(() => server.port)
-  const visit = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9 }))
+  const goal = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9, status: 1 }))
   const board = await open(browser, example('overlays/leaderboard.html', { url: `${wire.ws}/`, max: 100 }))
-  const sum = async () => Number((await visit.page.locator('#numbers').innerText()).split('/')[0].replaceAll(/\D/g, ''))
-  const given = async () => (await board.page.locator('.sum').allInnerTexts()).reduce((sum, text) => sum + Number(text.replaceAll(/\D/g, '')), 0)
-  const streams = () => Promise.all([visit, board].map(({ page }) => page.evaluate(() => overlayClient.position?.split(':')[0])))
+  const streams = () => Promise.all([goal, board].map(({ page }) => page.evaluate(() => overlayClient.position?.split(':')[0])))
   // The first server never reports an end.
-  await until('a first gift', async () => (await sum()) > 0 && (await given()) > 0)
+  await until('a first gift', async () => (await reached(goal)) > 0 && (await given(board)) > 0)
   const before = await streams()
   await server.stop('SIGKILL')
+  await goal.page.getByText('disconnected, retrying in').waitFor()
   server = await replay('1000')
   await until('the new stream', async () => (await streams()).every((stream, index) => stream && stream !== before[index]))
-  await until('the end', async () => (await (await fetch(`${server.url}/replay`)).json()).state === 'ended')
-  await until('all diamonds once', async () => (await sum()) === want && (await given()) === want)
-  await board.close()
-  await visit.close()
-  await wire.close()
-  await server.stop()
+  await until('the end', () => isOver(server.url))
+  await until('all diamonds once', async () => (await reached(goal)) === want && (await given(board)) === want)
 })
 
 const SECRET = 'a-secret-of-16-or-more'
 
 test('a wrong token is named on the page, which does not retry', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const pages = { served: `${url}/overlays/chat.html?token=wrong&status=1`, disk: example('overlays/chat.html', { url: `${ws}/`, token: 'wrong' }), none: `${url}/overlays/goal.html` }
-    for (const [name, address] of Object.entries(pages)) {
-      const visit = await open(browser, address)
-      const box = visit.page.locator('.mistakes')
-      await box.waitFor()
-      expect(await box.innerText()).toContain(name === 'none' ? 'this server requires a bearer token' : 'the bearer token is wrong')
-      expect(await box.innerText()).toContain(`${url}/overlays/`)
-      expect(await visit.page.evaluate(() => overlayClient.getStatus())).toBe('disconnected')
-      if (name === 'served') expect(await visit.page.locator('.status').innerText()).toBe('the bearer token is wrong')
-      await visit.close()
-    }
-    const plain = await open(browser, example('client-example.html'))
-    await plain.page.locator('#url').fill(`${ws}/`)
-    await plain.page.locator('#token').fill('wrong')
-    await plain.page.getByRole('button', { name: 'Connect' }).click()
-    await plain.page.getByText('the bearer token is wrong').waitFor()
-    expect(await plain.page.locator('#state').innerText()).toBe('not connected')
-    await plain.close()
-  }, { env: { LIVETAPE_TOKEN: SECRET } })
+  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_TOKEN: SECRET } })
+  const pages = { served: `${url}/overlays/chat.html?token=wrong&status=1`, disk: example('overlays/chat.html', { url: `${ws}/`, token: 'wrong' }), none: `${url}/overlays/goal.html` }
+  for (const [name, address] of Object.entries(pages)) {
+    const visit = await open(browser, address)
+    const box = visit.page.locator('.mistakes')
+    await box.waitFor()
+    expect(await box.innerText()).toContain(name === 'none' ? 'this server requires a bearer token' : 'the bearer token is wrong')
+    expect(await box.innerText()).toContain(`${url}/overlays/`)
+    expect(await visit.page.evaluate(() => overlayClient.getStatus())).toBe('disconnected')
+    if (name === 'served') expect(await visit.page.locator('.status').innerText()).toBe('the bearer token is wrong')
+    await visit.close()
+  }
+  const plain = await open(browser, example('client-example.html'))
+  await plain.page.locator('#url').fill(`${ws}/`)
+  await plain.page.locator('#token').fill('wrong')
+  await plain.page.getByRole('button', { name: 'Connect' }).click()
+  await plain.page.getByText('the bearer token is wrong').waitFor()
+  expect(await plain.page.locator('#state').innerText()).toBe('not connected')
 })
 
 test('a socket that the server closes with a reason shows the reason', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const { type, data } = await new Promise((resolve, reject) => {
-      const socket = new WebSocket(`${ws}/ws/nosuch`)
-      socket.onmessage = ({ data }) => resolve(JSON.parse(data))
-      socket.onerror = reject
-    })
-    expect(type).toBe('error')
-    const visit = await open(browser, `${url}/overlays/chat.html?url=${ws}/ws/nosuch`)
-    await visit.page.locator('.mistakes').waitFor()
-    expect(await visit.page.locator('.mistakes').innerText()).toContain(data.message)
-    // Pages from disk may only read the feed.
-    const file = await readFile(new URL('../../../examples/client-example.html', import.meta.url))
-    const site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end(file)).listen(0, '127.0.0.1')
-    await once(site, 'listening')
-    const plain = await open(browser, `http://127.0.0.1:${site.address().port}/?url=${ws}/ws/nosuch`)
-    await plain.page.getByText(data.message).waitFor()
-    await Promise.all([visit, plain].map((page) => page.close()))
-    site.close()
+  const { url, ws } = await serve(['serve', '--port', '0'])
+  const { type, data } = await new Promise((resolve, reject) => {
+    const socket = new WebSocket(`${ws}/ws/nosuch`)
+    socket.onmessage = ({ data }) => resolve(JSON.parse(data))
+    socket.onerror = reject
   })
+  expect(type).toBe('error')
+  const visit = await open(browser, `${url}/overlays/chat.html?url=${ws}/ws/nosuch`)
+  await visit.page.locator('.mistakes').waitFor()
+  expect(await visit.page.locator('.mistakes').innerText()).toContain(data.message)
+  // Pages from disk may only read the feed.
+  const file = await readFile(new URL('../../../examples/client-example.html', import.meta.url))
+  const site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end(file)).listen(0, '127.0.0.1')
+  onTestFinished(() => site.close())
+  await once(site, 'listening')
+  const plain = await open(browser, `http://127.0.0.1:${site.address().port}/?url=${ws}/ws/nosuch`)
+  await plain.page.getByText(data.message).waitFor()
 })
 
 test('a page from disk that the server refuses names the reason and the way out', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const visit = await open(browser, example('overlays/chat.html', { url: `${ws}/` }))
-    const box = visit.page.locator('.mistakes')
-    await box.waitFor()
-    for (const part of ['refuses pages from disk', `${url}/overlays/`, 'LIVETAPE_ORIGINS=null', 'server.origins']) expect(await box.innerText()).toContain(part)
-    const plain = await open(browser, example('client-example.html', { url: `${ws}/` }))
-    await plain.page.locator('#error').waitFor()
-    for (const part of ['refuses pages from disk', '/client-example.html', 'LIVETAPE_ORIGINS=null', 'server.origins']) expect(await plain.page.locator('#error').innerText()).toContain(part)
-    const builder = await open(browser, example('overlays/index.html'))
-    await builder.page.getByText('open http://127.0.0.1:3000/overlays/ instead').waitFor()
-    expect(builder.complaints).toEqual([])
-    await Promise.all([visit, plain, builder].map((page) => page.close()))
-  }, { env: { LIVETAPE_ORIGINS: 'https://other.example' } })
+  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_ORIGINS: 'https://other.example' } })
+  const visit = await open(browser, example('overlays/chat.html', { url: `${ws}/` }))
+  const box = visit.page.locator('.mistakes')
+  await box.waitFor()
+  for (const part of ['refuses pages from disk', `${url}/overlays/`, 'LIVETAPE_ORIGINS=null', 'server.origins']) expect(await box.innerText()).toContain(part)
+  const plain = await open(browser, example('client-example.html', { url: `${ws}/` }))
+  await plain.page.locator('#error').waitFor()
+  for (const part of ['refuses pages from disk', '/client-example.html', 'LIVETAPE_ORIGINS=null', 'server.origins']) expect(await plain.page.locator('#error').innerText()).toContain(part)
+  const builder = await open(browser, example('overlays/index.html'))
+  await builder.page.getByText('open http://127.0.0.1:3000/overlays/ instead').waitFor()
+  expect(builder.complaints).toEqual([])
 })
 
 test('the page to try rooms, opened from disk, names the page that livetape serves', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const visit = await open(browser, example('try.html', { url: `${ws}/ws` }))
-    await visit.page.getByText(`open ${url}/try instead`).waitFor()
-    expect(await visit.page.locator('#state').innerText()).not.toContain('LIVETAPE_ORIGINS')
-    await visit.close()
-  }, { env: { LIVETAPE_ORIGINS: 'null' } })
+  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_ORIGINS: 'null' } })
+  const visit = await open(browser, example('try.html', { url: `${ws}/ws` }))
+  await visit.page.getByText(`open ${url}/try instead`).waitFor()
+  expect(await visit.page.locator('#state').innerText()).not.toContain('LIVETAPE_ORIGINS')
 })
 
 const HOSTILE = ['<img src=x onerror="document.title=\'hacked\'">', '</script><script>document.title="hacked"</script>', '\u202Egnp.exe\u202C', '😀'.repeat(10_000), 'a'.repeat(50_000), 'e\u0301\u0302'.repeat(5000), '\u0000\u0007\n\n\n', '‮‭⁦', '👩‍👩‍👧‍👦'.repeat(1000), 'עברית مرحبا', '${7*7} {{7*7}} %s', '   ']
 
 /** Texts that livetape would never send, because it truncates names. */
 async function hostileServer() {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-  await once(server, 'listening')
-  server.on('connection', (socket) => {
+  const server = await scripted((socket) => {
     for (const text of ['', '{', 'null', '[]', '{"type":"chat","stream":"x","seq":1}', `{"type":${JSON.stringify(HOSTILE[0])}}`, '['.repeat(50_000)]) socket.send(text)
     HOSTILE.forEach((text, index) => {
       const user = { userId: '1', uniqueId: text, nickname: text, avatar: index % 2 ? 'javascript:document.title="hacked"' : 'x"onerror="document.title=1' }
@@ -229,15 +189,14 @@ async function hostileServer() {
       socket.send(JSON.stringify({ username: 'x', ts: '', replay: true, stream: 'ab', seq: (seq += 1), ...more }))
     }
   })
-  const events = 2 * HOSTILE.length + 5
-  return { ws: `ws://127.0.0.1:${server.address().port}`, events, diamonds: 5 * HOSTILE.length, close: () => (server.clients.forEach((socket) => socket.terminate()), server.close()) }
+  return { ...server, events: 2 * HOSTILE.length + 5, diamonds: 5 * HOSTILE.length }
 }
 
 const PAGES = { alerts: ['overlays/alerts.html', '.alert'], battle: ['overlays/battle.html', '#battle'], leaderboard: ['overlays/leaderboard.html', 'li'], chat: ['overlays/chat.html', '.line'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
 for (const [name, [address, rows]] of Object.entries(PAGES)) {
   test(`${name}: hostile names, texts and options stay plain text and are truncated`, async () => {
     const server = await hostileServer()
-    const options = { url: `${server.ws}/`, max: 40, seconds: 60, pictures: 1, sound: 0, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
+    const options = { url: server.ws, max: 40, seconds: 60, pictures: 1, sound: 0, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
     const visit = await open(browser, example(address, options), { width: 600, height: 900, backdrop: BACKDROP })
     const { page } = visit
     await page.locator(rows).first().waitFor({ state: 'attached' })
@@ -267,8 +226,6 @@ for (const [name, [address, rows]] of Object.entries(PAGES)) {
     if (name !== 'client-example') expect(found.text.match(/NaN|undefined|\[object/)).toBeNull()
     expect(visit.complaints).toEqual([])
     expect(visit.foreign(host(server.ws))).toEqual([])
-    await visit.close()
-    server.close()
   })
 }
 
@@ -281,11 +238,10 @@ for (const [name, { selector, type, last }] of Object.entries({
   goal: { selector: '#numbers', type: 'gift', last: '400 / 1,000' },
 })) {
   test(`${name}: batches the redraws of a rush and draws its end`, async () => {
-    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-    await once(server, 'listening')
-    const visit = await open(browser, example(`overlays/${name}.html`, { url: `ws://127.0.0.1:${server.address().port}/`, max: 5 }))
+    const server = await scripted()
+    const visit = await open(browser, example(`overlays/${name}.html`, { url: server.ws, max: 5 }))
     const { page } = visit
-    const socket = await until('a reader', () => [...server.clients][0])
+    const socket = await until('a reader', () => [...server.sockets][0])
     await page.evaluate((selector) => {
       globalThis.drawn = []
       const changes = new MutationObserver(() => {})
@@ -311,87 +267,61 @@ for (const [name, { selector, type, last }] of Object.entries({
     const gaps = drawn.slice(1).map((began, index) => began - drawn[index])
     expect(gaps.filter((gap) => gap < DRAW_MS_MIN)).toEqual([])
     expect(visit.complaints).toEqual([])
-    await visit.close()
-    server.clients.forEach((socket) => socket.terminate())
-    server.close()
   })
 }
 
 test('alerts: a streak is one alert with a rising count; `min` hides cheap gifts; follows and subscriptions', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const visit = await open(browser, example('overlays/alerts.html', { url: `${ws}/`, seconds: 60, min: 10, max: 5, shares: 0, sound: 0 }))
-    await until('a reader', async () => (await (await fetch(`${url}/health`)).json()).clients > 0)
-    await inject(url, { type: 'gift', user: 'poor', gift: 'Tiny', count: 1, diamonds: 1 })
-    await inject(url, { type: 'gift', user: 'ann', gift: 'Rocket', count: 50, combo: true, diamonds: 10 })
-    await visit.page.getByText('×50').waitFor()
-    await inject(url, { type: 'share', user: 'bob' })
-    await inject(url, { type: 'follow', user: 'bob' })
-    await inject(url, { type: 'subscribe', user: 'eve', months: 3 })
-    await visit.page.getByText('subscribed for 3 months').waitFor()
-    const texts = (await visit.page.locator('.alert').allInnerTexts()).map((text) => text.trim().replaceAll(/\s+/g, ' '))
-    expect(texts).toEqual(['ann sent Rocket ×50 500 💎', 'bob followed', 'eve subscribed for 3 months'])
-    await visit.close()
-  })
-})
-
-test('viewers and chat reconnect to a restarted server', async () => {
-  let server = await start(LIVETAPE, ['serve', '--port', '0'])
-  const wire = await proxy(() => server.port)
-  const visit = await open(browser, example('overlays/viewers.html', { url: `${wire.ws}/`, status: 1 }))
-  await until('a reader', async () => (await (await fetch(`${server.url}/health`)).json()).clients > 0)
-  await inject(server.url, { type: 'room_user', viewerCount: 1234 })
-  await visit.page.getByText('1,234').waitFor()
-  await server.stop()
-  await visit.page.getByText('disconnected, retrying in').waitFor()
-  server = await start(LIVETAPE, ['serve', '--port', '0'])
-  await until('a reader', async () => (await (await fetch(`${server.url}/health`)).json()).clients > 0)
-  await inject(server.url, { type: 'room_user', viewerCount: 77 })
-  await visit.page.getByText('77').waitFor()
-  await visit.close()
-  await wire.close()
-  await server.stop()
+  const { url, ws } = await serve(['serve', '--port', '0'])
+  const visit = await open(browser, example('overlays/alerts.html', { url: `${ws}/`, seconds: 60, min: 10, max: 5, shares: 0, sound: 0 }))
+  await until('a reader', async () => (await ask(url, 'health')).clients > 0)
+  await inject(url, { type: 'gift', user: 'poor', gift: 'Tiny', count: 1, diamonds: 1 })
+  await inject(url, { type: 'gift', user: 'ann', gift: 'Rocket', count: 50, combo: true, diamonds: 10 })
+  await visit.page.getByText('×50').waitFor()
+  await inject(url, { type: 'share', user: 'bob' })
+  await inject(url, { type: 'follow', user: 'bob' })
+  await inject(url, { type: 'subscribe', user: 'eve', months: 3 })
+  await visit.page.getByText('subscribed for 3 months').waitFor()
+  const texts = (await visit.page.locator('.alert').allInnerTexts()).map((text) => text.trim().replaceAll(/\s+/g, ' '))
+  expect(texts).toEqual(['ann sent Rocket ×50 500 💎', 'bob followed', 'eve subscribed for 3 months'])
 })
 
 test('client-example: connects, counts, filters, and shows errors with title and details', async () => {
-  await withServer(LIVETAPE, ['mock', '--port', '0', '--scenario', scenario('not-found')], (mock) =>
-    withServer(LIVETAPE, ['serve', '--port', '0', '--upstream', mock.url], async ({ url, ws }) => {
-      const visit = await open(browser, example('client-example.html'), { width: 900, height: 700 })
-      const { page } = visit
-      await page.locator('#url').fill('nonsense')
-      await page.getByRole('button', { name: 'Connect' }).click()
-      await page.getByText('Invalid URL', { exact: true }).waitFor()
-      await page.getByRole('button', { name: 'Dismiss' }).click()
-      expect(await page.locator('#error').isHidden()).toBe(true)
-      await page.locator('#url').fill(`${ws}/`)
-      await page.getByRole('button', { name: 'Connect' }).click()
-      await page.getByText('connected', { exact: true }).waitFor()
-      for (let number = 1; number <= 3; number += 1) await inject(url, { type: 'chat', user: 'ann', comment: `hello ${number}` })
-      await inject(url, { type: 'gift', user: 'bob', gift: 'Rose', count: 2 })
-      await page.getByText('ann: hello 3').waitFor()
-      await page.getByText('bob sent Rose ×2').waitFor()
-      const counters = (what) => until(what, async () => (await page.locator('#counters').innerText()).includes(what))
-      await counters('4 received')
-      await page.getByLabel('chat').uncheck()
-      await counters('1 shown')
-      expect(await page.getByText('ann: hello 3').isVisible()).toBe(false)
-      await page.getByLabel('chat').check()
-      // A user whom the mock does not know.
-      expect((await fetch(`${url}/connect/nobody_of_this_name`, { method: 'POST' })).status).toBe(404)
-      await page.locator('#error').waitFor()
-      expect((await page.locator('#title').innerText()).length).toBeGreaterThan(3)
-      expect((await page.locator('#details').innerText()).length).toBeGreaterThan(10)
-      await visit.picture('client-example')
-      await page.getByRole('button', { name: 'Disconnect' }).click()
-      await page.getByText('not connected').waitFor()
-      expect(visit.complaints).toEqual([])
-      expect(visit.foreign(host(url))).toEqual([])
-      await visit.close()
-    }),
-  )
+  const mock = await serve(['mock', '--port', '0', '--scenario', scenario('not-found')])
+  const { url, ws } = await serve(['serve', '--port', '0', '--upstream', mock.url])
+  const visit = await open(browser, example('client-example.html'), { width: 900, height: 700 })
+  const { page } = visit
+  await page.locator('#url').fill('nonsense')
+  await page.getByRole('button', { name: 'Connect' }).click()
+  await page.getByText('Invalid URL', { exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Dismiss' }).click()
+  expect(await page.locator('#error').isHidden()).toBe(true)
+  await page.locator('#url').fill(`${ws}/`)
+  await page.getByRole('button', { name: 'Connect' }).click()
+  await page.getByText('connected', { exact: true }).waitFor()
+  for (let number = 1; number <= 3; number += 1) await inject(url, { type: 'chat', user: 'ann', comment: `hello ${number}` })
+  await inject(url, { type: 'gift', user: 'bob', gift: 'Rose', count: 2 })
+  await page.getByText('ann: hello 3').waitFor()
+  await page.getByText('bob sent Rose ×2').waitFor()
+  const counters = (what) => until(what, async () => (await page.locator('#counters').innerText()).includes(what))
+  await counters('4 received')
+  await page.getByLabel('chat').uncheck()
+  await counters('1 shown')
+  expect(await page.getByText('ann: hello 3').isVisible()).toBe(false)
+  await page.getByLabel('chat').check()
+  // A user whom the mock does not know.
+  expect((await fetch(`${url}/connect/nobody_of_this_name`, { method: 'POST' })).status).toBe(404)
+  await page.locator('#error').waitFor()
+  expect((await page.locator('#title').innerText()).length).toBeGreaterThan(3)
+  expect((await page.locator('#details').innerText()).length).toBeGreaterThan(10)
+  await visit.picture('client-example')
+  await page.getByRole('button', { name: 'Disconnect' }).click()
+  await page.getByText('not connected').waitFor()
+  expect(visit.complaints).toEqual([])
+  expect(visit.foreign(host(url))).toEqual([])
 })
 
 test('client-example: resumes after a break, reports a restarted server, and fits narrow dark windows', async () => {
-  let server = await start(LIVETAPE, ['serve', '--port', '0'])
+  let server = await serve(['serve', '--port', '0'])
   const wire = await proxy(() => server.port)
   const visit = await open(browser, example('client-example.html', { url: `${wire.ws}/` }), { width: 360, height: 640 })
   const { page } = visit
@@ -407,7 +337,7 @@ test('client-example: resumes after a break, reports a restarted server, and fit
   expect(await lines()).toHaveLength(2)
   await server.stop('SIGKILL')
   await page.getByText('retrying in').waitFor()
-  server = await start(LIVETAPE, ['serve', '--port', '0'])
+  server = await serve(['serve', '--port', '0'])
   await page.getByText('The server restarted').waitFor()
   await chat('three')
   await page.getByText('ann: three').waitFor()
@@ -415,9 +345,6 @@ test('client-example: resumes after a break, reports a restarted server, and fit
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360)
   await visit.picture('client-example-dark')
   expect(visit.complaints.filter((line) => !isBroken(line))).toEqual([])
-  await visit.close()
-  await wire.close()
-  await server.stop()
 })
 
 test('the README of the examples names every page and option', async () => {

@@ -11,7 +11,8 @@ import { gzipSync } from 'node:zlib'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { LIVETAPE, recording, withServer } from '../../../tests/support/livetape.mjs'
+import { eventsOf, recording } from '../../../tests/support/livetape.mjs'
+import { serve } from './given.mjs'
 
 const run = promisify(execFile)
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
@@ -39,10 +40,7 @@ async function snippet(readme, from, to) {
 }
 
 /** The gift events that report an increment. */
-async function gifts() {
-  const { stdout } = await run(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
-  return stdout.trim().split('\n').map((line) => JSON.parse(line).data).filter(({ repeatDelta }) => repeatDelta > 0)
-}
+const gifts = async () => (await eventsOf('gifts', '--types', 'gift')).map(({ data }) => data).filter(({ repeatDelta }) => repeatDelta > 0)
 
 const node = (file, env = {}) => run('node', [...LIKE_NODE_20, file], { cwd: project, env: { ...process.env, ...env }, timeout: 30_000 })
 
@@ -59,46 +57,35 @@ test('without ws, Node 20 reports what to install', async () => {
 })
 
 test('the first snippet of the README runs on Node 20 and counts each gift once', async () => {
-  await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
-    await writeFile(path.join(project, 'first.mjs'), await snippet('../README.md', 'ws://127.0.0.1:3000', ws))
-    const lines = (await node('first.mjs')).stdout.trim().split('\n')
-    expect(lines).toEqual((await gifts()).map(({ sender, repeatDelta, giftName, diamonds }) => `${sender} sent ${repeatDelta} × ${giftName}, ${diamonds} diamonds`))
-  })
-})
-
-test('the same snippet runs as CommonJS', async () => {
-  await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
-    const code = (await snippet('../README.md', 'ws://127.0.0.1:3000', ws)).replace(/import (.+) from (.+)/, 'const $1 = require($2)').replace('await ', '')
-    await writeFile(path.join(project, 'first.cjs'), code)
-    expect((await node('first.cjs')).stdout.trim().split('\n')).toHaveLength((await gifts()).length)
-  })
+  const { ws } = await serve(REPLAY)
+  await writeFile(path.join(project, 'first.mjs'), await snippet('../README.md', 'ws://127.0.0.1:3000', ws))
+  const lines = (await node('first.mjs')).stdout.trim().split('\n')
+  expect(lines).toEqual((await gifts()).map(({ sender, repeatDelta, giftName, diamonds }) => `${sender} sent ${repeatDelta} × ${giftName}, ${diamonds} diamonds`))
 })
 
 test('where import() is rejected, as in Jest, ws is loaded anyway', async () => {
-  await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
-    // A script without an importer rejects every import().
-    const script = `const { runInThisContext } = require('node:vm')
-      const code = require('node:fs').readFileSync(require.resolve('@livetape/client'), 'utf8')
-      const loaded = { exports: {} }
-      runInThisContext('(function (module, exports) {' + code + '})').call({}, loaded, loaded.exports)
-      const client = loaded.exports.createWebSocketClient({ url: '${ws}' })
-      client.connect().then(() => console.log('connected'), (error) => console.log(error.code, error.cause)).finally(() => client.disconnect())`
-    await writeFile(path.join(project, 'jest.cjs'), script)
-    expect((await node('jest.cjs')).stdout).toBe('connected\n')
-    // From a folder without ws, the cause is the error of import().
-    const { stdout } = await run('node', [...LIKE_NODE_20, path.join(project, 'jest.cjs')], { cwd: os.tmpdir() })
-    expect(stdout).toMatch(/no_websocket[^]*ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING/)
-  })
+  const { ws } = await serve(REPLAY)
+  // A script without an importer rejects every import().
+  const script = `const { runInThisContext } = require('node:vm')
+    const code = require('node:fs').readFileSync(require.resolve('@livetape/client'), 'utf8')
+    const loaded = { exports: {} }
+    runInThisContext('(function (module, exports) {' + code + '})').call({}, loaded, loaded.exports)
+    const client = loaded.exports.createWebSocketClient({ url: '${ws}' })
+    client.connect().then(() => console.log('connected'), (error) => console.log(error.code, error.cause)).finally(() => client.disconnect())`
+  await writeFile(path.join(project, 'jest.cjs'), script)
+  expect((await node('jest.cjs')).stdout).toBe('connected\n')
+  // From a folder without ws, the cause is the error of import().
+  const { stdout } = await run('node', [...LIKE_NODE_20, path.join(project, 'jest.cjs')], { cwd: os.tmpdir() })
+  expect(stdout).toMatch(/no_websocket[^]*ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING/)
 })
 
 test('the snippet without a library also counts each gift once', async () => {
-  await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
-    const code = await snippet('../../../README.md', 'ws://localhost:3000', ws)
-    // Browsers have a WebSocket; this uses that of ws.
-    await writeFile(path.join(project, 'raw.mjs'), `import { WebSocket } from 'ws'\n${code}`)
-    const lines = (await node('raw.mjs')).stdout.trim().split('\n')
-    expect(lines).toEqual((await gifts()).map(({ sender, repeatDelta, giftName }) => `${sender} sent ${repeatDelta} × ${giftName}`))
-  })
+  const { ws } = await serve(REPLAY)
+  const code = await snippet('../../../README.md', 'ws://localhost:3000', ws)
+  // Browsers have a WebSocket; this uses that of ws.
+  await writeFile(path.join(project, 'raw.mjs'), `import { WebSocket } from 'ws'\n${code}`)
+  const lines = (await node('raw.mjs')).stdout.trim().split('\n')
+  expect(lines).toEqual((await gifts()).map(({ sender, repeatDelta, giftName }) => `${sender} sent ${repeatDelta} × ${giftName}`))
 })
 
 const USES = {
@@ -125,7 +112,7 @@ for (const resolution of ['node16', 'nodenext', 'bundler']) {
     await writeFile(path.join(folder, 'package.json'), '{}')
     for (const [name, code] of uses) await writeFile(path.join(folder, name), code)
     const module = resolution === 'bundler' ? 'esnext' : resolution
-    const options = { module, moduleResolution: resolution, target: 'es2022', lib: ['es2022', 'dom'], types: [], strict: true, noEmit: true, skipLibCheck: false }
+    const options = { module, moduleResolution: resolution, target: 'es2022', lib: ['es2022', 'dom'], types: [], strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false }
     await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: uses.map(([name]) => name) }))
     const { stdout } = await run('node', [installed('typescript/bin/tsc'), '--project', folder]).catch((error) => error)
     expect(stdout).toBe('')
@@ -140,31 +127,28 @@ const example = async (name, url) => (await run('node', [`examples/${name}.mjs`,
 
 test('alerts and loop print the gifts of a whole recording', async () => {
   const args = ['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--wait-clients', '2']
-  await withServer(LIVETAPE, args, async ({ ws }) => {
-    const [alerts, loop] = await Promise.all([example('alerts', ws), example('loop', ws)])
-    const sum = alerts.reduce((sum, line) => sum + Number(/ sent .+ x\d+, (\d+) diamonds$/.exec(line)[1]), 0)
-    expect(alerts.length).toBeGreaterThan(10)
-    expect(loop.at(-1)).toBe(`${sum} diamonds`)
-    expect(loop.slice(0, -1).every((line) => line.includes(': '))).toBe(true)
-  })
+  const { ws } = await serve(args)
+  const [alerts, loop] = await Promise.all([example('alerts', ws), example('loop', ws)])
+  const sum = alerts.reduce((sum, line) => sum + Number(/ sent .+ x\d+, (\d+) diamonds$/.exec(line)[1]), 0)
+  expect(alerts.length).toBeGreaterThan(10)
+  expect(loop.at(-1)).toBe(`${sum} diamonds`)
+  expect(loop.slice(0, -1).every((line) => line.includes(': '))).toBe(true)
 })
 
 test('chat sends a message in a room', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
-    expect(await example('chat', `${ws}/ws`)).toEqual(['[general-chat] bob: Hello, everyone!'])
-  })
+  const { ws } = await serve(['serve', '--port', '0'])
+  expect(await example('chat', `${ws}/ws`)).toEqual(['[general-chat] bob: Hello, everyone!'])
 })
 
 test('Node 22 and later use their own WebSocket instead of that of ws', async () => {
-  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
-    const script = `import { createWebSocketClient } from '@livetape/client'
-      const client = createWebSocketClient({ url: '${ws}/ws', clientId: 'of_node' })
-      client.on('welcome', async ({ client_id }) => { await client.joinRoom('r'); console.log(client_id); client.disconnect() })
-      await client.connect()`
-    const flags = Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-websocket'] : []
-    const { stdout } = await run('node', [...flags, '--input-type=module', '--eval', script], { cwd: PACKAGE, timeout: 20_000 })
-    expect(stdout.trim()).toBe('of_node')
-  })
+  const { ws } = await serve(['serve', '--port', '0'])
+  const script = `import { createWebSocketClient } from '@livetape/client'
+    const client = createWebSocketClient({ url: '${ws}/ws', clientId: 'of_node' })
+    client.on('welcome', async ({ client_id }) => { await client.joinRoom('r'); console.log(client_id); client.disconnect() })
+    await client.connect()`
+  const flags = Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-websocket'] : []
+  const { stdout } = await run('node', [...flags, '--input-type=module', '--eval', script], { cwd: PACKAGE, timeout: 20_000 })
+  expect(stdout.trim()).toBe('of_node')
 })
 
 test('the README names every example', async () => {

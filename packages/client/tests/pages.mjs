@@ -5,8 +5,9 @@ import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { chromium } from 'playwright-core'
+import { onTestFinished } from 'vitest'
 
-import { letPagesFromDisk } from '../../../tests/support/livetape.mjs'
+import { chromiumWith, letPagesFromDisk } from '../../../tests/support/livetape.mjs'
 
 letPagesFromDisk()
 
@@ -18,11 +19,7 @@ export const PICTURES = path.resolve(process.env.PICTURES ?? fileURLToPath(new U
 
 export async function launch(...flags) {
   await mkdir(PICTURES, { recursive: true })
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    // CI runs as root in a container, where Chromium's sandbox does not start.
-    args: ['--no-sandbox', '--disable-dev-shm-usage', ...flags],
-  })
+  return chromium.launch(chromiumWith(...flags))
 }
 
 /** The `file:` URL of an example, with its options. */
@@ -37,8 +34,10 @@ export const isBroken = (line) => /^WebSocket connection to|^Failed to load reso
 
 export const ofDisk = (file) => pathToFileURL(file).href
 
+/** Opens a page, which is closed with its test. */
 export async function open(browser, url, { width = 480, height = 360, backdrop } = {}) {
   const context = await browser.newContext({ viewport: { width, height } })
+  onTestFinished(() => context.close())
   const page = await context.newPage()
   page.setDefaultTimeout(20_000)
   const [complaints, asked] = [[], []]

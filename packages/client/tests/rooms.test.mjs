@@ -3,8 +3,9 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 
-import { LIVETAPE, once, proxy, start, until, withServer } from '../../../tests/support/livetape.mjs'
-import { createWebSocketClient, Room } from '../dist/livetape-client.js'
+import { LIVETAPE, once, start, until } from '../../../tests/support/livetape.mjs'
+import { Room } from '../dist/livetape-client.js'
+import { createWebSocketClient, proxy, serve } from './given.mjs'
 
 let server
 beforeAll(async () => (server = await start(LIVETAPE, ['serve', '--port', '0'])))
@@ -25,8 +26,6 @@ test('a message sent right after the request to join arrives in the room', async
   void one.joinRoom('at-once')
   await one.send('hello', 'at-once')
   expect(await heard).toEqual(['at-once', 'hello', 'eager'])
-  one.disconnect()
-  other.disconnect()
 })
 
 test('the examples from the original package run', async () => {
@@ -54,8 +53,6 @@ test('the examples from the original package run', async () => {
   await client.leaveRoom('general-chat')
   expect(client.getAllRooms()).toEqual([])
   await expect(client.sendToRoom('general-chat', 'too late')).rejects.toMatchObject({ code: 'not_in_room' })
-  client.disconnect()
-  other.disconnect()
 })
 
 test('a room remembers its last hundred messages', async () => {
@@ -76,7 +73,6 @@ test('a room remembers its last hundred messages', async () => {
   expect(room.getMessageHistory().map(({ message }) => message.number)).toEqual([127, 128, 129])
   room.clearMessageHistory()
   expect(room.getMessageHistory()).toEqual([])
-  client.disconnect()
 })
 
 test('a rejected join reports the reason, also without a connection', async () => {
@@ -93,7 +89,6 @@ test('a rejected join reports the reason, also without a connection', async () =
   const reader = createWebSocketClient({ url: server.ws, webSocket: WebSocket })
   await reader.connect()
   await expect(reader.joinRoom('x')).rejects.toMatchObject({ hint: 'connect to /ws to use rooms' })
-  reader.disconnect()
 })
 
 test('leaves a deleted room', async () => {
@@ -105,18 +100,6 @@ test('leaves a deleted room', async () => {
   expect(await told).toEqual(['short-lived', 'deleted'])
   expect(await left).toEqual(['deleted'])
   expect(room.isJoinedToRoom()).toBe(false)
-  client.disconnect()
-})
-
-test('sends binary messages unchanged', async () => {
-  const [one, two] = [await join('sends_bytes'), await join('gets_bytes')]
-  await Promise.all([one.joinRoom('bytes'), two.joinRoom('bytes')])
-  const bytes = Uint8Array.from({ length: 4096 }, (_, index) => index % 256)
-  const heard = once(two, 'binary')
-  await one.send(bytes)
-  expect(new Uint8Array((await heard)[0])).toEqual(bytes)
-  one.disconnect()
-  two.disconnect()
 })
 
 test('plain messages are echoed and broadcast to the others', async () => {
@@ -131,8 +114,6 @@ test('plain messages are echoed and broadcast to the others', async () => {
   expect(await plain).toBe('just text')
   await one.setMetadata('team', 'red')
   await until('the metadata', async () => (await (await fetch(new URL('connections/speaks', server.url))).json()).metadata?.team === 'red')
-  one.disconnect()
-  two.disconnect()
 })
 
 test('a taken client ID is a final error', async () => {
@@ -142,7 +123,6 @@ test('a taken client ID is a final error', async () => {
   await two.connect()
   expect((await error)[0]).toMatchObject({ code: 'client_id_taken' })
   expect((await gone)[0]).toMatchObject({ code: 1008, reason: 'client_id_taken', final: true })
-  one.disconnect()
 })
 
 test('rejoins rooms after a break, although the server still holds the client ID', async () => {
@@ -163,8 +143,6 @@ test('rejoins rooms after a break, although the server still holds the client ID
   const heard = once(room, 'message')
   await post('rooms/again/messages', { message: 'welcome back' })
   expect((await heard)[0]).toBe('welcome back')
-  client.disconnect()
-  await wire.close()
 })
 
 test('/ws delivers the feed along with rooms', async () => {
@@ -175,48 +153,44 @@ test('/ws delivers the feed along with rooms', async () => {
   const [event] = await gift
   expect(event.data).toMatchObject({ sender: 'ann', giftName: 'Rose', repeatCount: 3, repeatDelta: 3 })
   expect(client.getStats().events).toBe(1)
-  client.disconnect()
 })
 
 test('leaving the room of a feed turns the feed off, even across a break; joining turns it on', async () => {
-  await withServer(LIVETAPE, ['replay', 'recordings/short.bin', '--port', '0', '--speed', '0.1'], async ({ url, port }) => {
-    const wire = await proxy(() => port)
-    const client = createWebSocketClient({ url: `${wire.ws}/ws`, clientId: 'listener', webSocket: WebSocket, reconnectDelay: 5, types: ['question'] })
-    // The room exists from the first frame on, which may arrive after the first answer.
-    let feed
-    while (!feed) feed = (await (await fetch(`${url}/rooms`)).json()).rooms.map(({ id }) => id).find((id) => id.startsWith('user:'))
-    await client.connect()
-    const seen = []
-    client.on('event', ({ data }) => seen.push(data.questionText))
-    const ask = (question) => fetch(`${url}/inject`, { method: 'POST', body: JSON.stringify({ type: 'question', user: 'ann', question }) })
-    // The client's own message comes back after everything sent to it before.
-    const passed = async (text) => {
-      const echo = new Promise((resolve) => client.on('message', ({ type, data }) => type === 'echo' && data === text && resolve()))
-      await client.send(text)
-      await echo
-    }
-    const first = once(client, 'event')
-    await ask('heard')
-    await first
-    await client.leaveRoom(feed)
-    await ask('not heard')
-    await passed('one')
-    const back = once(client, 'connected')
-    wire.cut()
-    await back
-    await ask('not heard either')
-    await passed('two')
-    await client.joinRoom(feed)
-    const last = once(client, 'event')
-    await ask('heard again')
-    await last
-    expect(seen).toEqual(['heard', 'heard again'])
-    const refused = once(client, 'error')
-    await expect(client.sendToRoom(feed, 'x')).resolves.toBeUndefined()
-    expect((await refused)[0]).toMatchObject({ code: 'read_only_room' })
-    client.disconnect()
-    await wire.close()
-  })
+  const { url, port } = await serve(['replay', 'recordings/short.bin', '--port', '0', '--speed', '0.1'])
+  const wire = await proxy(() => port)
+  const client = createWebSocketClient({ url: `${wire.ws}/ws`, clientId: 'listener', webSocket: WebSocket, reconnectDelay: 5, types: ['question'] })
+  // The room exists from the first frame on, which may arrive after the first answer.
+  let feed
+  while (!feed) feed = (await (await fetch(`${url}/rooms`)).json()).rooms.map(({ id }) => id).find((id) => id.startsWith('user:'))
+  await client.connect()
+  const seen = []
+  client.on('event', ({ data }) => seen.push(data.questionText))
+  const ask = (question) => fetch(`${url}/inject`, { method: 'POST', body: JSON.stringify({ type: 'question', user: 'ann', question }) })
+  // The client's own message comes back after everything sent to it before.
+  const passed = async (text) => {
+    const echo = new Promise((resolve) => client.on('message', ({ type, data }) => type === 'echo' && data === text && resolve()))
+    await client.send(text)
+    await echo
+  }
+  const first = once(client, 'event')
+  await ask('heard')
+  await first
+  await client.leaveRoom(feed)
+  await ask('not heard')
+  await passed('one')
+  const back = once(client, 'connected')
+  wire.cut()
+  await back
+  await ask('not heard either')
+  await passed('two')
+  await client.joinRoom(feed)
+  const last = once(client, 'event')
+  await ask('heard again')
+  await last
+  expect(seen).toEqual(['heard', 'heard again'])
+  const refused = once(client, 'error')
+  await expect(client.sendToRoom(feed, 'x')).resolves.toBeUndefined()
+  expect((await refused)[0]).toMatchObject({ code: 'read_only_room' })
 })
 
 test('a URL without rooms is named on the console, once, with the right one', async () => {

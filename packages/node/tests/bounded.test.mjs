@@ -4,25 +4,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { Client, deferred, start } from './support.mjs'
+import { Client, deferred, raw, start } from './support.mjs'
 
 const MIB = 1 << 20
 /** Maximum number of bytes that a socket accepts while its handler does not return: the buffers of the system on both sides. */
 const ACCEPTED_MAX = 16 * MIB
 /** Maximum growth of the process, in bytes. */
 const GROWTH_MAX = 32 * MIB
-
-/** Opens a WebSocket whose bytes the test writes and reads itself. */
-async function raw(port, path) {
-  const socket = connect(port, '127.0.0.1').on('error', () => {})
-  socket.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`)
-  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1.1 101 /)
-  return socket
-}
 
 /** A masked text message of 60,000 bytes. */
 const FRAME = Buffer.concat([Buffer.from([0x81, 0xfe, 60_000 >> 8, 60_000 & 255, 0, 0, 0, 0]), Buffer.alloc(60_000, 'x')])

@@ -2,36 +2,28 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { WebSocket } from 'ws'
-import { Client, connected, createWebSocketClient, deferred, start } from './support.mjs'
+import { Client, connected, createWebSocketClient, deferred, meet, raw, start } from './support.mjs'
 
 test('a handler authenticates a client by its request, which printing the socket does not show', async (t) => {
-  const connected = deferred()
-  const { url } = await start(t, (app) => app.websocket('/chat', { onConnect: (socket) => connected.resolve(socket) }))
   const headers = { cookie: 'session=secret', authorization: 'Bearer secret', 'x-name': 'Ann' }
-  const client = new WebSocket(url('/chat?ticket=secret&client_id=ann'), { headers })
-  await once(client, 'open')
-  const socket = await connected.promise
+  const { client, socket } = await meet(t, {}, { query: '?ticket=secret&client_id=ann', headers })
   assert.equal(socket.url, '/chat?ticket=secret&client_id=ann')
   for (const [name, value] of Object.entries(headers)) assert.equal(socket.headers[name], value)
   assert.deepEqual([socket.remoteAddress, socket.protocol, socket.headers.constructor], ['127.0.0.1', '', undefined])
   assert.throws(() => { socket.url = '/' }, TypeError)
   for (const shown of [inspect(socket, { depth: 9, showHidden: true }), JSON.stringify(socket)]) assert.ok(!shown.includes('secret'), shown)
-  client.close()
-  await once(client, 'close')
+  client.socket.close()
+  await client.closed
   assert.equal(socket.headers['x-name'], 'Ann', 'also after the close')
 })
 
 test('with a token, the request of a client is known without it', async (t) => {
-  const connected = deferred()
   const token = 'a-token-of-this-server'
-  const { url } = await start(t, (app) => app.websocket('/chat', { onConnect: (socket) => connected.resolve(socket) }), { token })
-  await Client.open(url(`/chat?token=${token}&name=ann`))
-  const { url: path, headers } = await connected.promise
-  assert.deepEqual([path, headers.authorization], ['/chat?name=ann', undefined])
+  const { socket } = await meet(t, {}, { query: `?token=${token}&name=ann`, token })
+  assert.deepEqual([socket.url, socket.headers.authorization], ['/chat?name=ann', undefined])
 })
 
 test('the first subprotocol that the client offers is selected, or the first that the path lists', async (t) => {
@@ -111,9 +103,7 @@ test('a close frame with a code that must not be sent reaches onError', async (t
   const [seen, over] = [[], deferred()]
   const { port } = await start(t, (app) =>
     app.websocket('/chat', { onError: (_, { code }) => void seen.push(code), onClose: (_, code, reason) => over.resolve([code, reason]) }))
-  const socket = connect(port, '127.0.0.1').on('error', () => {})
-  socket.write(`GET /chat HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`)
-  await once(socket, 'data')
+  const socket = await raw(port, '/chat')
   socket.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 1005 >> 8, 1005 & 255]))
   assert.deepEqual(await over.promise, [1002, 'protocol_error'])
   assert.deepEqual(seen, ['protocol_error'])

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import { createApp, decode, LivetapeError, MockTikTok, readRecording } from '@livetape/node'
-import { Client, deferred, run, start } from './support.mjs'
+import { Client, deferred, meet, run, start } from './support.mjs'
 
 /** Checks that all of these calls fail with this error, at once or as a promise. */
 async function fail(calls, { code = 'bad_request', ...rest } = {}) {
@@ -86,7 +86,6 @@ test('POST /shutdown closes the app', { timeout: 30_000 }, async () => {
 test('a user that cannot be connected to is rejected at once', async () => {
   const names = ['bad name!', '', '@@', 'a/b']
   await fail(names.map((live) => () => createApp({ live, offline: true })), { code: 'invalid_username' })
-  await fail([() => createApp({ replay: 'nowhere' }).listen()], { code: 'recording_not_found' })
 })
 
 test('calls that nobody awaits do not end the process when a client leaves or a room is gone', { timeout: 30_000 }, async () => {
@@ -105,15 +104,12 @@ test('calls that nobody awaits do not end the process when a client leaves or a 
 })
 
 test('a closed socket is not open, rejects calls, and keeps its state', async (t) => {
-  const [connected, closed] = [deferred(), deferred()]
-  const { url, failures } = await start(t, (app) =>
-    app.websocket('/chat', {
-      onConnect: (socket) => (socket.setMetadata('role', 'guest'), connected.resolve(socket)),
-      onClose: (socket, code) => closed.resolve([socket.roomId, socket.getMetadata('role'), code]),
-    }))
-  const client = await Client.open(url('/chat'))
+  const closed = deferred()
+  const { client, socket, failures } = await meet(t, {
+    onConnect: (socket) => void socket.setMetadata('role', 'guest'),
+    onClose: (socket, code) => closed.resolve([socket.roomId, socket.getMetadata('role'), code]),
+  })
   await client.join('a')
-  const socket = await connected.promise
   assert.equal(socket.isOpen, true)
   void socket.close(4000)
   assert.equal(socket.isOpen, false)
@@ -127,14 +123,11 @@ test('a closed socket is not open, rejects calls, and keeps its state', async (t
 
 test('clients cannot change metadata, and handlers see what they ask', async (t) => {
   const seen = []
-  const connected = deferred()
-  const { url } = await start(t, (app) =>
-    app.websocket('/chat', {
-      onConnect: (socket) => (socket.setMetadata('role', 'guest'), connected.resolve(socket)),
-      onMessage: (_, message, room) => void seen.push([message, room]),
-      onJoinRoom: (_, room) => void seen.push(room),
-    }))
-  const ann = await Client.open(url('/chat'))
+  const { client: ann, socket } = await meet(t, {
+    onConnect: (socket) => void socket.setMetadata('role', 'guest'),
+    onMessage: (_, message, room) => void seen.push([message, room]),
+    onJoinRoom: (_, room) => void seen.push(room),
+  })
   const set = JSON.stringify({ type: 'set_metadata', key: 'role', value: 'staff' })
   ann.say(set)
   // None of these can succeed, so that no handler is asked.
@@ -143,7 +136,7 @@ test('clients cannot change metadata, and handlers see what they ask', async (t)
     assert.match((await ann.json()).code, /unknown_room|bad_message/)
   }
   await ann.join('a')
-  assert.deepEqual([seen, (await connected.promise).getMetadata('role')], [[[set, undefined], 'a'], 'guest'])
+  assert.deepEqual([seen, socket.getMetadata('role')], [[[set, undefined], 'a'], 'guest'])
 })
 
 test('events without a result in time are reported once', async (t) => {
@@ -262,10 +255,7 @@ test('a loop over an incomplete recording yields all readable events, and then t
 })
 
 test('errors name options and methods of this package', async (t) => {
-  const connected = deferred()
-  const { app, url } = await start(t, (app) => app.websocket('/chat', { onConnect: (socket) => connected.resolve(socket) }))
-  await Client.open(url('/chat'))
-  const socket = await connected.promise
+  const { app, socket } = await meet(t)
   const hints = [
     [() => app.replay.pause(), { code: 'no_replay', hint: /app\.replay\.load/ }],
     [() => app.disconnect('ann'), { code: 'not_found', hint: /app\.status/ }],

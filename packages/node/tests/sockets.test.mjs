@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import { HandlerError, SocketClosedError } from '@livetape/node'
-import { Client, connected, deferred, start } from './support.mjs'
+import { Client, connected, deferred, meet, start } from './support.mjs'
 
 test('handlers see each event of a socket once and in order', async (t) => {
   const seen = []
@@ -42,10 +42,7 @@ test('handlers see each event of a socket once and in order', async (t) => {
 })
 
 test('a socket sends, joins, leaves, and stores metadata', async (t) => {
-  const connected = deferred()
-  const { app, url } = await start(t, (app) => app.websocket('/chat', { onConnect: (socket) => void connected.resolve(socket) }))
-  const client = await Client.open(url('/chat'))
-  const socket = await connected.promise
+  const { app, client, socket } = await meet(t)
   assert.match(socket.clientId, /^client_/)
   assert.deepEqual([socket.path, socket.roomId, app.getConnection(socket.id)], ['/chat', undefined, socket])
   await socket.send('text')
@@ -213,13 +210,10 @@ test('a handler that fails after its client has left, or too late, changes nothi
 })
 
 test('bad arguments are reported with a code', async (t) => {
-  const connected = deferred()
-  const { app, url } = await start(t, (app) => app.websocket('/chat', { onConnect: (socket) => void connected.resolve(socket) }))
+  const { app, client, socket } = await meet(t)
   for (const path of ['/chat', '/a/../b', '/..', '/a?b', 'a', '', 7]) assert.throws(() => app.websocket(path, {}), { code: 'bad_request' }, String(path))
   assert.throws(() => app.websocket('/other'), { code: 'bad_request' })
   assert.throws(() => app.websocket('/other', { clientId: 'not valid' }), { code: 'bad_request' })
-  const client = await Client.open(url('/chat'))
-  const socket = await connected.promise
   for (const code of [999, 1004, 1005, 1006, 1015, 5000, -1, 1.5, NaN, '1000']) await assert.rejects(() => socket.close(code), { code: 'bad_request' })
   await assert.rejects(() => socket.close(1000, 'x'.repeat(124)), { code: 'bad_request' })
   for (const message of [{}, null, undefined, 7]) await assert.rejects(() => socket.send(message), { code: 'bad_request' })

@@ -1,7 +1,10 @@
 // Shared by the tests: apps that close after their test, and clients that collect what they receive.
 
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { WebSocket } from 'ws'
 import { createApp } from '@livetape/node'
 
@@ -59,6 +62,23 @@ export class Client {
     this.say({ type: 'join_room', room_id })
     return this.json()
   }
+}
+
+/** Starts an app with the path `/chat`, and connects a client to it. Returns both ends of their socket. */
+export async function meet(test, handlers = {}, { query = '', headers, ...options } = {}) {
+  const connected = deferred()
+  const started = await start(test, (app) => app.websocket('/chat', { ...handlers, onConnect: (socket) => (connected.resolve(socket), handlers.onConnect?.(socket)) }), options)
+  const client = new Client(started.url(`/chat${query}`), { headers })
+  await client.open
+  return { ...started, client, socket: await connected.promise }
+}
+
+/** Opens a WebSocket whose bytes the test writes and reads itself. */
+export async function raw(port, path) {
+  const socket = connect(port, '127.0.0.1').on('error', () => {})
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`)
+  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1.1 101 /)
+  return socket
 }
 
 /** The client for browsers and Node, from its committed build. */

@@ -9,6 +9,8 @@ import pytest
 
 from livetape import LivetapeError, Tape, program, server
 
+from .conftest import fails
+
 REAL = os.environ["LIVETAPE_BIN"]
 
 
@@ -44,9 +46,8 @@ def test_the_variable_comes_before_the_wheel_and_the_wheel_before_the_path(scrip
 
 def test_a_variable_that_names_nothing_is_reported(monkeypatch):
     monkeypatch.setenv("LIVETAPE_BIN", "/nowhere/livetape")
-    with pytest.raises(LivetapeError, match="LIVETAPE_BIN is `/nowhere/livetape`, which is not a program") as failed:
+    with fails("not_installed", "LIVETAPE_BIN is `/nowhere/livetape`, which is not a program"):
         Tape()
-    assert failed.value.code == "not_installed"
 
 
 def test_a_file_that_cannot_run_is_reported(tmp_path, monkeypatch):
@@ -61,9 +62,8 @@ def test_a_file_that_cannot_run_is_reported(tmp_path, monkeypatch):
 def test_a_program_that_exits_early_is_reported_with_its_last_lines(tmp_path, monkeypatch):
     code = "import sys; print('\\n'.join(f'line {n}' for n in range(50)), file=sys.stderr); sys.exit('the reason')"
     monkeypatch.setenv("LIVETAPE_BIN", script(tmp_path, code))
-    with pytest.raises(LivetapeError, match="(?s)livetape replay exited with 1 before it was ready\n.*line 49") as failed:
+    with fails("exited", "(?s)livetape replay exited with 1 before it was ready\n.*line 49") as failed:
         Tape()
-    assert failed.value.code == "exited"
     assert "the reason" in failed.value.message
     assert "line 5\n" not in failed.value.message
 
@@ -71,9 +71,8 @@ def test_a_program_that_exits_early_is_reported_with_its_last_lines(tmp_path, mo
 def test_a_program_that_is_never_ready_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "START_SECONDS", 0.3)
     monkeypatch.setenv("LIVETAPE_BIN", script(tmp_path, "import sys; sys.stdin.read()"))
-    with pytest.raises(LivetapeError, match="livetape replay was not ready within 0 s") as failed:
+    with fails("not_ready", "livetape replay was not ready within 0 s"):
         Tape()
-    assert failed.value.code == "not_ready"
 
 
 @pytest.mark.parametrize(("version", "age"), [(0, "newer"), (2, "older")])
@@ -89,6 +88,5 @@ sys.stdin.read()
 """
     monkeypatch.setenv("LIVETAPE_BIN", script(tmp_path, code))
     message = f"livetape 9.9.9 has API version {version}; this package is {age} and supports version 1"
-    with pytest.raises(LivetapeError, match=message) as failed:
+    with fails("wrong_version", message):
         Tape()
-    assert failed.value.code == "wrong_version"

@@ -3,12 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { LivetapeError, asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, isObject, wrong } from './error.js'
-import { ask, Server } from './server.js'
+import { PATIENCE_MS, POLL_MS, ask, Server } from './server.js'
 
-/** Default timeout of {@link Mock.waitFor}, in ms: less than that of a test in Vitest and Jest. */
-const PATIENCE_MS = 4_000
-/** Time between two requests while waiting, in ms. */
-const POLL_MS = 10
 /** How early a client's timer may end, in ms: clocks count whole milliseconds. */
 const EARLY_MS = 2
 /** Maximum number of log entries in a report. */

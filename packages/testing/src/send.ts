@@ -3,6 +3,7 @@
 import { inspect } from 'node:util'
 
 import { LivetapeError, isObject, wrong } from './error.js'
+import type { Injected } from './rest.js'
 
 /** A user: a unique id, or more. The same unique id is always the same user. */
 export type User = string | { uniqueId: string; nickname?: string; avatar?: string }
@@ -29,21 +30,9 @@ export interface Kinds {
   raw: { method: string; payload: string | Uint8Array }
 }
 
-/** The events of a sent message, and how many clients they were sent to. */
-export interface Sent {
-  /** Ids of the messages, as in the field `id` of events. */
-  ids: string[]
-  /** Sequence numbers of the events. */
-  seqs: number[]
-  /** Number of clients that were subscribed to at least one of them. */
-  delivered: number
-  /** Offset in the recording. */
-  offsetMs: number
-}
-
 /** A method for each kind of event. Each resolves once the events are broadcast. */
 export type Send = {
-  [Kind in keyof Kinds]: (...fields: Kind extends 'end' ? [] : [fields: Kinds[Kind]]) => Promise<Sent>
+  [Kind in keyof Kinds]: (...fields: Kind extends 'end' ? [] : [fields: Kinds[Kind]]) => Promise<Injected>
 }
 
 // The compiler reports a missing kind.
@@ -66,7 +55,7 @@ function checkFields(kind: string, fields: unknown): void {
 }
 
 /** Creates the methods, which pass the body of `POST /inject` on. */
-export function senders(inject: (body: Record<string, unknown>) => Promise<Sent>): Send {
+export function senders(inject: (body: Record<string, unknown>) => Promise<Injected>): Send {
   const method = (type: string) => async (fields: Record<string, unknown> = {}) => {
     checkFields(type, fields)
     const { payload } = fields

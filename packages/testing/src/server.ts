@@ -10,6 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LivetapeError } from './error.js'
 import { findProgram, notInstalled } from './program.js'
 
+/** Default timeout for clients, events and requests, in ms. Less than that of a test in Vitest and Jest, 5 s, so that the reason is reported. */
+export const PATIENCE_MS = 4_000
+/** Time between two requests while waiting, in ms. */
+export const POLL_MS = 10
 /** Version of the feed and the REST API that this package uses. */
 const API_VERSION = 1
 /** Timeout for a start, in ms; long, because the machine may be busy. */

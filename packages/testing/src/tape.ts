@@ -5,13 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LivetapeError, asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, wrong } from './error.js'
 import { Feed, type FeedEvent } from './feed.js'
 import { startMock, type Mock, type MockOptions } from './mock.js'
-import { senders, type Send, type Sent } from './send.js'
-import { ask, post, Server } from './server.js'
+import type { Injected, TruthAt } from './rest.js'
+import { senders, type Send } from './send.js'
+import { PATIENCE_MS, POLL_MS, ask, post, Server } from './server.js'
 
-/** Default timeout for clients and events, in ms. Less than that of a test in Vitest and Jest, 5 s, so that the reason is reported. */
-export const PATIENCE_MS = 4_000
-/** Time between two requests while waiting, in ms. */
-const POLL_MS = 10
 /** Time for clients to answer a close, in ms. */
 const DROP_MS = 2_000
 /** A number of clients that never connects. */
@@ -67,53 +64,10 @@ export interface Finished {
   events: number
   /** Number of events of each type, such as `chat` or `gift`. */
   byType: Record<string, number>
-  /** Total value of all gifts since the last lap or seek, as in {@link Truth}. */
+  /** Total value of all gifts since the last lap or seek, as in {@link Tape.truth}. */
   diamonds: number
   /** Missing and unreadable data; `null` if the recording is complete. */
   lost: Lost | null
-}
-
-/** What clients should have counted: totals since the last lap or seek, the same for every filter and however often a client reconnects. */
-export interface Truth {
-  /** Id of the channel that `seq` counts in. */
-  stream: string
-  /** Number of the last counted event. */
-  seq: number
-  /** Messages of the room that a client without filters receives. */
-  events: number
-  chats: number
-  /** Gifts: the sum of `repeatDelta`. */
-  gifts: number
-  /** Gift streaks that began. */
-  streaks: number
-  diamonds: number
-  /** Likes: the sum of `likeCount`. */
-  likes: number
-  /** Last `totalLikeCount`, which also counts likes that were not sent. */
-  likes_total: number
-  follows: number
-  shares: number
-  /** Viewers who joined: `member` events whose `actionId` is 1. */
-  joins: number
-  subscribes: number
-  /** Last number of viewers. */
-  viewers: number
-  /** Number of users who sent gifts. */
-  gifters: number
-  /** `uniqueId` of the user with the most diamonds, or the first of them; empty if nobody sent a gift. */
-  top_gifter: string
-  /** Nickname of `top_gifter`. */
-  top_gifter_name: string
-  /** Text of the last comment. */
-  last_chat: string
-  /** Comments without text. */
-  empty_texts: number
-  /** Sum of the CRC-32 of `uniqueId comment` of all comments, modulo 2^32. */
-  texts: number
-  /** Diamonds of each user, by `uniqueId`: the first 100,000 users. */
-  users: Record<string, number>
-  /** Diamonds that each guest of the host received, by `userId`. */
-  guests: Record<string, number>
 }
 
 interface Status {
@@ -163,8 +117,8 @@ export class Tape {
     this.send = senders((body) => this.#inject(body))
   }
 
-  async #inject(body: Record<string, unknown>): Promise<Sent> {
-    const sent = await post<Sent>(this.#server, '/inject', body)
+  async #inject(body: Record<string, unknown>): Promise<Injected> {
+    const sent = await post<Injected>(this.#server, '/inject', body)
     // So that the events are counted once this resolves.
     await this.#feed.reached(Math.max(0, ...sent.seqs), this.#patience)
     return sent
@@ -259,9 +213,12 @@ export class Tape {
     await post(this.#server, '/replay/step', { count: frames })
   }
 
-  /** Returns what clients should have counted after the event `until`, or after all that were sent. */
-  async truth(until?: number): Promise<Truth> {
-    return ask<Truth>(this.#server, until === undefined ? '/truth' : `/truth?until=${until}`)
+  /**
+   * Returns what clients should have counted after the event `until`, or after all that were sent: totals since the last lap or seek, the same for every filter and however often a
+   * client reconnects.
+   */
+  async truth(until?: number): Promise<TruthAt> {
+    return ask<TruthAt>(this.#server, until === undefined ? '/truth' : `/truth?until=${until}`)
   }
 
   /** Waits until the recording has ended and every client has been sent all events. */

@@ -1,14 +1,14 @@
 // The package as users get it: packed, installed in another project, and used in each test runner as the README shows.
 
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { playwright, run as runIn } from './run.mjs'
+import { serveFolder } from '../../../tests/support/livetape.mjs'
+import { run as runIn } from './run.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const PACKAGE = here('..')
@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(project, { recursive: true, force: true }))
 
-const run = (program, args, cwd = project) => runIn(program, args, { cwd })
+const run = (program, args, cwd = project, env = {}) => runIn(program, args, { cwd, env })
 
 /** Writes the snippet of a section of the README, and the same with another expectation, which fails. */
 async function write(section, name, [from, to]) {
@@ -79,27 +79,25 @@ test('Jest: the snippet of the README passes, and only a failed test prints the 
 })
 
 describe('Playwright', () => {
-  let [pages, baseUrl] = []
-  beforeAll(async () => {
-    const answer = async (url, response) => {
-      const { pathname } = new URL(url, 'http://localhost')
-      const type = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript' }[path.extname(pathname)]
-      response.setHeader('content-type', type).end(await readFile(here(`../../../examples${pathname}`)))
-    }
-    pages = createServer(({ url }, response) => answer(url, response).catch(() => response.destroy()))
-    await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve))
-    baseUrl = `http://127.0.0.1:${pages.address().port}`
-  })
+  let pages
+  beforeAll(async () => (pages = await serveFolder(here('../../../examples'))))
   afterAll(() => pages.close())
 
-  test('the snippet of the README passes, and a failed test has the log and the events attached', async () => {
+  test('the snippet of the README passes, a failed test has the log and the events attached, and `expect` has the matchers', async () => {
     await write('Playwright', 'spec.mjs', ['×5', '×6'])
     await copyFile(here('../playwright.config.mjs'), path.join(project, 'playwright.config.mjs'))
     const spec = path.join(project, 'Playwright/fails.spec.mjs')
     await writeFile(spec, (await readFile(spec, 'utf8')).replace('useInnerText: true', 'useInnerText: true, timeout: 500'))
-    const { code, results } = await playwright(project, path.join(project, 'Playwright'), { BASE_URL: baseUrl })
+    const matchers = `import { expect, test } from '@livetape/testing/playwright'
+test('matchers', async ({ startMock }) => expect(await startMock()).toHaveReceived('enter', 2))`
+    await writeFile(path.join(project, 'Playwright/matchers.spec.mjs'), matchers)
+    const env = { TESTS: path.join(project, 'Playwright'), REPORT: path.join(project, 'report.json'), OUTPUT: path.join(project, 'output'), BASE_URL: pages.url }
+    const { code } = await run(process.execPath, ['node_modules/@playwright/test/cli.js', 'test', '--config', 'playwright.config.mjs'], project, env)
     expect(code).toBe(1)
-    const [passes, fails] = ['passes', 'fails'].map((name) => results[`${name}.spec.mjs the overlay shows gifts`])
+    const { suites } = JSON.parse(await readFile(env.REPORT, 'utf8'))
+    const results = Object.fromEntries(suites.map(({ file, specs }) => [file, specs[0].tests[0].results[0]]))
+    const [passes, fails] = ['passes', 'fails'].map((name) => results[`${name}.spec.mjs`])
+    expect(results['matchers.spec.mjs'].errors[0].message).toContain('expected 2 clients that enter, got 0')
     expect(passes).toMatchObject({ status: 'passed', attachments: [] })
     expect(fails).toMatchObject({ status: 'failed' })
     const attached = Object.fromEntries(fails.attachments.map(({ name, body }) => [name, Buffer.from(body ?? '', 'base64').toString()]))

@@ -2,13 +2,10 @@
 
 import { chromium } from 'playwright-core'
 
+import { chromiumWith } from '../../support/livetape.mjs'
 import { LOOKUP, OTHER, SOCKET } from './programs.mjs'
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  // CI runs as root, where the sandbox does not start.
-  args: ['--no-sandbox', '--disable-dev-shm-usage', `--proxy-server=${process.env.HTTPS_PROXY}`],
-})
+const browser = await chromium.launch(chromiumWith(`--proxy-server=${process.env.HTTPS_PROXY}`))
 const page = await browser.newPage()
 const lookup = await page.goto(LOOKUP)
 const room = (await lookup.json()).data.user.roomId

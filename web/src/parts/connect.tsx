@@ -10,8 +10,8 @@ import { copy } from '../state/messages.ts'
 import type { ConnectionView } from '../state/rest.ts'
 import { features, health, mode, readOnly, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
+import { Address, CopyButton, IconButton } from './buttons.tsx'
 import { Foreign, Sentence } from './foreign.tsx'
-import { Icon } from './icons.tsx'
 
 const say = texts.connect
 const KEY = 'livetape.connect'
@@ -39,8 +39,8 @@ export function Connect() {
     <section class="panel connect-panel" aria-labelledby="connect-title">
       <div class="connect-head">
         <h2 id="connect-title">{say.title}</h2>
-        <Address address={address} label={say.copyAddress} />
-        {tikfinity && <Address address={tikfinity} label={say.copyTikfinity} />}
+        <Address address={address} name={say.address} label={say.copyAddress} />
+        {tikfinity && <Address address={tikfinity} name={say.address} label={say.copyTikfinity} />}
         <span class="space" />
         <div class="sections" role="group" aria-label={say.sections}>
           {sections.map((name) => (
@@ -66,18 +66,6 @@ export function Connect() {
   )
 }
 
-function Address({ address, label }: { address: string; label: string }) {
-  return (
-    <span class="address">
-      <code>{address}</code>
-      <button type="button" class="button small" onClick={() => void copy(address, say.address)}>
-        <Icon name="copy" />
-        {label}
-      </button>
-    </span>
-  )
-}
-
 function Code({ language, address }: { language: Language; address: string }) {
   const code = snippet(language, address, url('overlays/alerts.html'), token.value !== '')
   return (
@@ -89,10 +77,7 @@ function Code({ language, address }: { language: Language; address: string }) {
       )}
       <div class="snippet">
         <pre tabIndex={0} aria-label={say.languages[language]}>{code}</pre>
-        <button type="button" class="button small" onClick={() => void copy(code, say.code)}>
-          <Icon name="copy" />
-          {say.copyCode}
-        </button>
+        <CopyButton label={say.copyCode} onClick={() => copy(code, say.code)} />
       </div>
     </>
   )
@@ -144,9 +129,7 @@ export function ClientLog() {
     <aside class="details client-log" aria-label={log.title}>
       <div class="details-head">
         <h3>{log.title}</h3>
-        <button type="button" class="icon-button" aria-label={log.close} onClick={() => (isLogOpen.value = false)}>
-          <Icon name="close" />
-        </button>
+        <IconButton icon="close" label={log.close} onClick={() => (isLogOpen.value = false)} />
       </div>
       <div class="client-log-body" tabIndex={0}>
         <ul aria-label={log.where}>

@@ -4,7 +4,7 @@ import { signal } from '@preact/signals'
 import { type Part, TEST_LANGUAGES, type TestLanguage, testSnippet } from '../lib/snippets.ts'
 import { copy } from '../state/messages.ts'
 import { texts } from '../texts.ts'
-import { Icon } from './icons.tsx'
+import { CopyButton } from './buttons.tsx'
 
 const say = texts.test
 const KEY = 'livetape.test'
@@ -24,10 +24,7 @@ export function CopyTest({ part }: { part: Part }) {
       >
         {TEST_LANGUAGES.map((name) => <option key={name} value={name}>{say.languages[name]}</option>)}
       </select>
-      <button type="button" class="button small" onClick={() => void copy(testSnippet(language.value, part), say.test)}>
-        <Icon name="copy" />
-        {say.copy}
-      </button>
+      <CopyButton label={say.copy} onClick={() => copy(testSnippet(language.value, part), say.test)} />
     </span>
   )
 }

@@ -14,9 +14,10 @@ import { type Found, fieldsOf } from '../state/fields.ts'
 import { readOnly, replay } from '../state/server.ts'
 import { cursor, seek, seekEvent, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { CopyButton, IconButton } from './buttons.tsx'
 import { CopyTest } from './copytest.tsx'
 import { Foreign } from './foreign.tsx'
-import { Gift, Icon } from './icons.tsx'
+import { Gift } from './icons.tsx'
 
 /** ID of the open row. */
 export const opened = signal<number | undefined>(undefined)
@@ -43,6 +44,12 @@ function partUpTo({ type, data, ts, replay: isReplayed }: Event): Part | undefin
   const offset = isReplayed && state ? offsetOf(ts, startedAt.peek(), state.durationMs ?? Infinity) : undefined
   if (!state || offset === undefined) return undefined
   return { recording: state.recording, fromMs: 0, toMs: offset + 1, total: totalOf(type, data.action) }
+}
+
+/** Copies one row, or all rows that match the filter. */
+export const copyEvents = async (row?: number): Promise<void> => {
+  const { text, count } = await json(row)
+  await copy(text, count)
 }
 
 export function Details() {
@@ -95,10 +102,6 @@ export function Details() {
     addEventListener('keydown', closeOnEscape)
     return () => removeEventListener('keydown', closeOnEscape)
   }, [])
-  const copyIt = async (): Promise<void> => {
-    const { text, count } = await json(row)
-    await copy(text, count)
-  }
   return (
     <aside ref={panel} class="details" aria-label={say.details}>
       <div class="details-head">
@@ -109,13 +112,8 @@ export function Details() {
             {say.goTo}
           </button>
         )}
-        <button type="button" class="button small" onClick={() => void copyIt()}>
-          <Icon name="copy" />
-          {say.copyOne}
-        </button>
-        <button type="button" class="icon-button" aria-label={say.close} onClick={close}>
-          <Icon name="close" />
-        </button>
+        <CopyButton label={say.copyOne} onClick={() => copyEvents(row)} />
+        <IconButton icon="close" label={say.close} onClick={close} />
       </div>
       {isRepeated.value && <p class="quiet">{say.whyId}</p>}
       {source.value && (

@@ -5,6 +5,7 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { needsToken, setToken, token } from '../state/api.ts'
 import { texts } from '../texts.ts'
+import { submits } from './buttons.tsx'
 
 interface Props {
   title: ComponentChildren
@@ -41,15 +42,11 @@ export function Dialog({ title, onClose, stays = false, children }: Props) {
 }
 
 const helping = signal(false)
-export const showHelp = (): void => {
-  helping.value = true
-}
+export const showHelp = (): unknown => (helping.value = true)
 
 export function Help() {
   if (!helping.value) return null
-  const close = (): void => {
-    helping.value = false
-  }
+  const close = (): unknown => (helping.value = false)
   return (
     <Dialog title={texts.help.title} onClose={close}>
       <dl class="keys">
@@ -72,12 +69,7 @@ export function Token() {
   if (!needsToken.value) return null
   return (
     <Dialog title={texts.token.title} onClose={() => undefined} stays>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          setToken(field.current?.value.trim() ?? '')
-        }}
-      >
+      <form onSubmit={submits(() => setToken(field.current?.value.trim() ?? ''))}>
         <p>{token.value === '' ? texts.token.details : texts.token.wrong}</p>
         <label class="field">
           <span>{texts.token.label}</span>

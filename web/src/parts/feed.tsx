@@ -8,13 +8,13 @@ import { offsetOf } from '../lib/recording.ts'
 import { placesIn } from '../lib/client.ts'
 import { isAtEnd, scrollTopAfterDrop, scrollTopToShow, windowOf } from '../lib/list.ts'
 import { readers } from '../state/clients.ts'
-import { copy } from '../state/messages.ts'
-import { choose, chosen, clear, hidden, json, look, paused, query, view } from '../state/feed.ts'
+import { choose, chosen, clear, hidden, look, paused, query, view } from '../state/feed.ts'
 import { features, replay } from '../state/server.ts'
 import { cursor, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { CopyButton } from './buttons.tsx'
 import { ClientLog, isLogOpen } from './connect.tsx'
-import { Details, opened } from './details.tsx'
+import { Details, copyEvents, opened } from './details.tsx'
 import { Icon } from './icons.tsx'
 import { Line } from './line.tsx'
 
@@ -31,9 +31,7 @@ export function Feed() {
           aria-label={say.search}
           placeholder={say.search}
           value={query}
-          onInput={({ currentTarget }) => {
-            query.value = currentTarget.value
-          }}
+          onInput={({ currentTarget }) => (query.value = currentTarget.value)}
           onKeyDown={(event) => {
             if (event.key !== 'Escape') return
             query.value = ''
@@ -44,10 +42,7 @@ export function Feed() {
           <Icon name={paused.value ? 'play' : 'pause'} />
           {paused.value ? say.resume : say.pause}
         </button>
-        <button type="button" class="button small" onClick={() => void copyAll()}>
-          <Icon name="copy" />
-          {say.copyAll}
-        </button>
+        <CopyButton label={say.copyAll} onClick={copyEvents} />
         <button type="button" class="button small" onClick={clear}>{say.clear}</button>
         {features.value.connections && (
           <button type="button" class="button small" aria-pressed={isLogOpen} onClick={() => (isLogOpen.value = !isLogOpen.value)}>{texts.clientLog.show}</button>
@@ -61,11 +56,6 @@ export function Feed() {
       <Footer />
     </section>
   )
-}
-
-const copyAll = async (): Promise<void> => {
-  const { text, count } = await json()
-  await copy(text, count)
 }
 
 function Filters() {

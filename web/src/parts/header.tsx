@@ -5,6 +5,7 @@ import { clientCount } from '../state/clients.ts'
 import { away, features, health, mode as current, now, readOnly } from '../state/server.ts'
 import { nextTheme, theme } from '../state/theme.ts'
 import { texts } from '../texts.ts'
+import { IconButton } from './buttons.tsx'
 import { showHelp } from './dialogs.tsx'
 import { Icon, Mark } from './icons.tsx'
 
@@ -28,9 +29,7 @@ export function Header() {
         <Link />
         <span class="space" />
         <Facts />
-        <button type="button" class="icon-button" aria-label={texts.theme[theme.value]} title={texts.theme[theme.value]} onClick={nextTheme}>
-          <Icon name={theme.value === 'light' ? 'sun' : theme.value === 'dark' ? 'moon' : 'auto'} />
-        </button>
+        <IconButton icon={theme.value === 'light' ? 'sun' : theme.value === 'dark' ? 'moon' : 'auto'} label={texts.theme[theme.value]} onClick={nextTheme} />
         <button type="button" class="icon-button" aria-label={texts.header.help} title={`${texts.header.help} (?)`} onClick={showHelp}>
           <Icon name="help" />
         </button>

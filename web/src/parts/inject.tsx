@@ -5,6 +5,7 @@ import { ask } from '../state/api.ts'
 import { attempt } from '../state/messages.ts'
 import { features, mode } from '../state/server.ts'
 import { texts } from '../texts.ts'
+import { submits } from './buttons.tsx'
 
 /** Number of likes in a burst. */
 const BURST = 15
@@ -40,13 +41,7 @@ export function Inject() {
           <span>{say.user}</span>
           <input type="text" value={user} autocomplete="off" spellcheck={false} onInput={({ currentTarget }) => (user.value = currentTarget.value)} />
         </label>
-        <form
-          class="inject-row"
-          onSubmit={(event) => {
-            event.preventDefault()
-            give(false)
-          }}
-        >
+        <form class="inject-row" onSubmit={submits(() => give(false))}>
           <label class="field">
             <span>{say.gift}</span>
             <input type="text" value={gift} autocomplete="off" onInput={({ currentTarget }) => (gift.value = currentTarget.value)} />
@@ -62,13 +57,7 @@ export function Inject() {
           <button type="submit" class="button">{say.send}</button>
           <button type="button" class="button" title={say.streakHint} onClick={() => give(true)}>{say.streak}</button>
         </form>
-        <form
-          class="inject-row"
-          onSubmit={(event) => {
-            event.preventDefault()
-            void by('chat', { comment: comment.value })
-          }}
-        >
+        <form class="inject-row" onSubmit={submits(() => void by('chat', { comment: comment.value }))}>
           <label class="field">
             <span>{say.comment}</span>
             <input type="text" value={comment} autocomplete="off" onInput={({ currentTarget }) => (comment.value = currentTarget.value)} />

@@ -6,16 +6,14 @@ import { changeSpeed, seek, seekBy, seekTenth, step, toggleLoop, togglePlay } fr
 import { showHelp } from './dialogs.tsx'
 
 export const SEEK_MS = 5000
-export const SEEK_FAR_MS = 30_000
+const SEEK_FAR_MS = 30_000
 /** Seeking with j and l, in ms. */
 const SEEK_JL_MS = 10_000
 
-const always: Record<string, () => void> = {
+const always: Record<string, () => unknown> = {
   '?': showHelp,
   '/': () => document.querySelector<HTMLInputElement>('#search')?.focus(),
-  p: () => {
-    paused.value = !paused.value
-  },
+  p: () => (paused.value = !paused.value),
 }
 
 const inReplay: Record<string, (far: boolean) => void> = {

@@ -1,13 +1,12 @@
 /** The mock TikTok that the server runs: what its clients asked, and how it answered. */
 
 import { countdown, duration } from '../lib/format.ts'
-import { copy } from '../state/messages.ts'
 import { mock, stop } from '../state/mock.ts'
 import type { MockEntry } from '../state/rest.ts'
 import { now, retryAt, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
+import { Address } from './buttons.tsx'
 import { Foreign, Sentence } from './foreign.tsx'
-import { Icon } from './icons.tsx'
 
 const say = texts.mock
 
@@ -21,13 +20,7 @@ export function Mock() {
       <div class="connect-head">
         <h2 id="mock-title">{say.title}</h2>
         <span><Sentence text={say.running(scenario)} /></span>
-        <span class="address">
-          <code>{url}</code>
-          <button type="button" class="button small" onClick={() => void copy(url, say.address)}>
-            <Icon name="copy" />
-            {say.copyAddress}
-          </button>
-        </span>
+        <Address address={url} name={say.address} label={say.copyAddress} />
         <span class="space" />
         <span class="quiet">{say.received(received)}</span>
         <button type="button" class="button small" onClick={() => void stop()}>{say.stop}</button>

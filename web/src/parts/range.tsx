@@ -12,10 +12,10 @@ import { cutRange, timeline } from '../state/recordings.ts'
 import { replay } from '../state/server.ts'
 import { bar, loop, startedAt, stopLoop, zoom, zoomTo } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { IconButton, submits } from './buttons.tsx'
 import { CopyTest } from './copytest.tsx'
 import { Dialog } from './dialogs.tsx'
 import { Foreign, Sentence } from './foreign.tsx'
-import { Icon } from './icons.tsx'
 import { Who } from './line.tsx'
 
 const say = texts.range
@@ -31,9 +31,7 @@ export function RangeBar() {
   const range = rounded(marked)
   const unmark = loop.value ? say.unloop : say.unselect
   const counts = timeline.value ? countsIn(timeline.value, marked) : []
-  const close = (): void => {
-    shown.value = ''
-  }
+  const close = (): unknown => (shown.value = '')
   return (
     <div class="range-bar" role="group" aria-label={say.title}>
       <span class="quiet">{say.range(offsetTime(range.fromMs, true), offsetTime(range.toMs, true))}</span>
@@ -44,9 +42,7 @@ export function RangeBar() {
       <button type="button" class="button small" onClick={() => (zoom.value = zoomTo(marked))}>{say.zoom}</button>
       <button type="button" class="button small" onClick={() => (shown.value = 'export')}>{say.export}</button>
       <CopyTest part={{ recording, ...range, total: 'diamonds' }} />
-      <button type="button" class="icon-button" aria-label={unmark} title={unmark} onClick={() => (loop.value ? void stopLoop() : (bar.value = undefined))}>
-        <Icon name="close" />
-      </button>
+      <IconButton icon="close" label={unmark} onClick={() => (loop.value ? void stopLoop() : (bar.value = undefined))} />
       {shown.value === 'export' && <Export recording={recording} range={range} onClose={close} />}
       {shown.value === 'events' && <Peek recording={recording} range={range} onClose={close} />}
     </div>
@@ -59,12 +55,11 @@ function Export({ recording, range, onClose }: { recording: string; range: Range
   return (
     <Dialog title={say.exportTitle} onClose={onClose}>
       <form
-        onSubmit={(event) => {
-          event.preventDefault()
+        onSubmit={submits(() => {
           const to = name.current?.value.trim() ?? ''
           onClose()
           if (to !== '') void cutRange(recording, to, range, scrub.current?.checked ?? true)
-        }}
+        })}
       >
         <label class="field">
           <span>{texts.recordings.newName}</span>

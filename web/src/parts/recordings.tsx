@@ -11,9 +11,10 @@ import { features, health, readOnly, replay, status } from '../state/server.ts'
 import { asked, load, playOrAsk } from '../state/transport.ts'
 import { upload, uploadAll } from '../state/uploads.ts'
 import { texts } from '../texts.ts'
+import { Facts, IconButton, submits } from './buttons.tsx'
 import { Confirm, Dialog } from './dialogs.tsx'
 import { Foreign, Sentence } from './foreign.tsx'
-import { Icon, type IconName } from './icons.tsx'
+import { Icon } from './icons.tsx'
 import { Report } from './snackbar.tsx'
 
 const say = texts.recordings
@@ -67,9 +68,7 @@ function Tape({ recording }: { recording: ListedRecording }) {
   const toggleInfo = async (): Promise<void> => {
     shown.value = shown.value ? undefined : await info(name)
   }
-  const close = (): void => {
-    asking.value = ''
-  }
+  const close = (): unknown => (asking.value = '')
   return (
     <li class={`tape-row ${isLoaded ? 'loaded' : ''}`}>
       <div class="tape-text">
@@ -85,13 +84,13 @@ function Tape({ recording }: { recording: ListedRecording }) {
         </span>
       </div>
       <div class="tape-actions" role="group" aria-label={say.actions(name)}>
-        <Action icon="play" label={say.play} isOff={!health.value || readOnly.value} onClick={() => playOrAsk(name)} />
-        <Action icon="info" label={say.info} isOn={shown.value !== undefined} onClick={() => void toggleInfo()} />
-        <Action icon="download" label={say.download} onClick={() => void download(name)} />
-        {!builtIn && <Action icon="edit" label={say.rename} isOff={readOnly.value} onClick={() => (asking.value = 'rename')} />}
-        {!builtIn && <Action icon="trash" label={say.remove} isOff={readOnly.value} onClick={() => (asking.value = 'remove')} />}
+        <IconButton class="small" icon="play" label={say.play} disabled={!health.value || readOnly.value} onClick={() => playOrAsk(name)} />
+        <IconButton class="small" icon="info" label={say.info} pressed={shown.value !== undefined} onClick={() => void toggleInfo()} />
+        <IconButton class="small" icon="download" label={say.download} onClick={() => void download(name)} />
+        {!builtIn && <IconButton class="small" icon="edit" label={say.rename} disabled={readOnly.value} onClick={() => (asking.value = 'rename')} />}
+        {!builtIn && <IconButton class="small" icon="trash" label={say.remove} disabled={readOnly.value} onClick={() => (asking.value = 'remove')} />}
       </div>
-      {shown.value && <Facts recording={recording} info={shown.value} />}
+      {shown.value && <Facts facts={factsOf(recording, shown.value)} />}
       {asking.value === 'rename' && <Rename name={name} onClose={close} />}
       {asking.value === 'remove' && (
         <Confirm
@@ -113,9 +112,7 @@ function Tape({ recording }: { recording: ListedRecording }) {
 export function PlayQuestion() {
   const name = asked.value
   if (name === '') return null
-  const close = (): void => {
-    asked.value = ''
-  }
+  const close = (): unknown => (asked.value = '')
   return (
     <Confirm
       title={<Sentence text={say.playTitle(name)} />}
@@ -130,23 +127,7 @@ export function PlayQuestion() {
   )
 }
 
-interface ActionProps {
-  icon: IconName
-  label: string
-  isOn?: boolean
-  isOff?: boolean
-  onClick: () => void
-}
-
-function Action({ icon, label, isOn, isOff, onClick }: ActionProps) {
-  return (
-    <button type="button" class="icon-button small" aria-label={label} title={label} aria-pressed={isOn} disabled={isOff} onClick={onClick}>
-      <Icon name={icon} />
-    </button>
-  )
-}
-
-function Facts({ recording, info: { records, framesReceived, connectionCount, markers, lostInGaps, timeline } }: { recording: ListedRecording; info: RecordingDetails }) {
+function factsOf(recording: ListedRecording, { records, framesReceived, connectionCount, markers, lostInGaps, timeline }: RecordingDetails) {
   const types = Object.entries(timeline.types).map(([type, counts]) => [type, counts.reduce((sum, count) => sum + count, 0)] as const)
   const facts: [string, string][] = [
     [say.facts.user, plain(recording.user ?? '')],
@@ -161,16 +142,7 @@ function Facts({ recording, info: { records, framesReceived, connectionCount, ma
     [say.facts.missing, grouped(lostInGaps + timeline.missingRecords)],
     [say.facts.events, types.sort((a, b) => b[1] - a[1]).slice(0, 8).map(([type, count]) => `${isolate(type)} ${grouped(count)}`).join(', ')],
   ]
-  return (
-    <dl class="facts-list">
-      {facts.filter(([, value]) => value !== '').map(([key, value]) => (
-        <div key={key}>
-          <dt>{key}</dt>
-          <dd><bdi><Sentence text={value} /></bdi></dd>
-        </div>
-      ))}
-    </dl>
-  )
+  return facts.map(([name, value]) => [name, value && <bdi><Sentence text={value} /></bdi>] as const)
 }
 
 function Rename({ name, onClose }: { name: string; onClose: () => void }) {
@@ -178,12 +150,11 @@ function Rename({ name, onClose }: { name: string; onClose: () => void }) {
   return (
     <Dialog title={<Sentence text={say.renameTitle(name)} />} onClose={onClose}>
       <form
-        onSubmit={(event) => {
-          event.preventDefault()
+        onSubmit={submits(() => {
           const to = field.current?.value.trim() ?? ''
           onClose()
           if (to !== '' && to !== name) void rename(name, to)
-        }}
+        })}
       >
         <label class="field">
           <span>{say.newName}</span>

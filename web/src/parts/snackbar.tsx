@@ -4,8 +4,8 @@ import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { type Message, SHOWN_MS, dismiss, messages } from '../state/messages.ts'
 import { texts } from '../texts.ts'
+import { IconButton } from './buttons.tsx'
 import { Foreign, Sentence } from './foreign.tsx'
-import { Icon } from './icons.tsx'
 
 /** Whether a message would cover most of the screen. */
 const narrow = matchMedia('(max-width: 699px)')
@@ -67,9 +67,7 @@ function Card({ message: { id, kind, title, details, hint, code, stays, actions 
           </p>
         )}
       </div>
-      <button type="button" class="icon-button" aria-label={texts.errors.dismiss} onClick={() => dismiss(id)}>
-        <Icon name="close" />
-      </button>
+      <IconButton icon="close" label={texts.errors.dismiss} onClick={() => dismiss(id)} />
     </div>
   )
 }

@@ -11,6 +11,7 @@ import type { Check, Status } from '../state/rest.ts'
 import { away, mode, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
 import { leave } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { submits } from './buttons.tsx'
 import { Foreign, Sentence } from './foreign.tsx'
 
 interface Answer extends Pick<Check, 'username' | 'canConnect' | 'message' | 'hint'> {
@@ -24,7 +25,7 @@ const PATIENCE_MS = 60_000
 const say = texts.source
 
 /** Extracts the user name from `name`, `@name` or the URL of a profile. */
-export const userOf = (typed: string): string =>
+const userOf = (typed: string): string =>
   /tiktok\.com\/@([^/?#\s]+)/i.exec(typed)?.[1] ?? typed.trim().replace(/^@/, '')
 
 /** What is connected, or is about to be; empty if nothing is. */
@@ -76,13 +77,7 @@ export function Source() {
     <section class="panel source" aria-labelledby="source-title">
       <h2 id="source-title" class="hidden">{say.title}</h2>
       <State isTold={refusal.value !== undefined} />
-      <form
-        class="connect"
-        onSubmit={(event) => {
-          event.preventDefault()
-          void test()
-        }}
-      >
+      <form class="connect" onSubmit={submits(() => void test())}>
         <input
           type="text"
           aria-label={say.user}

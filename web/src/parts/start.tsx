@@ -7,6 +7,7 @@ import { recordings } from '../state/recordings.ts'
 import { features, isLive, replay, status } from '../state/server.ts'
 import { load } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { submits } from './buttons.tsx'
 import { Foreign } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 
@@ -54,13 +55,7 @@ function Scenarios() {
   const description = scenarios.value.find(({ name }) => name === chosen.value)?.description
   return (
     <li>
-      <form
-        class="scenario"
-        onSubmit={(event) => {
-          event.preventDefault()
-          void start()
-        }}
-      >
+      <form class="scenario" onSubmit={submits(() => void start())}>
         {say.mock}
         <select aria-label={say.scenario} value={chosen.value} onChange={({ currentTarget }) => (chosen.value = currentTarget.value)}>
           {scenarios.value.map(({ name }) => <option key={name} value={name}>{name}</option>)}

@@ -13,6 +13,7 @@ import type { NodeState, TruthAt } from '../state/rest.ts'
 import { health, replay, status } from '../state/server.ts'
 import { startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { Facts } from './buttons.tsx'
 import { Foreign, Sentence } from './foreign.tsx'
 
 const say = texts.stats
@@ -49,18 +50,14 @@ function Expected() {
   const told = truth.value
   if (!told) return null
   const since = offsetOf(view.value?.totals.since ?? '', startedAt.value, replay.value?.durationMs ?? Infinity) ?? 0
-  const rows = Object.entries(say.truths).map(([key, name]) => [name, told[key as keyof typeof say.truths]] as const)
+  const facts = Object.entries(say.truths).map(([key, name]) => {
+    const value = told[key as keyof typeof say.truths]
+    return [name, typeof value === 'number' ? grouped(value) : <Foreign text={value || '–'} />] as const
+  })
   return (
     <>
       <h3 title={say.truthHint}>{since >= MOVED_MS_MIN ? say.truthSince(offsetTime(since)) : say.truth}</h3>
-      <dl class="facts-list truth">
-        {rows.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{typeof value === 'number' ? grouped(value) : <Foreign text={value || '–'} />}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts class="truth" facts={facts} />
     </>
   )
 }
@@ -198,7 +195,7 @@ function Counted() {
   const facts = health.value
   const rows: [string, string][] = [
     [say.clients, facts ? grouped(clientCount.value) : '–'],
-    [say.lateness, lateness.value === undefined ? '–' : late(lateness.value)],
+    [say.lateness, lateness.value === undefined ? '' : late(lateness.value)],
     [say.frames, counts ? grouped(counts.frames) : '–'],
     [say.messages, counts ? grouped(counts.messages) : '–'],
     [say.events, counts ? grouped(eventsOf(counts)) : '–'],
@@ -208,14 +205,7 @@ function Counted() {
   return (
     <>
       <h3>{say.counted}</h3>
-      <dl class="facts-list">
-        {rows.filter(([name, value]) => name !== say.lateness || value !== '–').map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={rows} />
       <Reasons name={say.duplicates} counts={counts?.duplicates} />
       <Reasons name={say.unknown} counts={counts?.unknownMethods} />
       <Reasons name={say.faults} counts={counts?.faults} />

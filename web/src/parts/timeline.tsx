@@ -74,9 +74,7 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     drag.value = undefined
   }
   const barOf = (ms: number): Range | undefined => timeline && track.current ? barAt(timeline, track.current.clientWidth, ms, shown.value) : undefined
-  const peek = (ms: number): void => {
-    peeked.value = barOf(ms)
-  }
+  const peek = (ms: number): unknown => (peeked.value = barOf(ms))
   // Listened to by hand: the browser would zoom the page, and passive listeners cannot prevent that.
   const wheel = useRef<(event: WheelEvent) => void>(() => undefined)
   wheel.current = (event) => {
@@ -107,16 +105,12 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
       aria-valuemax={Math.round(durationMs / 1000)}
       aria-valuenow={Math.min(Math.round(at / 1000), Math.round(durationMs / 1000))}
       aria-valuetext={say.at(offsetTime(at), offsetTime(durationMs))}
-      onKeyDown={(event) => {
-        if (event.key === 'Enter') peek(offsetNow())
-      }}
+      onKeyDown={({ key }) => key === 'Enter' && peek(offsetNow())}
       onPointerDown={down}
       onPointerMove={move}
       onPointerUp={up}
       onPointerCancel={cancel}
-      onPointerLeave={() => {
-        hover.value = undefined
-      }}
+      onPointerLeave={() => (hover.value = undefined)}
     >
       <Picture timeline={timeline} range={shown.value} />
       {timeline?.markers.filter(({ offsetMs }) => isShown(offsetMs)).map(({ offsetMs, label }) => (

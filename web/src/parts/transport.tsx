@@ -23,9 +23,10 @@ import {
   zoomBy,
 } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { IconButton, submits } from './buttons.tsx'
 import { opened } from './details.tsx'
 import { Foreign, Sentence } from './foreign.tsx'
-import { Icon, type IconName } from './icons.tsx'
+import { Icon } from './icons.tsx'
 import { SEEK_MS } from './keys.ts'
 import { Who } from './line.tsx'
 import { Peek, RangeBar, peeked } from './range.tsx'
@@ -42,28 +43,21 @@ export function Transport() {
       <Head state={state} />
       <TimelineBar timeline={timeline.value} durationMs={durationMs} />
       <div class="deck">
-        <Button icon="start" label={say.start} onClick={() => void seek(0)} />
-        <Button icon="back" label={say.back} onClick={() => void seekBy(-SEEK_MS)} />
-        <Button icon="previous" label={say.previous} disabled={state.state !== 'playing' && state.offsetMs === 0} onClick={() => void step(-1)} />
+        <IconButton icon="start" label={say.start} onClick={() => void seek(0)} />
+        <IconButton icon="back" label={say.back} onClick={() => void seekBy(-SEEK_MS)} />
+        <IconButton icon="previous" label={say.previous} disabled={state.state !== 'playing' && state.offsetMs === 0} onClick={() => void step(-1)} />
         <Play state={state} />
-        <Button icon="step" label={say.step} onClick={() => void step()} />
-        <Button icon="ahead" label={say.ahead} onClick={() => void seekBy(SEEK_MS)} />
+        <IconButton icon="step" label={say.step} onClick={() => void step()} />
+        <IconButton icon="ahead" label={say.ahead} onClick={() => void seekBy(SEEK_MS)} />
         <Time durationMs={durationMs} />
-        <Button icon="link" label={say.link} onClick={() => void copy(linkNow(), isLoopback(location.hostname) ? say.linkHere : say.linkName)} />
+        <IconButton icon="link" label={say.link} onClick={() => void copy(linkNow(), isLoopback(location.hostname) ? say.linkHere : say.linkName)} />
         <span class="space" />
         <Loop />
         <SpeedField state={state} />
       </div>
       <RangeBar />
       {peeked.value && (
-        <Peek
-          key={peeked.value.fromMs}
-          recording={state.recording}
-          range={peeked.value}
-          onClose={() => {
-            peeked.value = undefined
-          }}
-        />
+        <Peek key={peeked.value.fromMs} recording={state.recording} range={peeked.value} onClose={() => (peeked.value = undefined)} />
       )}
     </section>
   )
@@ -79,12 +73,8 @@ function Play({ state: { state } }: { state: ReplayState }) {
       </button>
     )
   }
-  const label = state === 'playing' ? say.pause : say.play
-  return (
-    <button type="button" class="icon-button play" aria-label={label} title={label} onClick={togglePlay}>
-      <Icon name={state === 'playing' ? 'pause' : 'play'} />
-    </button>
-  )
+  const name = state === 'playing' ? 'pause' : 'play'
+  return <IconButton class="play" icon={name} label={say[name]} onClick={togglePlay} />
 }
 
 const isLoopback = (host: string): boolean => /^(127\.|\[::1\]$)|(^|\.)localhost$/.test(host)
@@ -130,14 +120,6 @@ function Current() {
   )
 }
 
-function Button({ icon, label, disabled, onClick }: { icon: IconName; label: string; disabled?: boolean; onClick: () => void }) {
-  return (
-    <button type="button" class="icon-button" aria-label={label} title={label} disabled={disabled} onClick={onClick}>
-      <Icon name={icon} />
-    </button>
-  )
-}
-
 function Head({ state }: { state: ReplayState }) {
   return (
     <p class="transport-head">
@@ -163,8 +145,8 @@ function Zoom() {
   return (
     <span class="zoom" role="group" aria-label={say.zoom}>
       {zoom.value && <span class="quiet">{texts.range.range(offsetTime(fromMs), offsetTime(toMs))}</span>}
-      <button type="button" class="icon-button" aria-label={say.zoomOut} title={say.zoomOut} disabled={!zoom.value} onClick={() => by(2)}><Icon name="minus" /></button>
-      <button type="button" class="icon-button" aria-label={say.zoomIn} title={say.zoomIn} disabled={!timeline.value} onClick={() => by(0.5)}><Icon name="plus" /></button>
+      <IconButton icon="minus" label={say.zoomOut} disabled={!zoom.value} onClick={() => by(2)} />
+      <IconButton icon="plus" label={say.zoomIn} disabled={!timeline.value} onClick={() => by(0.5)} />
     </span>
   )
 }
@@ -226,14 +208,8 @@ function SpeedField({ state }: { state: ReplayState }) {
     else choose(speed)
   }
   return (
-    <form
-      class="speed"
-      onSubmit={(event) => {
-        event.preventDefault()
-        submit()
-      }}
-    >
-      <Button icon="minus" label={say.slower} onClick={() => changeSpeed(false)} />
+    <form class="speed" onSubmit={submits(submit)}>
+      <IconButton icon="minus" label={say.slower} onClick={() => changeSpeed(false)} />
       <input
         type="text"
         list="speeds"
@@ -243,15 +219,13 @@ function SpeedField({ state }: { state: ReplayState }) {
         title={say.speed}
         value={typed.value ?? speedText(state.speed)}
         onFocus={({ currentTarget }) => currentTarget.select()}
-        onInput={({ currentTarget }) => {
-          typed.value = currentTarget.value
-        }}
+        onInput={({ currentTarget }) => (typed.value = currentTarget.value)}
         onChange={submit}
       />
       <datalist id="speeds">
         {SPEEDS.map((speed) => <option key={speed} value={speedText(speed)} />)}
       </datalist>
-      <Button icon="plus" label={say.faster} onClick={() => changeSpeed(true)} />
+      <IconButton icon="plus" label={say.faster} onClick={() => changeSpeed(true)} />
       <span class="presets" role="group" aria-label={say.presets}>
         {PRESETS.map((speed) => (
           <button key={speed} type="button" class="chip" aria-pressed={state.speed === speed} onClick={() => choose(speed)}>

@@ -1,13 +1,10 @@
-// A Node bot, and an overlay on a page, with planted bugs: a test written with these helpers finds each, and their healthy twins pass.
+// A bot with planted bugs: a test written with these helpers finds each, and its healthy twin passes.
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-import { beforeAll, describe, expect, onTestFinished, test as plain } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import { test } from '@livetape/testing/vitest'
-
-import { playwright } from '../run.mjs'
-import { BUGS } from './diamonds.mjs'
 
 const BOT = fileURLToPath(new URL('bot.mjs', import.meta.url))
 const LIMITED_ONCE = '[[fault]]\nat = ["sign"]\nkind = "status"\nstatus = 429\nretry_after = 1\ntimes = 1'
@@ -77,39 +74,12 @@ const FOUND = {
   'dies of an unhandled rejection': /expected 'the bot exited with 1' to be 5/,
 }
 
-describe.each(BUGS)('a bot that %s', (bug) => {
+describe.each(Object.keys(CHECKS))('a bot that %s', (bug) => {
   test('is found', async ({ startTape }) => {
     await expect(CHECKS[bug](startTape, bug)).rejects.toThrow(FOUND[bug])
   })
 
   test('has a healthy twin, which passes the same test', async ({ startTape }) => {
     await CHECKS[bug](startTape, undefined)
-  })
-})
-
-/** What the tests in overlay.spec.mjs say. */
-const FOUND_ON_PAGE = {
-  'ignores Retry-After': /expected no request for 1000 ms after the failure at \d+ ms; one came after \d+ ms/,
-  'counts every streak frame': /Expected: "\d+"[^]*Received: "\d+"/,
-  'does not resume': /Expected: "8"[^]*Received: "1"/,
-  'dies of an unhandled rejection': /Expected: "5"[^]*Received: "0"/,
-}
-
-let results
-beforeAll(async () => {
-  const folder = (name) => fileURLToPath(new URL(name, import.meta.url))
-  results = (await playwright(folder('../..'), folder('.'))).results
-})
-
-describe.each(BUGS)('an overlay that %s', (bug) => {
-  plain('is found', () => {
-    const { status, errors, attachments } = results[`overlay.spec.mjs ${bug}`]
-    expect(status).toBe('failed')
-    expect(errors[0].message.replaceAll(/\x1b\[\d+m/g, '')).toMatch(FOUND_ON_PAGE[bug])
-    expect(attachments.map(({ name }) => name)).toContain('livetape.log')
-  })
-
-  plain('has a healthy twin, which passes the same test', () => {
-    expect(results[`overlay.spec.mjs healthy: ${bug}`]).toMatchObject({ status: 'passed' })
   })
 })
