@@ -1,7 +1,8 @@
-//! Frames, batches and messages: composed ones and arbitrary bytes.
+//! Frames, batches and messages: recorded sessions, composed messages and arbitrary bytes.
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape_core::{
     event::{
@@ -15,8 +16,43 @@ use livetape_core::{
     },
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
+use serde_json::Value;
 
-use crate::payloads;
+use crate::{fixture, payloads};
+
+#[test]
+fn whole_sessions_are_read() {
+    for session in 1..=3 {
+        let expected: Value =
+            serde_json::from_str(&fixture(&format!("session-{session}.expected.json"))).unwrap();
+        let (mut methods, mut kinds) = (BTreeMap::<String, u64>::new(), BTreeMap::<String, u64>::new());
+        let (mut faults, mut unknown, mut history) = (vec![], 0, 0);
+        for line in fixture(&format!("session-{session}.jsonl")).lines() {
+            let record: Value = serde_json::from_str(line).unwrap();
+            let frame = Bytes::from(STANDARD.decode(record["frame"].as_str().unwrap()).unwrap());
+            let push = read_push(&frame, &mut faults);
+            *kinds.entry(push.payload_type.clone()).or_default() += 1;
+            if !push.holds_batch() {
+                continue;
+            }
+            for message in read_batch(&unzip(push.payload, &mut faults), &mut faults).messages {
+                *methods.entry(message.method.to_string()).or_default() += 1;
+                history += u64::from(message.is_history);
+                match read_message(&message, &mut faults) {
+                    Reading::Known(_) => {}
+                    Reading::Unknown => unknown += 1,
+                    Reading::Broken(fault) => panic!("{}: {fault:?}", message.method),
+                }
+            }
+        }
+        assert_eq!(faults, []);
+        assert_eq!(serde_json::to_value(&methods).unwrap(), expected["methods_before_dedup"]);
+        assert_eq!(serde_json::to_value(&kinds).unwrap(), expected["payload_types"]);
+        assert_eq!(history, expected["history_chats"].as_u64().unwrap());
+        let ec = methods.iter().filter(|(method, _)| method.starts_with("WebcastEc")).map(|(_, count)| count);
+        assert_eq!(unknown, ec.sum::<u64>());
+    }
+}
 
 const STAMP: Stamp = Stamp { msg_id: 7_289_048_202_954_689_312, room_id: 77, create_time: 1_697_113_858_663 };
 
