@@ -72,8 +72,8 @@ fn starts(bytes: &[u8]) -> Vec<usize> {
 #[test]
 fn a_complete_recording_has_no_losses() {
     let reported = Vec::from_iter(reports(&recording(&show())).into_iter().filter(|(_, lost)| *lost));
-    // The texts in this recording fail the audit.
-    assert_eq!(reported, [("audit", true)]);
+    // Not all frames of this recording are messages: `scrub` drops what it cannot read, and the texts fail the audit.
+    assert_eq!(reported, [("scrub", true), ("audit", true)]);
 }
 
 #[test]

@@ -15,7 +15,6 @@ pub mod synth;
 pub mod timeline;
 pub mod verify;
 
-#[cfg_attr(not(feature = "import"), expect(dead_code, reason = "importers use all of it"))]
 mod payload;
 #[cfg(test)]
 mod tests;

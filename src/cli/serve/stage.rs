@@ -303,7 +303,7 @@ pub(crate) fn advise(ended: &Ended, live: &LiveOptions) {
 /// Prints a summary of each recording, and returns the exit code: `otherwise` if the source has nothing to
 /// report.
 pub(crate) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
-    for recording in &ended.recordings {
+    for recording in ended.recordings.iter().filter(|path| path.exists()) {
         display::say(&format!("📼 {}", recording.display()));
     }
     if let Some(bytes) = ended.full_bytes {

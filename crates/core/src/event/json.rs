@@ -503,8 +503,8 @@ pub trait Layout: Sync {
     /// Whether the layout has a form for the event.
     fn shows(&self, event: &Event) -> bool;
 
-    /// Appends the form of an event, given its JSON. Nothing else of the event is needed, so clients of livetape's own layout
-    /// cost no extra work.
+    /// Appends the form of an event, given its JSON, in which `username` is the host, and `data.sender` who acted. Nothing else
+    /// of the event is needed, so clients of livetape's own layout cost no extra work.
     ///
     /// # Errors
     /// If `json` is not an event that the layout [shows](Self::shows). Nothing is appended then.

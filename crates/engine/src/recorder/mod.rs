@@ -200,6 +200,8 @@ struct Ready {
     /// Name of the output in messages.
     name: String,
     files: Files,
+    /// Where the files are; `None` for another output.
+    disk: Option<Arc<dyn Disk>>,
 }
 
 impl Ready {
@@ -219,11 +221,12 @@ impl Ready {
             None => (header, None),
             Some(rotate) => {
                 let header = first_header(header);
-                let parts = Parts::new(disk, (rotate, options.sync), path, files.clone(), &header);
+                let parts =
+                    Parts::new(Arc::clone(&disk), (rotate, options.sync), path, files.clone(), &header);
                 (header, Some(parts))
             }
         };
-        Ok(Self { files, ..Self::new(Box::new(file), name, &header, options, parts)? })
+        Ok(Self { files, disk: Some(disk), ..Self::new(Box::new(file), name, &header, options, parts)? })
     }
 
     fn new(
@@ -238,15 +241,19 @@ impl Ready {
         let writer = Writer::new(io::BufWriter::with_capacity(files::BUFFER_BYTES, output), header)
             .map_err(|error| Problem::new(error.code(), format!("cannot write {name}: {error}")))?;
         let writer_thread = WriterThread::new(writer, queue, header, options, parts);
-        Ok(Self { tap, writer_thread, name, files: Files::default() })
+        Ok(Self { tap, writer_thread, name, files: Files::default(), disk: None })
     }
 
     fn start(self) -> Result<Recorder, Problem> {
-        let Self { tap, writer_thread, name, files } = self;
+        let Self { tap, writer_thread, name, files, disk } = self;
         let (failing, failed) = watch::channel(None);
         let (finished, done) = mpsc::sync_channel(1);
+        let written = files.clone();
         let work = move || {
-            let result = writer_thread.run(&name);
+            let result = writer_thread.run(&name).and_then(|summary| match disk {
+                Some(disk) => check_there(&*disk, &written).map(|()| summary),
+                None => Ok(summary),
+            });
             failing.send_replace(match &result {
                 Ok(summary) => summary.is_full.then(|| full(summary)),
                 Err(problem) => Some(problem.clone()),
@@ -284,6 +291,13 @@ impl Tap {
         let wall = self.wall.map(|wall| wall());
         self.queue.push(redact_with(item.clone(), unzipper), wall);
     }
+}
+
+/// Checks that nobody has removed or renamed a file while it was written.
+fn check_there(disk: &dyn Disk, files: &Files) -> Result<(), Problem> {
+    let Some(gone) = files.paths().into_iter().find(|path| !disk.exists(path)) else { return Ok(()) };
+    let message = format!("{} was removed or renamed while it was written", gone.display());
+    Err(Problem::new(Code::Io, message))
 }
 
 fn full(summary: &Summary) -> Problem {

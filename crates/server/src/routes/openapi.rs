@@ -218,9 +218,13 @@ fn state_range(schema: &mut Value) {
     }
 }
 
-/// Writes the schema of any value as `{}`, because few generators know its other form, `true`.
+/// Writes the schema of any value as `{}`, because few generators know its other form, `true`. Removes `null` as a default: it
+/// is not a value of the property, which may be left out.
 fn write_any_as_object(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
+    if map.get("default") == Some(&Value::Null) {
+        map.remove("default");
+    }
     for value in
         map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
     {

@@ -99,8 +99,11 @@ fn import_from(
 
 /// Whether the error only ends the capture, so that everything before it is valid.
 fn is_break(error: &Error) -> bool {
-    use Error::{Broken, CutOff, NotJsonAt, Read, TooLong};
-    matches!(error, CutOff { .. } | Broken { .. } | NotJsonAt { .. } | TooLong { .. } | Read(_))
+    use Error::{Broken, CutOff, NotJsonAt, Read, TooDeep, TooLong};
+    matches!(
+        error,
+        CutOff { .. } | Broken { .. } | NotJsonAt { .. } | TooDeep { .. } | TooLong { .. } | Read(_)
+    )
 }
 
 fn choose<'a>(survey: &'a Survey, options: &ImportOptions) -> Result<Vec<&'a CapturedConnection>, Error> {

@@ -161,7 +161,7 @@ fn broken(error: zip::result::ZipError) -> Error {
     Error::Archive(error.to_string())
 }
 
-/// Reads until `bytes` are full or the input ends. Returns the number of bytes read.
+/// Reads until `bytes` are full or the input ends, if only in an error. Returns the number of bytes read.
 pub(super) fn read_full(input: &mut (impl Read + ?Sized), bytes: &mut [u8]) -> io::Result<usize> {
     let mut full = 0;
     while full < bytes.len() {
@@ -169,7 +169,8 @@ pub(super) fn read_full(input: &mut (impl Read + ?Sized), bytes: &mut [u8]) -> i
             Ok(0) => break,
             Ok(read) => full += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) if full == 0 => return Err(error),
+            Err(_) => break,
         }
     }
     Ok(full)

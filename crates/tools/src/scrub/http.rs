@@ -232,10 +232,11 @@ fn number(text: &str, rewriter: &Rewriter<'_>) -> String {
 }
 
 impl Tally {
-    /// Returns the number of bodies and records that were dropped rather than replaced.
+    /// Returns the number of bodies, records and parts of messages that were dropped rather than replaced.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped_bodies + self.dropped_records + self.rejected_records
+        let whole = self.dropped_bodies + self.dropped_records + self.rejected_records;
+        whole + self.broken + self.bad_gzip
     }
 }
 

@@ -401,6 +401,22 @@ fn only_the_owner_can_read_a_recording() {
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
 }
 
+#[test]
+fn a_recording_that_was_removed_meanwhile_is_not_a_success() {
+    let folder = tempfile::tempdir().unwrap();
+    for rotate in [None, Some(Rotate::Every(Duration::from_secs(60)))] {
+        let target = Target::File(folder.path().join("show.bin"));
+        let options = RecorderOptions { rotate, ..options() };
+        let recorder = Recorder::start(&target, live_header("ann"), &options).unwrap();
+        recorder.record(&numbered(1));
+        let path = recorder.path().unwrap();
+        fs::remove_file(&path).unwrap();
+        let problem = recorder.finish().unwrap_err();
+        let message = format!("{} was removed or renamed while it was written", path.display());
+        assert_eq!((problem.code, problem.message), (Code::Io, message));
+    }
+}
+
 #[tokio::test]
 async fn a_gauge_seals_the_recording_of_a_process_that_exits_at_once() {
     let disk = Disk::default();

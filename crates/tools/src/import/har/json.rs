@@ -71,6 +71,16 @@ impl<R: Read> Json<R> {
         Ok(self.next()? == b'{')
     }
 
+    /// Whether the value is a list, or `null`.
+    pub(super) fn is_list_or_null(&mut self) -> Result<bool, Error> {
+        Ok(matches!(self.next()?, b'[' | b'n'))
+    }
+
+    /// Whether the value is a string, or a number, which is read as one.
+    pub(super) fn is_text(&mut self) -> Result<bool, Error> {
+        Ok(matches!(self.next()?, b'"' | b'-' | b'0'..=b'9'))
+    }
+
     /// Reads a list, or skips any other value.
     pub(super) fn list(&mut self, item: impl FnMut(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
         if self.next()? != b'[' {

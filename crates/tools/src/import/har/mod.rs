@@ -28,11 +28,17 @@ use json::{Json, TEXT_BYTES_MAX};
 /// Why a string is not Unicode.
 const LONE: &str = "half of a surrogate pair";
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 pub(super) struct Har<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Har<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
-        let (mut json, mut entries) = (Json::new(self.0.open()?), 0);
+        let mut input = self.0.open()?;
+        if input.fill_buf().map_err(Error::Read)?.starts_with(BYTE_ORDER_MARK) {
+            input.consume(BYTE_ORDER_MARK.len());
+        }
+        let (mut json, mut entries) = (Json::new(input), 0);
         json.object(|json, name| {
             if name == "log" {
                 json.object(|json, name| self.log(name, json, &mut entries, visit))?;
@@ -111,6 +117,9 @@ fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<(), 
 const HEADERS_MAX: usize = 200;
 /// Possible values of a status. Browsers write 0 or -1 for a request that had no answer.
 const STATUSES: RangeInclusive<f64> = -1.0..=999.0;
+
+/// Opcode of a pong.
+const OPCODE_MAX: f64 = 10.0;
 
 /// The fields of an entry read so far.
 struct EntryFields<'a> {
@@ -197,6 +206,9 @@ impl<'a> EntryFields<'a> {
             "response" => json.object(|json, name| self.response(name, json))?,
             "_webSocketMessages" => {
                 self.entry.is_socket = true;
+                if !json.is_list_or_null()? {
+                    self.visit.about(About::Skipped(self.id, "messages that are not a list".into()));
+                }
                 json.list(|json| self.message(json))?;
             }
             _ => return Ok(false),
@@ -266,6 +278,7 @@ struct MessageFields {
     time: Option<f64>,
     opcode: Option<f64>,
     data: String,
+    has_data: bool,
 }
 
 impl MessageFields {
@@ -274,7 +287,10 @@ impl MessageFields {
             "type" => json.string_into(&mut self.kind)?,
             "time" => self.time = json.float()?,
             "opcode" => self.opcode = json.float()?,
-            "data" if self.wants_data => json.string_into(&mut self.data)?,
+            "data" if self.wants_data => {
+                self.has_data = json.is_text()?;
+                json.string_into(&mut self.data)?;
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -284,7 +300,7 @@ impl MessageFields {
     fn begin(&mut self, wants_data: bool) {
         self.kind.clear();
         self.data.clear();
-        (self.time, self.opcode, self.wants_data) = (None, None, wants_data);
+        (self.time, self.opcode, self.wants_data, self.has_data) = (None, None, wants_data, false);
     }
 
     fn read(&mut self) -> CaptureItem {
@@ -303,6 +319,12 @@ impl MessageFields {
             "receive" | "received" => false,
             _ => return Said::Bad("a message that is neither sent nor received".into()),
         };
+        if opcode > OPCODE_MAX || opcode.fract() != 0.0 {
+            return Said::Bad(format!("a message with opcode {opcode}"));
+        }
+        if !self.has_data {
+            return Said::Bad("a message without data".into());
+        }
         let opcode = opcode as u8;
         let bytes = match opcode {
             1 => Bytes::from(std::mem::take(&mut self.data)),

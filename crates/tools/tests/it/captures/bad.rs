@@ -89,9 +89,35 @@ fn bad_messages_are_counted_and_the_rest_is_imported() {
     all[4]["type"] = json!("whispered");
     all[5]["opcode"] = json!(null);
     all[6] = json!("no message");
+    all[7]["opcode"] = json!(1e9);
+    all[8]["data"] = json!(null);
+    all[9]["data"] = json!({ "a": 1 });
+    all[10].as_object_mut().unwrap().remove("data");
     let (_, report) = imported(har("WebInspector", "1", &[entry(URL, STARTED, &all)]));
-    assert_eq!((report.frames, report.bad_lines), (78, 4));
-    assert!(report.to_string().contains("⚠️ 4 messages skipped:"), "{report}");
+    assert_eq!((report.frames, report.bad_lines), (74, 8));
+    assert!(report.to_string().contains("⚠️ 8 messages skipped:"), "{report}");
+
+    let room = entry(URL, STARTED, &messages(|ms| ms / 1e3));
+    let other =
+        entry(URL, STARTED, &[]).replace(r#""_webSocketMessages":[]"#, r#""_webSocketMessages":{"0":1}"#);
+    let (_, report) = imported(har("WebInspector", "1", &[room, other]));
+    assert_eq!((report.frames, report.bad_lines), (82, 1), "{report}");
+}
+
+#[test]
+fn frames_before_a_deeply_nested_value_or_the_end_of_a_short_gzip_are_imported() {
+    let [first, second] = [1, 2].map(|_| entry(URL, STARTED, &messages(|ms| ms / 1e3)[..12]));
+    let deep = second.replacen('{', &format!(r#"{{"x":{}{},"#, "[".repeat(300), "]".repeat(300)), 1);
+    let (_, report) = imported(har("WebInspector", "1", &[first.clone(), deep]));
+    assert!(report.frames == 12 && report.is_lossy(), "{report}");
+    assert!(report.to_string().contains("nested too deeply"), "{report}");
+
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(har("WebInspector", "1", &[first, second]).as_bytes()).unwrap();
+    let mut packed = gzip.finish().unwrap();
+    packed.truncate(packed.len() - 20);
+    let (_, report) = imported(packed);
+    assert!(report.frames >= 12 && report.is_lossy(), "{report}");
 }
 
 /// `before`, then a repeated byte, then `behind`: a file larger than memory.
