@@ -120,6 +120,12 @@ fn frames_before_a_deeply_nested_value_or_the_end_of_a_short_gzip_are_imported()
     assert!(report.frames >= 12 && report.is_lossy(), "{report}");
 }
 
+#[test]
+fn a_byte_order_mark_is_ignored() {
+    let (_, report) = imported("\u{feff}".to_owned() + &chrome());
+    assert!(report.frames == 82 && !report.is_lossy(), "{report}");
+}
+
 /// `before`, then a repeated byte, then `behind`: a file larger than memory.
 struct Endless {
     before: Vec<u8>,
