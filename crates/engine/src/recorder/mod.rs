@@ -293,9 +293,9 @@ impl Tap {
     }
 }
 
-/// Checks that nobody has removed or renamed a file while it was written.
+/// Checks that nobody has removed or renamed the last file while it was written. Earlier ones may be moved away.
 fn check_there(disk: &dyn Disk, files: &Files) -> Result<(), Problem> {
-    let Some(gone) = files.paths().into_iter().find(|path| !disk.exists(path)) else { return Ok(()) };
+    let Some(gone) = files.paths().pop().filter(|path| !disk.exists(path)) else { return Ok(()) };
     let message = format!("{} was removed or renamed while it was written", gone.display());
     Err(Problem::new(Code::Io, message))
 }

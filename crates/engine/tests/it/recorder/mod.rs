@@ -417,6 +417,19 @@ fn a_recording_that_was_removed_meanwhile_is_not_a_success() {
     }
 }
 
+#[test]
+fn finished_parts_may_be_moved_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target::File(folder.path().join("show.bin"));
+    let options = RecorderOptions { rotate: Some(Rotate::Every(Duration::from_secs(60))), ..options() };
+    let recorder = Recorder::start(&target, live_header("ann"), &options).unwrap();
+    for seconds in [0, 61, 122] {
+        recorder.record(&Item { offset: Duration::from_secs(seconds), ..numbered(1) });
+    }
+    fs::remove_file(recorder.path().unwrap()).unwrap();
+    recorder.finish().unwrap();
+}
+
 #[tokio::test]
 async fn a_gauge_seals_the_recording_of_a_process_that_exits_at_once() {
     let disk = Disk::default();
