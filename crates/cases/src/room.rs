@@ -244,17 +244,17 @@ impl Conduct {
     }
 
     /// Returns what is wrong if a client opened no WebSocket for this long. It has the time anew after each rejected
-    /// request, and after the wait that was stated, but not for ever: it may cause each rejection itself.
+    /// request, and after the wait that was stated, up to [`OPENED_MAX`]: it may cause each rejection itself.
     #[must_use]
     pub fn opened_nothing(&self, now: Duration, within: Duration) -> Option<String> {
-        let since = if self.rejected_until.is_zero() { "" } else { " after a rejected request" };
-        let told = if now >= OPENED_MAX + self.slack {
-            format!("{} s", OPENED_MAX.as_secs())
-        } else {
-            format!("{} s{since}", within.as_secs())
+        let until = self.rejected_until + within;
+        let (until, within, since) = match self.rejected_until {
+            _ if until > OPENED_MAX => (OPENED_MAX, OPENED_MAX, ""),
+            Duration::ZERO => (until, within, ""),
+            _ => (until, within, " after a rejected request"),
         };
-        let is_late = now >= (self.rejected_until + within).min(OPENED_MAX) + self.slack;
-        (!self.was_opened() && is_late).then(|| format!("opened no WebSocket within {told}"))
+        let is_late = !self.was_opened() && now >= until + self.slack;
+        is_late.then(|| format!("opened no WebSocket within {} s{since}", within.as_secs()))
     }
 
     #[must_use]
