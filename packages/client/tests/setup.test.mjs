@@ -1,6 +1,5 @@
 // The page that sets overlays up.
 
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -68,11 +67,3 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
     expect(visit.complaints.filter((line) => !line.includes('AudioContext') && (!token || !/401|WebSocket/.test(line)))).toEqual([])
   })
 }
-
-test('the pages beside the dashboard have its colours, in light and dark', async () => {
-  const read = (address) => readFile(new URL(`../../../${address}`, import.meta.url), 'utf8')
-  const rows = (await read('examples/overlays/pages.css')).match(/--[\w-]+: light-dark\(.+\);/g)
-  expect(rows.length).toBeGreaterThan(10)
-  const dashboard = await read('web/src/style/colours.css')
-  for (const row of rows) expect(dashboard).toContain(row)
-})
