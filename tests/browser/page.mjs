@@ -142,8 +142,9 @@ export class Visit {
 
   /** Closes the page, after the same assertions. */
   async leave(...expected) {
-    this.clean(...expected)
+    const asked = this.clean(...expected)
     await this.close()
+    return asked
   }
 
   async close() {
