@@ -200,9 +200,14 @@ impl Access {
         // A request target in absolute form names the host a second time.
         let target = request.uri().authority().map(|authority| Host::parse(authority.as_str()));
         match Host::parse(text) {
-            Some(host) if self.allows_host(&host) && target.is_none_or(|it| it.as_ref() == Some(&host)) => {
-                Ok(host)
-            }
+            Some(host) if self.allows_host(&host) => match target {
+                Some(target) if target.as_ref() != Some(&host) => {
+                    let message =
+                        format!("the request's target names another host than its Host header, `{text}`");
+                    Err(Problem::new(Code::ForbiddenHost, message))
+                }
+                _ => Ok(host),
+            },
             _ => Err(Problem::new(Code::ForbiddenHost, format!("host `{text}` is not allowed"))),
         }
     }
@@ -322,7 +327,8 @@ pub(crate) struct Logged(Mutex<Vec<String>>);
 impl Logged {
     /// Returns whether to log that a request of this origin was rejected: each origin once.
     fn is_news(&self, origin: &str) -> bool {
-        if origin.is_empty() || origin.len() > ORIGIN_BYTES_MAX {
+        // Browsers send no password in an origin; somebody who does should not find it in a log.
+        if origin.is_empty() || origin.len() > ORIGIN_BYTES_MAX || origin.contains('@') {
             return false;
         }
         let origin = canonical(origin);
@@ -442,6 +448,7 @@ mod tests {
         let is_news = |origin: &str| logged.is_news(origin);
         assert!(is_news("null") && !is_news("null") && is_news("https://a.example"));
         assert!(!is_news("https://A.example:443") && !is_news("") && !is_news(&"x".repeat(257)));
+        assert!(!is_news("https://ann:secret@b.example"));
         let logged = (0..100).filter(|number| is_news(&format!("https://{number}.example"))).count();
         assert_eq!((logged, is_news("null")), (LOGGED_MAX - 2, false));
     }

@@ -101,7 +101,7 @@ pub(crate) async fn put_metadata(
 #[serde(deny_unknown_fields)]
 pub(crate) struct Close {
     /// Close code that a server may send; 1000 by default.
-    #[schemars(range(min = 1000, max = 4999), extend("not" = json!({ "anyOf": [
+    #[schemars(with = "u16", range(min = 1000, max = 4999), extend("not" = json!({ "anyOf": [
         { "minimum": 1004, "maximum": 1006 },
         { "minimum": 1015, "maximum": 2999 },
     ] })))]

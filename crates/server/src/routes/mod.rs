@@ -38,8 +38,11 @@ use livetape_core::{
 use metrics::Metrics;
 use recordings::Shelf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::{Value, error::Category};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny},
+};
+use serde_json::Value;
 
 use crate::{
     handlers::Handlers,
@@ -75,18 +78,19 @@ fn parse_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Resul
         _ => Problem::new(Code::BadRequest, "the body ended early"),
     })?;
     let json: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    // Serde would read a list as the fields of an object, in their order.
-    if json.trim_ascii_start().starts_with(b"[") {
-        return Err(Problem::new(Code::BadRequest, "the body is not valid: a list, expected an object")
-            .hint(BODY_HINT));
-    }
-    serde_json::from_slice(json).map_err(|error| {
-        let message = match error.classify() {
-            Category::Data => format!("the body is not valid: {}", plain(error.to_string())),
-            _ => format!("the body is not JSON: line {}, column {}", error.line(), error.column()),
-        };
-        Problem::new(Code::BadRequest, message).hint(BODY_HINT)
-    })
+    // Serde would read a list as the fields of an object, in their order, and calls a number in place of a word
+    // a syntax error.
+    let message = match serde_json::from_slice::<IgnoredAny>(json) {
+        Err(error) => format!("the body is not JSON: line {}, column {}", error.line(), error.column()),
+        Ok(_) if !json.trim_ascii_start().starts_with(b"{") => {
+            "the body is not valid: not an object".to_owned()
+        }
+        Ok(_) => match serde_json::from_slice(json) {
+            Ok(body) => return Ok(body),
+            Err(error) => format!("the body is not valid: {}", plain(error.to_string())),
+        },
+    };
+    Err(Problem::new(Code::BadRequest, message).hint(BODY_HINT))
 }
 
 /// Replaces the names of Rust types in an error.

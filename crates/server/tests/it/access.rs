@@ -40,7 +40,9 @@ async fn foreign_hosts_are_rejected() {
     let twice = [("host", "localhost"), ("host", "localhost")];
     assert_eq!(ask(&rig, "GET /health HTTP/1.1", &twice).await.status, 403);
     let host = [("host", "localhost")];
-    assert_eq!(ask(&rig, "GET http://evil.example/health HTTP/1.1", &host).await.status, 403);
+    let answer = ask(&rig, "GET http://evil.example/health HTTP/1.1", &host).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_host"));
+    assert!(answer.body.contains("names another host than its Host header, `localhost`"), "{answer:?}");
     assert_eq!(ask(&rig, "GET http://localhost/health HTTP/1.1", &host).await.status, 200);
 }
 

@@ -182,6 +182,7 @@ async fn an_ended_source_can_be_replaced() {
     let status = rig.control.status();
     assert_eq!((status.mode, status.state), (Mode::Idle, SourceState::Ended));
     load(&rig, "short").await.unwrap();
+    assert_eq!(rig.control.status().attempt, 0);
     // A recording that has ended can be played again.
     rig.control.order(ReplayOrder::Speed(livetape_feed::control::Speed::Max)).await.unwrap();
     // A thread reads the whole file, and the paused clock does not wait for it.

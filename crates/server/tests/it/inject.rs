@@ -156,7 +156,7 @@ async fn rest_rejects_unknown_fields_and_suggests_the_nearest() {
     }
     let rows = r#"
         POST /inject → `type` is missing → choose one of: chat, gift, like, member, join, follow, share, subscribe, question, emote, envelope, battle, poll, end, raw, room_user, viewers
-        POST /inject [] → the body is not valid: a list, expected an object → send JSON as described in GET /openapi.json
+        POST /inject [] → the body is not valid: not an object → send JSON as described in GET /openapi.json
         POST /inject {"type":7} → `type` is missing → choose one of: chat, gift, like, member, join, follow, share, subscribe, question, emote, envelope, battle, poll, end, raw, room_user, viewers
         POST /inject {"type":"gfit","user":"ann"} → events of type `gfit` cannot be injected → did you mean `gift`?
         POST /inject {"type":"battle"} → `user` is missing → send for example "user": "ann", or {"uniqueId": "ann", "nickname": "Ann"}

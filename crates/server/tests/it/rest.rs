@@ -206,7 +206,9 @@ async fn bad_orders_are_rejected() {
     let rows = r#"
         POST /replay/play { → the body is not JSON: line 1, column 1 → send JSON as described in GET /openapi.json
         POST /replay/play {"speed":2} → the body is not valid: unknown field `speed`, there are no fields at line 1 column 8 → send JSON as described in GET /openapi.json
-        POST /replay/play [1] → the body is not valid: a list, expected an object → send JSON as described in GET /openapi.json
+        POST /replay/play [1] → the body is not valid: not an object → send JSON as described in GET /openapi.json
+        POST /replay/play "x" → the body is not valid: not an object → send JSON as described in GET /openapi.json
+        POST /connect {"source":5} → the body is not valid: expected value at line 1 column 11 → send JSON as described in GET /openapi.json
         POST /replay/seek → the body is not valid: it must have either `offset` or `seq` → send JSON as described in GET /openapi.json
         POST /replay/seek {"offset":5,"seq":5} → the body is not valid: it must have either `offset` or `seq` → send JSON as described in GET /openapi.json
         POST /replay/seek {"seq":-5} → the body is not valid: invalid value: integer `-5`, expected a whole number, 0 or more at line 1 column 9 → send JSON as described in GET /openapi.json

@@ -276,7 +276,7 @@ impl Replay<'_> {
         self.tell_position(generation, false);
         let state = self.state();
         self.driver.update_status(|status| {
-            status.source = Some("replay");
+            (status.source, status.attempt) = (Some("replay"), 0);
             status.state = match state.state {
                 ReplayPhase::Waiting => SourceState::Connecting,
                 ReplayPhase::Playing | ReplayPhase::Paused => SourceState::Connected,
