@@ -99,7 +99,7 @@ fn a_recording_without_a_readable_record_is_a_failure_everywhere() {
     assert_eq!(run(&["verify", file]).status.code(), Some(1));
     let info = run(&["info", file]);
     assert_eq!(info.status.code(), Some(1));
-    let told = String::from_utf8(info.stderr).unwrap();
+    let told = stderr(&info);
     assert!(told.contains("unreadable; not sealed") && told.contains("❌ nothing in"), "{told}");
     check(&["events", file], 1, "nothing in");
     check(&["replay", file, "--port", "0"], 1, "nothing in");
