@@ -8,7 +8,10 @@ use livetape_core::{
     event::{Data, Event, Gift, KINDS, Layout, finish_json},
     tikfinity::Tikfinity,
     truth::Added,
-    ws_frame::{HEAD_BYTES_MAX, TEXT, head},
+};
+use tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{self, OpCode},
 };
 
 use super::Window;
@@ -507,16 +510,21 @@ impl Entry<Span> {
     }
 }
 
+/// Maximum length of the head of a server's frame, in bytes (RFC 6455 §5.2).
+const HEAD_BYTES_MAX: usize = 10;
+
 /// Appends a frame: the JSON that `json` writes, preceded by the frame's head.
 fn write_line(buffer: &mut Vec<u8>, json: impl FnOnce(&mut Vec<u8>)) -> Span {
     // The length of the head depends on the length of the JSON, so reserve space for the longest.
     buffer.extend_from_slice(&[0; HEAD_BYTES_MAX]);
     let start = buffer.len();
     json(buffer);
-    let (head, head_len) = head(TEXT, buffer.len() - start);
-    let begin = start - head_len;
-    buffer[begin..start].copy_from_slice(&head[..head_len]);
-    Span { frame: begin..buffer.len(), head: head_len }
+    let length = (buffer.len() - start) as u64;
+    let header = FrameHeader { opcode: OpCode::Data(coding::Data::Text), ..Default::default() };
+    let head = header.len(length);
+    let begin = start - head;
+    header.format(length, &mut &mut buffer[begin..start]).expect("the head has this length");
+    Span { frame: begin..buffer.len(), head }
 }
 
 /// Replaces the JSON of events with their form in a layout, and returns its total length in bytes. Called by
@@ -554,7 +562,7 @@ fn since_final(event: &Event) -> Option<Event> {
 
 #[cfg(test)]
 mod tests {
-    use tungstenite::protocol::frame::{Frame, coding};
+    use tungstenite::protocol::frame::Frame;
 
     use super::*;
 
@@ -591,7 +599,7 @@ mod tests {
         for length in [0, 1, 125, 126, 127, 300, 65_535, 65_536, 70_000] {
             let json = vec![b'x'; length];
             let mut expected = Vec::new();
-            let frame = Frame::message(json.clone(), coding::OpCode::Data(coding::Data::Text), true);
+            let frame = Frame::message(json.clone(), OpCode::Data(coding::Data::Text), true);
             frame.format(&mut expected).unwrap();
             let line = Line::new(&json);
             assert_eq!(line.view(View::Frame), expected, "{length}");

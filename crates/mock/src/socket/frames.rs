@@ -7,9 +7,10 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use livetape_core::{
     event::{self, Reading, compose},
     wire::{self, Batch, BatchInfo, Message, Push},
-    ws_frame,
+    ws_frame::REASON_BYTES_MAX,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tungstenite::protocol::frame::FrameHeader;
 
 use crate::{
     random::Random,
@@ -219,8 +220,10 @@ pub(super) const PONG: u8 = 10;
 
 /// Returns the head of a final, unmasked frame.
 pub(super) fn head(opcode: u8, length: usize) -> Vec<u8> {
-    let (head, bytes) = ws_frame::head(opcode, length);
-    head[..bytes].to_vec()
+    let mut head = Vec::new();
+    let header = FrameHeader { opcode: opcode.into(), ..Default::default() };
+    header.format(length as u64, &mut head).expect("a vector takes every byte");
+    head
 }
 
 /// Returns a complete frame.
@@ -236,7 +239,7 @@ pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
         return frame(CLOSE, &[]);
     }
     let mut payload = code.to_be_bytes().to_vec();
-    payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(ws_frame::REASON_BYTES_MAX)]);
+    payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(REASON_BYTES_MAX)]);
     frame(CLOSE, &payload)
 }
 

@@ -184,7 +184,7 @@ fn private(uri: &Uri, extra: &[Param]) -> Result<Play, Problem> {
 
 /// Returns the name of a case that changes the recording.
 fn case(name: &str) -> Result<&'static str, Problem> {
-    let case = Suite::Feed.find(name)?;
+    let case = Suite::Feed.find(name).map_err(|problem| problem.hint(nearest::hint(name, &CHANGES)))?;
     if !case.changes.is_empty() {
         return Ok(case.name);
     }
@@ -468,5 +468,15 @@ mod tests {
         ]
         "#
         );
+    }
+
+    #[test]
+    fn only_cases_that_change_the_recording_are_played() {
+        assert_eq!(case("no-final").unwrap(), "no-final");
+        let hint = |name: &str| case(name).unwrap_err().hint;
+        assert_eq!(hint("no-finals"), "did you mean `no-final`?");
+        assert_eq!(hint("cut"), "run `livetape replay --case cut`");
+        let hint = hint("nothing-like-it");
+        assert!(hint.starts_with("choose one of: interleaved, ") && !hint.contains("cut"), "{hint}");
     }
 }

@@ -19,7 +19,10 @@ use livetape_core::{
 use livetape_feed::hub::CloseReason;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::{
+    CloseFrame,
+    frame::{FrameHeader, coding::OpCode},
+};
 
 /// Limits of each WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +72,19 @@ impl Limits {
     pub(super) fn silence_max(&self) -> Duration {
         self.ping_interval().saturating_mul(SILENT_INTERVALS_MAX)
     }
+}
+
+/// Returns the head of a frame with a payload of `length` bytes.
+pub(super) fn head(opcode: OpCode, length: usize) -> Vec<u8> {
+    let mut head = Vec::new();
+    let header = FrameHeader { opcode, ..Default::default() };
+    header.format(length as u64, &mut head).expect("a vector takes every byte");
+    head
+}
+
+/// Returns the bytes of a frame.
+pub(super) fn frame(opcode: OpCode, payload: &[u8]) -> Bytes {
+    [&head(opcode, payload.len()), payload].concat().into()
 }
 
 /// Reason with which the server closes a socket that violates the WebSocket protocol.

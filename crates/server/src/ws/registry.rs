@@ -14,7 +14,6 @@ use axum::body::Bytes;
 use livetape_core::{
     error::{Cause, Code, Problem, close},
     event::Millis,
-    ws_frame::{BINARY, PING, TEXT, frame},
 };
 use livetape_engine::log_target::CLIENTS;
 use livetape_feed::{
@@ -28,10 +27,13 @@ use tokio::{
     time::Instant,
 };
 use tracing::{Span, debug, info};
-use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::{
+    CloseFrame,
+    frame::coding::{Control, Data, OpCode},
+};
 
 use super::{
-    connection::{End, Limits},
+    connection::{End, Limits, frame},
     shard::{FRAME_OVERHEAD_BYTES, Outbox, Shards},
 };
 use crate::{
@@ -298,7 +300,7 @@ impl Sockets {
     pub(crate) fn ask(&self) -> u64 {
         let state = self.lock();
         let number = self.shared.pings.fetch_add(1, Ordering::Relaxed) + 1;
-        let ping = frame(PING, &number.to_be_bytes());
+        let ping = frame(OpCode::Control(Control::Ping), &number.to_be_bytes());
         for socket in state.sockets.values().filter(|socket| socket.progress.is_some()) {
             socket.outbox.queue(ping.clone());
             socket.outbox.call();
@@ -402,8 +404,8 @@ impl Sockets {
 
 fn encode(payload: Payload) -> Option<Bytes> {
     match payload {
-        Payload::Text(text) => str::from_utf8(&text).is_ok().then(|| frame(TEXT, &text)),
-        Payload::Binary(bytes) => Some(frame(BINARY, &bytes)),
+        Payload::Text(text) => str::from_utf8(&text).is_ok().then(|| frame(OpCode::Data(Data::Text), &text)),
+        Payload::Binary(bytes) => Some(frame(OpCode::Data(Data::Binary), &bytes)),
     }
 }
 

@@ -14,7 +14,7 @@ use axum::body::Bytes;
 use hyper::upgrade::Upgraded;
 use livetape_core::{
     error::{Code, Problem, close},
-    ws_frame::{BINARY, Heads, PING, TEXT, frame, head},
+    ws_frame::Heads,
 };
 use livetape_feed::hub::{MAX_STALL, Subscriber};
 use livetape_io::clock;
@@ -32,13 +32,13 @@ use tungstenite::{
         CloseFrame, Role, WebSocketConfig, WebSocketContext,
         frame::{
             Frame,
-            coding::{Data, OpCode},
+            coding::{Control, Data, OpCode},
         },
     },
 };
 
 use super::{
-    connection::{End, Limits, PROTOCOL_ERROR},
+    connection::{End, Limits, PROTOCOL_ERROR, frame, head},
     hooks::Hooked,
     registry::{SocketHandle, Sockets, Unread},
     shard::Outbox,
@@ -75,7 +75,7 @@ pub(crate) async fn converse(
             let TurnedAway { problem, told } = *turned_away;
             let _ended = sockets.shared.shards.open(&outbox, None);
             if let Some(told) = told {
-                outbox.send(frame(TEXT, &told));
+                outbox.send(frame(OpCode::Data(Data::Text), &told));
                 // If the client does not read this, it will not read the close frame either.
                 let _ = Box::pin(timeout(MAX_STALL, outbox.written())).await;
             }
@@ -149,7 +149,7 @@ async fn ping(handle: &SocketHandle, silent: &Silent) -> End {
             return End::Over;
         }
         if due <= now {
-            handle.outbox.send(frame(PING, &[]));
+            handle.outbox.send(frame(OpCode::Control(Control::Ping), &[]));
             due = now + limits.ping_interval();
         }
     }
@@ -220,10 +220,9 @@ async fn read(
 async fn take(handle: &SocketHandle, message: Message) -> Result<(), End> {
     match message {
         Message::Text(_) | Message::Binary(_) if handle.echoes() => {
-            let opcode = if message.is_text() { TEXT } else { BINARY };
+            let opcode = OpCode::Data(if message.is_text() { Data::Text } else { Data::Binary });
             let payload = message.into_data();
-            let (head, length) = head(opcode, payload.len());
-            handle.outbox.send_long(Bytes::copy_from_slice(&head[..length]), payload);
+            handle.outbox.send_long(head(opcode, payload.len()).into(), payload);
             // Read the next message only when this one is written, so that echoes do not pile up. Boxed, as above.
             let written = Box::pin(timeout(MAX_STALL, handle.outbox.written()));
             return written.await.map_err(|_| End::of(Code::SlowConsumer));
