@@ -263,8 +263,8 @@ impl Rotating {
     }
 }
 
-/// Rejects a recording, which a log would damage. Devices and pipes are not read.
-fn refuse_recording(path: &Path) -> io::Result<()> {
+/// Rejects a recording, which another file would replace or damage. Devices and pipes are not read.
+pub(crate) fn refuse_recording(path: &Path) -> io::Result<()> {
     let Ok(file) = open_regular(path) else { return Ok(()) };
     let mut start = Vec::new();
     file.take(MAGIC.len() as u64).read_to_end(&mut start)?;

@@ -18,6 +18,9 @@ const NUMBERS: [(&str, &str); 4] = [
 /// Flags that mean the same in different commands.
 const SAME: [(&str, &str); 3] = [("start", "from"), ("end", "to"), ("wait-clients", "clients")];
 
+/// Advice for `run`, `test` and `shrink` without a command.
+const NO_COMMAND: &str = "write -- and the command at the end, such as -- node bot.mjs";
+
 /// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips are
 /// omitted: they are about arguments that start with a dash.
 pub(super) fn problem(error: &clap::Error) -> Problem {
@@ -27,13 +30,15 @@ pub(super) fn problem(error: &clap::Error) -> Problem {
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut tips = paragraphs.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: "));
     let meant = tips.find_map(|tip| tip.split_once(" similar ")?.1.split_once(": "));
-    let is_command = message.starts_with("unexpected argument '")
-        && !message.starts_with("unexpected argument '-")
-        && text.contains("Usage: livetape run ");
+    let takes_command =
+        ["run", "test", "shrink"].iter().any(|name| text.contains(&format!("Usage: livetape {name} ")));
+    let is_command =
+        message.starts_with("unexpected argument '") && !message.starts_with("unexpected argument '-");
     let hint = match meant {
         _ if let Some(name) = same(&text, error) => format!("did you mean '--{name}'?"),
         Some((_, names)) => format!("did you mean {names}?"),
-        None if is_command => "write -- before the command".to_owned(),
+        None if takes_command && is_command => "write -- before the command".to_owned(),
+        None if takes_command && message.contains("<COMMAND>") => NO_COMMAND.to_owned(),
         None => see_help(),
     };
     Problem::new(Code::BadRequest, plain(&message, error)).hint(hint)
@@ -133,7 +138,10 @@ mod tests {
         }
         let (_, hint) = failed("livetape replay --bogus");
         assert!(hint.starts_with("run `livetape"), "{hint}");
-        assert_eq!(failed("livetape run demo node bot.js").1, "write -- before the command");
+        for name in ["run", "test", "shrink"] {
+            assert_eq!(failed(&format!("livetape {name} demo node bot.js")).1, "write -- before the command");
+            assert_eq!(failed(&format!("livetape {name} demo")).1, NO_COMMAND);
+        }
         let (message, hint) = failed("livetape info");
         assert_eq!(message, "the following required arguments were not provided: <RECORDING>");
         assert!(hint.starts_with("run `livetape"), "{hint}");

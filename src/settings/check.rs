@@ -22,6 +22,9 @@ const BEARER_BYTES_MIN: usize = 16;
 /// Valid range of a backlog, in events. Half of the minimum exceeds the events of a typical frame.
 const BACKLOG_EVENTS: RangeInclusive<usize> = 64..=1 << 22;
 
+/// Shorter heartbeats would flood clients, and one of zero would never end.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
+
 /// Returns every conflict and every value out of range.
 pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     let Settings { server, limits, replay, live, .. } = settings;
@@ -54,6 +57,9 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     }
     if [&server.token, &server.read_token].into_iter().flatten().any(|token| !is_token(token.reveal())) {
         bad("the bearer token is too short, too long or has invalid characters", TOKEN_HINT);
+    }
+    if server.heartbeat < HEARTBEAT_MIN {
+        bad("server.heartbeat is shorter than 100ms", "choose a longer one");
     }
     webhook_problems(&settings.webhook, &mut bad);
     settings.cluster.problems(&mut bad);
@@ -140,6 +146,9 @@ fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
         ("message_bytes", limits.message_bytes.0 == 0),
         ("messages_per_second", limits.messages_per_second == 0),
     ];
+    if limits.shutdown_time.is_zero() {
+        bad("limits.shutdown_time is 0: no shutdown would be graceful", "choose a longer one");
+    }
     for (name, _) in zeros.into_iter().filter(|(_, is_zero)| *is_zero) {
         bad(
             &format!("limits.{name} is 0: clients would be rejected or disconnected"),

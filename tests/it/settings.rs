@@ -160,6 +160,7 @@ fn contradictory_settings_are_reported() {
         "[server]\ntoken = \"short\"",
         "[server]\ntoken = \"0123456789 abcdef\"",
         "[server]\nread_token = \"0123456789abcdef\"",
+        "[server]\nheartbeat = \"99ms\"\n[limits]\nshutdown_time = 0",
         "[limits]\nconnections = 0\nmessage_bytes = 0",
         "[limits]\nbacklog_events = 63",
         "[limits]\nbacklog_events = 4194305",

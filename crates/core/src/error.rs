@@ -268,7 +268,7 @@ codes! {
     /// The host name of the upstream, the sign server or the proxy could not be resolved.
     DnsFailed = "dns_failed", 502, 1011, 1, "check the network's DNS, and the addresses of the upstream, sign server and proxy", title "Name not resolved", terminal "check the network's DNS, and the spelling of --upstream, --sign-url and --proxy";
     /// The setting `offline` rejects addresses other than loopback.
-    OfflineMode = "offline_mode", 403, 1008, 1, "use a mock as the upstream, or turn the setting `offline` off", title "Offline", terminal "use a mock with --upstream, or turn the setting `offline` off; in `livetape run`: LIVETAPE_OFFLINE=false";
+    OfflineMode = "offline_mode", 403, 1008, 1, "use a mock as the upstream, or turn the setting `offline` off", title "Offline", terminal "use a mock with --upstream, or leave out --offline (setting `live.offline`); in `livetape run`: LIVETAPE_OFFLINE=false";
     /// The upstream sends more data than any real room.
     UpstreamFlood = "upstream_flood", 502, 1011, 1, "check the address of the upstream server: rooms do not send this much", title "Too much data from the upstream", terminal "check --upstream: rooms do not send this much";
     /// `livetape watch` or `livetape trigger` cannot reach the server, or the server closed the connection.

@@ -123,12 +123,15 @@ impl Listening {
         sockets.filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
-    /// Resets the first connection, and all others for some time after it. Without a time, it resets none.
-    pub async fn refuse(&mut self, time: Duration) {
+    /// Resets the first connection, of which it `tells`, and all others for some time after it. Without a time, it resets
+    /// none.
+    pub async fn refuse(&mut self, time: Duration, tell: impl FnOnce()) {
         if time.is_zero() {
             return;
         }
-        reset(self.accept().await.0).await;
+        let (first, _) = self.accept().await;
+        tell();
+        reset(first).await;
         let until = clock::now() + time;
         while let Ok((socket, _)) = timeout_at(until, self.accept()).await {
             reset(socket).await;

@@ -142,9 +142,7 @@ impl Staged {
             let attempts = self.door.attempts();
             let now = clock::now();
             let Some(last) = attempts.last() else {
-                // Attempts that are reset do not reach the door, and the first one was before the server serves.
-                let is_late = self.gives_up && !self.case.script.late.is_zero();
-                let since = self.door.serves_since().filter(|_| is_late);
+                let since = self.door.serves_since().filter(|_| self.gives_up && self.door.was_reset());
                 if since.is_some_and(|since| now > since + BACK_MAX + self.slack.total()) {
                     let within = BACK_MAX.as_secs();
                     self.complain(&format!(

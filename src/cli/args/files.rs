@@ -299,7 +299,7 @@ not.
 
 JSON lines:
   {\"offset_ms\":350,\"frame\":\"<base64>\"}
-      frame: one binary WebSocket message
+      frame: one binary WebSocket message; add \"conn\":2 for a second connection
   {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\"}
       payload: one message; add \"host\" to separate several rooms
 

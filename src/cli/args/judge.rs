@@ -119,12 +119,13 @@ The environment of COMMAND contains:
   PYTHONUNBUFFERED        1, so that Python prints at once
   TMPDIR                  a folder of its own
 With --suite room, instead of LIVETAPE_URL and LIVETAPE_HTTP:
-  LIVETAPE_MOCK_URL       the mock TikTok; also as SIGN_API_URL. The user is `demo`
+  LIVETAPE_MOCK_URL       the mock TikTok, with the user `demo`; also as
+                          SIGN_API_URL
   with --mock-proxy       the variables of `livetape run --mock-proxy`
 
-Numbers: events, chats, gifts, streaks, diamonds, likes, likes_total, follows, shares,
-joins, subscribes, viewers, gifters, empty_texts, texts, diamonds.NAME,
-received.USERID
+Numbers: events, chats, gifts, streaks, diamonds, likes, likes_total, follows,
+shares, joins, subscribes, viewers, gifters, empty_texts, texts,
+diamonds.NAME, received.USERID
 Texts: top_gifter, top_gifter_name, last_chat
 
 Examples:

@@ -103,7 +103,7 @@ pub(super) enum Command {
     Cat(Cat),
     /// Compare the events of two recordings
     Diff(Diff),
-    /// Convert a recording to har, jsonl or piratetok
+    /// Convert a recording to HAR or JSON lines
     Export(Export),
     /// Turn a recording into a scenario for the mock
     AsScenario(AsScenario),

@@ -18,12 +18,15 @@ use super::look::unwritable;
 use crate::cli::{
     args,
     options::config::tape_or_stdin,
-    process::output::{Failure, FileFate, Written, file_problem, progress, say, say_json, say_made, write},
+    process::output::{
+        Failure, FileFate, Written, check_apart, file_problem, progress, say, say_json, say_made, write,
+    },
 };
 
 const WORDS_BYTES_MAX: u64 = 4 << 20;
 
 pub(crate) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
+    check_apart(args.key_file.iter().chain([&args.new.output]))?;
     let tape = tape_or_stdin(&args.flags, &args.recording)?;
     // Both passes read the whole recording.
     let bar = progress(2 * tape.bytes());

@@ -119,11 +119,17 @@ impl Child {
         if leads_group {
             command.process_group(0);
         }
-        let process = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                Problem::new(Code::CommandNotFound, format!("command `{name}` not found"))
+        let process = command.spawn().map_err(|error| {
+            let problem = match error.kind() {
+                io::ErrorKind::NotFound => {
+                    Problem::new(Code::CommandNotFound, format!("command `{name}` not found"))
+                }
+                _ => Problem::new(Code::CommandNotExecutable, format!("cannot run `{name}`: {error}")),
+            };
+            match interpreter(Path::new(program)) {
+                Some(interpreter) => problem.hint(format!("write -- {interpreter} {name}")),
+                None => problem,
             }
-            _ => Problem::new(Code::CommandNotExecutable, format!("cannot run `{name}`: {error}")),
         })?;
         Ok(Self {
             #[cfg(unix)]
@@ -430,4 +436,15 @@ mod tests {
         });
         assert!(has_waited);
     }
+}
+
+/// Returns what runs this script, if it is one.
+fn interpreter(script: &Path) -> Option<&'static str> {
+    let runs = match script.extension()?.to_str()? {
+        "js" | "mjs" | "cjs" => "node",
+        "py" => "python3",
+        "sh" => "sh",
+        _ => return None,
+    };
+    script.is_file().then_some(runs)
 }

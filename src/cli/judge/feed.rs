@@ -141,18 +141,21 @@ impl Venue for Feed<'_> {
         &self.staged.slack
     }
 
+    fn has_tried(&self) -> bool {
+        self.has_connected() || self.staged.door.was_reset()
+    }
+
     fn has_connected(&self) -> bool {
         !self.staged.door.attempts().is_empty()
     }
 
     fn never_connected(&self, code: u8) -> Failure {
-        match self.staged.case.script.late.as_secs() {
-            0 => exited_first(code, self.hint()),
-            late => {
-                let message = format!("exited with {code} instead of trying again after {late} s");
-                Failure::new("connection", &message)
-            }
+        if !self.staged.door.was_reset() {
+            return exited_first(code, self.hint());
         }
+        let late = self.staged.case.script.late.as_secs();
+        let message = format!("exited with {code} instead of trying again after {late} s");
+        Failure::new("connection", &message)
     }
 
     fn is_let_in(&self) -> bool {

@@ -1,10 +1,10 @@
 //! `livetape test`: runs a command in every case, and reports whether it was right.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     env, fmt, fs,
     io::{Read as _, Write as _},
-    path::{Path, PathBuf, absolute},
+    path::{Path, PathBuf},
     slice,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -32,7 +32,7 @@ use super::{
 use crate::cli::{
     args,
     options::config,
-    process::output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
+    process::output::{self, Written, check_apart, complain, report_loss, say, say_json, shown, warn, write},
 };
 
 /// Maximum size of a result to merge, in bytes.
@@ -130,18 +130,6 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
         (false, true) => exit::FAILED,
         (false, false) => lost.max(written),
     })
-}
-
-/// Checks that no file is named twice: one would replace the other.
-fn check_apart<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), Problem> {
-    let mut known = BTreeSet::new();
-    for path in paths {
-        if !known.insert(path.canonicalize().or_else(|_| absolute(path)).unwrap_or_else(|_| path.clone())) {
-            let message = format!("{} is named twice", shown(path));
-            return Err(Problem::new(Code::BadRequest, message).hint("use a file of its own for each report"));
-        }
-    }
-    Ok(())
 }
 
 /// Checks that the report can be written, before anything runs.
@@ -253,10 +241,10 @@ impl Session {
         let Some(ran) = self.plan.run(first.case, first.tape, Patience::FULL).await? else {
             return Ok(self.outcomes);
         };
-        let (has_connected, manner) = (ran.has_connected, ran.manner);
+        let (has_tried, manner) = (ran.has_tried, ran.manner);
         let _ = self.plan.manner.set(manner);
         self.add(ran.outcome, false)?;
-        if !has_connected && !shows.is_empty() {
+        if !has_tried && !shows.is_empty() {
             warn("💡 COMMAND never connected, so no other case ran");
             return Ok(self.outcomes);
         }

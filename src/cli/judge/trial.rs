@@ -59,6 +59,7 @@ const KILLED: u8 = 137;
 /// A case that ran.
 pub(super) struct Ran {
     pub(super) outcome: Outcome,
+    pub(super) has_tried: bool,
     pub(super) has_connected: bool,
     pub(super) manner: Manner,
 }
@@ -80,6 +81,10 @@ pub(super) trait Venue: Sync {
     fn late(&self) -> impl Future<Output = Failure> + Send;
     /// What is added to each time within which the command has to do something.
     fn slack(&self) -> &Slack;
+    /// Whether the command tried to connect.
+    fn has_tried(&self) -> bool {
+        self.has_connected()
+    }
     /// Whether the command sent anything.
     fn has_connected(&self) -> bool;
     /// Returns what is wrong if the command exited with this code and sent nothing.
@@ -170,7 +175,8 @@ impl Plan {
             ended_wrongly,
             again: self.again(&self.recording, case.name),
         };
-        Ok(Some(Ran { outcome, has_connected: venue.has_connected(), manner }))
+        let (has_tried, has_connected) = (venue.has_tried(), venue.has_connected());
+        Ok(Some(Ran { outcome, has_tried, has_connected, manner }))
     }
 
     /// Returns the time that a show takes longer than to play it.
@@ -281,13 +287,13 @@ impl<V: Venue> Trial<'_, V> {
             return Ok(None);
         };
         let output = printed.with(|(output, _)| std::mem::replace(output, Output::new(&[])));
-        let found = self.plan.page.as_ref().map(|_| Findings::read(self.folder));
-        let has_left = found.as_ref().is_some_and(Findings::has_ended);
+        let found = self.plan.page.as_ref().map(|page| (page, Findings::read(self.folder)));
+        let has_left = found.as_ref().is_some_and(|(_, found)| found.has_ended());
         if failures.is_empty() && !has_left {
             failures = self.failures(&ended, &output).await;
         }
-        if let Some(found) = found {
-            failures = found.join(failures, self.is_plain);
+        if let Some((page, found)) = found {
+            failures = found.join(page, failures, self.is_plain);
         }
         let manner = match (ended.itself, ended.has_result) {
             (true, _) => Manner::Exits,
@@ -424,10 +430,8 @@ impl<V: Venue> Trial<'_, V> {
         let progress = self.venue.progress();
         let says_no_end = progress.says_no_end();
         let mut failures = progress.complaints;
-        let left_undone = |message: &str| Failure {
-            habit: (self.plan.suite == Suite::Room).then_some(Habit::StaysAway),
-            ..Failure::new("connection", message)
-        };
+        let left_undone =
+            |message: &str| Failure { habit: Some(Habit::StaysAway), ..Failure::new("connection", message) };
         let running = if ended_itself { "" } else { ", and kept running" };
         failures.extend(progress.left_undone.map(|message| left_undone(&(message + running))));
         let code = exit_code(status);

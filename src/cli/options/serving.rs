@@ -96,7 +96,7 @@ pub(crate) async fn tikfinity(settings: &Settings) -> Result<Option<Tikfinity<Li
         listed: OriginSetting::Tikfinity,
     };
     access.check()?;
-    let hint = "end the other program, probably TikFinity, or set LIVETAPE_TIKFINITY_LISTEN to another port";
+    let hint = "end the other program, TikFinity or another livetape, or set LIVETAPE_TIKFINITY_LISTEN to another port";
     let listener = Listening::bind(listen.0).await.map_err(|problem| match problem.code {
         Code::PortInUse => problem.hint(hint),
         _ => problem,

@@ -4,9 +4,10 @@
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     io::{self, BufWriter, Write as _},
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, absolute},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -273,6 +274,18 @@ pub(crate) fn quoted(word: &str) -> String {
 /// often redirected to a file.
 pub(crate) fn cannot_write(error: &io::Error) -> Problem {
     Problem::new(Code::OutputIncomplete, format!("cannot write to stdout: {error}"))
+}
+
+/// Checks that no file is named twice: one would replace the other.
+pub(crate) fn check_apart<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), Problem> {
+    let mut known = BTreeSet::new();
+    for path in paths {
+        if !known.insert(path.canonicalize().or_else(|_| absolute(path)).unwrap_or_else(|_| path.clone())) {
+            let message = format!("{} is named twice", shown(path));
+            return Err(Problem::new(Code::BadRequest, message).hint("use a file of its own for each"));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn file_problem(error: &files::Error) -> Problem {

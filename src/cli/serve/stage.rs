@@ -28,7 +28,7 @@ use livetape_io::{
     files::{Draft, check_replaceable},
     net::Listening,
 };
-use livetape_server::{API_VERSION, Config, Server, Tikfinity, staged::Staged};
+use livetape_server::{API_VERSION, Config, Door, Server, Tikfinity, staged::Staged};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -45,6 +45,7 @@ use crate::{
             signals,
         },
     },
+    log::refuse_recording,
     settings::Settings,
 };
 
@@ -220,12 +221,12 @@ impl Bound {
             webhook.start(hub.clone(), control.shutdown().clone(), &displays);
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
-        let shutdown = control.shutdown().clone();
+        let (shutdown, door) = (control.shutdown().clone(), server.config.door.clone());
         let serving = tokio::spawn(async move {
             tokio::select! { biased;
                 // Nobody may ever try to connect.
                 () = shutdown.cancelled() => {}
-                () = listener.refuse(late) => {}
+                () = listener.refuse(late, || door.iter().for_each(Door::note_reset)) => {}
             }
             livetape_server::serve_both(listener, tikfinity, server).await;
         });
@@ -382,6 +383,7 @@ impl Lifecycle {
     pub(crate) fn prepare(&self) -> Result<(), Problem> {
         let Some(path) = &self.ready_file else { return Ok(()) };
         check_replaceable(path).map_err(|error| file_problem(&error).hint(HINT))?;
+        refuse_recording(path).map_err(|error| unwritable(path, &error))?;
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &error)),
             _ => Ok(()),

@@ -10,6 +10,7 @@ use std::{
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::settings::is_token;
+use livetape_engine::demo::DEMO_BYTES;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair, generate_simple_self_signed};
 use serde_json::Value;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
@@ -208,16 +209,18 @@ fn a_ready_file_that_cannot_be_written_is_reported() {
     use std::os::unix::fs::{FileTypeExt as _, symlink};
 
     let folder = tempfile::tempdir().unwrap();
-    let [missing, fifo, link, target] =
-        ["missing/ready.json", "fifo", "link", "target"].map(|name| folder.path().join(name));
+    let [missing, fifo, link, target, recording] =
+        ["missing/ready.json", "fifo", "link", "target", "show.bin"].map(|name| folder.path().join(name));
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     fs::write(&target, "other data").unwrap();
+    fs::write(&recording, DEMO_BYTES).unwrap();
     symlink(&target, &link).unwrap();
     for (file, message) in [
         (text(folder.path()), "is a directory\n💡 use another path for --ready-file"),
         (text(&missing), "create the directory first"),
         (text(&fifo), "is not a regular file"),
         (text(&link), "is not a regular file"),
+        (text(&recording), "the file is a recording"),
     ] {
         let run_args = ["run", "demo", "--clients", "0", "--ready-file", file, "--", "true"];
         for args in [&run_args[..], &["serve", "--port", "0", "--ready-file", file]] {
@@ -226,7 +229,7 @@ fn a_ready_file_that_cannot_be_written_is_reported() {
         }
     }
     assert!(fifo.symlink_metadata().unwrap().file_type().is_fifo());
-    assert!(link.is_symlink());
+    assert!(link.is_symlink() && fs::read(&recording).unwrap() == DEMO_BYTES);
 }
 
 /// Files of a server: certificate, key and tokens.

@@ -260,6 +260,9 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
         let audit = run(&["audit", text(&one), "--words", text(&words)]);
         assert_eq!(audit.status.code(), Some(expected), "{}{}", stdout(&audit), stderr(&audit));
     }
+    let output = run(&["scrub", show, "-o", text(&key), "--key-file", text(&key), "--force"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("is named twice"), "{}", stderr(&output));
     fs::write(&key, "no key").unwrap();
     let output = run(&["scrub", show, "-o", text(&two), "--key-file", text(&key), "--force"]);
     assert_eq!(output.status.code(), Some(2));

@@ -478,6 +478,7 @@ fn bad_input_is_one_clear_line() {
         (&["--expect", "{diamond}", "--", "true"], 2, "did you mean `diamonds`"),
         (&["--expect", "{diamonds.nobody}", "--", "true"], 2, "sent no gift"),
         (&["--", "no-such-command"], 127, "`no-such-command` not found"),
+        (&["--", "tests/bots/planted.mjs"], 126, "write -- node tests/bots/planted.mjs"),
         (&["--case", "cut", "--skip", "cut", "--", "true"], 2, "no case is left"),
         (&["--html", "same.out", "--junit", "./same.out", "--", "true"], 2, "./same.out is named twice"),
         (&["--expect", "{received.x}", "--", "true"], 2, "unknown number"),
@@ -492,7 +493,7 @@ fn bad_input_is_one_clear_line() {
         (&["--", "true"], 1, "never connected before it exited with 0"),
         (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "never connected before it exited with 7"),
         (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "look for its error in its output"),
-        (&["--case", "late", "--", "sh", "-c", "exit 7"], 1, "exited with 7 instead of trying again"),
+        (&["--case", "late", "--", "true"], 1, "never connected before it exited with 0"),
         (&["--suite", "room", "--", "sh", "-c", "exit 7"], 1, "look for its error in its output"),
     ] {
         let output = run(&[&["test", "demo"], args].concat());
@@ -501,6 +502,15 @@ fn bad_input_is_one_clear_line() {
         assert!(printed.contains(said), "{args:?}: {printed}");
         assert!(printed.lines().count() <= 6, "{printed}");
     }
+}
+
+#[test]
+fn a_command_whose_first_attempt_is_reset_has_tried() {
+    let once = "trap '' PIPE; at=${LIVETAPE_HTTP#http://}; exec 3<>/dev/tcp/${at/:/\\/}; \
+                printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; read -r -u 3";
+    let output = run(&["test", "demo", "--case", "late", "--case", "cut", "--", "bash", "-c", once]);
+    let said = stdout(&output);
+    assert!(said.contains(" instead of trying again") && said.contains("FAIL  cut"), "{said}");
 }
 
 #[test]

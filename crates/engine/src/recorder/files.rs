@@ -215,12 +215,27 @@ pub(super) fn part_path(path: &Path, part: u32) -> PathBuf {
     path.with_extension(format!("{part:03}{ending}"))
 }
 
+/// Returns a part that is there already. The recording would break off before it.
+fn first_part(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_part = |name: &Path| {
+        let number = name.file_stem().and_then(|stem| Path::new(stem).extension()?.to_str()?.parse().ok());
+        number.is_some_and(|number| part_path(path, number).file_name() == Some(name.as_os_str()))
+    };
+    let names = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let first = names.filter(|name| is_part(Path::new(name))).min()?;
+    Some(path.with_file_name(first))
+}
+
 /// Rejects a path where no new file can be created, before anything begins.
 ///
 /// # Errors
 /// Like [`super::Recorder::start`].
 pub fn check_new(path: &Path, is_split: bool) -> Result<(), Problem> {
-    let path = if is_split { part_path(path, 0) } else { path.to_owned() };
+    let path = match is_split {
+        true => first_part(path).unwrap_or_else(|| part_path(path, 0)),
+        false => path.to_owned(),
+    };
     let has_folder = path.parent().is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir());
     let error = match path.symlink_metadata() {
         Ok(_) if path.is_dir() => files::Error::Directory { path },

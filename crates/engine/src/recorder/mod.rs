@@ -51,9 +51,38 @@ pub trait Output: Write + Send + 'static {
     }
 }
 
-impl Output for Box<dyn DiskFile> {
+/// A file on disk, which nobody else may shorten: what follows would stand behind a hole.
+#[derive(Debug)]
+struct Whole {
+    file: Box<dyn DiskFile>,
+    /// Its length, in bytes.
+    length: u64,
+}
+
+impl Whole {
+    fn new(file: Box<dyn DiskFile>) -> Self {
+        Self { file, length: 0 }
+    }
+}
+
+impl Write for Whole {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.file.length()? < self.length {
+            return Err(io::Error::other("another program has shortened it"));
+        }
+        let written = self.file.write(bytes)?;
+        self.length += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Output for Whole {
     fn sync(&self) -> io::Result<()> {
-        (**self).sync()
+        self.file.sync()
     }
 }
 
@@ -226,7 +255,11 @@ impl Ready {
                 (header, Some(parts))
             }
         };
-        Ok(Self { files, disk: Some(disk), ..Self::new(Box::new(file), name, &header, options, parts)? })
+        Ok(Self {
+            files,
+            disk: Some(disk),
+            ..Self::new(Box::new(Whole::new(file)), name, &header, options, parts)?
+        })
     }
 
     fn new(

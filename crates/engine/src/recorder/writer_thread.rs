@@ -15,7 +15,7 @@ use prost::Message;
 use tokio::time::Instant;
 
 use super::{
-    Flush, Output, RecorderOptions, Rotate,
+    Flush, Output, RecorderOptions, Rotate, Whole,
     files::{BUFFER_BYTES, Parts},
 };
 
@@ -251,7 +251,7 @@ impl WriterThread {
         self.seal()?;
         self.before.0 += self.writer.counts().records;
         self.before.1 += self.writer.bytes_written();
-        let out: Box<dyn Output> = Box::new(file);
+        let out: Box<dyn Output> = Box::new(Whole::new(file));
         self.writer = Writer::new(BufWriter::with_capacity(BUFFER_BYTES, out), &header)?;
         (self.part_start, self.flushed_bytes, self.synced_bytes) = (start, 0, 0);
         for opening in openings {

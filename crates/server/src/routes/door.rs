@@ -37,6 +37,8 @@ struct DoorState {
     always: Option<Answer>,
     /// Whether positions are unknown.
     is_lost: bool,
+    /// Whether an attempt was reset before the server served.
+    was_reset: bool,
     attempts: Vec<Attempt>,
 }
 
@@ -74,6 +76,16 @@ impl Door {
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
         self.state.lock().attempts.clone()
+    }
+
+    /// Notes that an attempt was reset, which the server never sees.
+    pub fn note_reset(&self) {
+        self.state.lock().was_reset = true;
+    }
+
+    #[must_use]
+    pub fn was_reset(&self) -> bool {
+        self.state.lock().was_reset
     }
 
     pub(crate) fn serves_since(&self) -> Option<Instant> {

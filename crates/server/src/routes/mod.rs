@@ -150,9 +150,15 @@ pub(crate) async fn method_not_allowed(uri: Uri) -> Refusal {
 /// Returns the path with a possible token masked.
 #[must_use]
 pub fn masked(path: &str) -> Cow<'_, str> {
+    let name = path.trim_start_matches('/');
+    let is_mistyped = path.starts_with('/')
+        && name.len() > "ws".len()
+        && name.is_char_boundary(2)
+        && name[..2].eq_ignore_ascii_case("ws");
     match path.find(TOKENS) {
         Some(_) if path == "/ws/echo" => Cow::Borrowed(path),
         Some(at) => Cow::Owned(format!("{}***", &path[..at + TOKENS.len()])),
+        None if is_mistyped => Cow::Owned(format!("{}***", &path[..path.len() - name.len() + 2])),
         None => Cow::Borrowed(path),
     }
 }
@@ -233,6 +239,10 @@ mod tests {
             ("/ws/echo", "/ws/echo"),
             ("/ws", "/ws"),
             ("//ws/abc", "//ws/***"),
+            ("/WS/abc", "/WS***"),
+            ("/ws%2fabc", "/ws***"),
+            ("/wss/abc", "/ws***"),
+            ("/é", "/é"),
             ("/status/ann", "/status/ann"),
         ] {
             assert_eq!(masked(path), expected);

@@ -187,7 +187,7 @@ fn document(table: &[Route]) -> Value {
             "title": "livetape",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Record a TikTok LIVE once, then test against it offline.",
-            "license": { "name": "MIT OR Apache-2.0" },
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "paths": paths,
         "components": { "schemas": definitions },

@@ -45,7 +45,7 @@ async fn a_connection_is_not_reset_before_its_request_or_ten_seconds() {
         let ended = stream.read(&mut [0]).await;
         (ended.unwrap_err().kind(), clock::now() - started)
     };
-    let (_, ended) = tokio::join!(listening.refuse(Duration::from_secs(3)), client);
+    let (_, ended) = tokio::join!(listening.refuse(Duration::from_secs(3), || ()), client);
     assert_eq!(ended.0, ErrorKind::ConnectionReset);
     assert!(ended.1 >= Duration::from_secs(10), "{:?}", ended.1);
 }

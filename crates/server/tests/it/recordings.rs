@@ -148,6 +148,7 @@ async fn fields_of_the_messages_at_an_offset_are_listed() {
     // A millisecond later, because times of events are rounded.
     assert_eq!(messages(&format!("at=34494ms&id={id}~2")).await, std::slice::from_ref(gift));
     assert_eq!(messages(&format!("at=34496ms&id={id}")).await, [] as [Value; 0]);
+    assert_eq!(messages(&format!("id={id}")).await, std::slice::from_ref(gift));
     assert_eq!(messages("at=9h").await, [] as [Value; 0]);
     place
         .rig
@@ -155,7 +156,7 @@ async fn fields_of_the_messages_at_an_offset_are_listed() {
             400,
             "bad_request",
             "
-            GET /recordings/demo/fields → Failed to deserialize query string: missing field `at` → see GET /openapi.json for valid requests
+            GET /recordings/demo/fields → neither `at` nor `id` is given → see GET /openapi.json for valid requests
             GET /recordings/demo/fields?at=soon → `soon` is not a time: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds → see GET /openapi.json for valid requests
             GET /recordings/demo/fields?at=1s&id=inject-1 → `inject-1` is not the id of a message → see GET /openapi.json for valid requests
             ",

@@ -43,14 +43,22 @@ pub(super) enum Time {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Content {
-    Frame(Bytes),
-    Message { host: Option<String>, method: String, payload: Bytes },
+    /// A frame, and the number of its connection.
+    Frame {
+        conn: u32,
+        bytes: Bytes,
+    },
+    Message {
+        host: Option<String>,
+        method: String,
+        payload: Bytes,
+    },
 }
 
 impl Content {
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Frame(bytes) => bytes.len(),
+            Self::Frame { bytes, .. } => bytes.len(),
             Self::Message { payload, .. } => payload.len(),
         }
     }
@@ -117,6 +125,7 @@ impl<R: BufRead> Lines<R> {
 struct Fields {
     offset_ms: Option<f64>,
     ts_ms: Option<i64>,
+    conn: Option<u32>,
     frame: Option<String>,
     host: Option<String>,
     method: Option<String>,
@@ -139,7 +148,9 @@ fn parse(text: &[u8], number: u64) -> Result<Line, Unusable> {
             .map_err(|error| unusable(format!("{name} is not base64: {error}")))
     };
     let content = match (fields.frame, fields.method, fields.payload) {
-        (Some(frame), _, _) => Content::Frame(decode("frame", frame)?),
+        (Some(frame), _, _) => {
+            Content::Frame { conn: fields.conn.unwrap_or(0), bytes: decode("frame", frame)? }
+        }
         (None, Some(method), Some(payload)) => {
             Content::Message { host: fields.host, method, payload: decode("payload", payload)? }
         }
@@ -341,47 +352,50 @@ fn unix_ms(time: Time) -> Option<i64> {
     }
 }
 
-/// Imports lines with complete frames of one connection.
+/// Imports lines with complete frames. Connections have the order of their first frames.
 pub(super) fn import_frames(
     lines: &mut LookAhead<impl BufRead>,
     output: impl Write,
     options: &ImportOptions,
 ) -> Result<Report, Error> {
-    let (room_id, start_unix_ms) = look(lines, options);
-    let mut target = Target::new(output, options, start_unix_ms)?;
+    let mut target = Target::new(output, options, start(lines))?;
     let user = options.user.as_ref().unwrap_or(&options.name);
-    let conn = target.open(Duration::ZERO, user, room_id)?;
+    let mut connections = HashMap::new();
     while let Some(line) = lines.next()? {
-        let Content::Frame(frame) = line.content else {
+        let Content::Frame { conn, bytes } = line.content else {
             lines.reject(line.number, "a message between frames");
             continue;
         };
         let offset = target.offset(line.time);
-        if !target.frame(offset, conn, frame)? {
+        if !connections.contains_key(&conn) {
+            let opened = if connections.is_empty() { Duration::ZERO } else { offset };
+            let room_id = options.room_id.or_else(|| room_id(lines, conn, &bytes)).unwrap_or(0);
+            connections.insert(conn, target.open(opened, user, room_id)?);
+        }
+        if !target.frame(offset, connections[&conn], bytes)? {
             lines.reject(line.number, "the frame is too large");
         }
     }
     target.finish()
 }
 
-/// Finds the room, and the time of offset 0 in Unix milliseconds, in the first lines.
-fn look(lines: &LookAhead<impl BufRead>, options: &ImportOptions) -> (i64, Option<i64>) {
-    let (mut room_id, mut start_unix_ms) = (options.room_id, None);
-    for line in &lines.queue {
-        if room_id.is_some() && start_unix_ms.is_some() {
-            break;
+/// Returns the room of a connection, from its first frame or those that were read in advance.
+fn room_id(lines: &LookAhead<impl BufRead>, of: u32, first: &Bytes) -> Option<i64> {
+    let later = lines.queue.iter().filter_map(|line| match &line.content {
+        Content::Frame { conn, bytes } if *conn == of => Some(bytes),
+        _ => None,
+    });
+    [first].into_iter().chain(later).find_map(|frame| batch(frame, &mut Vec::new())?.room_id())
+}
+
+/// Returns the time of offset 0 in Unix milliseconds, from the first lines.
+fn start(lines: &LookAhead<impl BufRead>) -> Option<i64> {
+    lines.queue.iter().find_map(|line| match (line.time, &line.content) {
+        (Time::UnixMs(ms), Content::Frame { .. }) => Some(ms),
+        (Time::OffsetMs(offset_ms), Content::Frame { bytes, .. }) => {
+            let now_ms = batch(bytes, &mut Vec::new())?.info.now_ms;
+            (now_ms != 0).then(|| now_ms.saturating_sub(offset_ms as i64))
         }
-        let Content::Frame(frame) = &line.content else { continue };
-        if let Time::UnixMs(ms) = line.time {
-            start_unix_ms = start_unix_ms.or(Some(ms));
-        }
-        let Some(batch) = batch(frame, &mut Vec::new()) else { continue };
-        room_id = room_id.or_else(|| batch.room_id());
-        if let Time::OffsetMs(offset_ms) = line.time
-            && batch.info.now_ms != 0
-        {
-            start_unix_ms = start_unix_ms.or(Some(batch.info.now_ms.saturating_sub(offset_ms as i64)));
-        }
-    }
-    (room_id.unwrap_or(0), start_unix_ms)
+        _ => None,
+    })
 }

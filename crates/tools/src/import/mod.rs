@@ -4,12 +4,12 @@
 //! selected part. JSON lines are imported while they are read:
 //!
 //! ```json
-//! {"offset_ms": 350, "frame": "<base64 of a WebSocket message>"}
+//! {"offset_ms": 350, "conn": 1, "frame": "<base64 of a WebSocket message>"}
 //! {"ts_ms": 1694630990293, "host": "host_160", "method": "WebcastChatMessage", "payload": "<base64 of a message>"}
 //! ```
 //!
 //! All lines of an input are of the same kind. Both kinds can have `offset_ms` or `ts_ms` (Unix
-//! milliseconds); `offset_ms` takes precedence.
+//! milliseconds); `offset_ms` takes precedence. `conn` keeps the frames of several connections apart.
 
 mod captured;
 mod choose;
@@ -222,7 +222,7 @@ pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) 
     lines.fill().map_err(Error::Read)?;
     let Some(first) = lines.queue.front() else { return Err(lines.why_nothing()) };
     let mut report = match first.content {
-        Content::Frame(_) => lines::import_frames(&mut lines, output, options)?,
+        Content::Frame { .. } => lines::import_frames(&mut lines, output, options)?,
         Content::Message { .. } => lines::import_messages(&mut lines, output, options)?,
     };
     lines.report(&mut report);

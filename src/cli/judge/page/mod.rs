@@ -176,7 +176,7 @@ impl Findings {
 
     /// Adds what was found to what was judged, the causes first. A text that appears with an event may rightly be missing
     /// in cases without one.
-    pub(in crate::cli) fn join(self, judged: Vec<Failure>, is_plain: bool) -> Vec<Failure> {
+    pub(super) fn join(self, page: &Page, judged: Vec<Failure>, is_plain: bool) -> Vec<Failure> {
         let mut failures = Vec::from_iter(self.errors.iter().chain(&self.ended).map(Finding::failure));
         if self.ended.is_none() {
             let unmatched = self.unmatched.iter().filter(|_| is_plain || !judged.is_empty());
@@ -186,22 +186,27 @@ impl Findings {
                 ),
                 ..Failure::new("page", &format!("has nothing that matches `{selector}`"))
             }));
-            failures.extend(judged.into_iter().map(shown));
+            failures.extend(judged.into_iter().map(|failure| page.shown(failure)));
         }
         failures
     }
 }
 
-/// Says of a page what was said of a command.
-fn shown(failure: Failure) -> Failure {
-    let message = match failure.message.strip_prefix("printed ") {
-        _ if failure.message == PRINTED_NOTHING => {
-            "showed no text; totals must appear as they change".to_owned()
-        }
-        Some(what) => format!("showed {what}"),
-        None => failure.message.replacen("did not print ", "did not show ", 1),
-    };
-    Failure { message, ..failure }
+impl Page {
+    /// Says of a page what was said of a command.
+    fn shown(&self, failure: Failure) -> Failure {
+        let message = match failure.message.strip_prefix("printed ") {
+            _ if failure.message == PRINTED_NOTHING && self.has_texts => {
+                "showed no text; totals must appear as they change".to_owned()
+            }
+            _ if failure.message == PRINTED_NOTHING => {
+                "wrote nothing to the console; add --text SELECTOR to compare what the page shows".to_owned()
+            }
+            Some(what) => format!("showed {what}"),
+            None => failure.message.replacen("did not print ", "did not show ", 1),
+        };
+        Failure { message, ..failure }
+    }
 }
 
 /// Maximum size of a file, in bytes: as base64, it has to fit into a message to the browser.
@@ -272,10 +277,15 @@ impl Files {
 mod tests {
     use super::*;
 
+    fn page(has_texts: bool) -> Page {
+        Page { has_texts, origin: None }
+    }
+
     #[test]
     fn causes_come_before_numbers() {
         let whats = |findings: Findings, is_plain| {
-            let failures = findings.join(vec![Failure::new("diamonds", "printed 1, right is 2")], is_plain);
+            let judged = vec![Failure::new("diamonds", "printed 1, right is 2")];
+            let failures = findings.join(&page(true), judged, is_plain);
             Vec::from_iter(failures.into_iter().map(|failure| failure.message))
         };
         let mut findings = Findings { unmatched: vec!["#x".to_owned()], ..Findings::default() };
@@ -289,7 +299,14 @@ mod tests {
         left.end("went to another page".to_owned(), "");
         assert_eq!(whats(left, true), ["went to another page"]);
         let late = Findings { unmatched: vec!["#x".to_owned()], ..Findings::default() };
-        assert!(late.join(Vec::new(), false).is_empty());
+        assert!(late.join(&page(true), Vec::new(), false).is_empty());
+    }
+
+    #[test]
+    fn who_shows_nothing_learns_what_is_compared() {
+        let message = |has_texts| page(has_texts).shown(Failure::new("output", PRINTED_NOTHING)).message;
+        assert!(message(true).starts_with("showed no text"));
+        assert!(message(false).contains("add --text SELECTOR"));
     }
 
     #[cfg(unix)]

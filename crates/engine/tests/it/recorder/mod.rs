@@ -21,7 +21,7 @@ use livetape_core::{
     recording::{Flags, Frame, Item, Opcode, Reader, Record, Report, What, records},
 };
 use livetape_engine::{
-    recorder::{FLUSH_EVERY, Flush, Output, Recorder, RecorderOptions, Rotate, Sync, Target},
+    recorder::{FLUSH_EVERY, Flush, Output, Recorder, RecorderOptions, Rotate, Sync, Target, check_new},
     source,
 };
 use livetape_feed::control::RecorderQueue as _;
@@ -415,6 +415,34 @@ fn a_recording_that_was_removed_meanwhile_is_not_a_success() {
         let message = format!("{} was removed or renamed while it was written", path.display());
         assert_eq!((problem.code, problem.message), (Code::Io, message));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_recording_that_was_shortened_meanwhile_is_not_a_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = RecorderOptions { flush: Flush::Each, ..options() };
+    let target = Target::File(folder.path().join("show.bin"));
+    let recorder = Recorder::start(&target, live_header("ann"), &options).unwrap();
+    let path = recorder.path().unwrap();
+    recorder.record(&numbered(1));
+    eventually(|| path.metadata().unwrap().len() > 100);
+    fs::File::options().write(true).open(&path).unwrap().set_len(50).unwrap();
+    let problem = recorder.finish().unwrap_err();
+    assert!(problem.message.contains("another program has shortened it"), "{problem}");
+}
+
+#[test]
+fn a_part_that_exists_is_found_before_anything_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("show.bin");
+    for other in ["show.bin", "show.x.bin", "show.03.bin", "shows.003.bin", "show.003.txt"] {
+        fs::write(folder.path().join(other), "").unwrap();
+        check_new(&path, true).unwrap();
+    }
+    fs::write(folder.path().join("show.003.bin"), "").unwrap();
+    let problem = check_new(&path, true).unwrap_err();
+    assert!(problem.message.contains("show.003.bin already exists"), "{problem}");
 }
 
 #[test]

@@ -378,7 +378,8 @@ const MESSAGES_MAX: usize = 1_000;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FieldsQuery {
-    at: String,
+    /// Without it, the whole recording is searched.
+    at: Option<String>,
     id: Option<String>,
 }
 
@@ -398,7 +399,10 @@ pub(crate) async fn fields(
     let name = read_name(name)?;
     let FieldsQuery { at, id } = read_query(query)?;
     let bad = |message| Problem::new(Code::BadRequest, message);
-    let at = offset::parse(&at).map_err(bad)?;
+    if at.is_none() && id.is_none() {
+        return Err(bad("neither `at` nor `id` is given".to_owned()).into());
+    }
+    let at = at.map(|at| offset::parse(&at)).transpose().map_err(bad)?;
     let number = |id: String| {
         // Events of later generations append `~` and their number.
         let number = id.split('~').next().and_then(|number| number.parse().ok());
@@ -409,10 +413,10 @@ pub(crate) async fn fields(
         let mut reader = Reader::open(shelf.bytes(&name)?).map_err(|error| unreadable(&name, &error))?;
         let mut messages = Vec::new();
         while let Some(record) = reader.next().map_err(|error| unreadable(&name, &error))? {
-            if record.item.offset > at + NEAR || messages.len() >= MESSAGES_MAX {
+            if at.is_some_and(|at| record.item.offset > at + NEAR) || messages.len() >= MESSAGES_MAX {
                 break;
             }
-            if record.item.offset + NEAR >= at {
+            if at.is_none_or(|at| record.item.offset + NEAR >= at) {
                 messages.extend(selection.json(&record));
             }
         }
