@@ -15,7 +15,7 @@ use bytes::Bytes;
 use livetape_core::wire::{Batch, BatchInfo, Message, Push, common, write_batch, write_push, zip};
 use serde::Deserialize;
 
-use super::{Error, ImportOptions, Report, Target};
+use super::{Error, ImportOptions, Report, Target, captured::CONNECTIONS_MAX};
 use crate::payload::batch;
 
 /// Maximum length of a line, in bytes: the base64 of the largest frame in a recording with some margin.
@@ -234,6 +234,9 @@ impl<R: BufRead> LookAhead<R> {
     }
 }
 
+/// Why lines of further connections than [`CONNECTIONS_MAX`] are rejected.
+const TOO_MANY: &str = "more than 1000 connections";
+
 const BATCH_MESSAGES_MAX: usize = 1000;
 /// Maximum payload of a batch without its last message, in bytes.
 const BATCH_BYTES_MAX: usize = 4 << 20;
@@ -276,6 +279,10 @@ impl<W: Write> Import<'_, W> {
             lines.reject(first.number, "a frame between messages");
             return Ok(());
         };
+        if self.connections.len() >= CONNECTIONS_MAX && !self.connections.contains_key(&host) {
+            lines.reject(first.number, TOO_MANY);
+            return Ok(());
+        }
         let mut bytes = payload.len();
         let mut messages = vec![message(method, payload)];
         while let Some(line) = lines.queue.front()
@@ -368,6 +375,10 @@ pub(super) fn import_frames(
         };
         let offset = target.offset(line.time);
         if !connections.contains_key(&conn) {
+            if connections.len() >= CONNECTIONS_MAX {
+                lines.reject(line.number, TOO_MANY);
+                continue;
+            }
             let opened = if connections.is_empty() { Duration::ZERO } else { offset };
             let room_id = options.room_id.or_else(|| room_id(lines, conn, &bytes)).unwrap_or(0);
             connections.insert(conn, target.open(opened, user, room_id)?);

@@ -154,6 +154,16 @@ fn user_and_room_apply_to_lines_without_a_host() {
 }
 
 #[test]
+fn connections_are_limited() {
+    let frames = (0..1002).map(|conn| format!(r#"{{"offset_ms":1,"conn":{conn},"frame":"OgJoYg"}}"#));
+    let messages = (0..1002).map(|host| message(r#""offset_ms":1"#, &host.to_string()));
+    for lines in [Vec::from_iter(frames), Vec::from_iter(messages)] {
+        let (_, report) = imported(&lines.join("\n"));
+        assert_eq!((report.connections, report.bad_lines), (1000, 2));
+    }
+}
+
+#[test]
 fn decreasing_times_are_clamped_and_counted() {
     let times = ["-5", "100", "40", "100.5", "1e30"];
     let lines = times.map(|time| format!(r#"{{"offset_ms":{time},"frame":"OgJoYg"}}"#));
