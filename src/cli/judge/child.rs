@@ -382,6 +382,17 @@ impl Drop for Folder {
     }
 }
 
+/// Returns what runs this script, if it is one.
+fn interpreter(script: &Path) -> Option<&'static str> {
+    let runs = match script.extension()?.to_str()? {
+        "js" | "mjs" | "cjs" => "node",
+        "py" => "python3",
+        "sh" => "sh",
+        _ => return None,
+    };
+    script.is_file().then_some(runs)
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::{
@@ -436,15 +447,4 @@ mod tests {
         });
         assert!(has_waited);
     }
-}
-
-/// Returns what runs this script, if it is one.
-fn interpreter(script: &Path) -> Option<&'static str> {
-    let runs = match script.extension()?.to_str()? {
-        "js" | "mjs" | "cjs" => "node",
-        "py" => "python3",
-        "sh" => "sh",
-        _ => return None,
-    };
-    script.is_file().then_some(runs)
 }

@@ -80,15 +80,17 @@ fn parse_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Resul
     let json: &[u8] = if body.is_empty() { b"{}" } else { &body };
     // Serde would read a list as the fields of an object, in their order, and calls a number in place of a word
     // a syntax error.
-    let message = match serde_json::from_slice::<IgnoredAny>(json) {
-        Err(error) => format!("the body is not JSON: line {}, column {}", error.line(), error.column()),
-        Ok(_) if !json.trim_ascii_start().starts_with(b"{") => {
-            "the body is not valid: not an object".to_owned()
+    let is_object = json.trim_ascii_start().starts_with(b"{");
+    let error = match serde_json::from_slice(json) {
+        Ok(body) if is_object => return Ok(body),
+        result => result.err(),
+    };
+    let message = match (serde_json::from_slice::<IgnoredAny>(json), error) {
+        (Err(error), _) => {
+            format!("the body is not JSON: line {}, column {}", error.line(), error.column())
         }
-        Ok(_) => match serde_json::from_slice(json) {
-            Ok(body) => return Ok(body),
-            Err(error) => format!("the body is not valid: {}", plain(error.to_string())),
-        },
+        (Ok(_), Some(error)) if is_object => format!("the body is not valid: {}", plain(error.to_string())),
+        _ => "the body is not valid: not an object".to_owned(),
     };
     Err(Problem::new(Code::BadRequest, message).hint(BODY_HINT))
 }
