@@ -14,7 +14,7 @@ use livetape_mock::proxy::{DOMAINS, Opened};
 use super::{
     args, command,
     options::{
-        config::{self, Folders, last, read, resolve},
+        config::{self, last, read, resolve},
         serving::{self, Webhook},
     },
     process::output::{FileFate, Written, cannot_write, complain, quoted, say, warn, write},
@@ -87,16 +87,12 @@ pub(crate) fn config(args: &args::Config) -> Result<u8, Problem> {
 
 /// Returns comments that tell where the settings come from, and where those of an installed livetape belong.
 fn origin(file: Option<&Path>) -> Result<String, Problem> {
-    let mut text = match read(file)? {
+    Ok(match read(file)? {
         Some((path, _)) => format!("# settings file: {}\n", path.display()),
         None => {
             config::files().iter().map(|path| format!("# no settings file {}\n", path.display())).collect()
         }
-    };
-    if let Some(ca) = Folders::find().map(|folders| folders.ca()).filter(|ca| !ca.exists()) {
-        text += &format!("# no certificate file {}\n", ca.display());
-    }
-    Ok(text)
+    })
 }
 
 /// Reports every problem.

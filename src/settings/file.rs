@@ -82,12 +82,14 @@ impl<'a> Cell<'a> {
     /// Converts the value to the text that its flag would take; `None` if it has another type.
     fn to_text(&self, form: Form, folder: &Path) -> Option<String> {
         match (form, self.value) {
-            (Form::Text | Form::NumberOrText, DeValue::String(text)) => Some(text.to_string()),
-            (Form::Number | Form::NumberOrText, DeValue::Integer(number)) => {
+            (Form::Text | Form::NumberOrText | Form::SwitchOrAddress, DeValue::String(text)) => {
+                Some(text.to_string())
+            }
+            (Form::Number | Form::NumberOrText | Form::SwitchOrAddress, DeValue::Integer(number)) => {
                 Some(i64::from_str_radix(number.as_str(), number.radix()).ok()?.to_string())
             }
             (Form::NumberOrText, DeValue::Float(number)) => Some(number.as_str().to_owned()),
-            (Form::Switch, DeValue::Boolean(switch)) => Some(switch.to_string()),
+            (Form::Switch | Form::SwitchOrAddress, DeValue::Boolean(switch)) => Some(switch.to_string()),
             (Form::List, DeValue::Array(items)) => {
                 let items: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
                 Some(items?.join(","))

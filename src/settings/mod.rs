@@ -18,16 +18,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use check::{TOKEN_HINT, is_token};
+pub use check::{READ_ONLY, TOKEN_HINT, is_token};
 pub use file::Fault;
 use livetape_core::error::{Code, Problem};
 use livetape_engine::{recorder::FOLDER, source::live::Way};
 pub use show::{documentation, example, show};
 pub use table::{
     Cluster, Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, Request, SECTIONS, Server, Settings,
-    Tikfinity, Watch,
 };
-pub use value::{Address, Bytes, Form, Laps, Listen, LogFormat, NatsUrls, ServerUrl, Session, Token};
+pub use value::{Address, Bytes, Form, Laps, Listen, LogFormat, NatsUrls, Session, Tikfinity, Token};
 
 /// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";

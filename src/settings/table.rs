@@ -7,16 +7,16 @@ use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
 use livetape_core::{host::HostPort, pace::Speed, retry, secret::Secret};
 use livetape_engine::{
-    recorder::{Rotate, SYNC_EVERY, Sync},
+    recorder::Rotate,
     source::{
         browser::Address as Cdp,
-        live::{Pairs, SignForm, Way},
+        live::{Pairs, Way},
     },
 };
 use tracing::level_filters::LevelFilter;
 
 use super::value::{
-    Address, Bytes, Form, Laps, Listen, LogFormat, NatsUrls, ServerUrl, Session, Token, Value,
+    Address, Bytes, Form, Laps, Listen, LogFormat, NatsUrls, Session, Tikfinity, Token, Value,
 };
 
 /// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation
@@ -90,19 +90,13 @@ settings! {
         /// E.g. https://overlay.example. `null` lets pages from disk and sandboxed frames of any site read the feed.
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_ORIGINS";
         /// Require this bearer token for requests and sockets
-        token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
-        /// Accept this bearer token for requests that only read
         ///
-        /// It cannot control the server, send messages or look up users at TikTok.
-        read_token: Option<Secret> = None, "", "LIVETAPE_READ_TOKEN";
+        /// Several with commas. One behind `read:` only reads: it cannot control the server, send messages or look up users at TikTok.
+        token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
         /// Use the bearer tokens in this file, one per line
         ///
         /// Servers accept any; `livetape watch` and `livetape trigger` send the first.
         token_file: Option<PathBuf> = None, "--token-file FILE", "LIVETAPE_TOKEN_FILE";
-        /// Listen beyond loopback without a token
-        ///
-        /// Anyone who reaches the port can then control the server.
-        insecure: bool = false, "--insecure", "LIVETAPE_INSECURE";
         /// Serve https:// and wss:// with this certificate chain (PEM)
         tls_cert: Option<PathBuf> = None, "--tls-cert FILE", "LIVETAPE_TLS_CERT";
         /// Read the private key of the certificate from this file (PEM)
@@ -119,24 +113,14 @@ settings! {
         ///
         /// `live` connects to the room only then. [default: 0; 1 with --speed max]
         wait_clients: Option<usize> = None, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
+        /// Also serve the feed in TikFinity's format, on ws://127.0.0.1:21213/
+        ///
+        /// Or on ADDR: a port or ADDR:PORT. No token is required.
+        tikfinity: Tikfinity = Tikfinity(None), "--tikfinity[=ADDR]", "LIVETAPE_TIKFINITY";
         /// Do not print events
         quiet: bool = false, "-q, --quiet", "LIVETAPE_QUIET";
         /// Seed the stream name and retry delays, for reproducible output
         seed: Option<u64> = None, "--seed N", "LIVETAPE_SEED";
-    }
-
-    /// Feed for overlays that expect TikFinity.
-    tikfinity: Tikfinity {
-        /// Also serve the feed in TikFinity's format, on ws://127.0.0.1:21213/
-        enabled: bool = false, "--tikfinity", "LIVETAPE_TIKFINITY";
-        /// Listen on this port or address for it
-        ///
-        /// No token is required.
-        listen: Listen = Listen::loopback(21213), "", "LIVETAPE_TIKFINITY_LISTEN";
-        /// Let web pages of these origins read it, besides loopback and local files in OBS
-        ///
-        /// E.g. https://overlay.example. `null` lets pages from disk and sandboxed frames of any site read it.
-        origins: Vec<String> = Vec::new(), "", "LIVETAPE_TIKFINITY_ORIGINS";
     }
 
     /// HTTP requests that send events to another program.
@@ -163,14 +147,10 @@ settings! {
         name: String = "livetape".to_owned(), "--cluster NAME", "LIVETAPE_CLUSTER";
         /// Log in to NATS with the credentials or the seed of an NKey in this file
         creds: Option<PathBuf> = None, "--nats-creds FILE", "LIVETAPE_NATS_CREDS";
-        /// Trust only the certificates in this file for TLS to NATS (PEM)
-        ca: Option<PathBuf> = None, "--nats-ca FILE", "LIVETAPE_NATS_CA";
         /// Let another machine take over after this time without a sign of life [500ms to 1m]
         ///
         /// All machines need the same value.
         lease: Duration = Duration::from_secs(5), "", "LIVETAPE_CLUSTER_LEASE";
-        /// Wait this long for NATS at the start before exiting
-        wait: Duration = Duration::from_secs(60), "", "LIVETAPE_CLUSTER_WAIT";
         /// Store each message on this many NATS servers [1 to 5]
         replicas: usize = 1, "", "LIVETAPE_CLUSTER_REPLICAS";
     }
@@ -181,21 +161,11 @@ settings! {
         ///
         /// Five of six may be subscribers, observers included.
         connections: usize = 12_000, "", "LIVETAPE_MAX_CONNECTIONS";
-        /// Accept at most this many connections from one address
-        ///
-        /// An IPv6 /64 network counts as one. Loopback is not limited.
-        connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
-        /// Reject WebSocket messages longer than this
-        message_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_MESSAGE_BYTES";
         /// Keep this many events per channel for clients that resume [64 to 4194304]
         ///
         /// Their JSON may have 512 bytes each: 8 MiB by default, at least 256 KiB, at most 1 GiB. A subscriber more than half
         /// of either behind is disconnected (4101).
         backlog_events: usize = 16_384, "", "LIVETAPE_BACKLOG_EVENTS";
-        /// Accept this many messages per second from each socket
-        ///
-        /// After silence, twice as many at once.
-        messages_per_second: u32 = 50, "", "LIVETAPE_MESSAGES_PER_SECOND";
         /// Force the exit if a graceful shutdown takes longer than this
         ///
         /// Open sockets are dropped up to half a second earlier.
@@ -222,9 +192,9 @@ settings! {
         ///
         /// E.g. http://127.0.0.1:3100 for `livetape mock`.
         upstream: Option<Address> = None, "--upstream URL", "LIVETAPE_UPSTREAM";
-        /// Enter rooms by these ways, in order: direct, sign, tab [repeat the flag]
+        /// Enter rooms by direct, sign, sign-connect or tab [repeat the flag]
         ///
-        /// One that fails for good hands over to the next. `sign` sends the room's id and the user agent to a sign server; `tab` needs --cdp. With the default, --sign-url or --sign-key puts `sign` first.
+        /// They are tried in the order of the flags: one that fails for good hands over to the next. `sign` sends the room's id and the user agent to a sign server at /webcast/fetch, `sign-connect` at /webcast/rooms/ID/connect; `tab` needs --cdp. With the default, --sign-url or --sign-key puts `sign` first.
         ways: Vec<Way> = vec![Way::Direct], "--way WAY", "LIVETAPE_WAYS";
         /// Follow a tab of Chrome through its debugging port
         ///
@@ -232,22 +202,14 @@ settings! {
         cdp: Option<Cdp> = None, "--cdp ADDR", "LIVETAPE_CDP";
         /// Connect through this sign server
         sign_url: Option<Address> = None, "--sign-url URL", "LIVETAPE_SIGN_URL";
-        /// Choose the sign server's API: fetch or connect
-        ///
-        /// They call /webcast/fetch and /webcast/rooms/ID/connect.
-        sign_form: SignForm = SignForm::Fetch, "--sign-form FORM", "LIVETAPE_SIGN_FORM";
         /// Use this API key of the sign server
         ///
         /// Prefer the variable: other users see command lines.
         sign_key: Option<Secret> = None, "--sign-key KEY", "LIVETAPE_SIGN_KEY";
-        /// Use this TikTok session cookie, for rooms that need a login
+        /// Log in with these TikTok cookies, or those in this file
         ///
-        /// Prefer the variable: other users see command lines.
-        session_cookie: Option<Secret> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
-        /// Use the cookies in this file (Netscape's format), for rooms that need a login
-        ///
-        /// Only its owner may read it. Or `name=value; name=value`. Replaces --session-cookie. The session also goes to --sign-url.
-        session: Option<Session> = None, "--session FILE", "LIVETAPE_SESSION";
+        /// `name=value; name=value`, or a file in this or Netscape's format, which only its owner may read. Prefer a file or the variable: other users see command lines. The session also goes to --sign-url.
+        session_cookie: Option<Session> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
         /// Wait until the user goes live
@@ -263,8 +225,6 @@ settings! {
         /// Keep serving when the room ends or cannot be reached
         stay: bool = false, "--stay", "LIVETAPE_STAY";
         /// Record the first room (or replay) to this file
-        ///
-        /// --sync applies.
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
 
@@ -288,9 +248,9 @@ settings! {
         socket: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_SOCKET";
         /// Parameters at the end of a signed WebSocket
         signed: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_SIGNED";
-        /// Parameters for a sign server, with --sign-form fetch
+        /// Parameters for a sign server, of the way `sign`
         sign_fetch: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_SIGN_FETCH";
-        /// Parameters for a sign server, with --sign-form connect
+        /// Parameters for a sign server, of the way `sign-connect`
         sign_connect: Pairs = Pairs::default(), "", "LIVETAPE_REQUEST_SIGN_CONNECT";
     }
 
@@ -324,16 +284,10 @@ settings! {
 
     /// Recordings of live rooms.
     record: Record {
-        /// Write the recording to this file
-        ///
-        /// [default: <user>-<utc>.bin under --recordings]
-        output: Option<PathBuf> = None, "-o, --output FILE", "LIVETAPE_OUTPUT";
         /// Start a new file after this size or time
         ///
         /// E.g. 100MB or 30m. The files are show.000.bin, show.001.bin, …
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
-        /// Sync to disk at this interval, after each record, or never
-        sync: Sync = Sync::Every(SYNC_EVERY), "--sync TIME|each|off", "LIVETAPE_SYNC";
         /// Stop and seal the recording at this size, e.g. 2GiB
         ///
         /// With --rotate: of all files together.
@@ -372,16 +326,6 @@ settings! {
         ///
         /// [default: ca in the user's folder for data]
         ca_dir: Option<PathBuf> = None, "--ca-dir DIR", "LIVETAPE_MOCK_CA_DIR";
-    }
-
-    /// Terminal client.
-    watch: Watch {
-        /// Connect to this server if none is given
-        url: ServerUrl = ServerUrl("ws://127.0.0.1:3000/".into()), "", "LIVETAPE_URL";
-        /// Trust only the certificates in this file (PEM)
-        ///
-        /// For your own wss:// server: its certificate or its authority's. [default: ca.pem in the user's folder for configuration, if it exists]
-        ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }
 
@@ -444,8 +388,11 @@ impl Key {
             Some((short, rest)) => (short.chars().nth(1), rest),
             None => (None, self.flag),
         };
-        let (long, value) = rest.split_once(' ').map_or((rest, None), |(long, value)| (long, Some(value)));
-        let bare = value.map(|value| value.trim_matches(['[', ']']));
+        let (long, value) = match rest.find([' ', '[']) {
+            Some(end) => (&rest[..end], Some(rest[end..].trim_start())),
+            None => (rest, None),
+        };
+        let bare = value.map(|value| value.trim_matches(['[', ']', '=']));
         let long = long.strip_prefix("--")?;
         Some(Flag { short, long, value: bare, is_optional: bare != value })
     }

@@ -10,19 +10,13 @@ use std::{
 };
 
 use livetape_core::{
-    error::Problem,
-    host::HostPort,
-    offset,
-    pace::Speed,
-    redact::{redact_text, redact_url},
-    secret::Secret,
-    size,
+    error::Problem, host::HostPort, offset, pace::Speed, redact::redact_url, secret::Secret, size,
 };
 use livetape_engine::{
-    recorder::{Rotate, Sync},
+    recorder::Rotate,
     source::{
         browser::Address as Cdp,
-        live::{Pairs, SignForm, Way},
+        live::{Pairs, Way},
     },
 };
 use tracing::level_filters::LevelFilter;
@@ -36,6 +30,8 @@ pub enum Form {
     NumberOrText,
     /// `true` or `false`.
     Switch,
+    /// A switch, or an address or a port.
+    SwitchOrAddress,
     List,
     /// Names with values.
     Table,
@@ -53,6 +49,7 @@ impl Form {
             Self::Number => "a whole number",
             Self::NumberOrText => "a number or a string",
             Self::Switch => "true or false",
+            Self::SwitchOrAddress => "true, false, a port, or an address as a string",
             Self::List => "a list of strings",
             Self::Table => "a table of strings",
             Self::Path => "a path, as a string",
@@ -295,18 +292,6 @@ impl Value for Rotate {
     }
 }
 
-impl Value for Sync {
-    const FORM: Form = Form::NumberOrText;
-
-    fn read(text: &str) -> Result<Self, String> {
-        text.parse()
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(quoted(&self.to_string()))
-    }
-}
-
 impl Value for Secret {
     const FORM: Form = Form::Text;
     const SECRET: bool = true;
@@ -327,9 +312,10 @@ pub enum Session {
     File(PathBuf),
 }
 
-/// Whether a text is a path rather than `name=value`.
+/// Whether a text is a path rather than `name=value`, or a word that may be a secret.
 pub(super) fn is_path(text: &str) -> bool {
-    text.split(['/', '\\', ':']).next().is_some_and(|start| !start.contains('='))
+    let mut parts = text.split(['/', '\\', ':']);
+    parts.next().is_some_and(|start| !start.contains('=')) && text.contains(['/', '\\', '.'])
 }
 
 impl Value for Session {
@@ -337,7 +323,13 @@ impl Value for Session {
     const SECRET: bool = true;
 
     fn read(text: &str) -> Result<Self, String> {
-        Ok(if is_path(text) { Self::File(text.into()) } else { Self::Cookies(text.to_owned().into()) })
+        if is_path(text) {
+            Ok(Self::File(text.into()))
+        } else if text.contains('=') {
+            Ok(Self::Cookies(text.to_owned().into()))
+        } else {
+            Err("neither cookies, as in `sessionid=…; name=value`, nor a file: write a path like ./cookies.txt".into())
+        }
     }
 
     fn show(&self) -> Option<String> {
@@ -449,8 +441,6 @@ pub enum LogFormat {
 
 choice! { LogFormat { Text = "text", Json = "json", } }
 
-choice! { SignForm { Fetch = "fetch", Connect = "connect", } }
-
 impl Value for LevelFilter {
     const FORM: Form = Form::Text;
 
@@ -522,37 +512,25 @@ impl Value for Listen {
     }
 }
 
-/// The address of a server, or a port of this machine. Its password and query are masked when shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ServerUrl(pub String);
+/// Where to serve TikFinity's format, if anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tikfinity(pub Option<Listen>);
 
-impl fmt::Display for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.0.split(['?', '#']).next().unwrap_or_default();
-        let query = if address.len() < self.0.len() { "?***" } else { "" };
-        // Only addresses with a scheme are searched for a password.
-        let scheme = if address.contains("://") { "" } else { "ws://" };
-        let masked = redact_text(&format!("{scheme}{address}")).into_owned();
-        write!(f, "{}{query}", masked.strip_prefix(scheme).unwrap_or(&masked))
-    }
-}
+/// Where TikFinity listens.
+const TIKFINITY: Listen = Listen::loopback(21213);
 
-impl fmt::Debug for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Value for ServerUrl {
-    const FORM: Form = Form::Text;
-    const SECRET: bool = true;
+impl Value for Tikfinity {
+    const FORM: Form = Form::SwitchOrAddress;
 
     fn read(text: &str) -> Result<Self, String> {
-        Ok(Self(text.to_owned()))
+        bool::read(text).map_or_else(
+            |_| Listen::read(text).map(|listen| Self(Some(listen))),
+            |is_on| Ok(Self(is_on.then_some(TIKFINITY))),
+        )
     }
 
     fn show(&self) -> Option<String> {
-        Some(quoted(&self.to_string()))
+        self.0.map_or_else(|| false.show(), |listen| listen.show())
     }
 }
 
@@ -649,18 +627,6 @@ pub struct Token {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passwords_and_queries_are_masked() {
-        for (url, shown) in [
-            ("ws://127.0.0.1:3000/", "ws://127.0.0.1:3000/"),
-            ("3000", "3000"),
-            ("wss://u:planted@h:1/a?token=planted", "wss://***@h:1/a?***"),
-            ("u:planted@h/#planted", "***@h/?***"),
-        ] {
-            assert_eq!(ServerUrl(url.to_owned()).to_string(), shown);
-        }
-    }
 
     #[test]
     fn several_servers_have_one_login_that_is_not_shown() {

@@ -18,7 +18,7 @@ const known = new Map(answers.map((answer) => [answer.slice(0, answer.lastIndexO
 
 const files = await serveFolder(folder)
 
-const args = ['replay', 'recordings/everything.bin', '--port', '0', '--tikfinity', '--speed', '10', '--wait-clients', '1']
+const args = ['replay', 'recordings/everything.bin', '--port', '0', '--tikfinity=127.0.0.1:0', '--speed', '10', '--wait-clients', '1']
 await withServer(path.resolve(livetape), args, async ({ said }) => {
   const [, host] = await until('the address', async () => /TikFinity's format on ws:\/\/([^/]+)/.exec(said()))
   const browser = await chromium.launch(chromiumWith(`--host-resolver-rules=MAP localhost:21213 ${host}`))
@@ -50,5 +50,5 @@ await withServer(path.resolve(livetape), args, async ({ said }) => {
   console.log(`events: ${JSON.stringify(sent)}\nerrors of the page: ${JSON.stringify(mistakes)}\n${[...shown].slice(0, 25).join('\n')}`)
   assert.deepEqual(mistakes, [], 'errors of the page')
   assert.ok(shown.size > 0, 'texts in the page')
-}, { env: { LIVETAPE_TIKFINITY_LISTEN: '127.0.0.1:0' } })
+})
 files.close()

@@ -155,8 +155,7 @@ export async function origins({ browser, livetape }) {
 
 /** The dashboard shows the address for TikFinity's overlays; the default section stays open at the first click. */
 export async function addresses({ browser, livetape }) {
-  const env = { LIVETAPE_TIKFINITY_LISTEN: '127.0.0.1:0' }
-  return withServer(livetape, ['serve', '0', '--tikfinity'], async ({ url, said }) => {
+  return withServer(livetape, ['serve', '0', '--tikfinity=127.0.0.1:0'], async ({ url, said }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
     await page.getByRole('button', { name: 'Copy address for TikFinity’s overlays' }).click()

@@ -190,7 +190,7 @@ export async function token({ browser, livetape, pictures }) {
     await onlyReads(browser, url, READING, pictures)
     await tokenElsewhere(browser, url, SECRET)
     return 'required, a wrong one rejected, the right one kept for the tab; one that only reads disables the controls'
-  }, { env: { LIVETAPE_TOKEN: SECRET, LIVETAPE_READ_TOKEN: READING } })
+  }, { env: { LIVETAPE_TOKEN: `${SECRET}, read:${READING}` } })
 }
 
 const CAPTURE = fileURLToPath(new URL('../../fixtures/webcast/session-1.jsonl', import.meta.url))

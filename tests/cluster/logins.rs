@@ -240,7 +240,7 @@ fn tls_needs_a_certificate_of_a_known_ca() {
     });
     let nats = Nats::configured(&["--jetstream"], &format!("tls: {files}\n"));
     for url in [nats.url(), nats.url().replace("nats:", "tls:")] {
-        assert_works(node(&url, LEASE).arg("--nats-ca").arg(&ca));
+        assert_works(node(&url, LEASE).env("SSL_CERT_FILE", &ca));
         assert_rejected(
             &mut node(&url, LEASE),
             "the TLS handshake failed (invalid peer certificate: UnknownIssuer)",

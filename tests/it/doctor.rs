@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, time::Duration};
 
 use livetape_core::error::flags_of;
 use livetape_engine::source::live::{
-    Diagnosis, LiveOptions, MemoryTransport, StepResult, Url, Way, diagnose,
+    Cookies, Diagnosis, LiveOptions, MemoryTransport, StepResult, Url, Way, diagnose,
 };
 use livetape_mock::{MockTikTok, ScenarioFile};
 
@@ -82,9 +82,8 @@ async fn each_scenario_has_its_verdict() {
 #[tokio::test(start_paused = true)]
 async fn a_diagnosis_has_every_step_and_no_secret() {
     let key = Some("planted-key".to_owned().into());
-    let session = Some("planted-session".to_owned().into());
-    let found =
-        examine("sign-401", &LiveOptions { sign_key: key, session_cookie: session, ..options() }).await;
+    let session = Some(Cookies::parse("sessionid=planted-session", "it", Duration::ZERO).unwrap());
+    let found = examine("sign-401", &LiveOptions { sign_key: key, session, ..options() }).await;
     let steps: Vec<_> = found.steps.iter().map(|step| (step.way.unwrap_or(""), step.step)).collect();
     let direct = ["cookie", "handshake", "first frame", "first chat"].map(|step| ("direct", step));
     let expected = [&[("", "page"), ("", "API")], &direct[..], &[("sign", "sign"), ("tab", "tab")]].concat();

@@ -54,15 +54,38 @@ fn the_mock_has_its_own_environment_variables() {
 
 #[test]
 fn paths_are_relative_to_the_folder_of_the_file_but_recordings_may_be_names() {
-    let file = "[log]\nfile = \"x.log\"\n[mock]\nplay = \"raid\"\n[live]\nrecord = \"/tmp/x.bin\"\nsession = \"c.txt\"";
+    let file = "[log]\nfile = \"x.log\"\n[mock]\nplay = \"raid\"\n[live]\nrecord = \"/tmp/x.bin\"\nsession_cookie = \"c.txt\"";
     let settings = resolve(file, &[("LIVETAPE_MOCK_SCENARIO", "s.toml")], &[]).unwrap().settings;
     assert_eq!(settings.log.file.as_deref(), Some(Path::new("etc/x.log")));
     assert_eq!(settings.mock.play.as_deref(), Some("raid"));
     assert_eq!(settings.mock.scenario.as_deref(), Some(Path::new("s.toml")));
-    assert_eq!(settings.live.session, Some(settings::Session::File("etc/c.txt".into())));
-    let text = resolve("[live]\nsession = \"sessionid=a/b\"", &[], &[]).unwrap().settings.live.session;
+    assert_eq!(settings.live.session_cookie, Some(settings::Session::File("etc/c.txt".into())));
+    let text = resolve("[live]\nsession_cookie = \"sessionid=a/b\"", &[], &[]).unwrap().settings;
+    let text = text.live.session_cookie;
     assert!(matches!(text, Some(settings::Session::Cookies(_))), "{text:?}");
+    let told =
+        resolve("[live]\nsession_cookie = \"hunter2\"", &[("LIVETAPE_SESSION_COOKIE", "hunter2")], &[]);
+    let told = told.unwrap_err();
+    assert!(
+        told.len() == 2 && told.iter().all(|line| line.contains("nor a file") && !line.contains("hunter2")),
+        "{told:?}"
+    );
     assert_eq!(settings.live.record.as_deref(), Some(Path::new("/tmp/x.bin")));
+}
+
+#[test]
+fn tikfinity_is_a_switch_or_an_address() {
+    for (value, shown) in [
+        ("true", "\"127.0.0.1:21213\""),
+        ("21214", "\"127.0.0.1:21214\""),
+        ("\"0.0.0.0:21213\"", "\"0.0.0.0:21213\""),
+        ("false", "false"),
+    ] {
+        let resolved = resolve(&format!("[server]\ntikfinity = {value}"), &[], &[]).unwrap();
+        assert!(settings::show(&resolved).contains(&format!("\ntikfinity = {shown} ")), "{value}");
+    }
+    let of_env = resolve("", &[("LIVETAPE_TIKFINITY", "1")], &[("server.tikfinity", "nowhere")]).unwrap_err();
+    assert!(of_env[0].contains("--tikfinity: `nowhere` is not an address"), "{of_env:?}");
 }
 
 #[test]
@@ -90,15 +113,14 @@ hosts = "tape.example"
 origins = ["a", 1]
 token_file = ""
 [limits]
-connections = -1
+backlog_events = -1
 shutdown_time = "soon"
-message_bytes = "64K"
 xyz = 1
 [log]
 level = "loud"
 [live]
 upstream = "http://ann:hunter2@["
-sign_form = "fetsh"
+ways = ["sing"]
 [replay]
 loop = 1.5
 speed = 5000
@@ -159,13 +181,11 @@ fn contradictory_settings_are_reported() {
         "[server]\nlisten = \"[::]:3000\"",
         "[server]\ntoken = \"short\"",
         "[server]\ntoken = \"0123456789 abcdef\"",
-        "[server]\nread_token = \"0123456789abcdef\"",
+        "[server]\ntoken = \"0123456789abcdef, read:short\"",
         "[server]\nheartbeat = \"99ms\"\n[limits]\nshutdown_time = 0",
-        "[limits]\nconnections = 0\nmessage_bytes = 0",
         "[limits]\nbacklog_events = 63",
         "[limits]\nbacklog_events = 4194305",
         "[replay]\nstart = 5\nend = 5\nidle_limit = 0",
-        "[tikfinity]\nenabled = true\nlisten = \"0.0.0.0:21213\"",
         "[webhook]\nurl = \"ftp://127.0.0.1/\"\ntypes = [\"gift\", \"gfit\"]",
         "[live.request]\nuser_agent = \"curl\"\nhosts = { sokcet = \"a.example\", www = \"http://x\" }",
         "[live.request.socket]\nroom_id = \"\"\naid = \"\"\nbrowser_version = \"5.0 (X11)\"",
@@ -176,21 +196,17 @@ fn contradictory_settings_are_reported() {
     for events in [64, 4_194_304] {
         resolve(&format!("[limits]\nbacklog_events = {events}"), &[], &[]).unwrap();
     }
-    for allowed in ["insecure = true", "token = \"0123456789abcdef\"", "token_file = \"t\""] {
+    for allowed in ["token = \"0123456789abcdef, read:0123456789abcdef\"", "token_file = \"t\""] {
         resolve(&format!("[server]\nlisten = \"0.0.0.0:3000\"\n{allowed}"), &[], &[]).unwrap();
-    }
-    for allowed in ["", "enabled = true\n[server]\ninsecure = true"] {
-        resolve(&format!("[tikfinity]\nlisten = \"0.0.0.0:21213\"\n{allowed}"), &[], &[]).unwrap();
     }
 }
 
 #[test]
 fn secrets_are_not_shown() {
     let env = [
-        ("LIVETAPE_TOKEN", "hunter2hunter2hunter2"),
-        ("LIVETAPE_READ_TOKEN", "hunter2hunter2hunter3"),
+        ("LIVETAPE_TOKEN", "hunter2hunter2hunter2,read:hunter2hunter2hunter3"),
         ("LIVETAPE_SIGN_KEY", "hunter2"),
-        ("LIVETAPE_SESSION_COOKIE", "hunter2"),
+        ("LIVETAPE_SESSION_COOKIE", "sessionid=hunter2"),
         ("LIVETAPE_PROXY", "socks5://ann:hunter2@127.0.0.1:1080"),
         ("LIVETAPE_SIGN_URL", "http://127.0.0.1/?key=hunter2"),
     ];
@@ -203,7 +219,7 @@ fn secrets_are_not_shown() {
 
 #[test]
 fn shown_settings_can_be_parsed_again() {
-    let file = "[log]\nlevel = \"debug\"\n[limits]\nmessage_bytes = 65537\nshutdown_time = \"1500ms\"\n[server]\nhosts = [\"a.example\"]\n";
+    let file = "[log]\nlevel = \"debug\"\n[record]\nmax_size = 65537\n[limits]\nshutdown_time = \"1500ms\"\n[server]\nhosts = [\"a.example\"]\ntikfinity = 21214\n";
     let resolved = resolve(file, &[], &[]).unwrap();
     let again = resolve(&settings::show(&resolved), &[], &[]).unwrap();
     assert_eq!(again.settings, resolved.settings);

@@ -17,7 +17,7 @@ mod ws;
 
 use std::{sync::Arc, time::Duration};
 
-pub use access::{Access, OriginSetting, bearer::Tokens};
+pub use access::{Access, bearer::Tokens};
 use axum::Router;
 pub use handlers::Handlers;
 use livetape_core::error::{Code, Problem, close};

@@ -71,16 +71,16 @@ const PAGE = (address) => `<!doctype html><ul id="gifts"></ul><p id="state"></p>
   }
 </script>`
 
-// Pages of other origins only read this feed if `tikfinity.origins` lists them.
+// Pages of other origins only read this feed if `server.origins` lists them.
 for (const [host, listed, isAllowed] of [['localhost', '', true], ['overlay.example', '', false], ['overlay.example', 'overlay.example', true], ['overlay.example', 'other.example', false]]) {
-  test(`a page of ${host} ${isAllowed ? 'reads' : 'cannot read'} TikFinity's format if tikfinity.origins lists ${listed || 'nothing'}`, async () => {
+  test(`a page of ${host} ${isAllowed ? 'reads' : 'cannot read'} TikFinity's format if server.origins lists ${listed || 'nothing'}`, async () => {
     let address
     const overlay = http.createServer((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE(address))).listen(0, '127.0.0.1')
     onTestFinished(() => overlay.close())
     await once(overlay, 'listening')
     const { port } = overlay.address()
-    const args = ['replay', recording('busy'), '--port', '0', '--speed', '100', '--loop', '--tikfinity']
-    const env = { LIVETAPE_TIKFINITY_LISTEN: '127.0.0.1:0', ...(listed && { LIVETAPE_TIKFINITY_ORIGINS: `http://${listed}:${port}` }) }
+    const args = ['replay', recording('busy'), '--port', '0', '--speed', '100', '--loop', '--tikfinity=127.0.0.1:0']
+    const env = listed && { LIVETAPE_ORIGINS: `http://${listed}:${port}` }
     const server = await serve(args, { env })
     ;[address] = /ws:\/\/127\.0\.0\.1:\d+\/(?=\s|$)/.exec(server.said().split('\n').find((line) => line.includes('TikFinity')))
     const page = await browser.newPage()

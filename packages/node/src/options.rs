@@ -167,7 +167,6 @@ impl AppOptions {
             origins: self.origins.clone(),
             any_address: !address.ip().is_loopback(),
             tokens: Tokens::new(self.token.iter().cloned().map(Into::into).collect()),
-            ..Access::default()
         };
         access.check()?;
         let default = livetape_server::Config::default();

@@ -89,7 +89,7 @@ scopes! {
     ];
     /// `record`, which has no server.
     OfRecord, common [
-        "record.output", "record.rotate", "record.max_size", "live.upstream", "live.cdp", "live.sign_url",
+        "record.rotate", "record.max_size", "live.upstream", "live.cdp", "live.sign_url",
         "live.wait_live", "server.quiet",
     ]; key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),
@@ -107,15 +107,15 @@ scopes! {
     OfCa, common ["mock.ca_dir"]; key => key.path() == "mock.ca_dir", reads Self::holds(key);
     /// `doctor`.
     OfDoctor, common [
-        "live.upstream", "live.ways", "live.cdp", "live.sign_url", "live.session", "live.proxy",
-        "cluster.nats", "cluster.name", "cluster.creds", "cluster.ca",
+        "live.upstream", "live.ways", "live.cdp", "live.sign_url", "live.proxy",
+        "cluster.nats", "cluster.name", "cluster.creds",
     ]; key => match key.section {
         "live" => !matches!(key.name(), "record" | "stay" | "allow_inject" | "wait_live" | "max_attempts"),
         "server" => matches!(key.name(), "token_file" | "max_live"),
         section => matches!(section, "live.request" | "cluster"),
-    }, reads Self::holds(key) || matches!(&*key.path(), "server.token" | "server.read_token");
+    }, reads Self::holds(key) || key.path() == "server.token";
     /// `watch`.
-    OfWatch, common ["watch.ca", "server.token_file"]; key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token", texts [
+    OfWatch, common ["server.token_file"]; key => key.path() == "server.token_file", reads Self::holds(key) || key.path() == "server.token", texts [
         ("server.token_file", "Send the first bearer token in this file\n\n[env: LIVETAPE_TOKEN_FILE]"),
     ];
     /// Tools that only need the directory of recordings.
@@ -134,11 +134,11 @@ const LEVEL_WITHOUT_EVENTS: (&str, &str) = (
 /// Heading of a flag in `--help`; `None` for the general ones.
 fn heading(key: &Key) -> Option<&'static str> {
     match (key.section, key.name()) {
-        ("server", "token_file" | "insecure" | "tls_cert" | "tls_key") | ("watch", "ca") => Some("Access"),
+        ("server", "token_file" | "tls_cert" | "tls_key") => Some("Access"),
         ("server", "recordings") => None,
         ("server", "quiet") | ("log", _) => Some("Output"),
         ("server", "wait_clients") | ("replay", _) => Some("Playback"),
-        ("server" | "tikfinity" | "webhook", _) => Some("Server"),
+        ("server" | "webhook", _) => Some("Server"),
         ("live", "record") | ("record", _) => Some("Recording"),
         ("cluster", _) => Some("Cluster"),
         ("live", _) => Some("Live room"),
@@ -148,15 +148,14 @@ fn heading(key: &Key) -> Option<&'static str> {
     }
 }
 
-/// Returns whether servers and `record` use the setting, rather than the mock or `watch`.
+/// Returns whether servers and `record` use the setting, rather than the mock.
 fn is_of_servers(key: &Key) -> bool {
-    !matches!(key.section, "mock" | "watch")
+    key.section != "mock"
 }
 
 /// Returns whether the commands that serve have the flag.
 fn is_served(key: &Key) -> bool {
-    matches!(key.section, "server" | "tikfinity" | "webhook" | "limits" | "log" | "live" | "replay")
-        || key.path() == "record.sync"
+    matches!(key.section, "server" | "webhook" | "limits" | "log" | "live" | "replay")
 }
 
 impl<S: Scope> Flags<S> {
@@ -229,7 +228,12 @@ fn arg(key: &'static Key, is_common: bool) -> Option<Arg> {
     let Some(value) = flag.value else { return Some(arg.action(ArgAction::SetTrue)) };
     let arg = arg.value_name(value).allow_hyphen_values(!flag.is_optional);
     let arg = if key.form == Form::List { arg.action(ArgAction::Append) } else { arg };
-    let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("endless") } else { arg };
+    let arg = match key.form {
+        // An argument behind the switch is another one's.
+        Form::SwitchOrAddress => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        _ if flag.is_optional => arg.num_args(0..=1).default_missing_value("endless"),
+        _ => arg,
+    };
     let is_file = key.form == Form::Path || value == "FILE";
     let arg = arg.value_hint(if is_file { ValueHint::AnyPath } else { ValueHint::Other });
     Some(if key.is_secret {

@@ -222,13 +222,20 @@ pub(super) struct Ca {
 #[command(after_help = "Examples:
   livetape watch
   livetape watch ws://127.0.0.1:8080 --types gift,chat
-  livetape watch wss://overlay.example --token-file token --ca server.pem
+  livetape watch wss://overlay.example --token-file token
+  SSL_CERT_FILE=server.pem livetape watch wss://127.0.0.1:3000
   livetape watch --json --since 0 | jq .data.comment")]
 pub(super) struct Watch {
     /// Server to connect to: an address, or a port of this machine
     ///
     /// [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
-    pub(super) url: Option<String>,
+    #[arg(
+        env = "LIVETAPE_URL",
+        default_value = "ws://127.0.0.1:3000/",
+        hide_default_value = true,
+        hide_env = true
+    )]
+    pub(super) url: String,
     #[command(flatten)]
     pub(super) flags: Flags<OfWatch>,
     #[command(flatten)]
@@ -397,6 +404,11 @@ pub(in crate::cli) struct RecordRoom {
     ///
     /// With or without @.
     pub(in crate::cli) user: Option<String>,
+    /// Write the recording to this file
+    ///
+    /// [default: <user>-<utc>.bin under --recordings]
+    #[arg(short, long, value_name = "FILE", help_heading = "Recording")]
+    pub(in crate::cli) output: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) tab: Tab,
     #[command(flatten)]

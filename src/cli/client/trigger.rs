@@ -18,7 +18,7 @@ use crate::cli::{
     options::{
         config,
         serving::{self, read},
-        trust::trust,
+        trust::{trust, trusted},
     },
     process::output::say,
 };
@@ -32,12 +32,11 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     // Reports mistakes without a server, with the parser of the server.
     parse(body.clone()).map_err(|problem| in_flags(&args.kind, &problem))?;
     let body = Value::Object(body).to_string();
-    let named = args.url.as_deref().unwrap_or(&settings.watch.url.0);
-    let url = address(named, args.wait_clients)?;
-    let token = serving::tokens(&settings)?.into_iter().next();
+    let url = address(&args.url, args.wait_clients)?;
+    let token = serving::tokens(&settings)?.first().cloned();
     let mut builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX);
-    if let Some(ca) = &settings.watch.ca {
-        builder = builder.use_preconfigured_tls(Arc::unwrap_or_clone(trust(ca)?));
+    if let Some(ca) = trusted() {
+        builder = builder.use_preconfigured_tls(Arc::unwrap_or_clone(trust(&ca)?));
     }
     let broken = |error: reqwest::Error| Problem::new(Code::Io, format!("cannot start: {error}"));
     let client = builder.build().map_err(broken)?;

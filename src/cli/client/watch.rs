@@ -5,6 +5,7 @@ use std::{io, num::NonZeroU16};
 use futures_util::StreamExt as _;
 use livetape_core::{
     error::{Code, Problem, close, exit},
+    redact::redact_text,
     secret::Secret,
     terminal::Lines,
 };
@@ -23,14 +24,14 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::{
-    cli::{
-        args,
-        options::{config, serving, trust::trust},
-        process::{display, signals::Signals},
-        usage::has_flag,
+use crate::cli::{
+    args,
+    options::{
+        config, serving,
+        trust::{trust, trusted},
     },
-    settings::ServerUrl,
+    process::{display, signals::Signals},
+    usage::has_flag,
 };
 
 /// Hint if the server requires another token. The server's own hint is for clients that send headers.
@@ -42,10 +43,9 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 pub(crate) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
-    let server = args.url.as_ref().unwrap_or(&settings.watch.url.0);
-    let url = address(&args, server)?;
-    let token = serving::tokens(&settings)?.into_iter().next();
-    let trust = settings.watch.ca.as_deref().map(trust).transpose()?.map(Connector::Rustls);
+    let url = address(&args, &args.url)?;
+    let token = serving::tokens(&settings)?.first().cloned();
+    let trust = trusted().as_deref().map(trust).transpose()?.map(Connector::Rustls);
     let (mut socket, _) =
         connect(&url, token.as_ref(), trust).await.map_err(|error| refused(&url, &error))?;
     // Registered here: until now, the action of the system ends the process.
@@ -141,9 +141,15 @@ pub(super) fn base(server: &str) -> Result<String, Problem> {
     }
 }
 
-/// Returns an address without secrets.
+/// Returns an address, or a port of this machine, without its secrets: the password and the query.
 fn shown(url: &str) -> String {
-    livetape_server::masked(&ServerUrl(url.to_owned()).to_string()).into_owned()
+    let address = url.split(['?', '#']).next().unwrap_or_default();
+    let query = if address.len() < url.len() { "?***" } else { "" };
+    // Only addresses with a scheme are searched for a password.
+    let scheme = if address.contains("://") { "" } else { "ws://" };
+    let masked = redact_text(&format!("{scheme}{address}")).into_owned();
+    livetape_server::masked(&format!("{}{query}", masked.strip_prefix(scheme).unwrap_or(&masked)))
+        .into_owned()
 }
 
 /// Prints an event, and returns whether stdout could be written.
@@ -209,7 +215,7 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
     let is_tls = |error: &io::Error| matches!(error.get_ref(), Some(inside) if inside.is::<rustls::Error>());
     match error {
         tungstenite::Error::Io(error) if is_tls(error) => {
-            problem.hint("pass the server's certificate file (its `--tls-cert`) with --ca FILE")
+            problem.hint("trust the server's certificate file (its `--tls-cert`): SSL_CERT_FILE=FILE")
         }
         _ => problem,
     }

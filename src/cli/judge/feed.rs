@@ -27,7 +27,7 @@ use crate::{
         options::{serving::Addresses, sources},
         serve::stage::{Bound, Stage},
     },
-    settings::{Listen, Settings},
+    settings::{Listen, Settings, Tikfinity},
 };
 
 /// What a command that never connects should do.
@@ -71,11 +71,8 @@ impl Plan {
         settings.server.wait_clients = Some(self.clients);
         settings.live.offline = true;
         settings.replay.speed = self.speed;
-        settings.tikfinity.enabled = self.has_tikfinity;
-        settings.tikfinity.listen = Listen::loopback(0);
-        let origin = self.page.as_ref().and_then(|page| page.origin.clone());
-        settings.server.origins.extend(origin.clone());
-        settings.tikfinity.origins.extend(origin);
+        settings.server.tikfinity = Tikfinity(self.has_tikfinity.then_some(Listen::loopback(0)));
+        settings.server.origins.extend(self.page.as_ref().and_then(|page| page.origin.clone()));
         settings
     }
 }

@@ -32,7 +32,8 @@ use crate::{
 /// Beginning of the names of all variables.
 const PREFIX: &str = "LIVETAPE_";
 /// Variables that are not settings: of flags, and those that `run` sets for its command.
-const OTHERS: [&str; 7] = ["CASE", "CDP", "CONFIG", "HTTP", "MOCK_URL", "RESULT", "TRUTH"];
+const OTHERS: [&str; 9] =
+    ["CASE", "CDP", "CONFIG", "HTTP", "MOCK_URL", "RESULT", "TIKFINITY_URL", "TRUTH", "URL"];
 
 pub(crate) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> {
     Ok(resolved(flags)?.settings)
@@ -112,9 +113,7 @@ pub(crate) fn resolve(
         env: &|name| variable(name).filter(|_| KEYS.iter().any(|key| key.env == name && reads(key))),
         flags,
     })?;
-    let Settings { server, watch, .. } = &mut resolved.settings;
-    server.recordings.get_or_insert_with(recordings);
-    watch.ca = watch.ca.take().or_else(ca);
+    resolved.settings.server.recordings.get_or_insert_with(recordings);
     Ok(resolved)
 }
 
@@ -166,9 +165,6 @@ fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// File in the folder for configuration with the certificates that `watch` and `trigger` trust.
-const CA: &str = "ca.pem";
-
 /// The platform's folders for livetape.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Folders {
@@ -196,11 +192,6 @@ impl Folders {
         };
         Some(Self { config: config?.join("livetape"), data: data?.join("livetape") })
     }
-
-    /// Returns the path of the CA certificates, whether or not the file exists.
-    pub(crate) fn ca(&self) -> PathBuf {
-        self.config.join(CA)
-    }
 }
 
 /// Returns the settings files to look for, in this order.
@@ -220,11 +211,6 @@ pub(crate) fn recordings() -> PathBuf {
 /// Returns the default of `--ca-dir`; `None` without a home folder.
 pub(crate) fn ca_dir() -> Option<PathBuf> {
     Folders::find().map(|folders| folders.data.join("ca"))
-}
-
-/// Returns the default of `--ca`, if the file exists.
-pub(crate) fn ca() -> Option<PathBuf> {
-    Folders::find().map(|folders| folders.ca()).filter(|path| path.exists())
 }
 
 #[cfg(test)]

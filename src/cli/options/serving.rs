@@ -14,7 +14,7 @@ use livetape_feed::{
     hub::{self, Filter, Gifts, Hub},
 };
 use livetape_io::{clock, files, net::Listening};
-use livetape_server::{Access, Bounds, Config, OriginSetting, Recordings, Tikfinity, Tls, Tokens, lobby};
+use livetape_server::{Access, Bounds, Config, Recordings, Tikfinity, Tls, Tokens, lobby};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         process::{display, output::warn, signals},
     },
     log,
-    settings::{self, Address, Limits, Settings, TOKEN_HINT, is_token},
+    settings::{self, Address, Limits, READ_ONLY, Settings, TOKEN_HINT, is_token},
     webhook::{Options, Post, Response, deliver},
 };
 
@@ -39,64 +39,51 @@ const OTHERS_MAY_READ: u32 = 0o044;
 
 pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
     let server = &settings.server;
+    let tokens = tokens(settings)?;
+    if tokens.is_empty() && tokens.first().is_some() {
+        return Err(Problem::new(Code::BadConfig, "all tokens only read, and none can control the server")
+            .hint("add a token without `read:`"));
+    }
     let access = Access {
         hosts: server.hosts.clone(),
         origins: server.origins.clone(),
         any_address: !server.address().ip().is_loopback(),
-        tokens: Tokens::new(tokens(settings)?).with_read_only(server.read_token.clone()),
-        listed: OriginSetting::Server,
+        tokens,
     };
     access.check()?;
-    if is_open_to_all(server) {
-        warn(
-            "⚠️ --insecure without TLS: anyone on the network can read the feed, and control and stop this server; \
-             set --token-file, --tls-cert and --tls-key",
-        );
-    }
     let limits = &settings.limits;
+    let bounds = Bounds {
+        connections_max: limits.connections,
+        drain_max: signals::drain_time(limits.shutdown_time),
+        ..Bounds::default()
+    };
     Ok(Config {
-        peers: None,
-        door: None,
         access,
-        bounds: Bounds {
-            connections_max: limits.connections,
-            connections_per_address_max: limits.connections_per_address,
-            drain_max: signals::drain_time(limits.shutdown_time),
-            ..Bounds::default()
-        },
+        bounds,
         tls: tls(settings)?,
         subscribers_max: subscribers_max(limits),
         sockets: livetape_server::Limits {
-            message_bytes_max: limits.message_bytes.0,
             heartbeat_interval: server.heartbeat,
             ..livetape_server::Limits::default()
         },
-        lobby: lobby::Limits {
-            connections_max: limits.connections,
-            messages_per_second: limits.messages_per_second,
-            ..lobby::Limits::default()
-        },
+        lobby: lobby::Limits { connections_max: limits.connections, ..lobby::Limits::default() },
         lost_log_lines: log::lost,
         recordings: Recordings { directory: server.folder(), ..Recordings::default() },
-        handlers: None,
+        ..Config::default()
     })
 }
 
 /// Listens for clients of TikFinity, if the settings say so.
 pub(crate) async fn tikfinity(settings: &Settings) -> Result<Option<Tikfinity<Listening>>, Problem> {
-    let settings::Tikfinity { enabled, listen, origins } = &settings.tikfinity;
-    if !enabled {
-        return Ok(None);
-    }
+    let settings::Tikfinity(Some(listen)) = settings.server.tikfinity else { return Ok(None) };
     let access = Access {
         hosts: settings.server.hosts.clone(),
-        origins: origins.clone(),
+        origins: settings.server.origins.clone(),
         any_address: !listen.0.ip().is_loopback(),
         tokens: Tokens::default(),
-        listed: OriginSetting::Tikfinity,
     };
     access.check()?;
-    let hint = "end the other program, TikFinity or another livetape, or set LIVETAPE_TIKFINITY_LISTEN to another port";
+    let hint = "end the other program, TikFinity or another livetape, or use another port: --tikfinity=PORT";
     let listener = Listening::bind(listen.0).await.map_err(|problem| match problem.code {
         Code::PortInUse => problem.hint(hint),
         _ => problem,
@@ -134,22 +121,26 @@ pub(crate) fn backlog(settings: &Settings) -> hub::Limits {
     hub::Limits { events_max, bytes_max, ..hub::Limits::default() }
 }
 
-pub(crate) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
-    let mut tokens: Vec<Secret> = settings.server.token.iter().cloned().collect();
-    let Some(path) = &settings.server.token_file else { return Ok(tokens) };
-    if others_may_read(path) {
+/// Returns the tokens of the settings, and of their file.
+pub(crate) fn tokens(settings: &Settings) -> Result<Tokens, Problem> {
+    if let Some(path) = settings.server.token_file.as_deref().filter(|path| others_may_read(path)) {
         let path = path.display();
         warn(format_args!("⚠️ Other users can read the tokens in {path}: run `chmod 600 {path}`"));
     }
-    tokens.extend(tokens_in(path)?);
-    Ok(tokens)
+    let all = all_tokens(&settings.server)?;
+    let (read, full): (Vec<_>, Vec<_>) = all.iter().partition(|token| token.starts_with(READ_ONLY));
+    let secret = |token: &String| Secret::from(token.trim_start_matches(READ_ONLY).to_owned());
+    Ok(Tokens::new(full.into_iter().map(secret).collect())
+        .with_read_only(read.into_iter().map(secret).collect()))
 }
 
-/// Returns the tokens of a file.
-fn tokens_in(path: &Path) -> Result<Vec<Secret>, Problem> {
-    let mut tokens = Vec::new();
+/// Returns the tokens as written, first those of the setting.
+fn all_tokens(server: &settings::Server) -> Result<Vec<String>, Problem> {
+    let mut tokens: Vec<_> = server.tokens().map(str::to_owned).collect();
+    let Some(path) = &server.token_file else { return Ok(tokens) };
     let text = String::from_utf8(read(path)?).unwrap_or_default();
-    for (index, line) in text.lines().enumerate() {
+    let (lines, before) = (text.lines().enumerate(), tokens.len());
+    for (index, line) in lines {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -158,12 +149,12 @@ fn tokens_in(path: &Path) -> Result<Vec<Secret>, Problem> {
             // The message must not repeat it.
             return Err(bad(&format!("{}:{}: not a token", path.display(), index + 1)).hint(TOKEN_HINT));
         }
-        tokens.push(line.to_owned().into());
+        tokens.push(line.to_owned());
     }
-    if tokens.is_empty() {
+    if tokens.len() == before {
         return Err(bad(&format!("no token in {}", path.display())).hint(TOKEN_HINT));
     }
-    if tokens.len() > TOKENS_MAX {
+    if tokens.len() - before > TOKENS_MAX {
         let message = format!("more than {TOKENS_MAX} tokens in {}", path.display());
         return Err(bad(&message).hint(format!("keep at most {TOKENS_MAX} tokens in the file")));
     }
@@ -178,13 +169,11 @@ const TOKENS_HASH_BYTES: usize = 4;
 #[cfg(feature = "nats")]
 pub(crate) fn shared(settings: &Settings) -> Result<livetape_cluster::Settings, Problem> {
     let server = &settings.server;
-    let file = server.token_file.as_deref().map(tokens_in).transpose()?.unwrap_or_default();
-    let full = server.token.iter().chain(&file).map(|token| format!("token {}", token.reveal()));
-    let read = server.read_token.iter().map(|token| format!("read {}", token.reveal()));
+    let tokens = all_tokens(server)?.into_iter().map(|token| format!("token {token}"));
     let rooms = settings.tokens.iter().map(|settings::Token { token, name, user, recording }| {
         format!("room {} {name:?} {user:?} {recording:?}", token.reveal())
     });
-    let mut all: Vec<_> = full.chain(read).chain(rooms).collect();
+    let mut all: Vec<_> = tokens.chain(rooms).collect();
     all.sort_unstable();
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, settings.cluster.name.as_bytes());
     let hash = ring::hmac::sign(&key, all.join("\n").as_bytes());
@@ -202,11 +191,6 @@ pub(super) fn others_may_read(path: &Path) -> bool {
         let _ = path;
         false
     };
-}
-
-/// Returns whether `insecure` exposes the server to the network without TLS.
-fn is_open_to_all(server: &settings::Server) -> bool {
-    server.insecure && server.tls_cert.is_none() && !server.address().ip().is_loopback()
 }
 
 fn tls(settings: &Settings) -> Result<Option<Tls>, Problem> {

@@ -29,7 +29,6 @@ use crate::{
 pub(crate) fn options(settings: &Settings, user: &str) -> Result<ChannelOptions, Problem> {
     Ok(ChannelOptions {
         record: settings.live.record.clone().map(Record::File),
-        sync: settings.record.sync,
         allow_inject: settings.live.allow_inject,
         warn: |problem| {
             display::say(&format!("⚠️ The recording is incomplete: {problem}; still serving"));
@@ -85,9 +84,7 @@ pub(crate) fn live_options(
         ways: settings.ways.clone(),
         tab: way(user, None, settings),
         sign_url: url(&settings.sign_url),
-        sign_form: settings.sign_form,
         sign_key: settings.sign_key.clone(),
-        session_cookie: settings.session_cookie.clone(),
         proxy: url(&settings.proxy),
         offline: settings.offline,
         attempts_max: settings.max_attempts,
@@ -95,7 +92,7 @@ pub(crate) fn live_options(
         seed: seed.unwrap_or_else(random),
         // Checked with the other settings.
         requests: Arc::new(request.requests().unwrap_or_default()),
-        session: settings.session.as_ref().map(session).transpose()?,
+        session: settings.session_cookie.as_ref().map(session).transpose()?,
         ..live::LiveOptions::new(user)
     })
 }
@@ -104,7 +101,7 @@ pub(crate) fn live_options(
 fn session(session: &settings::Session) -> Result<live::Cookies, Problem> {
     let path = match session {
         settings::Session::Cookies(text) => {
-            return live::Cookies::parse(text.reveal(), "live.session", clock::wall());
+            return live::Cookies::parse(text.reveal(), "live.session_cookie", clock::wall());
         }
         settings::Session::File(path) => path,
     };
@@ -182,9 +179,8 @@ mod tests {
     fn another(key: &Key) -> &'static str {
         match key.path().as_str() {
             "live.upstream" | "live.sign_url" | "live.proxy" => "http://127.0.0.1:3100",
-            "live.sign_form" => "connect",
             "live.ways" => "sign",
-            "live.session" => "sessionid=another",
+            "live.session_cookie" => "sessionid=another",
             "live.cdp" => "9222",
             "live.max_attempts" | "server.wait_clients" | "replay.loop" => "3",
             "live.wait_live"
@@ -208,12 +204,12 @@ mod tests {
         let ChannelOptions {
             live, record, allow_inject, play, wait_clients, ends_with_source, browser, ..
         } = options;
-        let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
+        let key = live.sign_key.as_ref().map(Secret::reveal);
         let urls = (&live.upstream, &live.sign_url, &live.proxy, &live.ways);
         let session = live.session.as_ref().map(|cookies| cookies.header(""));
         let is_changed = *live.requests != live::Requests::default();
         format!(
-            "{live:?} {urls:?} {secrets:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source} {is_changed} {session:?} {browser:?}"
+            "{live:?} {urls:?} {key:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source} {is_changed} {session:?} {browser:?}"
         )
     }
 

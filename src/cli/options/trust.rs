@@ -1,6 +1,11 @@
-//! `--ca`: `watch` and `trigger` trust a server if its certificate is in the file, or signed by one in it.
+//! `SSL_CERT_FILE`: `watch` and `trigger` trust a server if its certificate is in the file, or signed by one in it. So
+//! does OpenSSL, but for the first.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use livetape_core::error::{Code, Problem};
 use tokio_rustls::rustls::{
@@ -15,11 +20,32 @@ use tokio_rustls::rustls::{
 
 use super::serving;
 
+/// Names a file with the certificates to trust, as for OpenSSL.
+const VARIABLE: &str = "SSL_CERT_FILE";
+
+/// Returns the file whose certificates to trust; `None` for those of the web's authorities.
+pub(crate) fn trusted() -> Option<PathBuf> {
+    env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 /// Returns a TLS configuration that trusts only the certificates in a file.
 pub(crate) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
     let hint = "use the server's certificate file (its `--tls-cert`)";
-    let (roots, held) = certificates(path, "--ca", hint)?;
-    let bad = |error: &dyn fmt::Display| bad(path, "--ca", error, hint);
+    let bad = |error: &dyn fmt::Display| {
+        let message = format!("cannot use {} as {VARIABLE}: {error}", path.display());
+        Problem::new(Code::BadConfig, message).hint(hint)
+    };
+    let (mut roots, mut held) = (RootCertStore::empty(), Vec::new());
+    for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {
+        let certificate = certificate.map_err(|error| bad(&error))?;
+        // A system's file may have certificates that this library rejects.
+        if roots.add(certificate.clone()).is_ok() {
+            held.push(certificate);
+        }
+    }
+    if roots.is_empty() {
+        return Err(bad(&"it has no certificate"));
+    }
     // Named explicitly, as in the server.
     let provider = Arc::new(crypto::ring::default_provider());
     let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
@@ -32,29 +58,6 @@ pub(crate) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
         .with_custom_certificate_verifier(Arc::new(Verifier { authorities, held }))
         .with_no_client_auth();
     Ok(Arc::new(config))
-}
-
-/// Reads the certificates in the file of a flag.
-pub(crate) fn certificates(
-    path: &Path,
-    flag: &str,
-    hint: &str,
-) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Problem> {
-    let bad = |error: &dyn fmt::Display| bad(path, flag, error, hint);
-    let (mut roots, mut held) = (RootCertStore::empty(), Vec::new());
-    for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {
-        let certificate = certificate.map_err(|error| bad(&error))?;
-        roots.add(certificate.clone()).map_err(|error| bad(&error))?;
-        held.push(certificate);
-    }
-    if roots.is_empty() {
-        return Err(bad(&"`BEGIN CERTIFICATE` is missing"));
-    }
-    Ok((roots, held))
-}
-
-fn bad(path: &Path, flag: &str, error: &dyn fmt::Display, hint: &str) -> Problem {
-    Problem::new(Code::BadConfig, format!("cannot use {} as {flag}: {error}", path.display())).hint(hint)
 }
 
 /// Also accepts a certificate that is itself in the file, whatever names it contains. `openssl req -x509`

@@ -200,9 +200,8 @@ async fn into_file<E: Future<Output = Ended>>(
     let (watch, last) = drift::start(args.drift.drift.as_deref(), &settings.server.folder())?;
     let options = ChannelOptions {
         ends_with_source: true,
-        record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
+        record: Some(args.output.clone().map_or_else(folder, Record::File)),
         rotate: settings.record.rotate,
-        sync: settings.record.sync,
         record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
         record_only: true,
         watch,

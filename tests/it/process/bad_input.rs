@@ -123,12 +123,13 @@ fn a_port_in_use_is_reported_with_a_hint() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let folder = tempfile::tempdir().unwrap();
-    for (args, tikfinity, hint) in [
-        (&["replay", "demo", "--port", &port][..], "0", "--port"),
-        (&["replay", "demo", "--port", "0", "--tikfinity"], &*port, "LIVETAPE_TIKFINITY_LISTEN"),
-        (&["mock", "--port", "0", "--ca-dir", text(folder.path()), "--tls", &port], "0", "with --tls ADDR"),
+    let tikfinity = format!("--tikfinity={port}");
+    for (args, hint) in [
+        (&["replay", "demo", "--port", &port][..], "--port"),
+        (&["replay", "demo", "--port", "0", &tikfinity], "--tikfinity=PORT"),
+        (&["mock", "--port", "0", "--ca-dir", text(folder.path()), "--tls", &port], "with --tls ADDR"),
     ] {
-        let output = livetape(args).env("LIVETAPE_TIKFINITY_LISTEN", tikfinity).output().unwrap();
+        let output = run(args);
         assert_eq!(output.status.code(), Some(1));
         let said = stderr(&output);
         assert!(said.contains(&port) && said.contains(hint), "{said}");

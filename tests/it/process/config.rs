@@ -80,7 +80,7 @@ fn a_check_finds_what_a_server_would_refuse() {
 fn an_installed_program_uses_the_folders_of_its_user() {
     let home = tempfile::tempdir().unwrap();
     let (config, data) = (home.path().join("config/livetape"), home.path().join("data/livetape"));
-    let (file, ca, here) = (config.join("livetape.toml"), config.join("ca.pem"), home.path().join("here"));
+    let (file, here) = (config.join("livetape.toml"), home.path().join("here"));
     fs::create_dir(&here).unwrap();
     let installed = |args: &[&str]| {
         let mut command = livetape(args);
@@ -93,7 +93,6 @@ fn an_installed_program_uses_the_folders_of_its_user() {
     let shown = show();
     assert!(shown.contains("# no settings file livetape.toml\n"), "{shown}");
     assert!(shown.contains(&format!("# no settings file {}\n", text(&file))), "{shown}");
-    assert!(shown.contains(&format!("# no certificate file {}\n", text(&ca))), "{shown}");
     let recordings = data.join("recordings");
     assert!(shown.contains(&format!("recordings = \"{}\"", text(&recordings))), "{shown}");
 
@@ -103,12 +102,9 @@ fn an_installed_program_uses_the_folders_of_its_user() {
 
     fs::create_dir_all(&config).unwrap();
     fs::write(&file, "[server]\nport = 0\n").unwrap();
-    fs::write(&ca, "").unwrap();
     let shown = show();
     assert!(shown.contains(&format!("# settings file: {}\n", text(&file))), "{shown}");
-    assert!(shown.contains("port = 0 ") && shown.contains(&format!("ca = \"{}\"", text(&ca))), "{shown}");
-    let watch = installed(&["watch", "wss://127.0.0.1:1"]);
-    assert!(stderr(&watch).contains(&format!("cannot use {} as --ca", text(&ca))), "{}", stderr(&watch));
+    assert!(shown.contains("port = 0 "), "{shown}");
 
     // The current folder comes first.
     fs::create_dir(here.join("recordings")).unwrap();

@@ -120,7 +120,7 @@ impl Folder {
         // Without settings of the user.
         let mut command = livetape(&[]);
         let (path, folder) = (std::env::var("PATH").unwrap(), self.path.display().to_string());
-        command.env("PATH", format!("{folder}/.bin:{path}")).env("LIVETAPE_TIKFINITY_LISTEN", "127.0.0.1:0");
+        command.env("PATH", format!("{folder}/.bin:{path}"));
         command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("GITHUB_ACTIONS");
         let mut bash = Command::new("bash");
         bash.args(["-euo", "pipefail", "-c", line]).current_dir(&self.path).stdin(Stdio::null());
@@ -139,6 +139,7 @@ impl Folder {
     /// Runs a command, and returns what it printed. It may only fail if the guide shows a failed case.
     fn run(&mut self, line: &str, shown: &[String]) -> String {
         if SERVERS.iter().any(|server| line.starts_with(server)) {
+            let line = line.replace("--tikfinity", "--tikfinity=127.0.0.1:0");
             let server = Running::spawn(&mut self.command(&format!("exec {line} --port 0")), "Press Ctrl+C");
             let said = server.greeting.join("\n").replace(&server.address, "127.0.0.1:3000");
             self.servers.push(server);

@@ -161,7 +161,7 @@ async fn no_secret_is_in_the_log_of_a_whole_session() {
     let env = [
         ("LIVETAPE_TOKEN", "s3cret-bearer-token"),
         ("LIVETAPE_SIGN_KEY", "s3cret-sign-key"),
-        ("LIVETAPE_SESSION_COOKIE", "s3cret-session-cookie"),
+        ("LIVETAPE_SESSION_COOKIE", "sessionid=s3cret-session-cookie"),
     ];
     let server = start(&args, &env);
     visit(&server, "?since=0&token=s3cret-bearer-token", None, DEMO_LAST).await;

@@ -246,10 +246,12 @@ fn files(folder: &Path) -> [String; 3] {
     names.map(|path| text(&path).to_owned())
 }
 
-/// Returns a command that prints the first event of a server behind TLS.
-fn watch(server: &Running, more: &[&str]) -> Command {
+/// Returns a command that prints the first event of a server behind TLS, whose certificate is in the file `trusted`.
+fn watch(server: &Running, trusted: &str, more: &[&str]) -> Command {
     let url = format!("wss://{}/?since=0", server.address);
-    livetape(&[&["watch", &url, "--json", "--types", "connection_created"], more].concat())
+    let mut command = livetape(&[&["watch", &url, "--json", "--types", "connection_created"], more].concat());
+    command.env("SSL_CERT_FILE", trusted);
+    command
 }
 
 /// Asserts that `watch` prints the first event.
@@ -269,20 +271,21 @@ fn a_feed_behind_tls_and_a_token() {
     let args = ["replay", "demo", "--tls-cert", &cert, "--tls-key", &key, "--token-file", &tokens];
     let server = Running::start(&args);
     assert!(server.greeting.iter().any(|line| line.contains("https://")), "{:?}", server.greeting);
-    for (flag, file, code, said) in [
-        ("--token-file", &tokens, 1, "ertificate"),
-        ("--ca", &cert, 1, "bearer token"),
-        ("--ca", &key, 2, "--ca"),
+    let with_token = ["--token-file", &tokens];
+    for (trusted, more, code, said) in [
+        ("", &with_token[..], 1, "ertificate"),
+        (&cert, &[], 1, "bearer token"),
+        (&key, &with_token, 2, "as SSL_CERT_FILE: it has no certificate"),
     ] {
-        let output = watch(&server, &[flag, file]).output().unwrap();
-        assert_eq!(output.status.code(), Some(code), "{flag} {file}");
+        let output = watch(&server, trusted, more).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{trusted} {more:?}");
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
     }
-    assert_shown(watch(&server, &["--ca", &cert, "--token-file", &tokens]));
+    assert_shown(watch(&server, &cert, &with_token));
 }
 
 #[test]
-fn beyond_loopback_only_with_a_token_or_on_purpose() {
+fn beyond_loopback_only_with_a_token() {
     let folder = tempfile::tempdir().unwrap();
     let [_, _, tokens] = files(folder.path());
     let beyond = ["serve", "--listen", "0.0.0.0:0"];
@@ -290,11 +293,13 @@ fn beyond_loopback_only_with_a_token_or_on_purpose() {
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
     assert!(said.contains("0.0.0.0 is not a loopback address") && said.contains("livetape token"), "{said}");
-    for more in [&["--insecure"][..], &["--token-file", &tokens]] {
-        let server = Running::start(&[&beyond[..], more].concat());
-        assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
-    }
-    for (content, said) in [("# nothing\n", "no token in "), ("short\n", ":1: not a token\n")] {
+    let server = Running::start(&[&beyond[..], &["--token-file", &tokens]].concat());
+    assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
+    for (content, said) in [
+        ("# nothing\n", "no token in "),
+        ("short\n", ":1: not a token\n"),
+        ("read:0123456789abcdef\n", "none can control the server"),
+    ] {
         fs::write(&tokens, content).unwrap();
         let output = run(&[&beyond[..], &["--token-file", &tokens]].concat());
         assert_eq!(output.status.code(), Some(2));
@@ -323,9 +328,6 @@ fn files_with_secrets_that_others_can_read_cause_a_warning() {
     assert_eq!(warned("server.token_file = \"tokens\"\n"), "");
     fs::set_permissions(&tokens, mode(0o644)).unwrap();
     assert!(warned("server.token_file = \"tokens\"\n").contains("run `chmod 600 "));
-    assert_eq!(warned("server.insecure = true\n"), "", "loopback is for this machine alone");
-    let open = warned("[server]\ninsecure = true\nlisten = \"0.0.0.0:0\"\n");
-    assert!(open.contains("--insecure without TLS"), "{open}");
 }
 
 /// `openssl req -x509` creates a certificate of an authority, for any names.
@@ -343,10 +345,10 @@ fn watch_trusts_the_certificate_that_openssl_makes() {
     };
     let ([cert, key], [other, _]) = (make("ours"), make("other"));
     let server = Running::start(&["replay", "demo", "--tls-cert", &cert, "--tls-key", &key]);
-    assert_shown(watch(&server, &["--ca", &cert]));
-    let distrusted = watch(&server, &["--ca", &other]).output().unwrap();
+    assert_shown(watch(&server, &cert, &[]));
+    let distrusted = watch(&server, &other, &[]).output().unwrap();
     assert_eq!(distrusted.status.code(), Some(1));
-    assert!(stderr(&distrusted).contains("--ca FILE"), "{}", stderr(&distrusted));
+    assert!(stderr(&distrusted).contains("SSL_CERT_FILE=FILE"), "{}", stderr(&distrusted));
 }
 
 /// An address may hold a password or a token; errors never repeat them.

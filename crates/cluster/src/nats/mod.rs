@@ -72,7 +72,7 @@ impl Cluster {
     /// `cluster_unreachable` if NATS or JetStream cannot be used, `bad_config` or `cluster_message` if the
     /// cluster is not as this node expects.
     pub async fn connect(options: Options) -> Result<Self, Problem> {
-        let ends = clock::now() + options.wait;
+        let ends = clock::now() + options::START_MAX;
         let link = options.connect_in_time().await?;
         doctor::message_size(&link)?;
         doctor::check(&link, &options.cluster).await?;
@@ -85,7 +85,7 @@ impl Cluster {
         {
             // Waiting does not help.
             options::first_denied(&link.denied)?;
-            let (code, hint, wait) = (problem.code.name(), &problem.hint, options.wait);
+            let (code, hint, wait) = (problem.code.name(), &problem.hint, options::START_MAX);
             warn!(code, why = %problem, hint, "⏳ Waiting for JetStream, up to {wait:?}");
             ensured = store.ensure().await;
         }

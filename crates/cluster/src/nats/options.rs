@@ -1,6 +1,6 @@
 //! How to reach NATS.
 
-use std::{error::Error as _, io, path::PathBuf, time::Duration};
+use std::{error::Error as _, io, time::Duration};
 
 use async_nats::{Client, ClientError, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerError};
 use livetape_core::{
@@ -22,10 +22,13 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Maximum interval between pings to NATS. Two without an answer mean that it is gone.
 const PING_INTERVAL_MAX: Duration = Duration::from_secs(5);
 const RECONNECT_DELAY: Duration = Duration::from_millis(100);
+/// Maximum time to wait for NATS at the start.
+pub(super) const START_MAX: Duration = Duration::from_secs(60);
 /// Interval between attempts to connect at the start.
 const START_INTERVAL: Duration = Duration::from_secs(1);
 
-const TLS_HINT: &str = "check the certificate of NATS and --nats-ca, or use nats:// if it has no TLS";
+const TLS_HINT: &str =
+    "check the certificate of NATS, trust its CA with SSL_CERT_FILE=ca.pem, or use nats:// if it has no TLS";
 pub(super) const REJECTED: &str =
     "NATS rejects the user of this node: it was removed, or its password changed";
 pub(super) const REJECTED_HINT: &str = "check --nats-creds, or the user and password in --nats";
@@ -39,16 +42,12 @@ pub struct Options {
     /// URLs of the servers of NATS, without users and passwords.
     pub urls: Vec<String>,
     pub login: Login,
-    /// Certificates that TLS connections trust, instead of those of the system (PEM).
-    pub ca: Option<PathBuf>,
     /// Name of the cluster. All its nodes must have the same lease.
     pub cluster: String,
     /// Name of this process, unique for each start.
     pub node: String,
     /// Lifetime of an ownership without renewal.
     pub lease: Duration,
-    /// Maximum time to wait for NATS at the start.
-    pub wait: Duration,
     /// Settings that must be those of the other nodes.
     pub settings: Settings,
     /// Number of NATS servers that store each message.
@@ -95,7 +94,7 @@ impl Options {
 
     /// Connects, and waits for NATS if nothing answers yet. A user that it rejects, and the like, is not waited for.
     pub(super) async fn connect_in_time(&self) -> Result<Link, Problem> {
-        let ends = clock::now() + self.wait;
+        let ends = clock::now() + START_MAX;
         let mut told = None;
         loop {
             let problem = match self.try_connect().await {
@@ -104,8 +103,8 @@ impl Options {
                 Err((_, problem)) => return Err(problem),
             };
             if told.as_ref() != Some(&problem.message) {
-                let (code, hint, wait) = (problem.code.name(), &problem.hint, self.wait);
-                warn!(code, why = %problem, hint, "⏳ Waiting for NATS, up to {wait:?}");
+                let (code, hint) = (problem.code.name(), &problem.hint);
+                warn!(code, why = %problem, hint, "⏳ Waiting for NATS, up to {START_MAX:?}");
                 told = Some(problem.message);
             }
             sleep_until(ends.min(clock::now() + START_INTERVAL)).await;
@@ -136,11 +135,6 @@ impl Options {
                 }
                 std::future::ready(())
             });
-        let options = match &self.ca {
-            // Otherwise a server without TLS would receive the password.
-            Some(ca) => options.add_root_certificates(ca.clone()).require_tls(true),
-            None => options,
-        };
         let client =
             options.connect(&self.urls).await.map_err(|error| (kind_of(&error), self.problem(&error)))?;
         Ok(Link { client, is_connected, is_rejected, denied, last_denied })
@@ -291,5 +285,29 @@ fn note_denied(
             known.extend(is_new.then(|| text.to_owned()));
             is_new
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_nats_that_does_not_start_is_waited_for_and_then_reported() {
+        let options = Options {
+            urls: vec!["nats://127.0.0.1:1".to_owned(), "nats://localhost:1".to_owned()],
+            login: Login::Anonymous,
+            cluster: "show".to_owned(),
+            node: "node".to_owned(),
+            lease: Duration::from_secs(5),
+            settings: Settings::default(),
+            replicas: 1,
+        };
+        let started = clock::now();
+        let problem = options.connect_in_time().await.err().expect("nothing listens on port 1");
+        assert!(started.elapsed() >= START_MAX);
+        assert_eq!(problem.code, Code::ClusterUnreachable);
+        let start = "cannot connect to NATS at nats://127.0.0.1:1, nats://localhost:1: ";
+        assert!(problem.message.starts_with(start), "{problem}");
     }
 }

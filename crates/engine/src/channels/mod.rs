@@ -414,8 +414,6 @@ pub struct ChannelOptions {
     pub record: Option<Record>,
     /// When a recording continues in a new file.
     pub rotate: Option<crate::recorder::Rotate>,
-    /// How much of a recording a power failure may destroy.
-    pub sync: crate::recorder::Sync,
     pub record_bytes_max: Option<u64>,
     /// Whether to end when the recorder fails, as in `record`. Otherwise serving continues without it.
     pub record_only: bool,
@@ -446,7 +444,6 @@ impl ChannelOptions {
             ends_with_source: false,
             record: None,
             rotate: None,
-            sync: crate::recorder::Sync::default(),
             record_bytes_max: None,
             record_only: false,
             allow_inject: false,

@@ -363,7 +363,6 @@ impl Channel {
         let defaults = RecorderOptions::default();
         let options = RecorderOptions {
             rotate: self.options.rotate,
-            sync: self.options.sync,
             bytes_max: self.options.record_bytes_max,
             queue_bytes_max: RECORDER_BYTES_MAX,
             wall: defaults.wall.filter(|_| !is_replay),

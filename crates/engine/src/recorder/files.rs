@@ -69,7 +69,6 @@ type Next = (Box<dyn DiskFile>, Header, Vec<Item>);
 pub(super) struct Parts {
     pub(super) rotate: Rotate,
     disk: Arc<dyn Disk>,
-    sync: Sync,
     path: PathBuf,
     files: Files,
     part: u32,
@@ -89,7 +88,7 @@ impl Parts {
     /// `path` is the name that the user chose; `header` belongs to part 0.
     pub(super) fn new(
         disk: Arc<dyn Disk>,
-        (rotate, sync): (Rotate, Sync),
+        rotate: Rotate,
         path: PathBuf,
         files: Files,
         header: &Header,
@@ -97,14 +96,14 @@ impl Parts {
         let mut snapshot = Snapshot::default();
         let what = What::Header(Box::new(header.clone()));
         snapshot.take(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what });
-        Self { rotate, disk, sync, path, files, part: 0, snapshot }
+        Self { rotate, disk, path, files, part: 0, snapshot }
     }
 
     /// Creates the next file. Returns it with its header and opening items.
     pub(super) fn next(&mut self, start: Duration) -> Result<Next, Problem> {
         self.part += 1;
         let path = part_path(&self.path, self.part);
-        let file = create_file(&*self.disk, &path, self.sync)?;
+        let file = create_file(&*self.disk, &path)?;
         self.files.add(path);
         let mut header = self.snapshot.header_from(start);
         header.tags.insert(PART_TAG.into(), self.part.to_string());
@@ -124,30 +123,28 @@ pub fn default_path(folder: &Path, user: &str, wall: Duration) -> PathBuf {
 pub(super) fn create(
     disk: &dyn Disk,
     target: &Target,
-    sync: Sync,
     name_of: impl Fn(&Path) -> PathBuf,
 ) -> Result<(Box<dyn DiskFile>, PathBuf), Problem> {
     match target {
-        Target::File(path) => create_file(disk, &name_of(path), sync).map(|file| (file, path.clone())),
+        Target::File(path) => create_file(disk, &name_of(path)).map(|file| (file, path.clone())),
         Target::Folder { folder, user } => {
             fs::create_dir_all(folder).map_err(|error| {
                 Problem::new(Code::Io, format!("cannot create {}: {error}", folder.display()))
             })?;
-            create_first(disk, paths(folder, user, clock::wall()), sync, name_of)
+            create_first(disk, paths(folder, user, clock::wall()), name_of)
         }
     }
 }
 
 /// Creates a file, which must not exist, and makes its name survive a power failure.
-fn create_file(disk: &dyn Disk, path: &Path, sync: Sync) -> Result<Box<dyn DiskFile>, Problem> {
-    try_create(disk, path, sync).map_err(|error| problem(&error))
+fn create_file(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskFile>, Problem> {
+    try_create(disk, path).map_err(|error| problem(&error))
 }
 
-fn try_create(disk: &dyn Disk, path: &Path, sync: Sync) -> Result<Box<dyn DiskFile>, files::Error> {
+fn try_create(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskFile>, files::Error> {
     let file = files::create_new(disk, path, false)?;
-    let synced = if sync == Sync::Off { Ok(()) } else { files::sync_folder(disk, path) };
     // An empty file that cannot be used would only be in the way of the next attempt.
-    synced.inspect_err(|_| drop(disk.remove(path)))?;
+    files::sync_folder(disk, path).inspect_err(|_| drop(disk.remove(path)))?;
     Ok(file)
 }
 
@@ -155,11 +152,10 @@ fn try_create(disk: &dyn Disk, path: &Path, sync: Sync) -> Result<Box<dyn DiskFi
 fn create_first(
     disk: &dyn Disk,
     paths: impl Iterator<Item = PathBuf>,
-    sync: Sync,
     name_of: impl Fn(&Path) -> PathBuf,
 ) -> Result<(Box<dyn DiskFile>, PathBuf), Problem> {
     for path in paths {
-        match try_create(disk, &name_of(&path), sync) {
+        match try_create(disk, &name_of(&path)) {
             Ok(file) => return Ok((file, path)),
             Err(files::Error::Exists { .. } | files::Error::Directory { .. }) => {}
             Err(error) => return Err(problem(&error)),
@@ -254,8 +250,8 @@ pub(super) fn first_header(mut header: Header) -> Header {
     header
 }
 
-/// Default interval of syncs to disk.
-pub const SYNC_EVERY: Duration = Duration::from_secs(5);
+/// Interval of syncs to disk.
+const SYNC_EVERY: Duration = Duration::from_secs(5);
 /// Minimum size of a rotated file, in bytes: most of it should not be its header.
 const PART_BYTES_MIN: u64 = 64_000;
 /// Minimum duration of a rotated file.
@@ -273,8 +269,9 @@ pub(super) const BUFFER_BYTES: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub struct RecorderOptions {
     pub flush: Flush,
-    /// How much data a power failure may destroy.
-    pub sync: Sync,
+    /// Maximum time until data is synced to disk (fdatasync) while the disk keeps up: what a power failure may destroy.
+    /// Each file is also synced at its end, and its directory when the file is created.
+    pub sync_every: Duration,
     pub queue_items_max: usize,
     /// Maximum payload of queued items, in bytes.
     pub queue_bytes_max: usize,
@@ -291,7 +288,7 @@ impl Default for RecorderOptions {
     fn default() -> Self {
         Self {
             flush: Flush::default(),
-            sync: Sync::default(),
+            sync_every: SYNC_EVERY,
             queue_items_max: QUEUE_ITEMS_MAX,
             queue_bytes_max: QUEUE_BYTES_MAX,
             bytes_max: None,
@@ -315,60 +312,6 @@ pub enum Flush {
 impl Default for Flush {
     fn default() -> Self {
         Self::Every(FLUSH_EVERY)
-    }
-}
-
-/// Interval of syncs to disk (fdatasync): data that was synced survives a power cut. Unless this is `Off`,
-/// each file is also synced at its end, and its directory when the file is created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sync {
-    /// After each record.
-    Each,
-    /// At most this long after a record.
-    Every(Duration),
-    /// Never: the system syncs by itself, after about half a minute.
-    Off,
-}
-
-impl Default for Sync {
-    fn default() -> Self {
-        Self::Every(SYNC_EVERY)
-    }
-}
-
-impl Sync {
-    /// Returns the longest time between two syncs; `None` for never.
-    pub(super) fn every(self) -> Option<Duration> {
-        match self {
-            Self::Each => Some(Duration::ZERO),
-            Self::Every(every) => Some(every),
-            Self::Off => None,
-        }
-    }
-}
-
-impl FromStr for Sync {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim() {
-            "each" => Ok(Self::Each),
-            "off" => Ok(Self::Off),
-            time => offset::parse(time)
-                .map(Self::Every)
-                .map_err(|_| format!("`{text}` is not a time (e.g. 5s), `each` or `off`")),
-        }
-    }
-}
-
-impl fmt::Display for Sync {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Each => f.write_str("each"),
-            Self::Off => f.write_str("off"),
-            Self::Every(every) if every.as_millis().is_multiple_of(1000) => write!(f, "{}s", every.as_secs()),
-            Self::Every(every) => write!(f, "{}ms", every.as_millis()),
-        }
     }
 }
 
@@ -439,23 +382,6 @@ mod tests {
     fn parts_are_numbered() {
         assert_eq!(part_path(Path::new("a/show.bin"), 7), Path::new("a/show.007.bin"));
         assert_eq!(part_path(Path::new("show"), 1234), Path::new("show.1234"));
-    }
-
-    #[test]
-    fn a_sync_is_a_time_or_a_word() {
-        for (text, sync) in [
-            ("5s", Sync::default()),
-            ("1m", Sync::Every(Duration::from_secs(60))),
-            ("250ms", Sync::Every(Duration::from_millis(250))),
-            ("each", Sync::Each),
-            ("off", Sync::Off),
-        ] {
-            assert_eq!(text.parse(), Ok(sync));
-            assert_eq!(sync.to_string().parse(), Ok(sync));
-        }
-        for wrong in ["", "never", "-1s", "true"] {
-            assert!(wrong.parse::<Sync>().is_err(), "{wrong}");
-        }
     }
 
     #[test]

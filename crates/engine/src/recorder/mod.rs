@@ -30,8 +30,8 @@ use files::{Parts, first_header, part_path};
 use writer_thread::{Queue, WriterThread};
 
 pub use files::{
-    FLUSH_EVERY, Files, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions, Rotate, SYNC_EVERY, Sync,
-    Target, check_new, default_path,
+    FLUSH_EVERY, Files, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions, Rotate, Target, check_new,
+    default_path,
 };
 pub use livetape_core::recording::FOLDER;
 pub use writer_thread::Summary;
@@ -243,15 +243,14 @@ impl Ready {
     ) -> Result<Self, Problem> {
         let header = complete(header, options);
         let first = |path: &Path| options.rotate.map_or_else(|| path.to_owned(), |_| part_path(path, 0));
-        let (file, path) = files::create(&*disk, target, options.sync, first)?;
+        let (file, path) = files::create(&*disk, target, first)?;
         let (name, files) = (path.display().to_string(), Files::default());
         files.add(first(&path));
         let (header, parts) = match options.rotate {
             None => (header, None),
             Some(rotate) => {
                 let header = first_header(header);
-                let parts =
-                    Parts::new(Arc::clone(&disk), (rotate, options.sync), path, files.clone(), &header);
+                let parts = Parts::new(Arc::clone(&disk), rotate, path, files.clone(), &header);
                 (header, Some(parts))
             }
         };

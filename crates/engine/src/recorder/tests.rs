@@ -25,7 +25,7 @@ use proptest::{collection::vec, option, prelude::*};
 use tokio::time::Instant;
 
 use super::{
-    Flush, Ready, RecorderOptions, Rotate, Summary, Sync, Target,
+    Flush, Ready, RecorderOptions, Rotate, Summary, Target,
     writer_thread::{self, Queue, payload_bytes},
 };
 
@@ -53,7 +53,7 @@ proptest! {
 #[derive(Clone, Debug)]
 struct Plan {
     flush: Flush,
-    sync: Sync,
+    sync_every: Duration,
     queue_items_max: usize,
     queue_bytes_max: usize,
     bytes_max: Option<u64>,
@@ -86,17 +86,13 @@ impl Plan {
     fn options(&self) -> RecorderOptions {
         RecorderOptions {
             flush: self.flush,
-            sync: self.sync,
+            sync_every: self.sync_every,
             queue_items_max: self.queue_items_max,
             queue_bytes_max: self.queue_bytes_max,
             bytes_max: self.bytes_max,
             rotate: self.rotate,
             wall: None,
         }
-    }
-
-    fn syncs(&self) -> bool {
-        self.sync != Sync::Off
     }
 
     /// Whether each item is passed to the operating system immediately.
@@ -107,11 +103,6 @@ impl Plan {
     /// Whether data is passed to the operating system while the queue is empty.
     fn flushes_when_idle(&self) -> bool {
         !matches!(self.flush, Flush::Bytes(_))
-    }
-
-    /// The time after which data is synced while the disk keeps up; `None` if never.
-    fn sync_every(&self) -> Option<Duration> {
-        self.sync.every()
     }
 }
 
@@ -285,9 +276,8 @@ impl Run {
 
     /// Nothing that was written longer ago than the interval of syncs is unsynced.
     fn check_idle(&mut self, plan: &Plan) {
-        let Some(every) = plan.sync_every() else { return };
         let unsynced = self.handled_at.get(self.synced.len());
-        if unsynced.is_some_and(|at| clock::now().duration_since(*at) >= every) {
+        if unsynced.is_some_and(|at| clock::now().duration_since(*at) >= plan.sync_every) {
             self.broken = Some(format!("after {} items, the next should be synced", self.synced.len()));
         }
     }
@@ -377,7 +367,7 @@ fn check(plan: &Plan, run: &Run) -> Result<(), TestCaseError> {
     ];
     for (how, image, safe) in images {
         check_image(run, &image, safe)
-            .and_then(|read| check_end(plan, run, how, &image, &read))
+            .and_then(|read| check_end(plan, run, &image, &read))
             .map_err(|error| TestCaseError::fail(format!("after a {how}: {error}")))?;
     }
     Ok(())
@@ -385,29 +375,21 @@ fn check(plan: &Plan, run: &Run) -> Result<(), TestCaseError> {
 
 /// A recorder that reports success has written everything, and one that did not fails only because of the
 /// disk.
-fn check_end(
-    plan: &Plan,
-    run: &Run,
-    how: &str,
-    image: &Image,
-    read: &Recovered,
-) -> Result<(), TestCaseError> {
+fn check_end(plan: &Plan, run: &Run, image: &Image, read: &Recovered) -> Result<(), TestCaseError> {
     match &run.result {
         Some(Ok(summary)) => {
             // Items after the maximum length were not wanted.
             prop_assert!(summary.lost == run.lost || summary.is_full && summary.lost < run.lost);
             prop_assert!(plan.bytes_max.is_none_or(|most| summary.bytes <= most), "{} bytes", summary.bytes);
-            if how == "kill" || plan.syncs() {
-                let bytes: usize = image.values().map(Vec::len).sum();
-                prop_assert_eq!(summary.bytes, bytes as u64);
-                prop_assert_eq!(read.is_complete, plan.seal || summary.is_full);
-            }
+            let bytes: usize = image.values().map(Vec::len).sum();
+            prop_assert_eq!(summary.bytes, bytes as u64);
+            prop_assert_eq!(read.is_complete, plan.seal || summary.is_full);
         }
         Some(Err(problem)) => prop_assert!(run.disk.failures() > 0, "{}", problem),
         None => {}
     }
-    // At the maximum length, the rest was not wanted. Without syncs, a power failure may take whole files.
-    if read.is_complete && plan.bytes_max.is_none() && (how == "kill" || plan.syncs()) {
+    // At the maximum length, the rest was not wanted.
+    if read.is_complete && plan.bytes_max.is_none() {
         prop_assert_eq!(read.accounted, run.items.len() as u64);
     }
     Ok(())
@@ -441,21 +423,26 @@ fn plans() -> impl Strategy<Value = Plan> {
         (0..500_u64).prop_map(|ms| Flush::Every(Duration::from_millis(ms))),
         (1..10_000_u64).prop_map(Flush::Bytes),
     ];
-    let sync = prop_oneof![
-        1 => Just(Sync::Each),
-        3 => (0..2000_u64).prop_map(|ms| Sync::Every(Duration::from_millis(ms))),
-        1 => Just(Sync::Off),
+    let sync_every = prop_oneof![
+        1 => Just(Duration::ZERO),
+        3 => (0..2000_u64).prop_map(Duration::from_millis),
     ];
     let rotate = prop_oneof![
         (500..20_000_u64).prop_map(Rotate::Bytes),
         (100..5000_u64).prop_map(|ms| Rotate::Every(Duration::from_millis(ms))),
     ];
     let limits = (1..20_usize, 100..200_000_usize, option::weighted(0.2, 5000..100_000_u64));
-    let output = (flush, sync, option::weighted(0.4, rotate));
+    let output = (flush, sync_every, option::weighted(0.4, rotate));
     (output, limits, vec(step(), 0..STEPS_MAX), any::<bool>(), faults()).prop_map(
-        |((flush, sync, rotate), (queue_items_max, queue_bytes_max, bytes_max), steps, seal, faults)| Plan {
+        |(
+            (flush, sync_every, rotate),
+            (queue_items_max, queue_bytes_max, bytes_max),
+            steps,
+            seal,
+            faults,
+        )| Plan {
             flush,
-            sync,
+            sync_every,
             queue_items_max,
             queue_bytes_max,
             bytes_max,

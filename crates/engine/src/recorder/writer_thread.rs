@@ -69,7 +69,7 @@ pub(super) struct WriterThread {
     queue: Arc<Queue>,
     bytes_max: Option<u64>,
     flush: Flush,
-    sync_every: Option<Duration>,
+    sync_every: Duration,
     anchors: Anchors,
     checkpoint_due: Duration,
     summary: Summary,
@@ -96,7 +96,7 @@ impl WriterThread {
             queue,
             bytes_max: options.bytes_max,
             flush: options.flush,
-            sync_every: options.sync.every(),
+            sync_every: options.sync_every,
             anchors: Anchors::new(header.wall_anchor_ns),
             checkpoint_due: CHECKPOINT_EVERY,
             summary: Summary::default(),
@@ -292,10 +292,10 @@ impl WriterThread {
         if self.sync_due().is_some_and(|due| clock::now() >= due) { self.sync() } else { Ok(()) }
     }
 
-    /// Returns when the next sync is due; `None` if everything is synced or syncing is disabled.
+    /// Returns when the next sync is due; `None` if everything is synced.
     fn sync_due(&self) -> Option<Instant> {
         let is_unsynced = self.writer.bytes_written() > self.synced_bytes;
-        self.sync_every.filter(|_| is_unsynced).and_then(|every| self.synced_at.checked_add(every))
+        is_unsynced.then(|| self.synced_at.checked_add(self.sync_every)).flatten()
     }
 
     fn sync(&mut self) -> Result<(), Error> {
@@ -310,7 +310,7 @@ impl WriterThread {
         if closed.seal {
             return self.seal();
         }
-        if self.sync_every.is_some() { self.sync() } else { self.flush() }
+        self.sync()
     }
 
     /// Seals the file with an End record.
@@ -319,7 +319,7 @@ impl WriterThread {
         let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let what = What::End(End { counts: Some(self.writer.counts()), duration_ns });
         self.writer.write(&Item { offset: duration, conn: 0, flags: Flags::default(), what })?;
-        if self.sync_every.is_some() { self.sync() } else { self.flush() }
+        self.sync()
     }
 }
 

@@ -10,7 +10,7 @@ use livetape_core::{
     wire::{self, Batch, BatchInfo, Push, client},
 };
 use livetape_engine::source::live::{
-    Cookies, FRAME_BYTES_MAX, Group, Live, LiveOptions, Outcome, Pairs, Requests, SignForm, Url, Way, check,
+    Cookies, FRAME_BYTES_MAX, Group, Live, LiveOptions, Outcome, Pairs, Requests, Url, Way, check,
 };
 use livetape_io::clock;
 
@@ -161,13 +161,13 @@ async fn the_sign_servers_batch_follows_the_opening() {
     };
     let batch = wire::write_batch(&Batch { messages: vec![chat], info });
     let cookies = vec![("x-set-tt-cookie", "ttwid=planted-sign; msToken=planted-token".to_owned())];
-    for (sign_form, path) in
-        [(SignForm::Fetch, FETCH), (SignForm::Connect, "/webcast/rooms/7300000000000000001/connect")]
+    for (way, path) in [(Way::Sign, FETCH), (Way::SignConnect, "/webcast/rooms/7300000000000000001/connect")]
     {
         let signed = Reply::Http(200, cookies.clone(), batch.clone());
         let socket = Reply::Socket(vec![Act::Wait(29_000), ended(1), Act::Hang]);
         let server = Server::new([(API, vec![room(2)]), (path, vec![signed]), ("/signed", vec![socket])]);
-        let options = LiveOptions { sign_key: Some("planted-key".parse().unwrap()), sign_form, ..options() };
+        let key = Some("planted-key".parse().unwrap());
+        let options = LiveOptions { sign_key: key, ways: vec![way], ..options() };
         let (items, outcome) = run(&server, options).await;
         assert_eq!(outcome, Outcome::Ended("stream_ended"));
         let kinds: Vec<_> = items
@@ -205,16 +205,17 @@ async fn no_secret_is_in_any_item() {
     let refusal = status(401, &[], r#"{"message":"The key planted-key is invalid for planted-session"}"#);
     let answers = [(API, vec![room(2)]), ("/", vec![cookie()]), (FETCH, vec![refusal])];
     let secret = |text: &str| Some(text.parse().unwrap());
-    let (key, session) = (secret("planted-key"), secret("planted-session"));
+    let key = secret("planted-key");
+    let session = Some(Cookies::parse("sessionid=planted-session", "it", Duration::ZERO).unwrap());
     let ways = vec![Way::Sign];
-    let signing = LiveOptions { ways, sign_key: key, session_cookie: session.clone(), ..options() };
+    let signing = LiveOptions { ways, sign_key: key, session: session.clone(), ..options() };
     let (mut items, outcome) = run(&Server::new(answers), signing.clone()).await;
     assert_failed(&outcome, Code::SignUnauthorized);
     let headers =
         [("handshake-status", "417"), ("handshake-msg", "bad planted-ttwid"), ("set-cookie", "planted-new")];
     let refused = status(200, &headers, "");
     let server = live(vec![Reply::Socket(vec![Act::Close(1000, "planted-session")]), refused]);
-    let direct = LiveOptions { session_cookie: session, ..options() };
+    let direct = LiveOptions { session, ..options() };
     let (more, refused) = run(&server, direct).await;
     items.extend(more);
     assert_failed(&refused, Code::HandshakeRefused);
@@ -515,7 +516,7 @@ async fn a_malformed_name_causes_no_request() {
     }
     let elsewhere = LiveOptions { upstream: Some(Url::parse("ftp://mock").unwrap()), ..options() };
     assert_failed(&run(&Server::new([]), elsewhere).await.1, Code::BadRequest);
-    let broken = LiveOptions { session_cookie: Some("a\nb".parse().unwrap()), ..options() };
+    let broken = LiveOptions { sign_key: Some("a\nb".parse().unwrap()), ..options() };
     assert_failed(&run(&Server::new([]), broken).await.1, Code::BadRequest);
 }
 

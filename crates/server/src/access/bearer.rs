@@ -38,20 +38,20 @@ const TOKEN_BYTES_MAX: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
     all: Vec<Secret>,
-    read_only: Option<Secret>,
+    read_only: Vec<Secret>,
 }
 
 impl Tokens {
     /// Tokens longer than 256 bytes never match.
     #[must_use]
     pub fn new(tokens: Vec<Secret>) -> Self {
-        Self { all: tokens, read_only: None }
+        Self { all: tokens, read_only: Vec::new() }
     }
 
-    /// Also accepts this token, for requests that only read.
+    /// Also accepts these tokens, for requests that only read.
     #[must_use]
-    pub fn with_read_only(self, token: Option<Secret>) -> Self {
-        Self { read_only: token, ..self }
+    pub fn with_read_only(self, tokens: Vec<Secret>) -> Self {
+        Self { read_only: tokens, ..self }
     }
 
     /// Whether requests need no token.
@@ -60,10 +60,10 @@ impl Tokens {
         self.all.is_empty()
     }
 
-    /// Returns the first token, for a client of this process.
+    /// Returns the token that a client of these settings sends.
     #[must_use]
     pub fn first(&self) -> Option<&Secret> {
-        self.all.first()
+        self.all.first().or(self.read_only.first())
     }
 
     /// Whether `given` is one of the tokens. Takes constant time, so that timing reveals nothing about them.
@@ -126,7 +126,7 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     let offered = protocols(request.headers());
     shown.extend(offered.iter().filter_map(|name| name.strip_prefix(PROTOCOL_OF_TOKEN)).map(str::to_owned));
     let is_allowed = access.tokens.is_empty() || shown.iter().any(|token| access.tokens.allow(token));
-    let may_read = !is_allowed && shown.iter().any(|token| is_one(access.tokens.read_only.as_slice(), token));
+    let may_read = !is_allowed && shown.iter().any(|token| is_one(&access.tokens.read_only, token));
     if may_read && !is_reading(&request) {
         return Refusal::from(Problem::new(Code::ReadOnlyToken, "this token can only read")).into_response();
     }

@@ -39,34 +39,6 @@ pub struct Access {
     pub any_address: bool,
     /// Bearer tokens, one of which each request must carry. If empty, no token is required.
     pub tokens: Tokens,
-    pub listed: OriginSetting,
-}
-
-/// The setting that lists the allowed origins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OriginSetting {
-    #[default]
-    Server,
-    /// Of the listener in TikFinity's format.
-    Tikfinity,
-}
-
-impl OriginSetting {
-    fn setting(self) -> &'static str {
-        match self {
-            Self::Server => "server.origins",
-            Self::Tikfinity => "tikfinity.origins",
-        }
-    }
-
-    fn hint(self) -> &'static str {
-        match self {
-            Self::Server => Code::ForbiddenOrigin.hint(),
-            Self::Tikfinity => {
-                "open the page from a loopback address, or add its origin to `tikfinity.origins` (LIVETAPE_TIKFINITY_ORIGINS)"
-            }
-        }
-    }
 }
 
 /// Request headers that scripts on other origins may send.
@@ -153,8 +125,7 @@ impl Access {
         for origin in &self.origins {
             if !is_origin(origin) {
                 return bad(format!(
-                    "`{origin}` in {} is not an origin: write it like https://overlay.example",
-                    self.listed.setting()
+                    "`{origin}` in server.origins is not an origin: write it like https://overlay.example"
                 ));
             }
         }
@@ -184,7 +155,7 @@ impl Access {
         let hint = match text == OPAQUE && !read_only {
             true if is_listed => HINT_OPAQUE,
             true => HINT_OPAQUE_UNLISTED,
-            false => self.listed.hint(),
+            false => Code::ForbiddenOrigin.hint(),
         };
         if logged.is_news(text) {
             let what = if text == OPAQUE { "a page opened from disk" } else { "a page" };

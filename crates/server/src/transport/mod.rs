@@ -70,8 +70,8 @@ pub(super) mod tls {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     pub connections_max: usize,
-    /// Maximum number of concurrent connections from one address, loopback excluded. An IPv6 /64 network
-    /// counts as one address.
+    /// Maximum number of concurrent connections from one public address. An IPv6 /64 network counts as one
+    /// address. Behind other addresses, a proxy or a container's network may serve many clients.
     pub connections_per_address_max: usize,
     /// Maximum time for a TLS handshake.
     pub handshake_max: Duration,
@@ -584,13 +584,15 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// Returns the network that counts as one address. Returns `None` for loopback, which has no limit because a
-/// local proxy may serve many clients.
+/// Returns the public network that counts as one address.
 fn network(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
-        IpAddr::V6(address) => Some(IpAddr::V6((u128::from(address) & (u128::MAX << 64)).into())),
-        address => Some(address),
+        IpAddr::V4(address) => (!address.is_private() && !address.is_link_local()).then_some(address.into()),
+        IpAddr::V6(address) => {
+            let is_local = address.is_unique_local() || address.is_unicast_link_local();
+            (!is_local).then(|| IpAddr::V6((u128::from(address) & (u128::MAX << 64)).into()))
+        }
     }
 }
 
@@ -658,11 +660,26 @@ mod tests {
     }
 
     #[test]
-    fn loopback_has_no_limit_per_address() {
+    fn only_public_addresses_have_a_limit() {
         let admission = Admission::new(&Bounds { connections_per_address_max: 1, ..Bounds::default() });
-        let slots: Vec<_> = ["127.0.0.1", "127.0.0.1", "::1", "::1", "::ffff:127.0.0.1"]
-            .map(|address| admission.enter(Some(address.parse().unwrap())).unwrap())
-            .into();
-        assert_eq!((slots.len(), admission.inside.lock().all), (5, 5));
+        let enter = |address: &str| admission.enter(Some(address.parse().unwrap()));
+        let local = [
+            "127.0.0.1",
+            "::1",
+            "10.0.0.1",
+            "172.17.0.1",
+            "192.168.1.2",
+            "169.254.0.1",
+            "fd00::1",
+            "fe80::1",
+        ];
+        for address in local {
+            let (_first, mapped) = (enter(address).unwrap(), format!("::ffff:{address}"));
+            enter(if address.contains(':') { address } else { &mapped }).unwrap();
+        }
+        for address in ["192.0.2.1", "172.32.0.1", "2001:db8::1", "fec0::1"] {
+            let _first = enter(address).unwrap();
+            assert_eq!(enter(address).unwrap_err(), Full::Address, "{address}");
+        }
     }
 }

@@ -317,7 +317,7 @@ async fn a_preflight_needs_no_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_for_reading_reads_the_feed_and_controls_nothing() {
-    let tokens = Tokens::new(vec![TOKEN.to_owned().into()]).with_read_only(Some(SECOND.to_owned().into()));
+    let tokens = Tokens::new(vec![TOKEN.to_owned().into()]).with_read_only(vec![SECOND.to_owned().into()]);
     let access = Access { tokens, ..Access::default() };
     let rig = Rig::with(Limits::default(), Config { access, ..Config::default() });
     let header = format!("authorization: Bearer {SECOND}\r\n");

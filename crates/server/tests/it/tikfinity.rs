@@ -14,7 +14,7 @@ use livetape_feed::{
     hub::{CloseReason, Filter, Format, Hub, Limits},
 };
 use livetape_io::net::memory;
-use livetape_server::{Access, Config, OriginSetting, Server, Tikfinity, Tokens, serve_both};
+use livetape_server::{Access, Config, Server, Tikfinity, Tokens, serve_both};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio_tungstenite::client_async;
@@ -286,7 +286,7 @@ fn listeners(hub: &Hub, origins: &[&str]) -> (memory::MemoryConnector, memory::M
     let tokens = Tokens::new(vec!["a-secret-of-16-or-more".to_owned().into()]);
     let config = Config { access: Access { tokens, ..Access::default() }, ..Config::default() };
     let origins = origins.iter().map(|&origin| origin.to_owned()).collect();
-    let access = Access { origins, listed: OriginSetting::Tikfinity, ..Access::default() };
+    let access = Access { origins, ..Access::default() };
     let server = Server { hub: hub.clone(), control, config };
     let url = "ws://127.0.0.1:21213/".to_owned();
     tokio::spawn(serve_both(listener, Some(Tikfinity { listener: second, url, access }), server));

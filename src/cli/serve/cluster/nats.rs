@@ -13,7 +13,6 @@ use crate::{
         options::{
             config,
             serving::{self, Addresses},
-            trust,
         },
         process::{
             display,
@@ -30,8 +29,7 @@ const SEED_START: &str = "SU";
 /// Returns how to join the cluster of the settings, if there is one. Files and keys are checked; NATS is not
 /// asked.
 pub(super) fn options_of(settings: &Settings) -> Result<Option<Options>, Problem> {
-    let settings::Cluster { nats: Some(urls), name, ca, lease, wait, replicas, .. } = &settings.cluster
-    else {
+    let settings::Cluster { nats: Some(urls), name, lease, replicas, .. } = &settings.cluster else {
         return Ok(None);
     };
     if settings.server.max_live > SLOTS_MAX {
@@ -40,18 +38,12 @@ pub(super) fn options_of(settings: &Settings) -> Result<Option<Options>, Problem
             Problem::new(Code::BadConfig, message).hint("choose a smaller number, or use several clusters")
         );
     }
-    if let Some(ca) = ca {
-        // Otherwise the first connection with TLS would tell.
-        trust::certificates(ca, "--nats-ca", "use the certificate of the CA that signed that of NATS")?;
-    }
     let options = Options {
         urls: urls.servers(),
         login: login(&settings.cluster)?,
-        ca: ca.clone(),
         cluster: name.clone(),
         node: format!("{:016x}", args::random()),
         lease: *lease,
-        wait: *wait,
         settings: serving::shared(settings)?,
         replicas: *replicas,
     };

@@ -12,15 +12,16 @@ pub(super) fn of(options: &LiveOptions, failure: &Failure) -> Option<String> {
         return Some(first);
     }
     let ways = options.ways();
-    let Some(next) = Way::ALL.iter().copied().find(|way| !ways.contains(way) && may_help(*way, failure))
-    else {
+    // One way to a sign server is enough.
+    let is_new = |way: Way| !ways.iter().any(|set| *set == way || set.is_signed() && way.is_signed());
+    let Some(next) = Way::ALL.iter().copied().find(|way| is_new(*way) && may_help(*way, failure)) else {
         return Some(first);
     };
     let ways = ways.into_iter().chain([next]).map(|way| format!("{:?}", way.name()));
     let ways = format!("`ways = [{}]` under [live] in livetape.toml", ways.collect::<Vec<_>>().join(", "));
     Some(match next {
         Way::Direct => format!("{first}, or connect without a sign server, too: set {ways}"),
-        Way::Sign => {
+        Way::Sign | Way::SignConnect => {
             format!("{first}, or let a sign server help: set {ways}; {}", sign::sends(options))
         }
         Way::Tab => {
@@ -79,7 +80,7 @@ fn may_help(way: Way, failure: &Failure) -> bool {
         // Only a sign server that fails is one too many.
         Way::Direct => matches!(failure.code, Code::SignFailed | Code::SignEmpty),
         // It needs a look-up, too.
-        Way::Sign => failure.is_of_way,
+        Way::Sign | Way::SignConnect => failure.is_of_way,
         Way::Tab => true,
     }
 }

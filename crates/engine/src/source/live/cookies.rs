@@ -77,11 +77,6 @@ impl Cookies {
         Ok(cookies)
     }
 
-    /// Returns cookies with only the session's id.
-    pub(super) fn of_session_id(value: &Secret) -> Self {
-        Self { pairs: vec![("sessionid".to_owned(), value.clone())], ..Self::default() }
-    }
-
     fn take_line(&mut self, line: &str, wall: Duration) -> Result<(), &'static str> {
         let line = line.strip_prefix(HTTP_ONLY).unwrap_or(line);
         if line.trim().is_empty() || line.starts_with('#') {
@@ -180,16 +175,16 @@ mod tests {
     fn what_is_not_a_session_is_refused_without_its_values() {
         let many: String = (0..=COOKIES_MAX).map(|n| format!("c{n}=1; ")).collect();
         for (text, message) in [
-            ("", "live.session is empty"),
-            (" \n\t", "live.session is empty"),
+            ("", "live.session_cookie is empty"),
+            (" \n\t", "live.session_cookie is empty"),
             ("planted", "a cookie has no value"),
             ("sessionid=pla nted", "a cookie has characters"),
             ("sessionid=planted\r\nx: y", "a cookie has characters"),
             (
                 "ttwid=planted",
-                "live.session, read as name=value: no sessionid, so not logged in (0 of other sites, 0 expired)",
+                "live.session_cookie, read as name=value: no sessionid, so not logged in (0 of other sites, 0 expired)",
             ),
-            ("[{\"name\":\"planted\"}]", "live.session, read as JSON: not a form of cookies"),
+            ("[{\"name\":\"planted\"}]", "live.session_cookie, read as JSON: not a form of cookies"),
             ("# planted", "read as a cookie file: no sessionid"),
             ("a.example\tTRUE\t/\tTRUE\t0\tsessionid\tplanted", "(1 of other sites, 0 expired)"),
             (".tiktok.com\tTRUE\t/\tTRUE\t1\tsessionid\tplanted", "(0 of other sites, 1 expired)"),
@@ -198,7 +193,7 @@ mod tests {
             (&many, "is one too many"),
             (&format!("sessionid={}", "x".repeat(HEADER_BYTES_MAX)), "is one too many"),
         ] {
-            let problem = Cookies::parse(text, "live.session", NOW).unwrap_err();
+            let problem = Cookies::parse(text, "live.session_cookie", NOW).unwrap_err();
             assert_eq!(problem.code, Code::BadConfig);
             assert!(problem.message.contains(message) && !problem.message.contains("planted"), "{problem}");
         }

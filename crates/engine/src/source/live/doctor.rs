@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    Live, LiveOptions, SharedTransport, SignForm, Way, advice, lookup, sign,
+    Live, LiveOptions, SharedTransport, Way, advice, lookup, sign,
     upstream::{Failure, PROXY_HINT, Turn, Upstream},
     url,
 };
@@ -107,7 +107,11 @@ pub async fn diagnose(
     if options.tab.is_some() {
         wanted.push(Way::Tab);
     }
-    for way in Way::ALL {
+    // One line about sign servers is enough, unless both ways are wanted.
+    let has_other =
+        |way: Way| way.is_signed() && wanted.iter().any(|other| other.is_signed() && *other != way);
+    let is_told = |way: &&Way| wanted.contains(way) || **way != Way::SignConnect && !has_other(**way);
+    for way in Way::ALL.iter().filter(is_told) {
         // A tab needs no look-up.
         let failed = found.steps.iter().filter_map(|step| step.code);
         let may_enter = is_live || *way == Way::Tab && failed.into_iter().all(may_be_live);
@@ -137,7 +141,7 @@ fn may_be_live(code: Code) -> bool {
 fn first_step(way: Way) -> &'static str {
     match way {
         Way::Direct => "cookie",
-        Way::Sign => "sign",
+        Way::Sign | Way::SignConnect => "sign",
         Way::Tab => "tab",
     }
 }
@@ -369,11 +373,9 @@ impl LiveOptions {
         let has_secret = |url: &str| url.contains(['?', '@', '#']);
         let urls =
             urls.map(|(flag, url)| (flag, if has_secret(url) { "URL" } else { url.trim_end_matches('/') }));
-        let form = (self.sign_url.is_some() && self.sign_form == SignForm::Connect)
-            .then_some(("--sign-form", "connect"));
-        let session = (self.cookies().count() > 0).then_some(("--session", "FILE"));
+        let session = (self.cookies().count() > 0).then_some(("--session-cookie", "FILE"));
         let tab = self.tab.iter().map(|tab| ("--cdp", tab.browser.as_str()));
-        let all = urls.chain(form).chain(session).chain(tab);
+        let all = urls.chain(session).chain(tab);
         all.map(|(flag, value)| format!(" {flag} {value}")).collect()
     }
 }
@@ -396,7 +398,7 @@ fn next(options: &LiveOptions, found: &Diagnosis, has_flag: fn(&str) -> bool) ->
         };
         let used = LiveOptions {
             tab: options.tab.clone().filter(|_| *way == Way::Tab),
-            sign_url: options.sign_url.clone().filter(|_| *way == Way::Sign),
+            sign_url: options.sign_url.clone().filter(|_| way.is_signed()),
             ..options.clone()
         };
         let run = format!("run `livetape live {user}{}{flag}`", used.servers());
@@ -415,7 +417,7 @@ fn next(options: &LiveOptions, found: &Diagnosis, has_flag: fn(&str) -> bool) ->
     // It looks the room up, too.
     let is_refused = failed().any(|step| step.code == Some(Code::AgeRestricted));
     let is_direct = failed().any(|step| step.way == Some(Way::Direct.name()));
-    if !options.ways().contains(&Way::Sign) && is_direct && !is_refused {
+    if !options.ways().iter().any(|way| way.is_signed()) && is_direct && !is_refused {
         let servers = options.servers();
         next.push(format!(
             "run `livetape doctor {user}{servers} --way direct --way sign`; {}",
@@ -423,7 +425,7 @@ fn next(options: &LiveOptions, found: &Diagnosis, has_flag: fn(&str) -> bool) ->
         ));
     }
     if options.cookies().count() == 0 {
-        next.push("log in at www.tiktok.com, and use its cookies: --session FILE".to_owned());
+        next.push("log in at www.tiktok.com, and use its cookies: --session-cookie FILE".to_owned());
     }
     if options.tab.is_none() {
         next.push(format!(

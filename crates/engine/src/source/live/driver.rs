@@ -24,7 +24,8 @@ use tungstenite::{
 };
 
 use super::{
-    LiveOptions, Outcome, SharedTransport, WAIT_LIVE_MIN, Way, advice,
+    BATCHES_WAITING_MAX, HELD_BYTES_MAX, HELD_ITEMS_MAX, LiveOptions, Outcome, SharedTransport,
+    WAIT_LIVE_MIN, Way, advice,
     lookup::look_up,
     sign::{self, SocketTarget, TTWID},
     transport::{Received, Socket, Unreached},
@@ -234,7 +235,7 @@ impl Driver {
     fn hands_over(&self, detail: &str, next: Way) -> String {
         let place = match next {
             Way::Direct => url::host(&self.upstream.origins.www),
-            Way::Sign => self.options.sign_server(),
+            Way::Sign | Way::SignConnect => self.options.sign_server(),
             Way::Tab => self.options.tab.as_ref().map(|tab| tab.browser.clone()).unwrap_or_default(),
         };
         format!("{detail}; trying {} next ({place})", next.name())
@@ -361,8 +362,9 @@ impl Driver {
     }
 
     async fn find_target(&mut self, room_id: i64) -> Result<SocketTarget, Failure> {
-        if self.ways.front() == Some(&Way::Sign) {
-            return sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await;
+        let way = self.ways[0];
+        if way.is_signed() {
+            return sign::sign(&mut self.upstream, &self.options, way, room_id, &mut self.random).await;
         }
         let cookie = match &self.cookie {
             Some(cookie) => cookie.clone(),
@@ -477,7 +479,9 @@ impl Driver {
     }
 
     fn note_frame(&mut self, opcode: Opcode, bytes: Bytes, flags: u8) {
-        self.upstream.note_flagged(What::Frame(Frame { opcode, bytes }), flags);
+        let (offset, conn, what) =
+            (self.upstream.now(), self.upstream.conn, What::Frame(Frame { opcode, bytes }));
+        self.upstream.held.push(Item { offset, conn, flags: Flags(flags), what });
     }
 
     async fn close_stopped(&mut self, socket: Socket) -> Result<Outcome, Box<Failed>> {
@@ -519,6 +523,82 @@ fn ping_interval(headers: &HeaderMap) -> Option<Duration> {
     let mut options = options.split([';', ',']).filter_map(|option| option.trim().split_once('='));
     let (_, seconds) = options.find(|(name, _)| *name == "ping-interval")?;
     Some(Duration::from_secs(seconds.parse().ok()?))
+}
+
+/// Items that wait to be sent to the room, in order, and the size of their frames in bytes.
+#[derive(Default)]
+pub(super) struct Held {
+    items: Vec<Item>,
+    bytes: usize,
+}
+
+impl Held {
+    pub(super) fn push(&mut self, item: Item) {
+        if let What::Frame(frame) = &item.what {
+            self.bytes += frame.bytes.len();
+        }
+        self.items.push(item);
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Item> {
+        std::mem::take(self).items
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether the socket must not be read until items are sent.
+    pub(super) fn is_full(&self) -> bool {
+        self.items.len() >= HELD_ITEMS_MAX || self.bytes >= HELD_BYTES_MAX
+    }
+}
+
+/// The room's end of a source, which also returns items one by one.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    receiver: mpsc::Receiver<Vec<Item>>,
+    /// Received items that were not returned yet.
+    items: VecDeque<Item>,
+}
+
+impl Batches {
+    pub(crate) fn channel() -> (mpsc::Sender<Vec<Item>>, Self) {
+        let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
+        (sender, Self { receiver, items: VecDeque::new() })
+    }
+
+    /// Returns the next item, or `None` at the end. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Item> {
+        while self.items.is_empty() {
+            self.receive().await?;
+        }
+        self.items.pop_front()
+    }
+
+    /// Returns the items that were received together, or `None` at the end. Cancel safe.
+    pub(crate) async fn next_batch(&mut self) -> Option<Vec<Item>> {
+        if self.items.is_empty() {
+            return self.receiver.recv().await;
+        }
+        Some(std::mem::take(&mut self.items).into())
+    }
+
+    /// Receives a batch to return later, or returns `None` at the end. Cancel safe.
+    pub(crate) async fn receive(&mut self) -> Option<()> {
+        self.items.extend(self.receiver.recv().await?);
+        Some(())
+    }
+
+    /// Receives batches to return later, until an item `is_wanted` or all have ended. Cancel safe.
+    pub(crate) async fn until(&mut self, is_wanted: impl Fn(&Item) -> bool) {
+        while !self.items.iter().any(&is_wanted) && self.receive().await.is_some() {}
+    }
+
+    /// Takes no further batches. Those that wait are still returned.
+    pub(crate) fn close(&mut self) {
+        self.receiver.close();
+    }
 }
 
 struct Link {

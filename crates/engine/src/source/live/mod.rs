@@ -40,6 +40,7 @@ use url::is_loopback;
 
 pub use cookies::Cookies;
 pub use doctor::{Diagnosis, Step, StepResult, diagnose};
+pub(crate) use driver::Batches;
 pub use livetape_core::secret::Secret;
 pub use lookup::{Check, check};
 pub use request::{Broken, Group, Pairs, Requests};
@@ -51,7 +52,6 @@ pub use transport::{
     Counted, HttpResponse, MemoryTransport, OpenError, Opened, Received, Request, SharedTransport, Stream,
     Transport, Unreached,
 };
-pub(crate) use upstream::Batches;
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 
 /// Default maximum time for the close handshake.
@@ -203,11 +203,8 @@ pub struct LiveOptions {
     /// URL of the sign server.
     pub sign_url: Option<Url>,
     pub sign_key: Option<Secret>,
-    pub sign_form: SignForm,
-    /// Value of the `sessionid` cookie of a logged-in user. Sent to TikTok, never to the sign server.
-    pub session_cookie: Option<Secret>,
-    /// Cookies of a logged-in user, instead of [`Self::session_cookie`]. Sent to TikTok; their session's id
-    /// also to the sign server of [`Self::sign_url`], but never to a default one.
+    /// Cookies of a logged-in user. Sent to TikTok; their session's id also to the sign server of
+    /// [`Self::sign_url`], but never to a default one.
     pub session: Option<Cookies>,
     /// Proxy for requests and sockets: `http://`, `socks5://` or `socks5h://`, optionally with user and
     /// password.
@@ -266,22 +263,30 @@ impl Url {
 pub enum Way {
     /// A cookie of TikTok, and a socket without a signature.
     Direct,
-    /// A sign server, which returns a signed socket.
+    /// A sign server, which returns a signed socket: `GET /webcast/fetch?room_id=…`, used by most clients.
     Sign,
+    /// The same, with `GET /webcast/rooms/{room id}/connect`, used by Node clients since 2.4. The answers are alike.
+    SignConnect,
     /// A tab of a browser, which needs no request of ours. If another way follows, it fails for good at once.
     Tab,
 }
 
 impl Way {
-    pub const ALL: &[Self] = &[Self::Direct, Self::Sign, Self::Tab];
+    pub const ALL: &[Self] = &[Self::Direct, Self::Sign, Self::SignConnect, Self::Tab];
 
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
             Self::Sign => "sign",
+            Self::SignConnect => "sign-connect",
             Self::Tab => "tab",
         }
+    }
+
+    /// Whether it asks a sign server.
+    fn is_signed(self) -> bool {
+        matches!(self, Self::Sign | Self::SignConnect)
     }
 }
 
@@ -294,16 +299,6 @@ pub struct Tab {
     pub(crate) follow: Arc<dyn Fn(&LiveOptions) -> Live + Send + Sync>,
 }
 
-/// Request format of a sign server. The response format is the same for all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SignForm {
-    /// `GET /webcast/fetch?room_id=…`: used by most clients.
-    #[default]
-    Fetch,
-    /// `GET /webcast/rooms/{room id}/connect`: used by Node clients since 2.4.
-    Connect,
-}
-
 impl LiveOptions {
     /// Returns the defaults: TikTok itself, no sign server, [`retry::ATTEMPTS`] attempts.
     pub fn new(user: impl Into<String>) -> Self {
@@ -314,8 +309,6 @@ impl LiveOptions {
             tab: None,
             sign_url: None,
             sign_key: None,
-            sign_form: SignForm::default(),
-            session_cookie: None,
             session: None,
             proxy: None,
             offline: false,
@@ -340,11 +333,9 @@ impl LiveOptions {
                 return Err(problem.hint("use an address that starts with http:// or https://"));
             }
         }
-        for (secret, name) in [(&self.sign_key, "key"), (&self.session_cookie, "session cookie")] {
-            if secret.as_ref().is_some_and(|secret| !secret.is_header_value()) {
-                let message = format!("the {name} is empty or has invalid characters");
-                return Err(Problem::new(Code::BadRequest, message).hint("use one line of printable ASCII"));
-            }
+        if self.sign_key.as_ref().is_some_and(|key| !key.is_header_value()) {
+            let message = "the key is empty or has invalid characters";
+            return Err(Problem::new(Code::BadRequest, message).hint("use one line of printable ASCII"));
         }
         if self.ways.contains(&Way::Tab) && self.tab.is_none() {
             let problem = Problem::new(Code::BadRequest, "the way `tab` has no browser");
@@ -355,8 +346,7 @@ impl LiveOptions {
 
     /// Returns the cookies of the session; none without a session.
     fn cookies(&self) -> Cookies {
-        let of_session_id = || self.session_cookie.as_ref().map(Cookies::of_session_id);
-        self.session.clone().or_else(of_session_id).unwrap_or_default()
+        self.session.clone().unwrap_or_default()
     }
 
     /// Returns the maximum number of look-ups per minute; `None` for no limit.
@@ -419,7 +409,6 @@ impl fmt::Debug for LiveOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveOptions")
             .field("user", &self.user)
-            .field("sign_form", &self.sign_form)
             .field("offline", &self.offline)
             .field("attempts_max", &self.attempts_max)
             .field("wait_live", &self.wait_live)

@@ -404,7 +404,8 @@ fn check(group: Group, name: &str, value: &str) -> Result<(), (String, String)> 
             }
         }
         Kind::Headers if is_own_header(&name.to_ascii_lowercase()) => {
-            let hint = "use the setting for it: `live.session`, `live.sign_key` or `live.request.user_agent`";
+            let hint =
+                "use the setting for it: `live.session_cookie`, `live.sign_key` or `live.request.user_agent`";
             bad(format!("livetape sets the header `{name}` itself"), hint)
         }
         Kind::Headers if !is_header_name(name) || !(value.is_empty() || is_header_value(value)) => {

@@ -13,7 +13,7 @@ use livetape_core::{
 use serde_json::Value;
 
 use super::{
-    LiveOptions, SignForm,
+    LiveOptions, Way,
     request::{Group, Requests},
     transport::{HttpResponse, Request},
     upstream::{Failure, RATE_LIMITED, Upstream},
@@ -45,10 +45,11 @@ pub(super) struct SocketTarget {
 pub(super) async fn sign(
     upstream: &mut Upstream,
     options: &LiveOptions,
+    way: Way,
     room_id: i64,
     random: &mut SplitMix,
 ) -> Result<SocketTarget, Failure> {
-    let request = request(&upstream.origins.sign, options, room_id);
+    let request = request(&upstream.origins.sign, options, way, room_id);
     let lost = |failure: Failure| match failure.code {
         Code::OfflineMode => failure,
         // The proxy's.
@@ -63,12 +64,12 @@ pub(super) async fn sign(
     Ok(SocketTarget { url, cookie, room_id, batch: Some((request, answer)) })
 }
 
-fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {
+fn request(origin: &str, options: &LiveOptions, way: Way, room_id: i64) -> Request {
     let (requests, room) = (&options.requests, room_id.to_string());
     let values = [("{room}", room.as_str())];
-    let (path, group) = match options.sign_form {
-        SignForm::Fetch => ("sign_fetch", Group::SignFetch),
-        SignForm::Connect => ("sign_connect", Group::SignConnect),
+    let (path, group) = match way {
+        Way::SignConnect => ("sign_connect", Group::SignConnect),
+        _ => ("sign_fetch", Group::SignFetch),
     };
     let url = url::with_query(&requests.url(origin, path, &values), requests.query(group, &values));
     // Only the server that the user named may know the session.
@@ -92,7 +93,8 @@ fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {
 /// Says what a sign server gets, read off the request to it.
 pub(super) fn sends(options: &LiveOptions) -> String {
     const ROOM: i64 = 7_300_000_000_000_000_001;
-    let Request { url, headers } = request(&super::Origins::new(options).sign, options, ROOM);
+    let way = options.ways.iter().copied().find(|way| way.is_signed()).unwrap_or(Way::Sign);
+    let Request { url, headers } = request(&super::Origins::new(options).sign, options, way, ROOM);
     let has = |value: &str| !value.is_empty() && url.contains(&url::segment(value));
     let known = [
         ("the room's id", has(&ROOM.to_string())),
@@ -381,25 +383,22 @@ mod tests {
     #[test]
     fn the_key_is_sent_in_a_header_only() {
         let options = LiveOptions { sign_key: Some("the-key".parse().unwrap()), ..LiveOptions::new("ann") };
-        for sign_form in [SignForm::Fetch, SignForm::Connect] {
-            let options = LiveOptions { sign_form, ..options.clone() };
-            let request = request("http://host", &options, 7);
+        for way in [Way::Sign, Way::SignConnect] {
+            let request = request("http://host", &options, way, 7);
             assert!(
                 !request.url.contains("the-key") && !format!("{request:?} {options:?}").contains("the-key")
             );
             assert!(request.headers.contains(&("x-api-key".into(), "the-key".to_owned())));
         }
-        assert!(request("http://host", &options, 7).url.starts_with("http://host/webcast/fetch?"));
+        assert!(request("http://host", &options, Way::Sign, 7).url.starts_with("http://host/webcast/fetch?"));
     }
 
     #[test]
     fn the_address_may_have_a_key_of_its_own() {
-        let url = |sign_form| {
-            request("http://host/?key=k", &LiveOptions { sign_form, ..LiveOptions::new("ann") }, 7).url
-        };
-        assert!(url(SignForm::Fetch).starts_with("http://host/webcast/fetch?key=k&client=livetape&"));
+        let url = |way| request("http://host/?key=k", &LiveOptions::new("ann"), way, 7).url;
+        assert!(url(Way::Sign).starts_with("http://host/webcast/fetch?key=k&client=livetape&"));
         assert!(
-            url(SignForm::Connect).starts_with("http://host/webcast/rooms/7/connect?key=k&client=livetape&")
+            url(Way::SignConnect).starts_with("http://host/webcast/rooms/7/connect?key=k&client=livetape&")
         );
     }
 

@@ -1,6 +1,6 @@
 //! Sends requests to the upstream with timeouts, records every exchange without its secrets, and says why one failed.
 
-use std::{collections::VecDeque, fmt, future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use livetape_core::{
     error::{Code, Problem, without_wait},
@@ -13,14 +13,12 @@ use livetape_core::{
 };
 use livetape_feed::control::Limit;
 use livetape_io::clock;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 use tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    BATCHES_WAITING_MAX, BODY_BYTES_MAX, HELD_BYTES_MAX, HELD_ITEMS_MAX, LiveOptions, Origins, Secret, Url,
+    BODY_BYTES_MAX, LiveOptions, Origins, Secret, Url,
+    driver::Held,
     request::{Group, Requests},
     transport::{HttpResponse, OpenError, Opened, Request, SharedTransport, Unreached},
     url,
@@ -322,82 +320,6 @@ impl Redact {
             value: self.text(&String::from_utf8_lossy(value.as_bytes())),
         };
         headers.map(header).collect()
-    }
-}
-
-/// Held items, in order, and the size of their frames in bytes.
-#[derive(Default)]
-pub(super) struct Held {
-    items: Vec<Item>,
-    bytes: usize,
-}
-
-impl Held {
-    pub(super) fn push(&mut self, item: Item) {
-        if let What::Frame(frame) = &item.what {
-            self.bytes += frame.bytes.len();
-        }
-        self.items.push(item);
-    }
-
-    pub(super) fn take(&mut self) -> Vec<Item> {
-        std::mem::take(self).items
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
-    /// Whether the socket must not be read until items are sent.
-    pub(super) fn is_full(&self) -> bool {
-        self.items.len() >= HELD_ITEMS_MAX || self.bytes >= HELD_BYTES_MAX
-    }
-}
-
-/// The receiving end, which also returns items one by one.
-#[derive(Debug)]
-pub(crate) struct Batches {
-    receiver: mpsc::Receiver<Vec<Item>>,
-    /// Received items that were not returned yet.
-    items: VecDeque<Item>,
-}
-
-impl Batches {
-    pub(crate) fn channel() -> (mpsc::Sender<Vec<Item>>, Self) {
-        let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
-        (sender, Self { receiver, items: VecDeque::new() })
-    }
-
-    /// Returns the next item, or `None` at the end. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<Item> {
-        while self.items.is_empty() {
-            self.receive().await?;
-        }
-        self.items.pop_front()
-    }
-
-    /// Returns the items that were received together, or `None` at the end. Cancel safe.
-    pub(crate) async fn next_batch(&mut self) -> Option<Vec<Item>> {
-        if self.items.is_empty() {
-            return self.receiver.recv().await;
-        }
-        Some(std::mem::take(&mut self.items).into())
-    }
-
-    /// Receives a batch to return later, or returns `None` at the end. Cancel safe.
-    pub(crate) async fn receive(&mut self) -> Option<()> {
-        self.items.extend(self.receiver.recv().await?);
-        Some(())
-    }
-
-    /// Receives batches to return later, until an item `is_wanted` or all have ended. Cancel safe.
-    pub(crate) async fn until(&mut self, is_wanted: impl Fn(&Item) -> bool) {
-        while !self.items.iter().any(&is_wanted) && self.receive().await.is_some() {}
-    }
-
-    /// Takes no further batches. Those that wait are still returned.
-    pub(crate) fn close(&mut self) {
-        self.receiver.close();
     }
 }
 

@@ -21,7 +21,7 @@ use livetape_core::{
     recording::{Flags, Frame, Item, Opcode, Reader, Record, Report, What, records},
 };
 use livetape_engine::{
-    recorder::{FLUSH_EVERY, Flush, Output, Recorder, RecorderOptions, Rotate, Sync, Target, check_new},
+    recorder::{FLUSH_EVERY, Flush, Output, Recorder, RecorderOptions, Rotate, Target, check_new},
     source,
 };
 use livetape_feed::control::RecorderQueue as _;
@@ -360,11 +360,11 @@ fn records_are_flushed_when_due() {
 }
 
 #[test]
-fn a_recording_is_synced_if_configured() {
+fn a_recording_is_synced_at_intervals() {
     let disk = Disk::default();
     // Syncing also flushes.
-    let (sync, flush) = (Sync::Every(Duration::from_millis(20)), Flush::Bytes(1 << 20));
-    let recorder = start(&disk, &RecorderOptions { sync, flush, ..options() });
+    let (sync_every, flush) = (Duration::from_millis(20), Flush::Bytes(1 << 20));
+    let recorder = start(&disk, &RecorderOptions { sync_every, flush, ..options() });
     let syncs = || disk.syncs.load(Ordering::Relaxed);
     for n in 0..3 {
         let before = syncs();
@@ -377,18 +377,17 @@ fn a_recording_is_synced_if_configured() {
 }
 
 #[test]
-fn the_end_of_a_recording_is_synced_unless_disabled() {
-    let syncs = |sync| {
+fn the_end_of_a_recording_is_synced() {
+    let syncs = |sync_every| {
         let disk = Disk::default();
-        let recorder = start(&disk, &RecorderOptions { sync, ..options() });
+        let recorder = start(&disk, &RecorderOptions { sync_every, ..options() });
         (0..3).for_each(|n| recorder.record(&numbered(n)));
         recorder.finish().unwrap();
         disk.syncs.load(Ordering::Relaxed)
     };
-    assert_eq!(syncs(Sync::Every(Duration::from_secs(3600))), 1);
-    assert_eq!(syncs(RecorderOptions::default().sync), 1, "by default as well");
-    assert!(syncs(Sync::Each) > 3);
-    assert_eq!(syncs(Sync::Off), 0);
+    assert_eq!(syncs(Duration::from_secs(3600)), 1);
+    assert_eq!(syncs(RecorderOptions::default().sync_every), 1, "by default as well");
+    assert!(syncs(Duration::ZERO) > 3, "after each record");
 }
 
 #[cfg(unix)]
