@@ -523,6 +523,10 @@ impl Value for Tikfinity {
     const FORM: Form = Form::SwitchOrAddress;
 
     fn read(text: &str) -> Result<Self, String> {
+        // Off and on in other switches, but also ports.
+        if matches!(text, "0" | "1") {
+            return Err(format!("`{text}` may be a switch or a port: write true, false or 127.0.0.1:{text}"));
+        }
         bool::read(text).map_or_else(
             |_| Listen::read(text).map(|listen| Self(Some(listen))),
             |is_on| Ok(Self(is_on.then_some(TIKFINITY))),

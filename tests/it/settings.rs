@@ -84,8 +84,9 @@ fn tikfinity_is_a_switch_or_an_address() {
         let resolved = resolve(&format!("[server]\ntikfinity = {value}"), &[], &[]).unwrap();
         assert!(settings::show(&resolved).contains(&format!("\ntikfinity = {shown} ")), "{value}");
     }
-    let of_env = resolve("", &[("LIVETAPE_TIKFINITY", "1")], &[("server.tikfinity", "nowhere")]).unwrap_err();
-    assert!(of_env[0].contains("--tikfinity: `nowhere` is not an address"), "{of_env:?}");
+    let told = resolve("", &[("LIVETAPE_TIKFINITY", "1")], &[("server.tikfinity", "nowhere")]).unwrap_err();
+    assert!(told[0].contains("write true, false or 127.0.0.1:1"), "{told:?}");
+    assert!(told[1].contains("--tikfinity: `nowhere` is not an address"), "{told:?}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     let url = address(&args.url, args.wait_clients)?;
     let token = serving::tokens(&settings)?.first().cloned();
     let mut builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX);
-    if let Some(ca) = trusted() {
+    if let Some(ca) = trusted().filter(|_| url.scheme() == "https") {
         builder = builder.use_preconfigured_tls(Arc::unwrap_or_clone(trust(&ca)?));
     }
     let broken = |error: reqwest::Error| Problem::new(Code::Io, format!("cannot start: {error}"));

@@ -45,7 +45,8 @@ pub(crate) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let url = address(&args, &args.url)?;
     let token = serving::tokens(&settings)?.first().cloned();
-    let trust = trusted().as_deref().map(trust).transpose()?.map(Connector::Rustls);
+    let trusted = trusted().filter(|_| url.starts_with("wss:"));
+    let trust = trusted.as_deref().map(trust).transpose()?.map(Connector::Rustls);
     let (mut socket, _) =
         connect(&url, token.as_ref(), trust).await.map_err(|error| refused(&url, &error))?;
     // Registered here: until now, the action of the system ends the process.

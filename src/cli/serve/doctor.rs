@@ -4,7 +4,7 @@ use livetape_core::{
     error::{Problem, exit},
     terminal::printable,
 };
-use livetape_engine::source::live::{NetTransport, Step, StepResult, diagnose};
+use livetape_engine::source::live::{NetTransport, Step, StepResult, Way, diagnose};
 
 use super::cluster;
 use crate::cli::{
@@ -49,7 +49,8 @@ fn line(Step { way, step, verdict, status, ms, bytes, code, detail, .. }: &Step)
     let detail = Some(printable(detail) + &code).filter(|detail| !detail.is_empty());
     let rest = bytes.map(|bytes| format!("{bytes} bytes")).into_iter().chain(detail);
     let (way, rest) = (way.unwrap_or("look-up"), rest.collect::<Vec<_>>().join(", "));
-    let line = format!("{mark} {way:8}{step:12}{status:>4}{time:>10}  {rest}");
+    let column = 1 + Way::ALL.iter().map(|way| way.name().len()).max().unwrap_or_default();
+    let line = format!("{mark} {way:column$}{step:12}{status:>4}{time:>10}  {rest}");
     line.trim_end().to_owned()
 }
 

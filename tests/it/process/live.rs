@@ -59,7 +59,8 @@ async fn a_room_that_cannot_be_entered_points_to_the_doctor() {
     assert_eq!(found.status.code(), Some(1));
     let said = stdout(&found);
     assert!(
-        said.starts_with("🩺 demo\n✅ look-up page") && said.contains("❌ direct  handshake    403"),
+        said.starts_with("🩺 demo\n✅ look-up      page")
+            && said.contains("❌ direct       handshake    403"),
         "{said}"
     );
     assert!(said.contains("\n💡 run `livetape doctor demo --upstream "), "{said}");

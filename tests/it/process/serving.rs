@@ -349,6 +349,11 @@ fn watch_trusts_the_certificate_that_openssl_makes() {
     let distrusted = watch(&server, &other, &[]).output().unwrap();
     assert_eq!(distrusted.status.code(), Some(1));
     assert!(stderr(&distrusted).contains("SSL_CERT_FILE=FILE"), "{}", stderr(&distrusted));
+    let plain = Running::start(&["replay", "demo"]);
+    let mut without_tls =
+        livetape(&["watch", &plain.address, "--json", "--types", "connection_created", "--since", "0"]);
+    without_tls.env("SSL_CERT_FILE", "/nowhere");
+    assert_shown(without_tls);
 }
 
 /// An address may hold a password or a token; errors never repeat them.
