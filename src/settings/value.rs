@@ -306,10 +306,27 @@ impl Value for Secret {
 }
 
 /// Cookies of a session, or the path of a file with them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Session {
     Cookies(Secret),
     File(PathBuf),
+}
+
+impl Session {
+    /// Returns the path of a file that exists; others may be the value of a cookie.
+    #[must_use]
+    pub fn known_path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::File(path) if path.exists() => Some(path),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.show().unwrap_or_default())
+    }
 }
 
 /// Whether a text is a path rather than `name=value`, or a word that may be a secret.
@@ -333,10 +350,7 @@ impl Value for Session {
     }
 
     fn show(&self) -> Option<String> {
-        match self {
-            Self::Cookies(cookies) => cookies.show(),
-            Self::File(path) => path.show(),
-        }
+        self.known_path().map_or_else(|| Some(quoted("***")), Value::show)
     }
 }
 

@@ -70,6 +70,10 @@ fn paths_are_relative_to_the_folder_of_the_file_but_recordings_may_be_names() {
         told.len() == 2 && told.iter().all(|line| line.contains("nor a file") && !line.contains("hunter2")),
         "{told:?}"
     );
+    for value in ["hunter2.a", "/hunter2", "./hunter2"] {
+        let resolved = resolve("", &[("LIVETAPE_SESSION_COOKIE", value)], &[]).unwrap();
+        assert!(!format!("{resolved:?}{}", settings::show(&resolved)).contains("hunter2"), "{resolved:?}");
+    }
     assert_eq!(settings.live.record.as_deref(), Some(Path::new("/tmp/x.bin")));
 }
 

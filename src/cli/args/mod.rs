@@ -229,13 +229,7 @@ pub(super) struct Watch {
     /// Server to connect to: an address, or a port of this machine
     ///
     /// [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
-    #[arg(
-        env = "LIVETAPE_URL",
-        default_value = "ws://127.0.0.1:3000/",
-        hide_default_value = true,
-        hide_env = true
-    )]
-    pub(super) url: String,
+    pub(super) url: Option<String>,
     #[command(flatten)]
     pub(super) flags: Flags<OfWatch>,
     #[command(flatten)]

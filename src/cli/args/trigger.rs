@@ -103,15 +103,8 @@ pub(in crate::cli) struct Trigger {
     /// Server: an address, or a port of this machine
     ///
     /// [default: http://127.0.0.1:3000] [env: LIVETAPE_URL]
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "LIVETAPE_URL",
-        default_value = "http://127.0.0.1:3000",
-        hide_default_value = true,
-        hide_env = true
-    )]
-    pub(in crate::cli) url: String,
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) url: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfWatch>,
 }

@@ -32,7 +32,7 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     // Reports mistakes without a server, with the parser of the server.
     parse(body.clone()).map_err(|problem| in_flags(&args.kind, &problem))?;
     let body = Value::Object(body).to_string();
-    let url = address(&args.url, args.wait_clients)?;
+    let url = address(&config::server_url(args.url.as_deref()), args.wait_clients)?;
     let token = serving::tokens(&settings)?.first().cloned();
     let mut builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX);
     if let Some(ca) = trusted().filter(|_| url.scheme() == "https") {

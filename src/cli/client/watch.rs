@@ -43,7 +43,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 pub(crate) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
-    let url = address(&args, &args.url)?;
+    let url = address(&args, &config::server_url(args.url.as_deref()))?;
     let token = serving::tokens(&settings)?.first().cloned();
     let trusted = trusted().filter(|_| url.starts_with("wss:"));
     let trust = trusted.as_deref().map(trust).transpose()?.map(Connector::Rustls);

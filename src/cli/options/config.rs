@@ -98,6 +98,12 @@ pub(crate) fn last(mut problems: Vec<Problem>) -> Problem {
     last
 }
 
+/// Returns the server that a client is for: the one given, that of `LIVETAPE_URL`, or the default of servers.
+pub(crate) fn server_url(given: Option<&str>) -> String {
+    let of_variable = || variable("LIVETAPE_URL")?.into_string().ok();
+    given.map(str::to_owned).or_else(of_variable).unwrap_or_else(|| "ws://127.0.0.1:3000/".to_owned())
+}
+
 /// Returns the settings in effect. The file is `file` or that of `LIVETAPE_CONFIG`; without either, the first
 /// of
 /// [`files`] that exists.
@@ -135,7 +141,11 @@ fn warn_of_unknown_variables() {
 fn with_same_words<'a>(own: &str, known: &[&'a str]) -> Option<&'a str> {
     let contains = |long: &str, short: &str| format!("_{long}_").contains(&format!("_{short}_"));
     let longer = known.iter().copied().find(|name| contains(name, own));
-    longer.or_else(|| known.iter().copied().filter(|name| contains(own, name)).max_by_key(|name| name.len()))
+    let shorter = || known.iter().copied().filter(|name| contains(own, name)).max_by_key(|name| name.len());
+    // A guess must not give a secret another role: a token that may only read is no other token.
+    let is_secret =
+        |name: &str| KEYS.iter().any(|key| key.is_secret && key.env.strip_prefix(PREFIX) == Some(name));
+    longer.or_else(shorter).filter(|name| !is_secret(name))
 }
 
 /// Returns the path and text of the settings file.

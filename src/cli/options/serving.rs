@@ -129,6 +129,10 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Tokens, Problem> {
     }
     let all = all_tokens(&settings.server)?;
     let (read, full): (Vec<_>, Vec<_>) = all.iter().partition(|token| token.starts_with(READ_ONLY));
+    if read.iter().any(|token| full.iter().any(|full| *full == token.trim_start_matches(READ_ONLY))) {
+        return Err(Problem::new(Code::BadConfig, "a token is there twice, with `read:` and without")
+            .hint("choose another token for one of them: `livetape token` generates one"));
+    }
     let secret = |token: &String| Secret::from(token.trim_start_matches(READ_ONLY).to_owned());
     Ok(Tokens::new(full.into_iter().map(secret).collect())
         .with_read_only(read.into_iter().map(secret).collect()))
@@ -184,7 +188,8 @@ pub(crate) fn shared(settings: &Settings) -> Result<livetape_cluster::Settings, 
 pub(super) fn others_may_read(path: &Path) -> bool {
     #[cfg(unix)]
     return path.metadata().is_ok_and(|metadata| {
-        std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & OTHERS_MAY_READ != 0
+        metadata.is_file()
+            && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & OTHERS_MAY_READ != 0
     });
     #[cfg(not(unix))]
     return {

@@ -105,6 +105,10 @@ fn session(session: &settings::Session) -> Result<live::Cookies, Problem> {
         }
         settings::Session::File(path) => path,
     };
+    if session.known_path().is_none() {
+        return Err(Problem::new(Code::BadConfig, "the file with the session does not exist")
+            .hint("check its path; cookies are written as name=value"));
+    }
     let shown = path.display();
     if serving::others_may_read(path) {
         return Err(Problem::new(Code::BadConfig, format!("other users can read the session in {shown}"))

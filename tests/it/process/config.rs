@@ -44,7 +44,7 @@ fn a_file_is_checked_and_used() {
 fn a_check_warns_of_unknown_variables() {
     let checked = livetape(&["config", "check"])
         .envs(
-            ["CLUSTERLEASE", "LEASE", "NATS_URL", "CLUSTER_NAME", "HTTP", "XYZ"]
+            ["CLUSTERLEASE", "LEASE", "NATS_URL", "CLUSTER_NAME", "HTTP", "READ_TOKEN", "XYZ"]
                 .map(|name| (format!("LIVETAPE_{name}"), "1")),
         )
         .output()

@@ -299,6 +299,7 @@ fn beyond_loopback_only_with_a_token() {
         ("# nothing\n", "no token in "),
         ("short\n", ":1: not a token\n"),
         ("read:0123456789abcdef\n", "none can control the server"),
+        ("read:0123456789abcdef\n0123456789abcdef\n", "twice, with `read:` and without"),
     ] {
         fs::write(&tokens, content).unwrap();
         let output = run(&[&beyond[..], &["--token-file", &tokens]].concat());

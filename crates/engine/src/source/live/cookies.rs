@@ -67,7 +67,10 @@ impl Cookies {
                 cookies.add(pair).map_err(|why| bad(&format!("a cookie {why}")))?;
             }
         }
-        if !cookies.pairs.iter().any(|(name, _)| OF_SESSIONS.contains(&name.as_str())) {
+        let is_login = |(name, value): &(String, Secret)| {
+            OF_SESSIONS.contains(&name.as_str()) && !value.reveal().is_empty()
+        };
+        if !cookies.pairs.iter().any(is_login) {
             let (others, expired) = (cookies.others, cookies.expired);
             return Err(bad(&format!(
                 "no sessionid, so not logged in ({others} of other sites, {expired} expired)"
@@ -182,6 +185,10 @@ mod tests {
             ("sessionid=planted\r\nx: y", "a cookie has characters"),
             (
                 "ttwid=planted",
+                "live.session_cookie, read as name=value: no sessionid, so not logged in (0 of other sites, 0 expired)",
+            ),
+            (
+                "sessionid=",
                 "live.session_cookie, read as name=value: no sessionid, so not logged in (0 of other sites, 0 expired)",
             ),
             ("[{\"name\":\"planted\"}]", "live.session_cookie, read as JSON: not a form of cookies"),
