@@ -16,6 +16,7 @@ use super::{
     options::{
         config::{self, last, read, resolve},
         serving::{self, Webhook},
+        sources,
     },
     process::output::{FileFate, Written, cannot_write, complain, quoted, say, warn, write},
     serve::{cluster, mock::open_ca},
@@ -120,6 +121,7 @@ fn check(file: Option<&Path>) -> Result<u8, Problem> {
 fn check_parts(settings: &Settings) -> Result<(), Problem> {
     cluster::check(settings)?;
     Webhook::new(settings)?;
+    sources::live_options(settings, "", None)?;
     Control::with(serving::token_sources(settings))?;
     serving::config(settings).map(drop)
 }

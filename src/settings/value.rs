@@ -5,7 +5,7 @@ use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -305,27 +305,15 @@ impl Value for Secret {
     }
 }
 
-/// Cookies of a session, or the path of a file with them.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Session {
-    Cookies(Secret),
-    File(PathBuf),
-}
+/// Cookies of a session, or the path of a file with them. Both are masked when shown: a path may be a mistaken cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session(pub Secret);
 
 impl Session {
-    /// Returns the path of a file that exists; others may be the value of a cookie.
+    /// Returns the path; `None` if it has the cookies themselves.
     #[must_use]
-    pub fn known_path(&self) -> Option<&PathBuf> {
-        match self {
-            Self::File(path) if path.exists() => Some(path),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.show().unwrap_or_default())
+    pub fn path(&self) -> Option<&Path> {
+        Some(self.0.reveal()).filter(|text| is_path(text)).map(Path::new)
     }
 }
 
@@ -340,17 +328,15 @@ impl Value for Session {
     const SECRET: bool = true;
 
     fn read(text: &str) -> Result<Self, String> {
-        if is_path(text) {
-            Ok(Self::File(text.into()))
-        } else if text.contains('=') {
-            Ok(Self::Cookies(text.to_owned().into()))
+        if is_path(text) || text.contains('=') {
+            Ok(Self(text.to_owned().into()))
         } else {
             Err("neither cookies, as in `sessionid=…; name=value`, nor a file: write a path like ./cookies.txt".into())
         }
     }
 
     fn show(&self) -> Option<String> {
-        self.known_path().map_or_else(|| Some(quoted("***")), Value::show)
+        self.0.show()
     }
 }
 

@@ -246,4 +246,8 @@ fn tls_needs_a_certificate_of_a_known_ca() {
             "the TLS handshake failed (invalid peer certificate: UnknownIssuer)",
         );
     }
+    // A server without TLS does not get the password.
+    let plain = Nats::with(&["--jetstream"]);
+    let of_plain = plain.url().replace("nats://", "tls://ann:planted@");
+    assert_rejected(&mut node(&of_plain, LEASE), "the TLS handshake failed");
 }

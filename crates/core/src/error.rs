@@ -238,7 +238,7 @@ codes! {
     /// The bearer token is missing or wrong, or the token in `/ws/{token}` is unknown.
     Unauthorized = "unauthorized", 401, 1008, 1, "send `Authorization: Bearer TOKEN`, or `?token=TOKEN`";
     /// The token can read, but not control the server.
-    ReadOnlyToken = "read_only_token", 403, 1008, 1, "send a token from `server.token` or `server.token_file`";
+    ReadOnlyToken = "read_only_token", 403, 1008, 1, "send a token that is written without `read:` in `server.token` or `server.token_file`";
     /// The room is live, and the setting `live.allow_inject` is off.
     InjectRefused = "inject_refused", 409, 1008, 1, "inject into a replay, or set `live.allow_inject` and restart the server";
     /// The expected clients did not connect in time.

@@ -142,7 +142,7 @@ fn with_same_words<'a>(own: &str, known: &[&'a str]) -> Option<&'a str> {
     let contains = |long: &str, short: &str| format!("_{long}_").contains(&format!("_{short}_"));
     let longer = known.iter().copied().find(|name| contains(name, own));
     let shorter = || known.iter().copied().filter(|name| contains(own, name)).max_by_key(|name| name.len());
-    // A guess must not give a secret another role: a token that may only read is no other token.
+    // A guess must not turn a token that only reads into one with all rights.
     let is_secret =
         |name: &str| KEYS.iter().any(|key| key.is_secret && key.env.strip_prefix(PREFIX) == Some(name));
     longer.or_else(shorter).filter(|name| !is_secret(name))

@@ -127,15 +127,18 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Tokens, Problem> {
         let path = path.display();
         warn(format_args!("⚠️ Other users can read the tokens in {path}: run `chmod 600 {path}`"));
     }
-    let all = all_tokens(&settings.server)?;
-    let (read, full): (Vec<_>, Vec<_>) = all.iter().partition(|token| token.starts_with(READ_ONLY));
-    if read.iter().any(|token| full.iter().any(|full| *full == token.trim_start_matches(READ_ONLY))) {
+    let (mut full, mut read) = (Vec::new(), Vec::new());
+    for token in all_tokens(&settings.server)? {
+        match token.strip_prefix(READ_ONLY) {
+            Some(token) => read.push(Secret::from(token.to_owned())),
+            None => full.push(Secret::from(token)),
+        }
+    }
+    if read.iter().any(|token| full.contains(token)) {
         return Err(Problem::new(Code::BadConfig, "a token is there twice, with `read:` and without")
             .hint("choose another token for one of them: `livetape token` generates one"));
     }
-    let secret = |token: &String| Secret::from(token.trim_start_matches(READ_ONLY).to_owned());
-    Ok(Tokens::new(full.into_iter().map(secret).collect())
-        .with_read_only(read.into_iter().map(secret).collect()))
+    Ok(Tokens::new(full).with_read_only(read))
 }
 
 /// Returns the tokens as written, first those of the setting.
@@ -143,8 +146,8 @@ fn all_tokens(server: &settings::Server) -> Result<Vec<String>, Problem> {
     let mut tokens: Vec<_> = server.tokens().map(str::to_owned).collect();
     let Some(path) = &server.token_file else { return Ok(tokens) };
     let text = String::from_utf8(read(path)?).unwrap_or_default();
-    let (lines, before) = (text.lines().enumerate(), tokens.len());
-    for (index, line) in lines {
+    let before = tokens.len();
+    for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;

@@ -99,13 +99,11 @@ pub(crate) fn live_options(
 
 /// Reads the cookies of a session.
 fn session(session: &settings::Session) -> Result<live::Cookies, Problem> {
-    let path = match session {
-        settings::Session::Cookies(text) => {
-            return live::Cookies::parse(text.reveal(), "live.session_cookie", clock::wall());
-        }
-        settings::Session::File(path) => path,
+    let Some(path) = session.path() else {
+        return live::Cookies::parse(session.0.reveal(), "live.session_cookie", clock::wall());
     };
-    if session.known_path().is_none() {
+    if !path.exists() {
+        // The path may be a mistaken cookie.
         return Err(Problem::new(Code::BadConfig, "the file with the session does not exist")
             .hint("check its path; cookies are written as name=value"));
     }
@@ -121,8 +119,9 @@ fn session(session: &settings::Session) -> Result<live::Cookies, Problem> {
     let cookies = live::Cookies::parse(&text, &format!("the session in {shown}"), clock::wall())?;
     let live::Cookies { others, expired, .. } = cookies;
     let count = cookies.count();
+    let s = if count == 1 { "" } else { "s" };
     display::say(&format!(
-        "🍪 Session: {count} cookies of TikTok; ignored {others} of other sites, {expired} expired"
+        "🍪 Session: {count} cookie{s} of TikTok; ignored {others} of other sites, {expired} expired"
     ));
     Ok(cookies)
 }
@@ -243,7 +242,7 @@ mod tests {
     fn a_session_is_read_from_a_file_of_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cookies.txt");
-        let read = || session(&settings::Session::File(path.clone()));
+        let read = || session(&settings::Session(path.to_str().unwrap().to_owned().into()));
         assert_eq!(read().unwrap_err().code, Code::BadConfig);
         let text = ".tiktok.com\tTRUE\t/\tTRUE\t0\tsessionid\tplanted\n";
         std::fs::write(&path, format!("{text}.bank.example\tTRUE\t/\tTRUE\t0\ta\tb\n")).unwrap();

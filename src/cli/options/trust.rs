@@ -1,5 +1,5 @@
-//! `SSL_CERT_FILE`: `watch` and `trigger` trust a server if its certificate is in the file, or signed by one in it. So
-//! does OpenSSL, but for the first.
+//! `SSL_CERT_FILE`: `watch` and `trigger` trust a server if its certificate is signed by one in the file, as OpenSSL does,
+//! or is itself there.
 
 use std::{
     env, fmt,

@@ -60,6 +60,7 @@ fn a_check_finds_what_a_server_would_refuse() {
     for (settings, told) in [
         ("[[tokens]]\ntoken = \"a\"\nname = \"x\"\nuser = \"a b\"\n", "`a b` is not a user name"),
         ("[cluster]\nname = \"show\"\n", "--nats is missing"),
+        ("[live]\nsession_cookie = \"missing.txt\"\n", "the file with the session does not exist"),
         ("[live]\noffline = true\n[webhook]\nurl = \"http://192.0.2.1\"\n", "192.0.2.1"),
     ] {
         fs::write(&file, settings).unwrap();

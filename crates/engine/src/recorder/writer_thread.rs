@@ -307,10 +307,7 @@ impl WriterThread {
     }
 
     fn close(&mut self, closed: Closed) -> Result<(), Error> {
-        if closed.seal {
-            return self.seal();
-        }
-        self.sync()
+        if closed.seal { self.seal() } else { self.sync() }
     }
 
     /// Seals the file with an End record.

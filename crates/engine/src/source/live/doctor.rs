@@ -107,10 +107,12 @@ pub async fn diagnose(
     if options.tab.is_some() {
         wanted.push(Way::Tab);
     }
-    // One line about sign servers is enough, unless both ways are wanted.
-    let has_other =
-        |way: Way| way.is_signed() && wanted.iter().any(|other| other.is_signed() && *other != way);
-    let is_told = |way: &&Way| wanted.contains(way) || **way != Way::SignConnect && !has_other(**way);
+    // Sign servers that nobody wants need one line.
+    let is_told = |way: &&Way| match way {
+        way if wanted.contains(way) => true,
+        Way::Sign => !wanted.iter().any(|way| way.is_signed()),
+        way => **way != Way::SignConnect,
+    };
     for way in Way::ALL.iter().filter(is_told) {
         // A tab needs no look-up.
         let failed = found.steps.iter().filter_map(|step| step.code);
