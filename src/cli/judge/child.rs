@@ -40,6 +40,7 @@ const SIGNALLED: i32 = 128;
 const SCANS_MAX: usize = 100;
 
 /// Unit of the times in `/proc`, in milliseconds.
+#[cfg(target_os = "linux")]
 const TICK_MS: u64 = 10;
 
 /// For how long processes have used processors, and have waited for one.

@@ -185,7 +185,6 @@ pub(crate) enum Signal {
     /// SIGINT: Ctrl+C.
     Interrupt,
     /// SIGTERM.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has SIGTERM"))]
     Terminate,
     /// SIGHUP: the terminal was closed. The system and the shell may both send it, so it never forces an
     /// exit.
