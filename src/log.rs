@@ -6,11 +6,12 @@
 //! that cannot be written, are counted.
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io::{self, Read as _, Write},
     path::{Path, PathBuf},
     sync::{
-        OnceLock,
+        LazyLock, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -19,8 +20,9 @@ use livetape_core::{
     error::{Code, Problem},
     event::Millis,
     recording::MAGIC,
+    terminal::{Bracket, is_invisible, without_commands},
 };
-use livetape_engine::log_target::{CLIENTS, TOKENS};
+use livetape_engine::log_target::{CLIENTS, SECRETS, TOKENS};
 use livetape_io::{
     clock,
     files::{append, open_regular},
@@ -103,13 +105,29 @@ pub fn line(timestamp: &str, message: &str, more: &[(&str, &str)]) -> String {
     let fields = [("timestamp", timestamp), ("level", level), ("message", message)];
     let fields: serde_json::Map<_, _> =
         fields.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
-    escaped(&serde_json::Value::Object(fields).to_string()).trim_end().to_owned()
+    let line = escaped(&serde_json::Value::Object(fields).to_string());
+    for_runner(line.trim_end(), Bracket::Escaped).into_owned()
 }
 
 /// Prints to stderr, ignoring failures, which cannot be reported.
 pub fn warn(text: &str, more: &[(&str, &str)]) {
-    let text = if is_json() { line(&now(), text, more) } else { text.to_owned() };
+    let text =
+        if is_json() { line(&now(), text, more) } else { for_runner(text, Bracket::Apart).into_owned() };
     drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Whether the runner of GitHub Actions reads what this process prints, and executes commands in it.
+#[must_use]
+pub fn is_read_by_runner() -> bool {
+    static IS_READ: LazyLock<bool> = LazyLock::new(|| std::env::var_os("GITHUB_ACTIONS").is_some());
+    *IS_READ
+}
+
+/// Returns what to print instead of a text that may contain names and output of others, so that no runner executes
+/// it.
+#[must_use]
+pub fn for_runner(text: &str, bracket: Bracket) -> Cow<'_, str> {
+    if is_read_by_runner() { without_commands(text, bracket).into() } else { text.into() }
 }
 
 /// Waits on drop, for about a second at most, until the last lines are written.
@@ -130,7 +148,7 @@ impl Drop for Guard {
 }
 
 /// Starts the log of this process. Dropping the guard writes the queued lines. If a `display` shows failures
-/// too, only errors, [`CLIENTS`], [`TOKENS`] and lines about the cluster go to stderr by default.
+/// too, only errors, [`CLIENTS`], [`SECRETS`], [`TOKENS`] and lines about the cluster go to stderr by default.
 ///
 /// # Errors
 /// `io`, if the file cannot be written.
@@ -159,7 +177,8 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
     if settings.level.is_none() {
         filter = filter.with_target(CLUSTER, LevelFilter::INFO);
         if display {
-            filter = filter.with_target(CLIENTS, LevelFilter::INFO).with_target(TOKENS, LevelFilter::INFO);
+            filter =
+                filter.with_targets([CLIENTS, SECRETS, TOKENS].map(|target| (target, LevelFilter::INFO)));
         }
     }
     let lines = fmt::layer().with_writer(queue).with_target(false);
@@ -193,7 +212,8 @@ struct LineWriter {
 
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.out.write_all(escaped(&String::from_utf8_lossy(line)).as_bytes()).is_err() {
+        let shown = escaped(&String::from_utf8_lossy(line));
+        if self.out.write_all(for_runner(&shown, Bracket::Escaped).as_bytes()).is_err() {
             UNWRITTEN.fetch_add(1, Ordering::Relaxed);
         } else if lost() > self.reported {
             self.reported = lost();
@@ -216,7 +236,7 @@ impl Write for LineWriter {
 fn escaped(line: &str) -> String {
     let mut escaped = String::with_capacity(line.len());
     for c in line.trim_end_matches('\n').chars() {
-        if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if is_invisible(c) {
             escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             escaped.push(c);

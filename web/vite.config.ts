@@ -21,7 +21,8 @@ export default defineConfig({
     // The worker imports from `packages/client`.
     fs: { allow: ['..'] },
     proxy: {
-      ...Object.fromEntries(ADDRESSES.map((address) => [`/${address}`, SERVER])),
+      // The host of the page stays: orders need the server's own origin.
+      ...Object.fromEntries(ADDRESSES.map((address) => [`/${address}`, { target: SERVER }])),
       '/feed': { target: SERVER, ws: true, rewrite: (path) => path.replace('/feed', '/') },
     },
   },

@@ -18,8 +18,8 @@ const RANGE = [0, 1e12]
 const STYLES = { colour: 'color', accent: 'color', rival: 'color', background: 'background-color', font: 'font-family' }
 /** Values of options that only have a few. */
 const CHOICES = { look: ['card', 'plain'], align: ['start', 'center', 'end'] }
-/** URLs that pictures may have. */
-const PICTURE = /^(https?:\/\/|data:image\/)/
+/** Domains whose subdomains serve TikTok's pictures. A server of livetape allows the same ones (`PICTURE_DOMAINS` in crates/core/src/host.rs). */
+const PICTURE_DOMAINS = ['tiktokcdn.com', 'tiktokcdn-us.com', 'tiktokcdn-eu.com', 'ibyteimg.com']
 /** Control characters, bidirectional marks and invisible characters. */
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g
 
@@ -83,9 +83,17 @@ const countOf = (number) => number.toLocaleString('en', Math.abs(number) < LONG 
 /** A number that depends on a text only. */
 const hashOf = (text) => [...text].reduce((sum, letter) => Math.imul(sum ^ letter.codePointAt(0), 0x01000193) >>> 0, 0x811c9dc5)
 
+/** Whether a picture may be loaded from this URL: a recording may name any address, also one of this machine. */
+function isPicture(url) {
+  if (!URL.canParse(url)) return false
+  const { protocol, hostname, port, href } = new URL(url)
+  if (protocol !== 'https:') return href.startsWith('data:image/')
+  return port === '' && PICTURE_DOMAINS.some((domain) => hostname.endsWith(`.${domain}`))
+}
+
 /** Creates a picture, or `instead` if it is not wanted or does not load. */
 function pictureElement(url, isWanted, className, instead) {
-  if (!isWanted || !PICTURE.test(url ?? '')) return instead
+  if (!isWanted || !isPicture(url)) return instead
   const picture = element('img', className)
   Object.assign(picture, { alt: '', referrerPolicy: 'no-referrer', src: url, onerror: () => picture.replaceWith(instead) })
   return picture

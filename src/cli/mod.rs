@@ -39,6 +39,9 @@ pub fn command() -> clap::Command {
 pub fn main() -> u8 {
     output::fail_writes_beyond();
     log::prepare(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()));
+    if let Some(problem) = usage::apart(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned())) {
+        return complain(&problem);
+    }
     let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
     let args = match args {
         Ok(args) => args,

@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use livetape_core::error::{Code, Problem};
 
 use super::command;
+use crate::settings::{KEYS, instead_of};
 
 /// Wording of the standard library for invalid numbers, and ours.
 const NUMBERS: [(&str, &str); 4] = [
@@ -35,6 +36,7 @@ pub(super) fn problem(error: &clap::Error) -> Problem {
     let is_command =
         message.starts_with("unexpected argument '") && !message.starts_with("unexpected argument '-");
     let hint = match meant {
+        _ if let Some(instead) = unknown(error).and_then(instead_of) => instead.to_owned(),
         _ if let Some(name) = same(&text, error) => format!("did you mean '--{name}'?"),
         Some((_, names)) => format!("did you mean {names}?"),
         None if takes_command && is_command => "write -- before the command".to_owned(),
@@ -44,16 +46,42 @@ pub(super) fn problem(error: &clap::Error) -> Problem {
     Problem::new(Code::BadRequest, plain(&message, error)).hint(hint)
 }
 
+/// Returns the flag that no command has, or not this one.
+fn unknown(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(unknown)) if error.kind() == ErrorKind::UnknownArgument => Some(unknown),
+        _ => None,
+    }
+}
+
 /// Returns the flag of the command that means the same as the unknown one.
 fn same(text: &str, error: &clap::Error) -> Option<&'static str> {
-    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else { return None };
-    let called = unknown.strip_prefix("--").filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    let called = unknown(error)?.strip_prefix("--")?;
     let name = text.split_once("Usage: livetape ")?.1.split_whitespace().next()?;
     let commands = command();
     let known = commands.find_subcommand(name)?;
     let names = SAME.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]);
     let mut meant = names.filter(|(name, _)| *name == called).map(|(_, meant)| meant);
     meant.find(|meant| known.get_arguments().any(|it| it.get_long() == Some(meant)))
+}
+
+/// Returns the error of a command line in which an address follows a switch that takes one only behind `=`: it would
+/// count as another argument, such as the port of `serve`.
+pub(super) fn apart(args: impl Iterator<Item = String>) -> Option<Problem> {
+    let args: Vec<_> = args.skip(1).take_while(|arg| arg != "--").collect();
+    let known = command();
+    let command = args.iter().find_map(|arg| known.find_subcommand(arg))?;
+    args.windows(2).find_map(|pair| {
+        let [switch, value] = pair else { return None };
+        let name = switch.strip_prefix("--")?;
+        let key = KEYS.iter().find(|key| key.flag().is_some_and(|flag| flag.long == name))?;
+        let takes = |arg: &clap::Arg| arg.get_long() == Some(name) && arg.is_require_equals_set();
+        let is_value = value.parse::<u16>().is_ok() || key.check(value.as_ref()).is_ok();
+        (is_value && command.get_arguments().any(takes)).then(|| {
+            Problem::new(Code::BadRequest, format!("{switch} and {value} are two arguments"))
+                .hint(format!("write {switch}={value}, or {value} before {switch}"))
+        })
+    })
 }
 
 /// Command of this process, if it exists.
@@ -133,6 +161,9 @@ mod tests {
             ("livetape cut demo --start 10s -o x.bin", "did you mean '--from'?"),
             ("livetape cut demo --end=10s -o x.bin", "did you mean '--to'?"),
             ("livetape replay demo --from 10s", "did you mean '--start'?"),
+            ("livetape live ann --session x", instead_of("--session").unwrap()),
+            ("livetape serve --insecure", instead_of("--insecure").unwrap()),
+            ("livetape watch --ca=x.pem", instead_of("--ca").unwrap()),
         ] {
             assert_eq!(failed(line).1, hint, "{line}");
         }
@@ -147,6 +178,35 @@ mod tests {
         assert!(hint.starts_with("run `livetape"), "{hint}");
         let (message, _) = failed("livetape export foo demo");
         assert!(message.ends_with("[possible values: har, jsonl]"), "{message}");
+    }
+
+    #[test]
+    fn an_address_behind_a_switch_is_not_taken_for_another_argument() {
+        let of = |line: &str| apart(line.split(' ').map(str::to_owned)).map(|problem| problem.hint);
+        for (line, hint) in [
+            ("livetape serve --tikfinity 0", "write --tikfinity=0, or 0 before --tikfinity"),
+            ("livetape serve --tikfinity 21214", "write --tikfinity=21214, or 21214 before --tikfinity"),
+            (
+                "livetape replay --tikfinity 0.0.0.0:1",
+                "write --tikfinity=0.0.0.0:1, or 0.0.0.0:1 before --tikfinity",
+            ),
+            (
+                "livetape live --tikfinity localhost:1 ann",
+                "write --tikfinity=localhost:1, or localhost:1 before --tikfinity",
+            ),
+        ] {
+            assert_eq!(of(line).as_deref(), Some(hint), "{line}");
+        }
+        for line in [
+            "livetape",
+            "livetape serve 3000 --tikfinity",
+            "livetape serve --tikfinity=0 3000",
+            "livetape replay --tikfinity demo",
+            "livetape run demo -- bot --tikfinity 3",
+            "livetape serve --port 3000",
+        ] {
+            assert_eq!(of(line), None, "{line}");
+        }
     }
 
     /// Commands that print what happens to a room.
@@ -165,6 +225,11 @@ mod tests {
                 let hint = shown(*code, &has);
                 assert!(flags_of(hint).all(|flag| has.contains(flag)), "{}: {hint}", command.get_name());
             }
+        }
+        let all = flags(&commands);
+        for code in Code::ALL {
+            // Each flag in the table exists.
+            assert_eq!(shown(*code, &all), code.terminal_hint(code.hint(), |_| true), "{code}");
         }
         assert_eq!(OF_ROOMS.map(|name| of(name).contains("--wait-live")), [true, true, true, true, false]);
         assert_eq!(shown(Code::UserOffline, &of("doctor")), Code::UserOffline.hint());

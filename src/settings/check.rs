@@ -42,8 +42,10 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
             "set a token with LIVETAPE_TOKEN or LIVETAPE_TOKEN_FILE=FILE (run `livetape token` for one), or listen on 127.0.0.1",
         );
     }
-    if server.tokens().any(|token| !is_token(token)) {
-        bad("the bearer token is too short, too long or has invalid characters", TOKEN_HINT);
+    let count = server.tokens().count();
+    for (at, why) in server.tokens().enumerate().filter_map(|(at, token)| Some((at, wrong_with(token)?))) {
+        let which = if count == 1 { String::new() } else { format!(" {} of {count}", at + 1) };
+        bad(&format!("bearer token{which} in server.token (LIVETAPE_TOKEN) {why}"), TOKEN_HINT);
     }
     if server.heartbeat < HEARTBEAT_MIN {
         bad("server.heartbeat is shorter than 100ms", "choose a longer one");
@@ -78,12 +80,24 @@ pub const TOKEN_HINT: &str =
 /// Start of a bearer token that only reads.
 pub const READ_ONLY: &str = "read:";
 
-/// Returns whether `token`, perhaps behind [`READ_ONLY`], is long enough and valid in a header, a query and a
-/// WebSocket subprotocol.
+/// Returns what is wrong with a bearer token, perhaps behind [`READ_ONLY`], without repeating it: it has to be valid in a
+/// header, a query and a WebSocket subprotocol.
 #[must_use]
-pub fn is_token(token: &str) -> bool {
+pub fn wrong_with(token: &str) -> Option<String> {
     let token = token.strip_prefix(READ_ONLY).unwrap_or(token);
-    token.len() >= BEARER_BYTES_MIN && is_plain(token)
+    let is_invalid = |c: char| !is_plain(c.encode_utf8(&mut [0; 4]));
+    let count = token.chars().count();
+    if let Some((at, c)) = token.chars().enumerate().find(|(_, c)| is_invalid(*c)) {
+        return Some(format!("has the invalid character {c:?} in place {}", at + 1));
+    }
+    match count {
+        0 => Some("is empty".to_owned()),
+        1..BEARER_BYTES_MIN => {
+            Some(format!("is too short: {count} of at least {BEARER_BYTES_MIN} characters"))
+        }
+        _ if !is_plain(token) => Some(format!("is too long: {count} characters")),
+        _ => None,
+    }
 }
 
 impl Server {

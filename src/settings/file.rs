@@ -9,6 +9,7 @@ use toml::{
 };
 
 use super::{
+    gone::instead_of,
     table::{KEYS, Key, SECTIONS, Settings},
     value::{Form, Token, is_path},
 };
@@ -55,6 +56,13 @@ impl<'a> Name<'a> {
     pub(super) fn unknown(&self, place: &str, known: &[&str]) -> Fault {
         let message = format!("unknown key `{}` in {place}", self.name);
         Fault { at: self.at, message, hint: nearest::hint(self.name, known) }
+    }
+
+    /// Returns the error if this key of a section is gone.
+    fn gone(&self, section: &str) -> Option<Fault> {
+        let path = format!("{section}.{}", self.name);
+        let hint = instead_of(&path)?.to_owned();
+        Some(Fault { at: self.at, message: format!("`{path}` is gone"), hint })
     }
 }
 
@@ -152,11 +160,17 @@ pub(super) fn apply(
         let mut open = vec![(section.name.to_owned(), section, value)];
         while let Some((path, section, value)) = open.pop() {
             let keys: Vec<&'static Key> = KEYS.iter().filter(|key| key.section == path).collect();
-            let Some(inside) = value.entries().filter(|_| !keys.is_empty()) else {
-                faults.push(no_section(&path, &section, !keys.is_empty(), value.entries().is_some()));
+            let inside = value.entries();
+            if inside.is_none() || keys.is_empty() {
+                let gone = inside.iter().flatten().filter_map(|(name, _)| name.gone(&path));
+                let gone = Vec::from_iter(gone);
+                if gone.is_empty() {
+                    faults.push(no_section(&path, &section, !keys.is_empty(), inside.is_some()));
+                }
+                faults.extend(gone);
                 continue;
-            };
-            for (name, value) in inside {
+            }
+            for (name, value) in inside.into_iter().flatten() {
                 let path = format!("{path}.{}", name.name);
                 if SECTIONS.iter().any(|(known, _)| *known == path) {
                     open.push((path, name, value));
@@ -183,6 +197,10 @@ fn no_section(path: &str, section: &Name<'_>, is_known: bool, is_table: bool) ->
         let message = format!("`{}` is outside of its section", section.name);
         return Fault { at: section.at, message, hint: format!("move it under [{}]", key.section) };
     }
+    if let Some(instead) = instead_of(&format!("[{path}]")) {
+        let hint = instead.to_owned();
+        return Fault { at: section.at, message: format!("the section `{path}` is gone"), hint };
+    }
     let known: Vec<_> = SECTIONS.iter().map(|(name, _)| *name).chain(["tokens"]).collect();
     let message = format!("unknown section `{}`", section.name);
     Fault { at: section.at, message, hint: nearest::hint(section.name, &known) }
@@ -197,6 +215,9 @@ fn set(
 ) -> Result<&'static Key, Fault> {
     let Some(key) = keys.iter().find(|key| key.name() == name.name) else {
         let known: Vec<_> = keys.iter().map(|key| key.name()).collect();
+        if let Some(fault) = name.gone(keys[0].section) {
+            return Err(fault);
+        }
         return Err(name.unknown(&format!("[{}]", keys[0].section), &known));
     };
     let text = value.to_text(key.form, folder);

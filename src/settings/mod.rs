@@ -6,6 +6,7 @@
 
 mod check;
 mod file;
+mod gone;
 mod show;
 mod table;
 mod value;
@@ -18,8 +19,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use check::{READ_ONLY, TOKEN_HINT, is_token};
+pub use check::{READ_ONLY, TOKEN_HINT, wrong_with};
 pub use file::Fault;
+pub use gone::instead_of;
 use livetape_core::error::{Code, Problem};
 use livetape_engine::{recorder::FOLDER, source::live::Way};
 pub use show::{documentation, example, show};

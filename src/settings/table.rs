@@ -85,9 +85,9 @@ settings! {
         port: Option<u16> = None, "--port N", "LIVETAPE_PORT";
         /// Accept requests for these hosts besides loopback, on any port
         hosts: Vec<String> = Vec::new(), "", "LIVETAPE_HOSTS";
-        /// Accept requests from web pages of these origins besides loopback
+        /// Accept requests from pages and apps of these origins
         ///
-        /// E.g. https://overlay.example. `null` lets pages from disk and sandboxed frames of any site read the feed.
+        /// E.g. https://overlay.example or tauri://localhost. Pages of other servers on this machine can read without. `null` lets pages from disk and sandboxed frames of any site read the feed.
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_ORIGINS";
         /// Require this bearer token for requests and sockets
         ///
@@ -208,7 +208,7 @@ settings! {
         sign_key: Option<Secret> = None, "--sign-key KEY", "LIVETAPE_SIGN_KEY";
         /// Log in with these TikTok cookies, or those in this file
         ///
-        /// `name=value; name=value`, or a file in this or Netscape's format, which only its owner may read. Prefer a file or the variable: other users see command lines. The session also goes to --sign-url.
+        /// `name=value; name=value`, or a file in this or Netscape's format, which only its owner may read. Prefer a file or the variable: other users see command lines. They only go to TikTok's hosts over TLS and to --upstream, and the session's id to --sign-url; through --proxy, only over TLS.
         session_cookie: Option<Session> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
@@ -274,7 +274,7 @@ settings! {
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
         /// Shorten silences to at most this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
-        /// Spend CPU time on exact timing (Linux)
+        /// Spend CPU time on exact timing
         precise: bool = false, "--precise", "LIVETAPE_PRECISE";
         /// Close the sockets (1000) and exit at the end
         ///

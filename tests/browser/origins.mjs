@@ -125,6 +125,9 @@ export async function origins({ browser, livetape }) {
       isRefused(await visitFramed(elsewhere, url), 'a sandboxed frame of another origin')
       // A sandboxed frame on a local page has no rights either.
       isRefused(await visitFramed(elsewhere.replace('overlay.example', 'localhost'), url), 'a sandboxed frame')
+      // A page of another local server only reads, also by an order whose response it could not read.
+      const { blind: _, ...found } = await visit(elsewhere.replace('overlay.example', '127.0.0.1'), url)
+      assert.deepEqual(found, { ...FEED, health: '200 read' }, 'another local server')
       const icon = await withPage(url, (page) => page.evaluate(() => document.querySelector('link[rel~=icon]').href))
       assert.equal(await withPage(elsewhere, (page) => page.evaluate(embed, icon)), 'refused', 'an image on another site')
       // Links to the dashboard work from any site.
@@ -148,7 +151,7 @@ export async function origins({ browser, livetape }) {
       const all = { feed: 'event connection_created', talk: found.talk, events: 'read', health: '200 read', pause: '200 read' }
       assert.deepEqual(found, all, 'an allowed origin')
       assert.match(found.talk, /^event/, 'an allowed origin may use /ws')
-      return `${elsewhere.replace(/:\d+$/, '')}, sandboxed, from disk: nothing; allowed: everything; null allowed: the feed`
+      return `${elsewhere.replace(/:\d+$/, '')}, sandboxed, from disk: nothing; another local server: reads; allowed: everything; null allowed: the feed`
     }, { env: { LIVETAPE_ORIGINS: elsewhere } }),
   )
 }

@@ -347,16 +347,18 @@ fn commands(text: &str) -> Vec<&str> {
     parts.map(str::trim).collect()
 }
 
-/// Splits arguments. One in single quotes may contain spaces.
+/// Splits arguments. One in quotes may contain spaces.
 fn arguments(args: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    for (at, part) in args.split('\'').enumerate() {
-        if at % 2 == 1 {
-            words.push(part);
-        } else {
-            words.extend(part.split_whitespace().map(|word| word.trim_matches('"')));
-        }
+    let (mut words, mut rest) = (Vec::new(), args);
+    while let Some(at) = rest.find(['"', '\'']) {
+        let (before, quoted) = rest.split_at(at);
+        let (quote, quoted) = quoted.split_at(1);
+        words.extend(before.split_whitespace());
+        let (word, after) = quoted.split_once(quote).unwrap_or((quoted, ""));
+        words.push(word);
+        rest = after;
     }
+    words.extend(rest.split_whitespace());
     words
 }
 

@@ -157,6 +157,23 @@ name = "zz"
 }
 
 #[test]
+fn what_is_gone_names_what_replaces_it() {
+    for (file, place, name) in [
+        ("[limits]\nsubscribers = 5", 2, "limits.subscribers"),
+        ("[live]\nsign_form = \"connect\"", 2, "live.sign_form"),
+        ("[tikfinity]\nenabled = true", 2, "tikfinity.enabled"),
+        ("[tikfinity]\nother = true", 1, "[tikfinity]"),
+        ("[watch]\n\nurl = \"ws://h/\"", 3, "watch.url"),
+    ] {
+        let told = resolve(file, &[], &[]).unwrap_err();
+        let instead = settings::instead_of(name).unwrap();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let parts = [format!("etc/livetape.toml:{place}: "), format!(" is gone | {instead}")];
+        assert!(parts.iter().all(|part| told[0].contains(part)), "{told:?}");
+    }
+}
+
+#[test]
 fn what_requests_contain_can_be_changed() {
     let file = "[live]\nstay = true\n[live.request]\nuser_agent = \"Mozilla/5.0 (Macintosh) Chrome/150\"\n\
                 hosts.socket = \"webcast-ws.us.tiktok.com\"\n[live.request.socket]\nversion_code = 290000\n\

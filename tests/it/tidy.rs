@@ -109,6 +109,54 @@ fn the_docker_build_gets_every_package_of_the_workspace() {
     }
 }
 
+/// Otherwise a crate does not compile on other systems, which CI does not see: each use is in a file that is declared for
+/// the system, or directly below the condition.
+#[test]
+fn libraries_of_one_system_are_used_on_it_only() {
+    let crates = files("crates", "toml").into_iter().filter(|(name, _)| name.ends_with("/Cargo.toml"));
+    let mut found = 0;
+    for (name, manifest) in crates.chain([("Cargo.toml".to_owned(), read("Cargo.toml"))]) {
+        let folder = name.trim_end_matches("Cargo.toml");
+        let manifest: toml::Value = toml::from_str(&manifest).unwrap();
+        let systems = manifest.get("target").and_then(toml::Value::as_table).into_iter().flatten();
+        for (condition, table) in systems {
+            let condition = format!("#[{condition}]");
+            let libraries = table.get("dependencies").and_then(toml::Value::as_table).into_iter().flatten();
+            let words = Vec::from_iter(
+                libraries
+                    .map(|(library, _)| library)
+                    .map(|library| format!("{}::", library.replace('-', "_"))),
+            );
+            for (path, text) in files(&format!("{folder}src"), "rs") {
+                let lines = Vec::from_iter(text.lines().map(str::trim));
+                let uses = lines.iter().enumerate().filter(|(_, line)| {
+                    !line.starts_with("//") && words.iter().any(|word| line.contains(word))
+                });
+                for (at, line) in uses {
+                    found += 1;
+                    let is_below = at > 0 && lines[at - 1] == condition;
+                    assert!(is_below || is_declared(&path, &condition), "{path} needs {condition}: {line}");
+                }
+            }
+        }
+    }
+    assert!(found > 2, "{found} uses");
+}
+
+/// Whether a module is named after the system, or its parent declares it with this attribute.
+fn is_declared(path: &str, attribute: &str) -> bool {
+    let (folder, name) = path.trim_end_matches(".rs").rsplit_once('/').unwrap();
+    if [("unix", "unix"), ("linux", "unix"), ("windows", "windows")]
+        .iter()
+        .any(|(of, system)| name == *of && attribute == format!("#[cfg({system})]"))
+    {
+        return true;
+    }
+    let parents = [format!("{folder}.rs"), format!("{folder}/mod.rs"), format!("{folder}/lib.rs")];
+    let texts = parents.iter().filter_map(|parent| fs::read_to_string(root().join(parent)).ok());
+    texts.into_iter().any(|text| text.contains(&format!("{attribute}\nmod {name};\n")))
+}
+
 /// Libraries that a module must not use, though its crate does.
 #[test]
 fn modules_do_not_use_libraries_of_others() {

@@ -171,22 +171,43 @@ function framesReceived(page, count) {
 export async function recordHar({ chromium, folder }, { socketUrl, frames, content, ending }) {
   const har = path.join(folder, `playwright-${content}${ending === '.zip' ? '-zip' : ''}`, `show${ending}`)
   await rm(path.dirname(har), { recursive: true, force: true })
+  // Closing the context writes the file.
+  await withContext(chromium, { recordHar: { path: har, content } }, (context) => receive(context, { socketUrl, frames }))
+  return har
+}
+
+/** Traces a page that is connected to the mock, and returns the file. */
+export async function recordTrace({ chromium, folder }, { socketUrl, frames }) {
+  const trace = path.join(folder, 'playwright-trace.zip')
+  await withContext(chromium, {}, async (context) => {
+    await context.tracing.start({ screenshots: true, snapshots: true })
+    await receive(context, { socketUrl, frames })
+    await context.tracing.stop({ path: trace })
+  })
+  return trace
+}
+
+/** Opens a browser and a context with these options, and closes both. */
+async function withContext(chromium, options, act) {
+  const browser = await engine.launch({ executablePath: chromium, args: ['--no-sandbox'] })
+  try {
+    const context = await browser.newContext(options)
+    await act(context)
+    await context.close()
+  } finally {
+    await browser.close()
+  }
+}
+
+/** Opens a page in a context, and waits until it has received the show. */
+function receive(context, { socketUrl, frames }) {
   return withSite({ socketUrl, frames }, async (site) => {
-    const browser = await engine.launch({ executablePath: chromium, args: ['--no-sandbox'] })
-    try {
-      const context = await browser.newContext({ recordHar: { path: har, content } })
-      const page = await context.newPage()
-      // The extra frame is the answer to the heartbeat.
-      const areTraced = framesReceived(page, frames + 1)
-      await page.goto(site.url)
-      site.go()
-      // The page may receive frames before Playwright does, and the file only contains frames that Playwright saw before closing.
-      await Promise.all([site.isDone, areTraced])
-      // Closing the context writes the file.
-      await context.close()
-      return har
-    } finally {
-      await browser.close()
-    }
+    const page = await context.newPage()
+    // The extra frame is the answer to the heartbeat.
+    const areTraced = framesReceived(page, frames + 1)
+    await page.goto(site.url)
+    site.go()
+    // The page may receive frames before Playwright does, and the file only contains frames that Playwright saw before closing.
+    await Promise.all([site.isDone, areTraced])
   })
 }

@@ -6,7 +6,7 @@ import path from 'node:path'
 
 import { withMock } from '../peers/mock.mjs'
 import { check, finish } from '../support/checks.mjs'
-import { followTab, recordHar, recordTab } from './browser.mjs'
+import { followTab, recordHar, recordTab, recordTrace } from './browser.mjs'
 import { recordFlows, recordHosts } from './mitmproxy.mjs'
 import { SOCKET_PATH, assertSame, info, livetape as run, roomOf, until } from './shared.mjs'
 
@@ -74,6 +74,11 @@ for (const [content, ending] of [['embed', '.har'], ['attach', '.har'], ['attach
     return path.basename(har)
   })
 }
+await check("Playwright's trace", async () => {
+  const trace = await inRoom((room) => recordTrace(tools, room))
+  await checkImport("Playwright's trace", trace)
+  return path.basename(trace)
+})
 await check("mitmproxy's files", async () => {
   const files = await inRoom((room) => recordFlows(tools, room))
   await checkImport("mitmproxy's flows", files[0])

@@ -16,9 +16,9 @@ pub(crate) fn livetape(args: &[&str]) -> Command {
         command.env_remove(name);
     }
     // A home folder without settings.
-    command
-        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
-        .env_remove("XDG_CONFIG_HOME")
-        .env_remove("XDG_DATA_HOME");
+    for name in ["HOME", "APPDATA", "LOCALAPPDATA"] {
+        command.env(name, env!("CARGO_TARGET_TMPDIR"));
+    }
+    command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME");
     command
 }

@@ -10,7 +10,7 @@ export const eventTexts = {
   gift: (name: string) => `sent ${isolate(name)}`,
   like: (count: number) => `sent ${plural(count, 'like', 'likes')}`,
   member: 'joined',
-  social: { follow: 'followed the host', share: 'shared the LIVE' } as Record<string, string>,
+  social: { follow: 'followed the host', share: 'shared the LIVE', repost: 'reposted the LIVE' } as Record<string, string>,
   subscribe: (months: number) => `subscribed${months > 1 ? `, month ${months}` : ''}`,
   viewers: (count: number) => `${plural(count, 'viewer', 'viewers')}`,
   control: (state: string) => `the LIVE was ${isolate(state)}`,

@@ -10,11 +10,15 @@ mod soak;
 mod verdict;
 mod version;
 
-use std::process::{Command, ExitCode};
+use std::{
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::programs::{root, status, without_package};
+use crate::programs::{output, root, status, without_package};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Development chores")]
@@ -95,5 +99,16 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// Runs stages of a list in `.ci/stages`, or all.
 fn stages(list: &str, only: &[String]) -> anyhow::Result<()> {
-    status(without_package(Command::new("bash").arg(".ci/stages").arg(list).args(only).current_dir(root())))
+    status(without_package(Command::new(bash()?).arg(".ci/stages").arg(list).args(only).current_dir(root())))
+}
+
+/// Returns bash: on Windows that of Git, because the system first finds that of its Linux.
+fn bash() -> anyhow::Result<PathBuf> {
+    if !cfg!(windows) {
+        return Ok("bash".into());
+    }
+    // In C:/Program Files/Git/mingw64/libexec/git-core.
+    let programs = PathBuf::from(output(Command::new("git").arg("--exec-path"))?.trim());
+    let git = programs.ancestors().nth(3).context("git has no folder")?;
+    Ok(git.join("bin").join("bash.exe"))
 }

@@ -7,7 +7,7 @@ use std::{
     },
     ffi::OsStr,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, ExitStatus},
+    process::{Command, ExitCode},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -95,31 +95,54 @@ impl Built {
     }
 }
 
-/// Exit code for a process ended by a signal.
-const ENDED_BY_SIGNAL: u8 = 130;
-
-/// Runs livetape from source with the same arguments, and returns its exit code. livetape reports its own
-/// errors.
+/// Becomes `livetape record`, built from source: one process, so that a signal to it or to its group reaches the recorder,
+/// and the shell waits until the recording is sealed.
 pub(crate) fn record(args: &[String]) -> Result<ExitCode> {
-    let status = cargo().args(["run", "--quiet", "--", "record"]).args(args).status()?;
-    Ok(exit_code(status).into())
+    become_program(cargo().args(["run", "--quiet", "--", "record"]).args(args))
 }
 
-fn exit_code(status: ExitStatus) -> u8 {
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(ENDED_BY_SIGNAL)
+/// Runs a program in place of this one.
+#[cfg(unix)]
+fn become_program(command: &mut Command) -> Result<ExitCode> {
+    // It only returns if it fails. `cargo run` does the same.
+    Err(std::os::unix::process::CommandExt::exec(command).into())
+}
+
+/// Waits for a program, and returns its exit code. Both receive Ctrl+C, which only ends the program.
+#[cfg(not(unix))]
+fn become_program(command: &mut Command) -> Result<ExitCode> {
+    #[cfg(windows)]
+    let _ignored = tokio::signal::windows::ctrl_c()?;
+    let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::process::ExitStatusExt as _;
-
     use super::*;
 
+    /// Environment variable of the process that becomes another program.
+    const BECOMES: &str = "XTASK_BECOMES";
+
+    /// Runs in the child process.
     #[test]
-    fn the_exit_code_of_livetape_is_passed_on() {
-        for code in [0, 1, 2, 3, 130] {
-            assert_eq!(exit_code(ExitStatus::from_raw(i32::from(code) << 8)), code);
-        }
-        assert_eq!(exit_code(ExitStatus::from_raw(9)), 130, "killed");
+    fn child() {
+        let Some(line) = env::var_os(BECOMES) else { return };
+        let error = become_program(Command::new("sh").arg("-c").arg(line)).unwrap_err();
+        panic!("{error}");
+    }
+
+    /// A shell sees the exit code of livetape, and a signal to the only process there is reaches it.
+    #[test]
+    fn the_recorder_takes_the_place_of_the_chore() {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "programs::tests::child", "--nocapture"]);
+        command.env(BECOMES, "echo \"process $$\"; exit 3").stdout(std::process::Stdio::piped());
+        let child = command.spawn().unwrap();
+        let line = format!("process {}", child.id());
+        let output = child.wait_with_output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(printed.lines().any(|printed| printed.ends_with(&line)), "{line}: {printed}");
+        assert_eq!(output.status.code(), Some(3));
     }
 }

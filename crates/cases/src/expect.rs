@@ -1,12 +1,10 @@
 //! What a command said, in its output, which is kept in bounded memory, or in its result file, compared with the truth.
 
+mod output;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeSet, VecDeque},
-};
+use std::{borrow::Cow, collections::BTreeSet};
 
 use livetape_core::{
     error::{Code, Problem},
@@ -15,6 +13,7 @@ use livetape_core::{
 };
 use serde_json::{Map, Value};
 
+pub use self::output::{LAST_LINES, Output, Stream};
 use crate::report::{Failure, clean, quoted};
 
 /// The only total that is a word.
@@ -168,7 +167,7 @@ impl Expectation {
         if text.is_empty() || text.contains(char::is_control) {
             return Err(bad(
                 "an expected text must be part of one line",
-                "write --expect 'diamonds: {diamonds}'",
+                r#"write --expect "diamonds: {diamonds}""#,
             ));
         }
         let (mut parts, mut name, mut rest) = ([String::new(), String::new()], None, text);
@@ -215,13 +214,17 @@ impl Expectation {
         if self.before.is_empty() {
             return self.find_token(name, line);
         }
-        let places = || line.rmatch_indices(&self.before).map(|(at, before)| &line[at + before.len()..]);
+        let places =
+            || line.char_indices().rev().filter_map(|(at, _)| strip_start(&line[at..], &self.before));
         // A picture before the value does not belong to it.
         let is_before =
             |c: char| c.is_whitespace() || !(c.is_ascii() || c.is_alphanumeric() || c == MINUS_SIGN);
         let value = places().find_map(|rest| self.value(name, rest.trim_start_matches(is_before)));
         let value = value.or_else(|| {
-            let rest = places().find(|rest| rest.contains(&self.after))?;
+            let is_before_after = |rest: &&str| {
+                rest.char_indices().any(|(at, _)| strip_start(&rest[at..], &self.after).is_some())
+            };
+            let rest = places().find(|rest| self.after.is_empty() || is_before_after(rest))?;
             Some(rest.trim_start().chars().take_while(|c| is_of_word(*c)).take(WORD_CHARS_MAX).collect())
         })?;
         Some(self.found(value))
@@ -246,13 +249,21 @@ impl Expectation {
 
     /// Returns the first value that the text after the placeholder follows.
     fn value_of(&self, tokens: &[(usize, String)], rest: &str) -> Option<String> {
-        let (_, value) = tokens.iter().find(|(length, _)| rest[*length..].starts_with(&self.after))?;
+        let (_, value) =
+            tokens.iter().find(|(length, _)| strip_start(&rest[*length..], &self.after).is_some())?;
         Some(value.clone())
     }
 
     fn found(&self, value: String) -> Match {
         Match { shown: format!("{}{value}{}", self.before, self.after), value }
     }
+}
+
+/// Removes the start of a text. Any white space stands for another: programs write other spaces than people expect.
+fn strip_start<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    let mut rest = text.chars();
+    let is_same = |c: char| rest.next().is_some_and(|at| at == c || at.is_whitespace() && c.is_whitespace());
+    start.chars().all(is_same).then_some(rest.as_str())
 }
 
 /// Returns the name in a placeholder, and the text behind it. `brace` is its first character.
@@ -336,10 +347,11 @@ impl<'a> Right<'a> {
         if name.is_text() {
             return self.is_text(name, least, got);
         }
-        let number = |text: &str| text.parse::<i128>().ok();
-        match (number(least), number(most), number(got)) {
+        match (range(least), range(most), range(got)) {
             // The number of viewers can also decrease.
-            (Some(one), Some(other), Some(got)) => (one.min(other)..=one.max(other)).contains(&got),
+            (Some((one, _)), Some((other, _)), Some((from, to))) => {
+                from <= one.max(other) && one.min(other) <= to
+            }
             _ => least == got,
         }
     }
@@ -468,6 +480,13 @@ fn readings(text: &str) -> Vec<(usize, String)> {
     ends.extend([(whole, whole), (first, fraction(first)), (first, first)]);
     ends.dedup();
     let is_negative = text.starts_with(MINUS);
+    // With an exponent, nothing separates groups.
+    let end = fraction(first);
+    if let Some((length, exponent)) = exponent(&unsigned[end..])
+        && let Some(value) = scientific(is_negative, &unsigned[..first], &unsigned[first..end], exponent)
+    {
+        return vec![(signed + end + length, value)];
+    }
     let reading = |(whole, end): (usize, usize)| {
         let fraction = unsigned[whole..end].trim_end_matches('0').trim_end_matches('.');
         let (unit, value) = (unit(&unsigned[end..]), value(is_negative, &unsigned[..whole], fraction));
@@ -476,17 +495,60 @@ fn readings(text: &str) -> Vec<(usize, String)> {
     ends.into_iter().flat_map(reading).collect()
 }
 
-/// Returns what makes another number of one, as in `1k` and `1e3`.
+/// Returns what makes another number of one, as in `1k`.
 fn unit(text: &str) -> &str {
-    let length = match text.as_bytes() {
-        [b'e' | b'E', exponent @ ..] if exponent.first().is_some_and(u8::is_ascii_digit) => {
-            1 + digits(&text[1..])
-        }
-        [b'k' | b'K' | b'M' | b'B', ..] => 1,
-        _ => 0,
-    };
+    let length = usize::from(text.starts_with(['k', 'K', 'M', 'B']));
     let is_word = text[length..].starts_with(|c: char| c.is_alphanumeric());
     if is_word { "" } else { &text[..length] }
+}
+
+/// Maximum exponent of a number: no total has more digits.
+const EXPONENT_MAX: usize = 30;
+
+/// Parses the exponent at the start of a text, as in `1.14e+2`, and returns its length and value.
+fn exponent(text: &str) -> Option<(usize, i32)> {
+    let signed = text.strip_prefix(['e', 'E'])?;
+    let unsigned = signed.strip_prefix(['+', '-']).unwrap_or(signed);
+    let end = text.len() - unsigned.len() + digits(unsigned);
+    let is_word = text[end..].starts_with(char::is_alphanumeric);
+    Some((end, text[1..end].parse().ok()?)).filter(|_| !is_word)
+}
+
+/// Returns the value of a number in scientific notation in decimal. One whose last digits were rounded away keeps its
+/// exponent, as in `2.24955e9`. `None` if the exponent is out of range.
+fn scientific(is_negative: bool, whole: &str, fraction: &str, exponent: i32) -> Option<String> {
+    let fraction = fraction.trim_start_matches('.');
+    let mantissa = whole.replace(|c: char| !c.is_ascii_digit(), "") + fraction;
+    if exponent.unsigned_abs() as usize > EXPONENT_MAX {
+        return None;
+    }
+    // Where the decimal point stands in the mantissa.
+    let point = i32::try_from(mantissa.len() - fraction.len()).ok()? + exponent;
+    let Ok(point) = usize::try_from(point) else { return None };
+    if point > mantissa.len() && mantissa.trim_start_matches('0').len() >= ROUNDED_DIGITS_MIN {
+        let sign = if is_negative { "-" } else { "" };
+        return Some(format!("{sign}{}.{fraction}e{exponent}", value(false, whole, "")));
+    }
+    let zeros = "0".repeat(point.saturating_sub(mantissa.len()));
+    let digits = mantissa + &zeros;
+    let fraction = digits[point..].trim_end_matches('0');
+    let fraction = if fraction.is_empty() { String::new() } else { format!(".{fraction}") };
+    Some(value(is_negative, &digits[..point], &fraction))
+}
+
+/// Number of digits from which a number with an exponent is taken for a rounded one, as C and awk print it.
+const ROUNDED_DIGITS_MIN: usize = 6;
+
+/// Returns the range of numbers that a rounded one such as `2.24955e9` can stand for; one number for any other.
+fn range(text: &str) -> Option<(i128, i128)> {
+    let Some((mantissa, exponent)) = text.split_once('e') else {
+        return text.parse().ok().map(|number| (number, number));
+    };
+    let (whole, fraction) = mantissa.split_once('.')?;
+    let zeros = exponent.parse::<u32>().ok()?.checked_sub(fraction.len().try_into().ok()?)?;
+    let unit = 10_i128.checked_pow(zeros)?;
+    let number = format!("{whole}{fraction}").parse::<i128>().ok()?.checked_mul(unit)?;
+    Some((number - unit / 2, number + unit / 2))
 }
 
 fn digits(text: &str) -> usize {
@@ -575,174 +637,4 @@ fn whole(number: &serde_json::Number) -> String {
         Some(float) => format!("{:.0}", float + 0.0),
         None => number.to_string(),
     }
-}
-
-/// Maximum length of a line, in bytes. Longer ones are cut.
-const LINE_BYTES_MAX: usize = 64 * 1024;
-/// Number of lines that are kept for the report.
-pub const LAST_LINES: usize = 20;
-/// Maximum length of a line for the report, in bytes.
-const LAST_LINE_BYTES_MAX: usize = 1000;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    Stdout,
-    Stderr,
-}
-
-/// What a command printed: the last place that has the text of each expectation, and the last lines. Its size
-/// does not depend on how much the command prints.
-#[derive(Clone, Debug)]
-pub struct Output {
-    expected: Vec<(Expectation, Option<Match>)>,
-    /// Lines, and how often each was printed in a row.
-    last: VecDeque<(Vec<u8>, usize)>,
-    /// The unfinished lines of both streams, the one written last at the end.
-    unfinished: [(Stream, Vec<u8>); 2],
-    bytes: u64,
-    /// The only stream that is compared; `None` for both.
-    compared: Option<Stream>,
-}
-
-impl Output {
-    #[must_use]
-    pub fn new(expectations: &[Expectation]) -> Self {
-        let expected = expectations.iter().map(|expectation| (expectation.clone(), None)).collect();
-        let unfinished = [Stream::Stderr, Stream::Stdout].map(|stream| (stream, Vec::new()));
-        Self { expected, last: VecDeque::new(), unfinished, bytes: 0, compared: None }
-    }
-
-    /// Compares expectations with one stream only. The other one is kept for the report.
-    #[must_use]
-    pub fn comparing(self, stream: Stream) -> Self {
-        Self { compared: Some(stream), ..self }
-    }
-
-    /// Adds bytes that the command wrote to a stream. A line ends with `\n` or `\r`.
-    pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
-        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
-        if self.unfinished[0].0 == stream {
-            self.unfinished.swap(0, 1);
-        }
-        let mut line = std::mem::take(&mut self.unfinished[1].1);
-        let mut parts = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
-        append(&mut line, parts.next().unwrap_or_default());
-        for part in parts {
-            self.add_line(stream, &line);
-            line.clear();
-            append(&mut line, part);
-        }
-        self.unfinished[1].1 = line;
-    }
-
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Returns the last 20 lines that are not empty, without colours. Other control characters are left. A line that was
-    /// printed several times in a row is one, with its count.
-    #[must_use]
-    pub fn last_lines(&self) -> Vec<String> {
-        let lines = self.last.iter().map(|(line, times)| match times {
-            1 => plain(line).into_owned(),
-            _ => format!("{} ({times} times)", plain(line)),
-        });
-        let unfinished = self.unfinished().map(|line| plain(cut(line)).into_owned());
-        let mut lines = Vec::from_iter(lines.chain(unfinished));
-        lines.drain(..lines.len().saturating_sub(LAST_LINES));
-        lines
-    }
-
-    /// Returns the last place of each expectation. Unfinished lines count as lines.
-    fn found(&self) -> Vec<(&Expectation, Option<Match>)> {
-        let unfinished = self.unfinished.iter().filter(|(stream, _)| self.compares(*stream));
-        let unfinished = Vec::from_iter(unfinished.map(|(_, line)| plain(line)));
-        let last = |(expectation, found): &'_ (Expectation, Option<Match>)| {
-            unfinished.iter().rev().find_map(|line| expectation.find(line)).or_else(|| found.clone())
-        };
-        self.expected.iter().map(|expected| (&expected.0, last(expected))).collect()
-    }
-
-    /// Returns the memory of all lines, in bytes.
-    #[cfg(test)]
-    fn size(&self) -> usize {
-        let lines =
-            self.last.iter().map(|(line, _)| line).chain(self.unfinished.iter().map(|(_, line)| line));
-        let found = self.expected.iter().filter_map(|(_, found)| found.as_ref());
-        lines.map(Vec::capacity).sum::<usize>() + found.map(|found| found.shown.capacity()).sum::<usize>()
-    }
-
-    fn unfinished(&self) -> impl Iterator<Item = &[u8]> {
-        self.unfinished.iter().map(|(_, line)| line.as_slice()).filter(|line| !line.is_empty())
-    }
-
-    fn compares(&self, stream: Stream) -> bool {
-        self.compared.is_none_or(|compared| compared == stream)
-    }
-
-    fn add_line(&mut self, stream: Stream, line: &[u8]) {
-        if line.is_empty() {
-            return;
-        }
-        let text = plain(line);
-        let is_compared = self.compares(stream);
-        for (expectation, found) in self.expected.iter_mut().filter(|_| is_compared) {
-            if let Some(now) = expectation.find(&text) {
-                *found = Some(now);
-            }
-        }
-        if let Some((_, times)) = self.last.back_mut().filter(|(last, _)| last == cut(line)) {
-            *times += 1;
-            return;
-        }
-        // The oldest line's allocation is reused.
-        let oldest = if self.last.len() < LAST_LINES { None } else { self.last.pop_front() };
-        let (mut kept, _) = oldest.unwrap_or_default();
-        kept.clear();
-        kept.extend_from_slice(cut(line));
-        self.last.push_back((kept, 1));
-    }
-}
-
-/// Appends a part of a line, up to its maximum length.
-fn append(line: &mut Vec<u8>, part: &[u8]) {
-    let free = LINE_BYTES_MAX - line.len();
-    line.extend_from_slice(&part[..part.len().min(free)]);
-}
-
-fn cut(line: &[u8]) -> &[u8] {
-    &line[..line.len().min(LAST_LINE_BYTES_MAX)]
-}
-
-/// Decodes a line, and removes the escape sequences of terminals, such as colours.
-fn plain(line: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(line);
-    if !text.contains(['\u{1b}', '\u{9b}']) {
-        return text;
-    }
-    let (mut plain, mut rest) = (String::with_capacity(text.len()), &*text);
-    while let Some(at) = rest.find(['\u{1b}', '\u{9b}']) {
-        plain.push_str(&rest[..at]);
-        rest = after_escape(&rest[at..]);
-    }
-    plain.push_str(rest);
-    Cow::Owned(plain)
-}
-
-/// Returns what follows the escape sequence at the start of a text.
-fn after_escape(text: &str) -> &str {
-    let mut chars = text.chars();
-    let kind = match chars.next() {
-        Some('\u{1b}') => chars.next(),
-        _ => Some('['),
-    };
-    match kind {
-        // Parameters, then a letter.
-        Some('[') => _ = chars.find(|c| matches!(c, '\u{40}'..='\u{7e}')),
-        // A title or a link, which BEL or ESC \ ends.
-        Some(']') if chars.find(|c| matches!(c, '\u{7}' | '\u{1b}')) == Some('\u{1b}') => _ = chars.next(),
-        _ => {}
-    }
-    chars.as_str()
 }

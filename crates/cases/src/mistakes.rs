@@ -1,5 +1,6 @@
 //! Explains wrong numbers: which well-known mistake gives them.
 
+mod counting;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -17,8 +18,10 @@ use crate::{
     report::{Candidate, PLAIN, REPEATED, listed, moment},
 };
 
-use self::table::{Mistake, TABLE};
-use table::{Counted, Memory};
+use self::{
+    counting::{Counted, Memory},
+    table::{Mistake, OF_BREAKS, TABLE},
+};
 
 /// A mistake that explains a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +107,8 @@ pub struct Explanation {
     pub found: Option<Diagnosis>,
     /// What they do, if there are several; otherwise empty.
     pub several: String,
+    /// Whether it is not known what reached the client, so that no mistake can be computed.
+    pub is_unclear: bool,
 }
 
 /// Explains `got` for the number `what`. `events` are those of one
@@ -138,7 +143,8 @@ fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mist
     let mut candidates = BTreeMap::new();
     for Mistake { name, doing, shown_by, .. } in all.iter().copied() {
         let shown_by = if BY_CHANCE.contains(&what) { "" } else { shown_by };
-        candidates.entry(*name).or_insert(Candidate { doing, shown_by });
+        let needs_break = OF_BREAKS.contains(name);
+        candidates.entry(*name).or_insert(Candidate { doing, shown_by, needs_break });
     }
     let (obvious, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|mistake| mistake.is_obvious());
     let likely = if others.is_empty() { obvious } else { others };
@@ -154,7 +160,7 @@ fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mist
         several.retain(|name, _| likely.iter().any(|mistake| mistake.name == *name));
         format!("{got} is what one of {} mistakes gives: {}", several.len(), listed(&several))
     };
-    Explanation { candidates, found, several }
+    Explanation { candidates, found, several, is_unclear: false }
 }
 
 /// Totals that can be right by chance, because few events determine them.
@@ -164,6 +170,7 @@ const OF_FEED: [&str; 2] = ["every_final", "only_last_increment"];
 /// A mistake of clients without the feed's `repeatDelta`, which have to remember each streak.
 const OF_LIBRARIES: &str = "forgotten_streak";
 const REPEATING: &str = "counting messages again that were sent again with the same id";
+const REPEATS: Candidate = Candidate { doing: REPEATING, shown_by: "", needs_break: false };
 
 /// Like [`explain`], for a client that got some messages more than once: `all` are the events of all of them, and
 /// `once` those that count. `is_partial`: some may not have reached it, so that only too large a number says anything.
@@ -181,14 +188,18 @@ pub fn explain_with_repeats(
         explain_by(&Show::new(events, &[], &[]), what, got, |mistake| !OF_FEED.contains(&mistake.name))
     };
     let number = |text: &str| text.parse::<i64>().unwrap_or_default();
-    let mut explained = if is_partial { Explanation::default() } else { by_library(once) };
+    let mut explained = match is_partial {
+        true => Explanation { is_unclear: true, ..Explanation::default() },
+        false => by_library(once),
+    };
     let are_repeats = if is_partial {
         number(&right) < number(got) && number(got) <= number(&repeated)
     } else {
         got != right && got == repeated
     };
     if are_repeats {
-        explained.candidates.insert(REPEATED, Candidate { doing: REPEATING, shown_by: "" });
+        explained.candidates.insert(REPEATED, REPEATS);
+        explained.is_unclear = false;
         let message = if is_partial {
             format!("{got} can come from {REPEATING}")
         } else {
@@ -210,7 +221,7 @@ pub fn explain_with_repeats(
         found.message = format!("{got} is what {REPEATING} gives, together with {}", other.doing);
         if other.shown_by != PLAIN {
             found.name = REPEATED;
-            both.candidates = BTreeMap::from([(REPEATED, Candidate { doing: REPEATING, shown_by: "" })]);
+            both.candidates = BTreeMap::from([(REPEATED, REPEATS)]);
         }
     }
     both

@@ -12,13 +12,16 @@ use std::{borrow::Cow, collections::BTreeMap, iter, time::Duration};
 use livetape_core::{terminal::printable, truth::STRINGS};
 use serde_json::{Value, json};
 
-use crate::library::Library;
+use crate::{expect::Name, library::Library};
 #[cfg(test)]
 pub(crate) use html::REMEDIES;
 pub use html::{About, html};
 
 /// Name of the case in which nothing is changed or broken, the first of each suite.
 pub const PLAIN: &str = "plain";
+
+/// Numbers below this are given by several mistakes by chance.
+const BY_CHANCE_BELOW: u128 = 10;
 
 /// Code of the mistake to count messages again that were sent again.
 pub(crate) const REPEATED: &str = "repeated_messages";
@@ -59,6 +62,8 @@ pub struct Candidate {
     pub doing: &'static str,
     /// Name of the case that every client with it fails, if there is one.
     pub shown_by: &'static str,
+    /// Whether it only changes numbers if a connection breaks.
+    pub needs_break: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +76,8 @@ pub struct Failure {
     pub diagnosis: Option<&'static str>,
     /// All mistakes that give the value, by their codes.
     pub candidates: BTreeMap<&'static str, Candidate>,
+    /// Whether no mistake could be computed, because it is not known what reached the client.
+    pub is_unclear: bool,
     /// What was wrong, in one line: a fragment that starts with a verb.
     pub message: String,
     /// More about it, in lines: the mistake that explains the value.
@@ -90,6 +97,16 @@ pub enum Habit {
 }
 
 impl Outcome {
+    /// Returns the wrong numbers that have an explanation, or need one. If the connection or the exit was wrong as well,
+    /// that can be the reason.
+    fn wrong_numbers(&self) -> impl Iterator<Item = &Failure> {
+        let has_reason = !self.failures.iter().all(Failure::is_number);
+        let is_wanted = move |failure: &&Failure| {
+            failure.is_number() && !(failure.candidates.is_empty() && (has_reason || failure.is_unclear))
+        };
+        self.failures.iter().filter(is_wanted)
+    }
+
     #[must_use]
     pub fn skipped(case: &'static str, why: &str) -> Self {
         Self {
@@ -121,13 +138,18 @@ impl Outcome {
                         && failure.diagnosis.is_some_and(|it| other.candidates.contains_key(it));
                     if !is_narrower {
                         (failure.diagnosis, failure.candidates) = (other.diagnosis, other.candidates.clone());
+                        failure.is_unclear = other.is_unclear;
                     }
                     failure.detail = Some(same_as(plain.case));
                 }
                 None => {
                     self.same_as = None;
                     if plain.verdict == Verdict::Passed {
-                        failure.exclude_obvious();
+                        // The case would have shown it.
+                        failure.exclude(|mistake| mistake.shown_by == PLAIN);
+                    } else if plain.failures.iter().any(|other| other.what == failure.what) {
+                        // A number that is wrong without a break as well has another cause.
+                        failure.exclude(|mistake| mistake.needs_break);
                     }
                 }
             }
@@ -167,14 +189,26 @@ impl Failure {
                 && !is_exit
     }
 
-    /// Leaves out the mistakes that `plain`, which passed, would have shown.
-    fn exclude_obvious(&mut self) {
-        let had_any = !self.candidates.is_empty();
-        self.candidates.retain(|_, mistake| mistake.shown_by != PLAIN);
-        // The diagnosis is about the others, if there are any.
-        if had_any && self.candidates.is_empty() {
+    /// Leaves out mistakes, and the diagnosis if it names one of them or none is left.
+    fn exclude(&mut self, is_excluded: impl Fn(&Candidate) -> bool) {
+        let before = self.candidates.len();
+        self.candidates.retain(|_, mistake| !is_excluded(mistake));
+        let is_named = self.diagnosis.is_none_or(|name| self.candidates.contains_key(name));
+        // What several mistakes have in common may still be told if some are left.
+        if self.candidates.len() < before && (self.candidates.is_empty() || !is_named) {
             (self.diagnosis, self.detail) = (None, None);
         }
+    }
+
+    /// Whether a total has a wrong value.
+    fn is_number(&self) -> bool {
+        self.got.is_some() && Name::parse(&self.what).is_ok()
+    }
+
+    /// Whether many mistakes give the value by chance.
+    fn is_small(&self) -> bool {
+        let number = self.got.as_deref().and_then(|got| got.parse::<i128>().ok());
+        number.is_some_and(|number| number.unsigned_abs() < BY_CHANCE_BELOW)
     }
 
     #[must_use]
@@ -312,38 +346,53 @@ pub(crate) fn listed(mistakes: &BTreeMap<&'static str, Candidate>) -> String {
 
 /// What all wrong numbers have in common.
 struct Conclusion {
-    /// Codes of the mistakes that explain all of them.
+    /// Codes of the mistakes that explain all of them; empty if a wrong number is left unexplained.
     mistakes: Vec<&'static str>,
     text: String,
 }
 
-/// Returns the conclusion, if there are wrong numbers and mistakes that explain them.
+/// Returns the conclusion, if there are wrong numbers and mistakes that explain them. Numbers that many mistakes give by
+/// chance alone lead to none.
 fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
     let has_passed =
         |case| outcomes.iter().any(|outcome| outcome.case == case && outcome.verdict == Verdict::Passed);
+    let wrong = Vec::from_iter(outcomes.iter().flat_map(Outcome::wrong_numbers));
     // What explains all that is wrong with each number.
     let mut numbers: BTreeMap<&str, BTreeMap<&'static str, Candidate>> = BTreeMap::new();
-    for failure in outcomes.iter().flat_map(|outcome| &outcome.failures) {
-        if !failure.candidates.is_empty() {
-            let common = numbers.entry(&failure.what).or_insert_with(|| failure.candidates.clone());
-            common.retain(|name, mistake| {
-                !has_passed(mistake.shown_by) && failure.candidates.contains_key(name)
-            });
-        }
+    for failure in wrong.iter().filter(|failure| !failure.candidates.is_empty()) {
+        let common = numbers.entry(&failure.what).or_insert_with(|| failure.candidates.clone());
+        common.retain(|name, mistake| !has_passed(mistake.shown_by) && failure.candidates.contains_key(name));
     }
     let mut mistakes = numbers.values().next()?.clone();
     mistakes.retain(|name, _| numbers.values().all(|common| common.contains_key(name)));
-    let mut text = match mistakes.len() {
-        // Numbers may be wrong for a reason of their own.
-        0 if numbers.values().all(|common| common.len() == 1) => {
-            mistakes = numbers.into_values().flatten().collect();
-            format!("most likely, together: {}", listed(&mistakes))
-        }
-        0 => "no single mistake explains all wrong numbers".to_owned(),
-        1 => format!("most likely: {}", listed(&mistakes)),
-        several => format!("one of {several} mistakes: {}", listed(&mistakes)),
+    let are_several = mistakes.len() > 1;
+    // Numbers may be wrong for a reason of their own.
+    if mistakes.is_empty() && numbers.values().all(|common| common.len() == 1) {
+        mistakes = numbers.into_values().flatten().collect();
+    }
+    if mistakes.is_empty() {
+        let text = "no single mistake explains all wrong numbers".to_owned();
+        return Some(Conclusion { mistakes: Vec::new(), text });
+    }
+    let is_explained =
+        |failure: &&&Failure| failure.candidates.keys().any(|name| mistakes.contains_key(name));
+    let explained = Vec::from_iter(wrong.iter().filter(is_explained));
+    if explained.iter().all(|failure| failure.is_small()) {
+        return None;
+    }
+    let named = listed(&mistakes);
+    let (count, all) = (explained.len(), wrong.len());
+    if count < all {
+        let text =
+            format!("{count} of {all} wrong numbers may come from {named}; the others have another cause");
+        return Some(Conclusion { mistakes: Vec::new(), text });
+    }
+    let mut text = match (are_several, mistakes.len()) {
+        (true, several) => format!("one of {several} mistakes: {named}"),
+        (false, 1) => format!("most likely: {named}"),
+        (false, _) => format!("most likely, together: {named}"),
     };
-    if text.starts_with("most likely") && mistakes.contains_key(REPEATED) {
+    if !are_several && mistakes.contains_key(REPEATED) {
         text += &format!("; {}", Library::has_to_drop_repeats(library(outcomes)));
     }
     Some(Conclusion { mistakes: mistakes.into_keys().collect(), text })

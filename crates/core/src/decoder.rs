@@ -15,14 +15,13 @@ use smol_str::{SmolStr, SmolStrBuilder};
 use super::{event::KINDS, wire::FaultKind};
 use crate::{
     dedup::{Comment, Dedup, Duplicate, StreakKey},
-    error::{Code, without_wait},
+    error::{Code, fitting},
     event::{
         self, ConnectionClosed, ConnectionCreated, Data, Disconnected, Event, Failure, Gift, Id, Known,
         Millis, Reading, SuperFan, Unknown, User,
     },
     inject::InjectTarget,
     recording::{Frame, Item, Loss, Opcode, USER_TAG, What, records},
-    retry::SERVER_WAIT_MAX,
     streak::{Inferred, Streaks},
     wire::{self, EntriesLeft, Fault, Message, Unzipper},
 };
@@ -608,14 +607,11 @@ fn raw(method: &str, bytes: &Bytes, fault: Option<&'static str>) -> Data {
     Data::Unknown(Unknown { method: method.to_owned(), payload, fault, truncated: kept.len() < bytes.len() })
 }
 
-/// Returns the hint for a failure: without the usual wait if another one is under way, or too long to wait
-/// for here.
+/// Returns the hint of a failure, as it applies.
 fn hint(code: Option<Code>, status: &records::Status) -> &str {
     let of_code = code.map(Code::hint).unwrap_or_default();
     let hint = if status.hint.is_empty() { of_code } else { &status.hint };
-    let wait = Duration::from_millis(status.retry_after_ms.unwrap_or_default());
-    let has_wait = status.retrying || wait > SERVER_WAIT_MAX;
-    if has_wait { without_wait(hint) } else { hint }
+    fitting(hint, status.retrying, status.retry_after_ms.is_some())
 }
 
 /// Maximum number of methods counted by name. Messages of further methods count as [`OTHER_METHODS`], except

@@ -84,13 +84,36 @@ impl Problem {
     }
 }
 
+/// The command that starts Chrome for `--cdp`: of Windows for both of its shells.
+#[cfg(windows)]
+macro_rules! start_chrome {
+    () => {
+        r"cmd /c start chrome --remote-debugging-port=9222 --user-data-dir=%TEMP%\livetape-chrome"
+    };
+}
+#[cfg(target_os = "macos")]
+macro_rules! start_chrome {
+    () => {
+        r#"open -na "Google Chrome" --args --remote-debugging-port=9222 --user-data-dir=/tmp/livetape-chrome"#
+    };
+}
+#[cfg(not(any(windows, target_os = "macos")))]
+macro_rules! start_chrome {
+    () => {
+        "google-chrome --remote-debugging-port=9222 --user-data-dir=/tmp/livetape-chrome"
+    };
+}
+
+/// Command that starts Chrome on this system so that livetape can follow a tab.
+pub const START_CHROME: &str = start_chrome!();
+
 /// Rows: variant, stable name, HTTP status, WebSocket close code, exit code and hint. Two more are optional:
 /// a title for `error` events, which defaults to the name with spaces instead of underscores, and hints for
 /// terminals, which may name flags: the first is shown whose flags the command has, or else the plain hint.
 macro_rules! codes {
     ($(
         $(#[$doc:meta])*
-        $code:ident = $name:literal, $http:literal, $close:literal, $exit:literal, $hint:literal $(, title $title:literal)? $(, terminal $($terminal:literal)|+)?;
+        $code:ident = $name:literal, $http:literal, $close:literal, $exit:literal, $hint:literal $(, title $title:literal)? $(, terminal $($terminal:tt)|+)?;
     )*) => {
         /// The stable code of a failure.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,12 +163,15 @@ impl Code {
     #[must_use]
     pub fn terminal_hint(self, hint: &str, has_flag: impl Fn(&str) -> bool) -> &str {
         let is_usable = |hint: &&str| flags_of(hint).all(&has_flag);
-        let is_default = |hint: &str| hint == self.hint() || hint == without_wait(self.hint());
-        if !is_default(hint) && is_usable(&hint) {
+        let forms = [(false, false), (false, true), (true, true)];
+        let mut forms = forms.into_iter().filter(|_| hint != RETRIES);
+        let form = forms.find(|(retrying, is_told)| hint == fitting(self.hint(), *retrying, *is_told));
+        if form.is_none() && is_usable(&hint) {
             return hint;
         }
         let own = self.terminal_hints().iter().copied().find(is_usable).unwrap_or(self.hint());
-        if hint == self.hint() { own } else { without_wait(own) }
+        let (retrying, is_told) = form.unwrap_or((false, true));
+        fitting(own, retrying, is_told)
     }
 }
 
@@ -176,7 +202,7 @@ codes! {
     WebsocketVersion = "websocket_version", 426, 1002, 1, "send `Sec-WebSocket-Version: 13`";
     /// The `Host` header is not on the list of allowed hosts.
     ForbiddenHost = "forbidden_host", 403, 1008, 1, "use localhost or a loopback address, or add the host to `server.hosts` (LIVETAPE_HOSTS)";
-    /// The `Origin` header is not on the list of allowed origins.
+    /// The `Origin` header is not on the list of allowed origins, or may only read.
     ForbiddenOrigin = "forbidden_origin", 403, 1008, 1, "serve the page from a loopback address, or add its origin to `server.origins` (LIVETAPE_ORIGINS)";
     /// The position belongs to another stream, or is no longer in the backlog.
     UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
@@ -224,7 +250,7 @@ codes! {
     /// The user exists but is not live.
     UserOffline = "user_offline", 409, 1011, 1, "try again when the user is live", title "User offline", terminal "try again when the user is live, or wait with --wait-live";
     /// The room is for adults and requires a login.
-    AgeRestricted = "age_restricted", 403, 1011, 1, "use the session cookie of an adult account", title "Age restricted", terminal "use the session cookies of an adult account (--session)";
+    AgeRestricted = "age_restricted", 403, 1011, 1, "use the session cookie of an adult account", title "Age restricted", terminal "use the session cookies of an adult account (--session-cookie)";
     /// TikTok answered with a captcha or an anti-bot page, or rejected the device.
     Blocked = "blocked", 502, 1011, 1, "wait a while, or connect through a proxy", title "Blocked by TikTok", terminal "wait a while, or connect through a proxy (--proxy)";
     /// The sign server rejected the key, or requires payment.
@@ -254,7 +280,7 @@ codes! {
     /// The connection to the room was closed, reset or silent.
     ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream server is running and reachable", terminal "check that the upstream server is running and reachable: --upstream, --proxy, the network";
     /// No browser responds at the debugging port.
-    BrowserUnreachable = "browser_unreachable", 502, 1011, 1, "start Chrome with a fixed debugging port and a profile of its own", title "No browser", terminal "start Chrome with `--remote-debugging-port=9222 --user-data-dir=NEW_FOLDER`; with port 0, TikTok does not enter rooms";
+    BrowserUnreachable = "browser_unreachable", 502, 1011, 1, "start Chrome with a fixed debugging port and a profile of its own", title "No browser", terminal (concat!("start Chrome with `", start_chrome!(), "`; with port 0, TikTok does not enter rooms"));
     /// What listens at the debugging port is not a browser.
     NotABrowser = "not_a_browser", 502, 1011, 1, "use the debugging port of Chrome", title "Not a browser", terminal "use the port of `--remote-debugging-port` that Chrome was started with";
     /// No tab of the browser shows the LIVE.
@@ -307,13 +333,34 @@ codes! {
     ShuttingDown = "shutting_down", 503, 1001, 1, "try again after the server has restarted";
 }
 
-/// Start of the hint for rate limits.
-const USUAL_WAIT: &str = "wait 5-10 minutes, up to an hour; ";
+/// Starts of hints that advise to wait: for a time, which is the usual one of rate limits, or until later.
+const USUAL_WAIT: &str = "wait 5-10 minutes, up to an hour";
+const WAITS: [&str; 5] = [
+    USUAL_WAIT,
+    "wait a while",
+    "try again later",
+    "try again when the user is live",
+    "connect again when the user is live",
+];
+/// Hint for a failure after which livetape tries again, if there is no other advice.
+pub const RETRIES: &str = "nothing to do: livetape tries again by itself";
 
-/// Removes the usual wait from a hint, for failures whose actual wait is known and shown.
+/// Returns the part of a hint that applies: without a wait that livetape observes itself (`retrying`), and without the usual
+/// wait if the actual one `is_told`.
 #[must_use]
-pub fn without_wait(hint: &str) -> &str {
-    hint.strip_prefix(USUAL_WAIT).unwrap_or(hint)
+pub fn fitting(hint: &str, retrying: bool, is_told: bool) -> &str {
+    let waits = match (retrying, is_told) {
+        (true, _) => &WAITS[..],
+        (false, true) => &[USUAL_WAIT],
+        (false, false) => &[],
+    };
+    let Some(rest) = waits.iter().find_map(|wait| hint.strip_prefix(wait)) else { return hint };
+    let rest = rest.trim_start_matches([',', ';', ' ']);
+    match rest.strip_prefix("or ").unwrap_or(rest) {
+        "" if retrying => RETRIES,
+        "" => hint,
+        rest => rest,
+    }
 }
 
 impl fmt::Display for Code {
@@ -419,12 +466,33 @@ mod tests {
     }
 
     #[test]
-    fn only_the_hint_for_an_unknown_wait_names_the_usual_one() {
-        let hint = Code::RateLimited.hint();
-        assert!(hint.starts_with(USUAL_WAIT));
-        let shorter = without_wait(hint);
-        assert!(shorter.starts_with("try another user"), "{shorter}");
-        let shown = Code::RateLimited.terminal_hint(shorter, |_| true);
-        assert!(shown.ends_with("(--sign-url, --sign-key)") && !shown.contains("wait"), "{shown}");
+    fn a_hint_advises_no_wait_that_is_told_or_observed() {
+        let usual = Code::RateLimited.hint();
+        let others = "try another user; or use a sign API key such as EulerStream's";
+        let ways = "follow a tab of Chrome that shows the LIVE";
+        // Hint, and what remains of it if the wait is told, and if livetape tries again.
+        for (hint, told, retried) in [
+            (usual, others, others),
+            ("wait 5-10 minutes, up to an hour; or try another user", "try another user", "try another user"),
+            ("try again later", "try again later", RETRIES),
+            (&format!("try again later, or {ways}"), &format!("try again later, or {ways}"), ways),
+            (
+                "wait a while or connect through a proxy",
+                "wait a while or connect through a proxy",
+                "connect through a proxy",
+            ),
+            ("try again when the user is live", "try again when the user is live", RETRIES),
+            ("check the key", "check the key", "check the key"),
+            ("", "", ""),
+        ] {
+            assert_eq!(fitting(hint, false, false), hint);
+            assert_eq!((fitting(hint, false, true), fitting(hint, true, true)), (told, retried), "{hint}");
+            assert_eq!(fitting(hint, true, false), retried, "{hint}");
+        }
+        let shown = |code: Code, hint| code.terminal_hint(hint, |_| true);
+        let key = "try another user; or use a sign API key such as EulerStream's (--sign-url, --sign-key)";
+        assert_eq!(shown(Code::RateLimited, others), key);
+        assert_eq!(shown(Code::Blocked, "connect through a proxy"), "connect through a proxy (--proxy)");
+        assert_eq!(shown(Code::UserOffline, RETRIES), RETRIES);
     }
 }

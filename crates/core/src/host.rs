@@ -4,6 +4,9 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 /// Domains of TikTok and of sign servers (docs/protocol.md §1). Each includes its subdomains.
 pub const DOMAINS: [&str; 2] = ["tiktok.com", "eulerstream.com"];
+/// Domains whose subdomains serve TikTok's pictures: avatars, gifts, badges, emotes. Pages load no others.
+pub const PICTURE_DOMAINS: [&str; 4] =
+    ["tiktokcdn.com", "tiktokcdn-us.com", "tiktokcdn-eu.com", "ibyteimg.com"];
 /// Maximum length of a host name, in bytes (RFC 1035).
 const HOST_BYTES_MAX: usize = 253;
 

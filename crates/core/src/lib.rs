@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod host;
 pub mod inject;
+pub mod json;
 pub mod nearest;
 pub mod observer;
 pub mod offset;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{error::Code, retry::SERVER_WAIT_MAX};
+use crate::error::{Code, RETRIES, fitting};
 
 /// Maximum length of a displayed name or comment, in characters.
 const TEXT_CHARS_MAX: usize = 300;
@@ -70,6 +70,7 @@ pub fn line(event: &Value) -> Option<String> {
         "social" => match data["action"].as_str()? {
             "follow" => format!("➕ {} followed", sender()),
             "share" => format!("🔁 {} shared the LIVE", sender()),
+            "repost" => format!("🔁 {} reposted the LIVE", sender()),
             _ => return None,
         },
         "question" => format!("❓ {} asked: {}", sender(), text(&data["questionText"])),
@@ -119,8 +120,7 @@ fn with_hint(message: String, hint: &str) -> String {
     if hint.is_empty() { message } else { format!("{message}\n💡 {hint}") }
 }
 
-/// Formats the failure and, if it is known, when livetape or the user can try again. Also returns the hint,
-/// which then leaves out the usual wait. `is_lost` means that an open connection was lost, rather than that
+/// Formats the failure and, if it is known, when livetape or the user can try again. Also returns the hint. `is_lost` means that an open connection was lost, rather than that
 /// an attempt to connect failed.
 fn failure(event: &Value, is_lost: bool, has_flag: fn(&str) -> bool) -> (String, String) {
     let data = &event["data"];
@@ -130,33 +130,39 @@ fn failure(event: &Value, is_lost: bool, has_flag: fn(&str) -> bool) -> (String,
     let failed = if is_attempt { "Failed to connect: " } else { "" };
     let mut shown = format!("❌ {failed}{message}");
     let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
+    let (retrying, wait) = (data["retrying"] == true, data["retryAfterMs"].as_u64());
+    // Older servers send it as it is.
+    let hint = fitting(hint, retrying, wait.is_some());
     let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint, has_flag));
     let hint = match event["username"].as_str().unwrap_or_default() {
-        // It does so by itself.
-        _ if hint == "try again later" && data["retrying"] == true => String::new(),
+        // The next line says so.
+        _ if hint == RETRIES => String::new(),
         "" => hint.to_owned(),
         user => hint.replace("@USER/", &format!("@{user}/")),
     };
-    let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
-    if data["retrying"] == true && wait.is_zero() {
-        // The message says what follows at once.
-    } else if data["retrying"] == true && is_numbered {
+    let wait = Duration::from_millis(wait.unwrap_or_default());
+    if wait.is_zero() {
+        // Nothing is known, or the message says what follows at once.
+    } else if retrying && is_numbered {
         let seconds = wait.as_secs_f64();
         shown += &if is_lost {
             format!("\n⏳ Trying again in {seconds:.1} s")
         } else {
             format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"])
         };
-    } else if wait > SERVER_WAIT_MAX {
+    } else if !retrying {
         shown += &format!("\n⏳ The server requires a wait of {}{}", length(wait), until(event, wait));
     }
     (shown, printable(&hint))
 }
 
-/// Formats a duration as `42 min` or `1 h 5 min`, rounded up.
+/// Formats a duration as `90 s`, `42 min` or `1 h 5 min`, rounded up.
 fn length(wait: Duration) -> String {
-    let minutes = wait.as_millis().div_ceil(60_000);
+    const SECONDS_MAX: u128 = 120;
+    let seconds = wait.as_millis().div_ceil(1000);
+    let minutes = seconds.div_ceil(60);
     match (minutes / 60, minutes % 60) {
+        _ if seconds <= SECONDS_MAX => format!("{seconds} s"),
         (0, minutes) => format!("{minutes} min"),
         (hours, 0) => format!("{hours} h"),
         (hours, minutes) => format!("{hours} h {minutes} min"),
@@ -185,6 +191,45 @@ pub fn printable(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// What stands for the `[` of `##[` in lines that are not commands to the runner of GitHub Actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bracket {
+    /// For people: a space precedes it.
+    Apart,
+    /// Within strings of JSON and in the log: an escape.
+    Escaped,
+}
+
+/// Makes a text one that the runner of GitHub Actions does not execute. It takes `##[command]` anywhere in a line for
+/// a command, and `::command::` after white space at its start. As it compares texts by language, it ignores
+/// characters without weight, such as U+200B, in between; all that are not printable ASCII may be such.
+#[must_use]
+pub fn without_commands(text: &str, bracket: Bracket) -> String {
+    let mut plain = String::with_capacity(text.len());
+    // The last two characters with weight in this line, and whether there was any but white space before them.
+    let (mut last, mut is_start) = ([' ', ' '], true);
+    for c in text.chars() {
+        if matches!(c, '\n' | '\r') {
+            (last, is_start) = ([' ', ' '], true);
+        } else if c == ' ' || c.is_ascii_graphic() {
+            match (last, c) {
+                (['#', '#'], '[') if bracket == Bracket::Apart => plain.push(' '),
+                (['#', '#'], '[') => {
+                    plain.push_str("\\u005b");
+                    last = [' ', ' '];
+                    continue;
+                }
+                ([_, ':'], ':') if is_start => plain.push(' '),
+                _ => {}
+            }
+            is_start &= matches!(c, ' ' | ':') && last[1] == ' ';
+            last = [last[1], c];
+        }
+        plain.push(c);
+    }
+    plain
 }
 
 /// Whether a character controls the terminal or changes the text direction. No name may contain one, because
@@ -217,7 +262,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::error::without_wait;
 
     fn check(event: &Value, expected: &str) {
         assert_eq!(line(event).as_deref(), Some(expected));
@@ -233,6 +277,7 @@ mod tests {
         check(&event("chat", json!({"sender":"alice","comment":"สวัสดีครับ!"})), "💬 alice: สวัสดีครับ!");
         check(&event("like", json!({"sender":"bob","likeCount":5})), "❤️ bob sent 5 likes");
         check(&event("member", json!({"sender":"charlie","actionId":1})), "👥 charlie joined");
+        check(&event("social", json!({"sender":"bob","action":"repost"})), "🔁 bob reposted the LIVE");
         check(
             &event("connection_created", json!({"roomId":"7548125753365269304"})),
             "✅ Connected to ann (Room ID: 7548125753365269304)",
@@ -295,12 +340,18 @@ mod tests {
     #[test]
     fn a_failure_never_shows_two_different_waits() {
         let hint = Code::RateLimited.hint();
-        let data = json!({"code":"rate_limited","message":"x","hint":without_wait(hint),"attempt":1,"retrying":true,"retryAfterMs":1500});
+        let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":1,"retrying":true,"retryAfterMs":1500});
         let shown = line(&json!({"type": "error", "data": data})).unwrap();
         assert!(shown.contains("in 1.5 s\n💡 try another user; or"), "{shown}");
         let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":5,"retrying":false});
         let shown = line(&json!({"type": "error", "data": data})).unwrap();
         assert!(shown.contains("x\n💡 wait 5-10 minutes"), "{shown}");
+        let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":5,"retrying":false,"retryAfterMs":6500});
+        let shown = line(&json!({"type": "error", "data": data})).unwrap();
+        assert!(
+            shown.contains("x\n⏳ The server requires a wait of 7 s\n💡 try another user; or"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -312,16 +363,22 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_shows_its_duration_and_end() {
+    fn a_wait_shows_its_duration_and_end() {
         let error = |ms: u64| {
             let data =
                 json!({"code":"rate_limited","message":"x","attempt":1,"retrying":false,"retryAfterMs":ms});
             json!({"type":"error","ts":"2026-01-01T23:30:00.250Z","data":data})
         };
-        check(&error(900_000), "❌ Failed to connect: x");
-        let expected =
-            "❌ Failed to connect: x\n⏳ The server requires a wait of 16 min, until 2026-01-01T23:45:00Z";
-        check(&error(900_001), expected);
+        check(&error(0), "❌ Failed to connect: x");
+        for (ms, wait) in [
+            (6_001, "7 s, until 2026-01-01T23:30:06Z"),
+            (120_000, "120 s, until 2026-01-01T23:32:00Z"),
+            (120_001, "3 min, until 2026-01-01T23:32:00Z"),
+            (900_001, "16 min, until 2026-01-01T23:45:00Z"),
+        ] {
+            let expected = format!("❌ Failed to connect: x\n⏳ The server requires a wait of {wait}");
+            check(&error(ms), &expected);
+        }
         let shown = line(&error(3_900_000)).unwrap();
         assert!(shown.ends_with("wait of 1 h 5 min, until 2026-01-02T00:35:00Z"), "{shown}");
         assert!(line(&error(u64::MAX)).is_some());
@@ -357,6 +414,32 @@ mod tests {
         let event =
             json!({"type":"chat","data":{"sender":"a\u{1b}[2Jb\r\n","comment":"\u{202e}evil\u{7}\u{9b}1m"}});
         check(&event, "💬 a[2Jb: evil1m");
+    }
+
+    #[test]
+    fn the_runner_of_github_reads_no_commands() {
+        for (text, plain) in [
+            ("##[error]x", "## [error]x"),
+            ("a ###[group]b ##[endgroup]", "a ### [group]b ## [endgroup]"),
+            ("#\u{200b}#\u{ad}[error]", "#\u{200b}#\u{ad} [error]"),
+            ("::error::x", ": :error::x"),
+            (" \t\u{2003}\u{feff}::error::x", " \t\u{2003}\u{feff}: :error::x"),
+            (":\u{200d}:error::x", ":\u{200d} :error::x"),
+            (":::error::x", ": ::error::x"),
+            ("one\n::error::two\r::warning::three", "one\n: :error::two\r: :warning::three"),
+            ("#\n#[error]", "#\n#[error]"),
+            ("std::vec::Vec #[test] ## [x] # #[", "std::vec::Vec #[test] ## [x] # #["),
+            ("a ::b:: :", "a ::b:: :"),
+            (": ::x", ": ::x"),
+        ] {
+            assert_eq!(without_commands(text, Bracket::Apart), plain, "{text:?}");
+        }
+        let line = "{\"a\":\"##[x] # #[\"}";
+        assert_eq!(without_commands(line, Bracket::Escaped), line.replace("##[", "##\\u005b"));
+        let json = serde_json::to_string_pretty(&json!({"a": ["##[x]", "::b"]})).unwrap();
+        let plain = without_commands(&json, Bracket::Escaped);
+        assert!(!plain.contains("##["));
+        assert_eq!(serde_json::from_str::<Value>(&plain).unwrap(), json!({"a": ["##[x]", "::b"]}));
     }
 
     #[test]

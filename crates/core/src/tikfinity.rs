@@ -1,19 +1,25 @@
 //! TikFinity's format: `{"event", "data"}`, where the fields of the user are next to those of the event.
 //!
-//! Overlays for TikFinity expect these names and types. Fields that livetape does not know are absent.
+//! Overlays for TikFinity expect these names, types and this order; `fixtures/webcast-2026` has those of real events. What
+//! livetape does not know has the value that TikFinity sends if it does not either.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, value::RawValue};
 
-use crate::event::{Data, Event, Layout, SocialAction};
+use crate::{
+    event::{Data, Event, Layout, SocialAction},
+    json,
+};
 
 /// TikFinity's layout.
 pub struct Tikfinity;
 
 /// Stands for the id of a TikFinity account. Clients read it from every event, so it must be present.
 const ACCOUNT_ID: u32 = 1;
+/// The display type of badges with a picture and a text.
+const COMBINED: i32 = 4;
 
 /// An event as other subscribers receive it.
 #[derive(Deserialize)]
@@ -43,17 +49,24 @@ struct Base<'a> {
 }
 
 #[derive(Serialize)]
-struct Outer<'a, D> {
+struct Outer<'a, H, T> {
     event: &'static str,
-    data: Inner<'a, D>,
+    data: Inner<'a, H, T>,
 }
 
+/// TikFinity's own fields stand at the end, those of the message at the beginning or, as `tail`, after those of all
+/// messages.
 #[derive(Serialize)]
-struct Inner<'a, D> {
+#[serde(rename_all = "camelCase")]
+struct Inner<'a, H, T> {
     #[serde(flatten)]
-    data: &'a D,
+    head: H,
     #[serde(flatten)]
-    common: Common<'a>,
+    common: Option<Common<'a>>,
+    #[serde(flatten)]
+    tail: T,
+    tikfinity_user_id: u32,
+    tikfinity_username: &'a str,
 }
 
 #[derive(Serialize)]
@@ -64,20 +77,40 @@ struct Common<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     msg_id: Option<Cow<'a, str>>,
     create_time: String,
-    tikfinity_user_id: u32,
-    tikfinity_username: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     display_type: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize, Serialize)]
-struct Chat<'a> {
-    #[serde(borrow)]
-    comment: Cow<'a, str>,
+/// No fields.
+#[derive(Serialize)]
+struct Nothing {}
+
+/// The relation of a user to the host: only what is so.
+#[derive(Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_gift_giver_of_anchor: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_follower_of_anchor: bool,
+}
+
+#[derive(Deserialize)]
+struct NativeChat<'a> {
     #[serde(borrow)]
     emotes: Vec<Emote<'a>>,
+    #[serde(borrow)]
+    comment: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Chat<'a> {
+    emotes: Vec<Emote<'a>>,
+    comment: Cow<'a, str>,
+    user_identity: Identity,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -91,9 +124,9 @@ struct Emote<'a> {
     place_in_comment: i32,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Gift<'a> {
+struct NativeGift<'a> {
     gift_id: i64,
     #[serde(borrow)]
     gift_name: Cow<'a, str>,
@@ -106,15 +139,13 @@ struct Gift<'a> {
     group_id: &'a str,
     #[serde(borrow)]
     describe: Cow<'a, str>,
-    #[serde(default, skip_serializing)]
+    #[serde(default)]
     inferred: bool,
-    #[serde(skip_serializing)]
     is_final: bool,
-    #[serde(skip_serializing)]
     repeat_delta: i32,
-    #[serde(borrow, skip_serializing)]
+    #[serde(borrow)]
     streak_id: Cow<'a, str>,
-    #[serde(borrow, skip_serializing)]
+    #[serde(borrow)]
     receiver: Option<Receiver<'a>>,
 }
 
@@ -126,12 +157,32 @@ struct Receiver<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct GiftTwice<'a> {
-    #[serde(flatten)]
-    named: Gift<'a>,
-    gift: GiftAgain,
+struct Gift<'a> {
+    gift_id: i64,
+    repeat_count: i32,
+    /// Here if TikTok sends it, otherwise at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<&'a str>,
+    user_identity: Identity,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GiftTail<'a> {
+    repeat_end: bool,
+    gift: GiftAgain,
+    describe: &'a str,
+    gift_type: i32,
+    diamond_count: i32,
+    gift_name: &'a str,
+    gift_picture_url: &'a str,
+    timestamp: i64,
     receiver_user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<&'a str>,
+    /// TikFinity looks up the English ones. Those of the message may be in the language of the account.
+    original_name: &'a str,
+    original_describe: &'a str,
 }
 
 /// The same numbers once more, under TikTok's own names.
@@ -143,18 +194,36 @@ struct GiftAgain {
     gift_type: i32,
 }
 
-impl<'a> From<Gift<'a>> for GiftTwice<'a> {
-    fn from(mut named: Gift<'a>) -> Self {
-        // Clients ignore a streak until it ends, so an inferred end must count, too.
-        named.repeat_end |= named.inferred;
+impl NativeGift<'_> {
+    /// Changes the counts to those that clients expect, which ignore a streak until it ends.
+    fn count_ends(&mut self) {
+        // An inferred end must count, too.
+        self.repeat_end |= self.inferred;
         // They add the count of each end, so it must not include what an earlier end has counted.
-        if named.is_final {
-            named.repeat_count = named.repeat_delta;
+        if self.is_final {
+            self.repeat_count = self.repeat_delta;
         }
-        let Gift { gift_id, gift_type, repeat_count, repeat_end, .. } = named;
-        let gift = GiftAgain { gift_id, repeat_count, repeat_end: repeat_end.into(), gift_type };
-        let receiver_user_id = named.receiver.take().map(|receiver| receiver.user_id);
-        Self { named, gift, receiver_user_id }
+    }
+
+    fn parts(&self, user_identity: Identity, timestamp: i64) -> (Gift<'_>, GiftTail<'_>) {
+        let Self { gift_id, gift_type, repeat_count, repeat_end, group_id, .. } = *self;
+        let is_sent = group_id != "0";
+        let head = Gift { gift_id, repeat_count, group_id: is_sent.then_some(group_id), user_identity };
+        let tail = GiftTail {
+            repeat_end,
+            gift: GiftAgain { gift_id, repeat_count, repeat_end: repeat_end.into(), gift_type },
+            describe: &self.describe,
+            gift_type,
+            diamond_count: self.diamond_count,
+            gift_name: &self.gift_name,
+            gift_picture_url: &self.gift_picture_url,
+            timestamp,
+            receiver_user_id: self.receiver.as_ref().map(|receiver| receiver.user_id),
+            group_id: (!is_sent).then_some(group_id),
+            original_name: &self.gift_name,
+            original_describe: &self.describe,
+        };
+        (head, tail)
     }
 }
 
@@ -171,8 +240,24 @@ struct Member {
     action_id: i32,
 }
 
-#[derive(Deserialize, Serialize)]
-struct Social {}
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NativeFollow {
+    follow_count: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Follow {
+    follower_count: i64,
+}
+
+#[derive(Serialize)]
+struct FollowTail<'a> {
+    profile: &'a str,
+    name: &'a str,
+    username: &'a str,
+}
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -182,18 +267,26 @@ struct Subscribe {
     subscribing_status: i32,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RoomUser<'a> {
+struct NativeRoomUser<'a> {
     viewer_count: i64,
     #[serde(borrow)]
-    top_viewers: Vec<TopViewer<'a>>,
+    top_viewers: Vec<NativeViewer<'a>>,
 }
 
-#[derive(Deserialize, Serialize)]
-#[serde(bound(deserialize = "'de: 'a"), from = "NativeViewer<'a>", rename_all = "camelCase")]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomUser<'a> {
+    top_viewers: Vec<TopViewer<'a>>,
+    viewer_count: i64,
+    top_gifter_rank: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct TopViewer<'a> {
-    user: Viewer<'a>,
+    user: User<'a>,
     coin_count: i64,
 }
 
@@ -210,25 +303,17 @@ struct NativeViewer<'a> {
     avatar: Cow<'a, str>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Viewer<'a> {
-    user_id: &'a str,
-    unique_id: Cow<'a, str>,
-    nickname: Cow<'a, str>,
-    profile_picture_url: Cow<'a, str>,
-}
-
 impl<'a> From<NativeViewer<'a>> for TopViewer<'a> {
     fn from(native: NativeViewer<'a>) -> Self {
         let NativeViewer { unique_id, coin_count, user_id, nickname, avatar } = native;
-        let user = Viewer { user_id, unique_id, nickname, profile_picture_url: avatar };
+        let user = NativeUser { unique_id, user_id, nickname, avatar, ..NativeUser::default() };
+        let user = User { follow_role: None, follow_info: None, top_gifter_rank: None, ..User::from(user) };
         Self { user, coin_count: coin_count.parse().unwrap_or_default() }
     }
 }
 
 /// The user as other subscribers receive it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NativeUser<'a> {
     user_id: &'a str,
@@ -248,6 +333,10 @@ struct NativeUser<'a> {
     bio: Cow<'a, str>,
     is_moderator: bool,
     is_subscriber: bool,
+    #[serde(default)]
+    is_gift_giver: bool,
+    #[serde(default)]
+    is_follower: bool,
     follower_count: Option<i64>,
     following_count: Option<i64>,
     follow_status: Option<i64>,
@@ -283,8 +372,9 @@ struct User<'a> {
     unique_id: Cow<'a, str>,
     nickname: Cow<'a, str>,
     profile_picture_url: Cow<'a, str>,
-    /// 0 none, 1 follows the host, 2 both follow each other.
-    follow_role: i64,
+    /// 0 none, 1 follows the host, 2 both follow each other. Top viewers have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow_role: Option<i64>,
     user_badges: Vec<Badge<'a>>,
     user_scene_types: Vec<i32>,
     user_details: Details<'a>,
@@ -293,33 +383,25 @@ struct User<'a> {
     is_moderator: bool,
     is_new_gifter: bool,
     is_subscriber: bool,
-    /// `null` for most users, as in TikFinity.
+    /// 0 for users without a rank, and `null` for top viewers.
     top_gifter_rank: Option<i64>,
     gifter_level: i64,
     team_member_level: i64,
 }
 
 /// `type` is `image`, `privilege`, or the key of a text.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Badge<'a> {
-    r#type: Cow<'a, str>,
-    badge_scene_type: i32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    display_type: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    privilege_id: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    level: Option<i64>,
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum Badge<'a> {
+    Image { r#type: &'static str, badge_scene_type: i32, display_type: i32, url: Cow<'a, str> },
+    Text { badge_scene_type: i32, r#type: Cow<'a, str>, name: Cow<'a, str> },
+    Privilege { r#type: &'static str, privilege_id: Cow<'a, str>, level: i64, badge_scene_type: i32 },
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Details<'a> {
+    create_time: &'static str,
     bio_description: Cow<'a, str>,
     profile_picture_urls: Vec<Cow<'a, str>>,
 }
@@ -327,40 +409,41 @@ struct Details<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FollowInfo {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    following_count: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    follower_count: Option<i64>,
+    following_count: i64,
+    follower_count: i64,
     follow_status: i64,
+    push_status: i64,
 }
 
 impl<'a> From<NativeUser<'a>> for User<'a> {
     fn from(native: NativeUser<'a>) -> Self {
-        let NativeUser { follower_count, following_count, .. } = native;
         let small = Some(native.avatar.clone()).filter(|url| !url.is_empty());
         let pictures = [small, native.avatar_medium, native.avatar_large];
+        let follow_status = native.follow_status.unwrap_or_default();
         Self {
             user_id: native.user_id,
             sec_uid: native.sec_uid,
             unique_id: native.unique_id,
             nickname: native.nickname,
             profile_picture_url: native.avatar,
-            follow_role: native.follow_status.unwrap_or_default(),
+            follow_role: Some(follow_status),
             user_scene_types: native.badges.iter().map(|badge| badge.scene_type).collect(),
             user_badges: native.badges.into_iter().flat_map(badges).collect(),
             user_details: Details {
+                create_time: "0",
                 bio_description: native.bio,
                 profile_picture_urls: pictures.into_iter().flatten().collect(),
             },
-            follow_info: native.follow_status.map(|follow_status| FollowInfo {
-                following_count,
-                follower_count,
+            follow_info: Some(FollowInfo {
+                following_count: native.following_count.unwrap_or_default(),
+                follower_count: native.follower_count.unwrap_or_default(),
                 follow_status,
+                push_status: 0,
             }),
             is_moderator: native.is_moderator,
             is_new_gifter: native.is_new_gifter,
             is_subscriber: native.is_subscriber,
-            top_gifter_rank: native.top_gifter_rank,
+            top_gifter_rank: Some(native.top_gifter_rank.unwrap_or_default()),
             gifter_level: native.gifter_level.unwrap_or_default(),
             team_member_level: native.team_level.unwrap_or_default(),
         }
@@ -381,7 +464,7 @@ impl Layout for Tikfinity {
             // Clients would count the gifts of an earlier final again.
             Data::Gift(gift) => gift.streak_id.is_empty() || gift.delta_since_final > 0,
             Data::Chat(_) | Data::Like(_) | Data::Member(_) | Data::Subscribe(_) | Data::RoomUser(_) => true,
-            Data::Social(social) => social.action != SocialAction::Other,
+            Data::Social(social) => matches!(social.action, SocialAction::Follow | SocialAction::Share),
             _ => false,
         }
     }
@@ -390,79 +473,99 @@ impl Layout for Tikfinity {
         let native: Native<'_> = serde_json::from_slice(json)?;
         let text = native.data.get();
         let Base { timestamp, user, action, display_type, label } = serde_json::from_str(text)?;
-        let common = Common {
-            user: user.map(User::from),
-            msg_id: native.id,
-            create_time: millis(timestamp)?,
-            tikfinity_user_id: ACCOUNT_ID,
-            tikfinity_username: &native.username,
-            display_type,
-            label,
-        };
+        let identity = user.as_ref().map_or_else(Identity::default, |user| Identity {
+            is_gift_giver_of_anchor: user.is_gift_giver,
+            is_follower_of_anchor: user.is_follower,
+        });
+        let created = millis(timestamp)?;
+        let user = user.map(User::from);
+        let common =
+            Common { user, msg_id: native.id, create_time: created.to_string(), display_type, label };
+        let account = native.username.as_ref();
         match (native.kind, action) {
-            ("chat", _) => write::<Chat<'_>>("chat", text, common, out),
+            ("chat", _) => {
+                let NativeChat { emotes, comment } = serde_json::from_str(text)?;
+                let chat = Chat { emotes, comment, user_identity: identity };
+                write(out, "chat", chat, Some(common), Nothing {}, account)
+            }
             ("gift", _) => {
-                let gift: Gift<'_> = serde_json::from_str(text)?;
+                let mut gift: NativeGift<'_> = serde_json::from_str(text)?;
                 // Clients drop ids they have already seen, and expect that there is one.
                 let own_id = || format!("{}-{}", gift.streak_id, gift.repeat_count).into();
                 let msg_id = common.msg_id.or_else(|| gift.inferred.then(own_id));
-                to_writer(out, "gift", &GiftTwice::from(gift), Common { msg_id, ..common })
+                gift.count_ends();
+                let (head, tail) = gift.parts(identity, created);
+                write(out, "gift", head, Some(Common { msg_id, ..common }), tail, account)
             }
-            ("like", _) => write::<Like>("like", text, common, out),
-            ("member", _) => write::<Member>("member", text, common, out),
-            ("social", Some("follow")) => write::<Social>("follow", text, common, out),
-            ("social", Some("share")) => write::<Social>("share", text, common, out),
-            ("subscribe", _) => write::<Subscribe>("subscribe", text, common, out),
-            ("room_user", _) => write::<RoomUser<'_>>("roomUser", text, common, out),
+            ("like", _) => write(out, "like", parsed::<Like>(text)?, Some(common), Nothing {}, account),
+            ("member", _) => write(out, "member", parsed::<Member>(text)?, Some(common), Nothing {}, account),
+            ("social", Some("follow")) => {
+                let NativeFollow { follow_count: follower_count } = serde_json::from_str(text)?;
+                let name = common.user.as_ref().map(|user| user.unique_id.clone()).unwrap_or_default();
+                let tail = FollowTail { profile: &name, name: &name, username: &name };
+                write(out, "follow", Follow { follower_count }, Some(common), tail, account)
+            }
+            ("social", Some("share")) => write(out, "share", Nothing {}, Some(common), Nothing {}, account),
+            ("subscribe", _) => {
+                write(out, "subscribe", parsed::<Subscribe>(text)?, Some(common), Nothing {}, account)
+            }
+            ("room_user", _) => {
+                let NativeRoomUser { viewer_count, top_viewers } = serde_json::from_str(text)?;
+                let top_viewers = top_viewers.into_iter().map(TopViewer::from).collect();
+                let room = RoomUser { top_viewers, viewer_count, top_gifter_rank: 0 };
+                write(out, "roomUser", room, None, Nothing {}, account)
+            }
             (kind, _) => Err(serde::de::Error::custom(format_args!("TikFinity has no name for `{kind}`"))),
         }
     }
 }
 
-/// Returns the milliseconds since 1970, in decimal.
-fn millis(timestamp: &str) -> Result<String, Error> {
+/// Returns the milliseconds since 1970.
+fn millis(timestamp: &str) -> Result<i64, Error> {
     let timestamp: jiff::Timestamp = timestamp.parse().map_err(serde::de::Error::custom)?;
-    Ok(timestamp.as_millisecond().to_string())
+    Ok(timestamp.as_millisecond())
 }
 
-/// Writes an event whose fields only need other names.
-fn write<'a, D: Deserialize<'a> + Serialize>(
-    event: &'static str,
-    text: &'a str,
-    common: Common<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
-    to_writer(out, event, &serde_json::from_str::<D>(text)?, common)
+/// Parses an event whose fields need no other names.
+fn parsed<'a, D: Deserialize<'a>>(text: &'a str) -> Result<D, Error> {
+    serde_json::from_str(text)
 }
 
-fn to_writer(
+fn write(
     out: &mut Vec<u8>,
     event: &'static str,
-    data: &impl Serialize,
-    common: Common<'_>,
+    head: impl Serialize,
+    common: Option<Common<'_>>,
+    tail: impl Serialize,
+    account: &str,
 ) -> Result<(), Error> {
-    serde_json::to_writer(out, &Outer { event, data: Inner { data, common } })
+    let data = Inner { head, common, tail, tikfinity_user_id: ACCOUNT_ID, tikfinity_username: account };
+    let start = out.len();
+    serde_json::to_writer(&mut *out, &Outer { event, data })?;
+    json::escape(out, start);
+    Ok(())
 }
 
-/// Returns an entry for each part of a badge: its picture or text, and its level.
+/// Returns an entry for each part of a badge: its picture or text, and its level. TikFinity shows neither for those
+/// that combine both.
 fn badges(native: NativeBadge<'_>) -> impl Iterator<Item = Badge<'_>> {
     let NativeBadge { scene_type: badge_scene_type, display_type, level, text, key, image_url, privilege_id } =
         native;
-    let display_type = Some(display_type).filter(|&code| code != 0);
-    let shown = if image_url.is_empty() {
-        let r#type = key.unwrap_or(Cow::Borrowed("text"));
-        let name = Some(text).filter(|name| !name.is_empty());
-        name.map(|name| Badge { r#type, badge_scene_type, name: Some(name), ..Badge::default() })
-    } else {
-        let (r#type, url) = ("image".into(), Some(image_url));
-        Some(Badge { r#type, badge_scene_type, display_type, url, ..Badge::default() })
+    let shown = match display_type {
+        COMBINED => None,
+        _ if !image_url.is_empty() => {
+            Some(Badge::Image { r#type: "image", badge_scene_type, display_type, url: image_url })
+        }
+        _ if !text.is_empty() => {
+            Some(Badge::Text { badge_scene_type, r#type: key.unwrap_or(Cow::Borrowed("text")), name: text })
+        }
+        _ => None,
     };
-    let privilege = level.filter(|&level| level > 0).map(|level| Badge {
-        r#type: "privilege".into(),
+    let privilege = level.filter(|&level| level > 0).map(|level| Badge::Privilege {
+        r#type: "privilege",
+        privilege_id: privilege_id.unwrap_or_default(),
+        level,
         badge_scene_type,
-        privilege_id,
-        level: Some(level),
-        ..Badge::default()
     });
     shown.into_iter().chain(privilege)
 }

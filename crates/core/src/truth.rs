@@ -48,7 +48,8 @@ pub struct Truth {
     pub viewers: i64,
     /// Number of users who sent gifts.
     pub gifters: u64,
-    /// `uniqueId` of the user with the most diamonds, or the first of them; empty if nobody sent a gift.
+    /// `uniqueId` of a user with the most diamonds; empty if nobody sent a gift. Of several with equally many, the first to
+    /// send a gift: each of them is right.
     pub top_gifter: SmolStr,
     /// Nickname of `top_gifter` with the last gift.
     pub top_gifter_name: SmolStr,
@@ -212,7 +213,7 @@ impl What {
             Data::Social(social) => match social.action {
                 SocialAction::Follow => Self::Follow,
                 SocialAction::Share => Self::Share,
-                SocialAction::Other => Self::Event,
+                SocialAction::Repost | SocialAction::Other => Self::Event,
             },
             Data::Member(member) if member.action_id == 1 => Self::Join,
             Data::Subscribe(_) => Self::Subscribe,

@@ -16,6 +16,11 @@ pub mod demo {
 
     /// Its file, `recordings/demo.bin`.
     pub const DEMO_BYTES: &[u8] = include_bytes!("../recordings/demo.bin");
+    // A link is about 30 bytes long.
+    const _: () = assert!(
+        DEMO_BYTES.len() > 1000,
+        "Git has written symbolic links as text: turn on Windows' developer mode, and clone with `--config core.symlinks=true`"
+    );
 }
 
 /// Targets of lines that the program logs even while the terminal displays events, unless a level is set.
@@ -25,4 +30,7 @@ pub mod log_target {
 
     /// Target of lines about the rooms of tokens: the terminal displays only events of the main channel.
     pub const TOKENS: &str = "livetape::tokens";
+
+    /// Target of lines about secrets that a request to the upstream does not carry.
+    pub const SECRETS: &str = "livetape::secrets";
 }

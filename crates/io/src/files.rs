@@ -1,33 +1,34 @@
-//! Opens and creates files, with error messages for the user; drafts, which get their names once complete;
-//! the disk below, which tests replace; and a spool for input that can be read only once, such as standard input, and for
-//! what may be too large for memory: more than a little is kept in a file without a name.
+//! Opens and creates files, with error messages for the user; drafts, which get their names once complete; and the disk
+//! below, which tests replace.
 
+mod spool;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::BTreeSet,
-    env,
     ffi::OsStr,
     fmt,
     fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     mem,
     path::{Path, PathBuf},
     process,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
+use livetape_core::recording::why_not_on_windows;
 use parking_lot::Mutex;
 
+pub use self::spool::{Spool, SpoolReader, SpoolWriter};
+
 #[cfg(unix)]
-use std::fs::TryLockError;
+use std::{fs::TryLockError, os::unix::fs::MetadataExt as _};
 
 /// Maximum length of a file name, in bytes. File systems allow 255, and the name of a draft needs 17 more.
 pub const NAME_BYTES_MAX: usize = 238;
+/// Variable with the folder for temporary files.
+pub const TEMPORARY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
 /// Maximum size of a small file, such as settings or a scenario, in bytes.
 pub const READ_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,8 @@ pub enum Error {
     Missing { path: PathBuf },
     #[error("the directory of {} does not exist", path.display())]
     NoParent { path: PathBuf },
+    #[error("{} is being recorded", path.display())]
+    Busy { path: PathBuf },
     #[error("{} is a directory", path.display())]
     Directory { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
@@ -48,6 +51,9 @@ pub enum Error {
     Dash,
     #[error("the name of {} is longer than {NAME_BYTES_MAX} bytes", path.display())]
     TooLong { path: PathBuf },
+    /// On any system, because the file may be used on another.
+    #[error("{why}: {}", path.display())]
+    Unportable { path: PathBuf, why: String },
     #[error("no permission for {}", path.display())]
     NoPermission { path: PathBuf },
     #[error("{}: {source}", path.display())]
@@ -61,12 +67,14 @@ impl Error {
             Self::Exists { .. } => "choose another name, or overwrite the file with --force",
             Self::Missing { .. } => "check the name",
             Self::NoParent { .. } => "create the directory first",
+            Self::Busy { .. } => "stop the recorder first, or choose another name",
             Self::Directory { .. } => "name a file",
             Self::Irregular { .. } => "copy the content to a regular file",
             Self::Irreplaceable { .. } => "write to another file, which is regular or does not exist",
             Self::Dash => "name a file; write ./- if its name is -",
             Self::TooLong { .. } => "choose a shorter name",
-            Self::NoPermission { .. } => "check the owner and the mode of the file",
+            Self::Unportable { .. } => "choose another name",
+            Self::NoPermission { .. } => "check the owner and the permissions of the file",
             Self::Other { .. } => "check that the disk works and is not full",
         }
     }
@@ -108,13 +116,33 @@ pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a small text file, like [`read_small`].
+/// Reads a small text file that people write, like [`read_small`]. A byte-order mark is removed; UTF-16 is read
+/// if it has one, as Windows PowerShell redirects it.
 ///
 /// # Errors
-/// See [`read_small`]; also `InvalidData` if the file is not UTF-8.
+/// See [`read_small`]; also `InvalidData` if the file is not such a text.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text");
-    String::from_utf8(read_small(path)?).map_err(not_text)
+    text(read_small(path)?)
+}
+
+/// Decodes a text file, as [`read_text`] does.
+///
+/// # Errors
+/// `InvalidData` if it is neither UTF-8 nor UTF-16 with a byte-order mark.
+pub fn text(bytes: Vec<u8>) -> io::Result<String> {
+    let not_text = || io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text");
+    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        let units = pairs.iter().map(|pair| unit(*pair));
+        let text = char::decode_utf16(units).collect::<Result<String, _>>().ok();
+        text.filter(|_| rest.is_empty()).ok_or_else(not_text)
+    };
+    match &*bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).map_err(|_| not_text()),
+        _ => String::from_utf8(bytes).map_err(|_| not_text()),
+    }
 }
 
 /// Opens a file like [`open_regular`] in a folder that others can write to. Also rejects symbolic links,
@@ -130,10 +158,12 @@ pub fn open_inside(path: &Path) -> io::Result<File> {
 /// Opens a regular file for appending. Creates a missing one, which only its owner can read and write.
 ///
 /// # Errors
-/// See [`open_regular`].
+/// See [`open_regular`]; also `InvalidFilename` for a new file with a name that another system refuses.
 pub fn append(path: &Path) -> io::Result<File> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            check_name(path).map_err(|error| io::Error::new(io::ErrorKind::InvalidFilename, error))?;
+        }
         // Checked before opening, because opening a FIFO without a reader blocks.
         found => require_regular(&found?)?,
     }
@@ -183,11 +213,14 @@ fn refuse_special(path: &Path, found: io::Result<fs::Metadata>) -> Result<(), Er
     }
 }
 
-/// Rejects a name that is too long for its draft, and the one that means standard output elsewhere.
+/// Rejects a name that is too long for its draft, one that another system refuses, and the one that means standard output
+/// elsewhere.
 fn check_name(path: &Path) -> Result<(), Error> {
+    let why_not = |name: &OsStr| why_not_on_windows(&name.to_string_lossy());
     match path.file_name() {
         _ if path == Path::new("-") => Err(Error::Dash),
         Some(name) if name.len() > NAME_BYTES_MAX => Err(Error::TooLong { path: path.into() }),
+        Some(name) if let Some(why) = why_not(name) => Err(Error::Unportable { path: path.into(), why }),
         _ => Ok(()),
     }
 }
@@ -207,7 +240,7 @@ fn explain(path: &Path, source: io::Error) -> Error {
         io::ErrorKind::NotFound => Error::Missing { path },
         io::ErrorKind::IsADirectory => Error::Directory { path },
         io::ErrorKind::Unsupported => Error::Irregular { path },
-        io::ErrorKind::InvalidFilename => Error::TooLong { path },
+        io::ErrorKind::InvalidFilename => check_name(&path).err().unwrap_or(Error::TooLong { path }),
         io::ErrorKind::PermissionDenied => Error::NoPermission { path },
         _ => Error::Other { path, source },
     }
@@ -297,7 +330,7 @@ impl Draft {
         let name = target.file_name().ok_or_else(|| Error::Directory { path: target.into() })?;
         check_name(target)?;
         let part = target.with_file_name(format!(".{}.{}.part", name.display(), process::id()));
-        refuse_existing(&*disk, target, force)?;
+        refuse_taken(&*disk, target, force)?;
         let file = create(&*disk, &part, true).map_err(|error| match error {
             Error::NoParent { .. } => Error::NoParent { path: target.into() },
             other => other,
@@ -318,7 +351,7 @@ impl Draft {
     /// The errors of [`create_new`]. The draft is removed. If only its name could not be synced, the
     /// file has its name, but may lose it in a power failure.
     pub fn keep(mut self) -> Result<(), Error> {
-        refuse_existing(&*self.disk, &self.target, self.force)?;
+        refuse_taken(&*self.disk, &self.target, self.force)?;
         self.file.sync().map_err(|error| explain(&self.target, error))?;
         self.rename()?;
         self.disk.sync_folder(&self.target).map_err(|error| explain(&self.target, error))
@@ -329,7 +362,7 @@ impl Draft {
     /// # Errors
     /// The errors of [`Draft::keep`].
     pub fn keep_unsynced(mut self) -> Result<(), Error> {
-        refuse_existing(&*self.disk, &self.target, self.force)?;
+        refuse_taken(&*self.disk, &self.target, self.force)?;
         self.rename()
     }
 
@@ -351,24 +384,30 @@ impl Draft {
         if self.file.length().ok()? == 0 {
             return None;
         }
-        let stem = self.target.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let ending =
-            self.target.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
-        let mut names = (1..=PARTIALS_MAX).map(|n| match n {
-            1 => self.target.with_file_name(format!("{stem}.partial{ending}")),
-            n => self.target.with_file_name(format!("{stem}.partial-{n}{ending}")),
-        });
-        let free = names.find(|path| !self.disk.exists(path))?;
+        let free = partial_names(&self.target).find(|path| !self.disk.exists(path))?;
         self.rename_to(&free).ok()?;
         Some(free)
     }
 }
 
-fn refuse_existing(disk: &dyn Disk, path: &Path, force: bool) -> Result<(), Error> {
-    if !force && disk.exists(path) {
-        return Err(Error::Exists { path: path.into() });
+/// Rejects a name that another file has, unless `force` permits to replace that, and nobody is recording it.
+fn refuse_taken(disk: &dyn Disk, path: &Path, force: bool) -> Result<(), Error> {
+    match path {
+        path if !force && disk.exists(path) => Err(Error::Exists { path: path.into() }),
+        path if disk.is_locked(path) => Err(Error::Busy { path: path.into() }),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Returns names for the part of a file that could be kept: `show.partial.bin`, `show.partial-2.bin` and so on.
+pub fn partial_names(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let ending = path.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
+    let path = path.to_owned();
+    (1..=PARTIALS_MAX).map(move |n| match n {
+        1 => path.with_file_name(format!("{stem}.partial{ending}")),
+        n => path.with_file_name(format!("{stem}.partial-{n}{ending}")),
+    })
 }
 
 impl Write for Draft {
@@ -406,9 +445,15 @@ impl Drop for Draft {
 /// Mode of new files.
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;
-/// Maximum number of attempts to create a file that another process removes before it is locked.
+/// Maximum number of attempts to lock a file that another process looks at, or removes before it is locked.
 #[cfg(unix)]
-const CREATE_ATTEMPTS: usize = 100;
+const LOCK_ATTEMPTS: usize = 100;
+/// `FILE_SHARE_READ` of Windows.
+#[cfg(windows)]
+const SHARE_READ: u32 = 1;
+/// `ERROR_SHARING_VIOLATION` of Windows.
+#[cfg(windows)]
+const SHARING_VIOLATION: i32 = 32;
 
 pub(super) fn for_owner_only(options: &mut OpenOptions) {
     #[cfg(unix)]
@@ -435,30 +480,45 @@ pub(super) fn is_abandoned(path: &Path) -> bool {
 }
 
 /// Opens a file to write and locks it. The lock shows that the file is being written: others do not rename,
-/// replace or delete it. Not where locks would block readers.
+/// replace or delete it.
 #[cfg(unix)]
-fn open_locked(options: &OpenOptions, path: &Path, force: bool) -> io::Result<File> {
+fn open_locked(options: &mut OpenOptions, path: &Path, force: bool) -> io::Result<File> {
     let mut file = options.open(path)?;
-    for _ in 0..CREATE_ATTEMPTS {
-        let is_kept = match file.try_lock() {
-            Ok(()) => std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0,
-            Err(TryLockError::WouldBlock) => false,
+    for _ in 0..LOCK_ATTEMPTS {
+        match file.try_lock() {
+            Ok(()) if !force || file.metadata()?.nlink() > 0 => break,
             // Not every file system has locks.
-            Err(TryLockError::Error(_)) => true,
-        };
-        if is_kept || !force {
-            break;
+            Err(TryLockError::Error(_)) => break,
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
         }
-        // Another process took a draft for abandoned before it was locked, and has removed it or is about to.
         std::thread::yield_now();
-        file = options.open(path)?;
+        // Another process took a draft for abandoned before it was locked, and has removed it or is about to.
+        if force {
+            file = options.open(path)?;
+        }
     }
     Ok(file)
 }
 
-#[cfg(not(unix))]
-fn open_locked(options: &OpenOptions, path: &Path, _: bool) -> io::Result<File> {
+/// Windows itself keeps others from changing or renaming a file. A draft must be renamed while it is open.
+#[cfg(windows)]
+fn open_locked(options: &mut OpenOptions, path: &Path, force: bool) -> io::Result<File> {
+    if !force {
+        std::os::windows::fs::OpenOptionsExt::share_mode(options, SHARE_READ);
+    }
     options.open(path)
+}
+
+#[cfg(not(any(unix, windows)))]
+fn open_locked(options: &mut OpenOptions, path: &Path, _: bool) -> io::Result<File> {
+    options.open(path)
+}
+
+/// Identity of a file, whatever its names: on Unix, its device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    pub device: u64,
+    pub number: u64,
 }
 
 pub trait Disk: fmt::Debug + Send + Sync {
@@ -471,6 +531,15 @@ pub trait Disk: fmt::Debug + Send + Sync {
 
     /// Whether something has this name.
     fn exists(&self, path: &Path) -> bool;
+
+    /// Whether somebody holds the lock of this file, which may have other names as well.
+    fn is_locked(&self, path: &Path) -> bool;
+
+    /// Identifies the file that has this name. Symbolic links are followed.
+    ///
+    /// # Errors
+    /// Any error of the operating system; `Unsupported` if it has no identities.
+    fn id(&self, path: &Path) -> io::Result<FileId>;
 
     /// Renames a file, and replaces an existing one.
     ///
@@ -499,6 +568,10 @@ pub trait DiskFile: Read + Write + Seek + fmt::Debug + Send {
     /// # Errors
     /// Any error of the operating system.
     fn length(&self) -> io::Result<u64>;
+
+    /// # Errors
+    /// See [`Disk::id`].
+    fn id(&self) -> io::Result<FileId>;
 }
 
 /// The disk of the operating system.
@@ -516,11 +589,36 @@ impl Disk for System {
         };
         // The file may contain personal data or a secret.
         for_owner_only(&mut options);
-        Ok(Box::new(open_locked(&options, path, force)?))
+        Ok(Box::new(open_locked(&mut options, path, force)?))
     }
 
     fn exists(&self, path: &Path) -> bool {
         path.symlink_metadata().is_ok()
+    }
+
+    fn is_locked(&self, path: &Path) -> bool {
+        // A shared lock does not get in the way of others that look.
+        #[cfg(unix)]
+        return open_regular(path)
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)));
+        #[cfg(windows)]
+        return OpenOptions::new()
+            .write(true)
+            .open(path)
+            .is_err_and(|error| error.raw_os_error() == Some(SHARING_VIOLATION));
+        #[cfg(not(any(unix, windows)))]
+        return {
+            let _ = path;
+            false
+        };
+    }
+
+    fn id(&self, path: &Path) -> io::Result<FileId> {
+        // Opening a FIFO would block.
+        #[cfg(unix)]
+        return fs::metadata(path).map(|metadata| id_of(&metadata));
+        #[cfg(not(unix))]
+        return DiskFile::id(&File::open(path)?);
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -563,136 +661,19 @@ impl DiskFile for File {
     fn length(&self) -> io::Result<u64> {
         self.metadata().map(|metadata| metadata.len())
     }
-}
 
-/// `FILE_FLAG_DELETE_ON_CLOSE` of Windows.
-#[cfg(windows)]
-const DELETE_ON_CLOSE: u32 = 0x0400_0000;
-
-const MEMORY_BYTES_MAX: usize = 2 << 20;
-
-/// A copy of an input, or a result, that can be read several times, also at once. It needs no removal: its file has no
-/// name, or loses it with the process.
-#[derive(Clone, Debug)]
-pub struct Spool {
-    stored: Stored,
-    bytes: u64,
-}
-
-#[derive(Clone, Debug)]
-enum Stored {
-    Memory(Arc<[u8]>),
-    File(Arc<File>),
-}
-
-#[derive(Debug, Default)]
-pub struct SpoolWriter {
-    memory: Vec<u8>,
-    /// Has everything as soon as it is too large for memory.
-    file: Option<BufWriter<File>>,
-}
-
-impl Write for SpoolWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.file.is_none() && self.memory.len() + bytes.len() > MEMORY_BYTES_MAX {
-            let mut file = BufWriter::new(unnamed()?);
-            file.write_all(&mem::take(&mut self.memory))?;
-            self.file = Some(file);
-        }
-        match &mut self.file {
-            Some(file) => file.write(bytes),
-            None => self.memory.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
+    fn id(&self) -> io::Result<FileId> {
+        #[cfg(unix)]
+        return self.metadata().map(|metadata| id_of(&metadata));
+        #[cfg(windows)]
+        return winapi_util::file::information(self)
+            .map(|found| FileId { device: found.volume_serial_number(), number: found.file_index() });
+        #[cfg(not(any(unix, windows)))]
+        return Err(io::ErrorKind::Unsupported.into());
     }
 }
 
-impl Spool {
-    /// Copies the input to its end.
-    ///
-    /// # Errors
-    /// Any error in reading the input, or in writing to the folder for temporary files.
-    pub fn of(mut input: impl Read) -> io::Result<Self> {
-        Self::written(|file| io::copy(&mut input, file).map(drop))
-    }
-
-    /// Keeps what `write` writes.
-    ///
-    /// # Errors
-    /// Any error in writing to the folder for temporary files, or of `write`.
-    pub fn written(write: impl FnOnce(&mut SpoolWriter) -> io::Result<()>) -> io::Result<Self> {
-        let mut writer = SpoolWriter::default();
-        write(&mut writer)?;
-        let SpoolWriter { memory, file } = writer;
-        let Some(file) = file else {
-            return Ok(Self { bytes: memory.len() as u64, stored: Stored::Memory(memory.into()) });
-        };
-        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(Self { bytes: file.metadata()?.len(), stored: Stored::File(Arc::new(file)) })
-    }
-
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    #[must_use]
-    pub fn open(&self) -> SpoolReader {
-        SpoolReader { spool: self.clone(), at: 0 }
-    }
-}
-
-/// Creates a file without a name in the folder for temporary files.
-fn unnamed() -> io::Result<File> {
-    static CREATED: AtomicU64 = AtomicU64::new(0);
-    let number = CREATED.fetch_add(1, Ordering::Relaxed);
-    let path: PathBuf = env::temp_dir().join(format!(".livetape.{}.{number}.spool", process::id()));
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    for_owner_only(&mut options);
-    #[cfg(windows)]
-    std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, DELETE_ON_CLOSE);
-    let file = options.open(&path)?;
-    #[cfg(unix)]
-    fs::remove_file(&path)?;
-    Ok(file)
-}
-
-/// Reads a [`Spool`] from its own position.
-#[derive(Debug)]
-pub struct SpoolReader {
-    spool: Spool,
-    at: u64,
-}
-
-impl Read for SpoolReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = match &self.spool.stored {
-            Stored::Memory(bytes) => {
-                let at = usize::try_from(self.at).map_or(bytes.len(), |at| at.min(bytes.len()));
-                (&bytes[at..]).read(buffer)?
-            }
-            #[cfg(unix)]
-            Stored::File(file) => std::os::unix::fs::FileExt::read_at(&**file, buffer, self.at)?,
-            #[cfg(windows)]
-            Stored::File(file) => std::os::windows::fs::FileExt::seek_read(&**file, buffer, self.at)?,
-        };
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for SpoolReader {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.spool.bytes.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
-    }
+#[cfg(unix)]
+fn id_of(metadata: &fs::Metadata) -> FileId {
+    FileId { device: metadata.dev(), number: metadata.ino() }
 }

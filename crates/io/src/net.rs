@@ -41,7 +41,8 @@ impl Listener for TcpListener {
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
                     if !std::mem::replace(&mut has_failed, true) {
-                        error!(why = %error, "❌ New connections wait: the system refuses them; see `ulimit -n`");
+                        let hint = if cfg!(unix) { "; see `ulimit -n`" } else { "" };
+                        error!(why = %error, "❌ New connections wait: the system refuses them{hint}");
                     }
                     sleep_until(clock::now() + FAILURE_PAUSE).await;
                 }
@@ -182,8 +183,19 @@ fn cannot_bind(address: SocketAddr, error: &io::Error) -> Problem {
     }
 }
 
+/// `WSAEACCES` of Windows.
+const NOT_PERMITTED: i32 = 10013;
+
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> Problem {
-    Problem::new(Code::CannotListen, format!("cannot listen on {address}: {error}"))
+    let problem = Problem::new(Code::CannotListen, format!("cannot listen on {address}: {error}"));
+    // No other system has errors of this number.
+    if error.raw_os_error() == Some(NOT_PERMITTED) {
+        return problem.hint(
+            "Windows has reserved this port, or another program holds it alone: choose one that \
+             `netsh int ipv4 show excludedportrange tcp` does not list",
+        );
+    }
+    problem
 }
 
 /// Returns the other loopback address.
@@ -293,5 +305,20 @@ pub mod memory {
                 None => std::future::pending().await,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_windows_has_reserved_is_said_to_be() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 3000));
+        let problem = |number| cannot_bind(address, &io::Error::from_raw_os_error(number));
+        let reserved = problem(NOT_PERMITTED);
+        assert_eq!(reserved.code, Code::CannotListen);
+        assert!(reserved.hint.contains("`netsh int ipv4 show excludedportrange tcp`"), "{reserved:?}");
+        assert_eq!(problem(1).hint, Code::CannotListen.hint());
     }
 }

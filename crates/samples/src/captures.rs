@@ -122,6 +122,8 @@ pub fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) -> Vec<u8
             injected,
         ])
     };
+    let messages: Vec<Flowing> = messages.into_iter().collect();
+    let end_ms = messages.last().map_or(START_MS as f64, |message| message.2) + 1000.0;
     let path = URL.split_once(".com").unwrap().1.as_bytes().to_vec();
     let request = vec![
         ("host", Net::Text("webcast-ws.tiktok.com".into())),
@@ -142,7 +144,7 @@ pub fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) -> Vec<u8
         ("closed_by_client", Net::Bool(false)),
         ("close_code", Net::Int(4404)),
         ("close_reason", Net::Text("gone".into())),
-        ("timestamp_end", Net::Float(START_MS as f64 / 1e3 + 9000.0)),
+        ("timestamp_end", Net::Float(end_ms / 1e3)),
     ];
     let flow = vec![
         ("version", Net::Int(version)),

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use livetape_io::files::{Disk, DiskFile};
+use livetape_io::files::{Disk, DiskFile, FileId};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 
@@ -80,6 +80,8 @@ struct Content {
     kept: Vec<u8>,
     /// Up to here, a failed sync has lost the data that is not in `kept`.
     lost: usize,
+    /// Number of open files that write it, and hold its lock.
+    writers: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -109,14 +111,15 @@ impl SimulatedDisk {
     /// Adds a file that survives a power failure.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         let mut state = self.0.lock();
-        state.contents.push(Content { cached: bytes.to_vec(), kept: bytes.to_vec(), lost: 0 });
+        let (cached, kept) = (bytes.to_vec(), bytes.to_vec());
+        state.contents.push(Content { cached, kept, ..Content::default() });
         let number = state.contents.len() - 1;
         state.names.insert(path.into(), number);
         state.kept_names.insert(path.into(), number);
     }
 
     pub fn open(&self, path: &Path) -> impl Read + use<> {
-        SimulatedFile { disk: self.clone(), number: self.0.lock().names[path], at: 0 }
+        SimulatedFile { disk: self.clone(), number: self.0.lock().names[path], at: 0, is_writer: false }
     }
 
     pub fn calls(&self) -> u64 {
@@ -292,16 +295,25 @@ impl Disk for SimulatedDisk {
             }
             // A truncated file is simulated as a new one, because only drafts are truncated, and they are
             // never synced.
-            state.contents.push(Content::default());
+            state.contents.push(Content { writers: 1, ..Content::default() });
             let number = state.contents.len() - 1;
             state.change(Change::Name(path.into(), number));
             Ok(number)
         })?;
-        Ok(Box::new(SimulatedFile { disk: self.clone(), number, at: 0 }))
+        Ok(Box::new(SimulatedFile { disk: self.clone(), number, at: 0, is_writer: true }))
     }
 
     fn exists(&self, path: &Path) -> bool {
         self.0.lock().names.contains_key(path)
+    }
+
+    fn is_locked(&self, path: &Path) -> bool {
+        let state = self.0.lock();
+        state.names.get(path).is_some_and(|&number| state.contents[number].writers > 0)
+    }
+
+    fn id(&self, path: &Path) -> io::Result<FileId> {
+        self.0.lock().names.get(path).map(|&number| id_of(number)).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -338,6 +350,17 @@ struct SimulatedFile {
     disk: SimulatedDisk,
     number: usize,
     at: usize,
+    is_writer: bool,
+}
+
+fn id_of(number: usize) -> FileId {
+    FileId { device: 0, number: number as u64 }
+}
+
+impl Drop for SimulatedFile {
+    fn drop(&mut self) {
+        self.disk.0.lock().contents[self.number].writers -= usize::from(self.is_writer);
+    }
 }
 
 impl DiskFile for SimulatedFile {
@@ -348,6 +371,10 @@ impl DiskFile for SimulatedFile {
     fn length(&self) -> io::Result<u64> {
         let number = self.number;
         self.disk.0.lock().whole(|state| Ok(state.contents[number].cached.len() as u64))
+    }
+
+    fn id(&self) -> io::Result<FileId> {
+        Ok(id_of(self.number))
     }
 }
 

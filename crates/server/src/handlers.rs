@@ -108,6 +108,11 @@ impl Handlers {
         self.sockets.flush();
     }
 
+    /// Whether the sockets of this path are handled.
+    pub(crate) fn handles(&self, path: &str) -> bool {
+        self.paths.read().contains_key(path)
+    }
+
     /// Returns the hooks of a new socket of this path; `None` if it is not handled.
     pub(crate) fn hooked(&self, path: &str) -> Option<Box<Hooked>> {
         let path = self.paths.read().get(path)?.clone();

@@ -17,6 +17,7 @@ mod ws;
 
 use std::{sync::Arc, time::Duration};
 
+use access::Guard;
 pub use access::{Access, bearer::Tokens};
 use axum::Router;
 pub use handlers::Handlers;
@@ -144,6 +145,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
 ) {
     let Server { hub, control, config } = server;
     let bounds = config.bounds;
+    let guard = Guard::new(config.access, config.handlers.clone(), config.tls.is_some());
     let connections = Connections::new(bounds, config.tls);
     let shutdown = control.shutdown().clone();
     let started = clock::now();
@@ -181,7 +183,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         handlers: config.handlers,
     };
     let ids = router::Ids::new(&hub.name_here(), app.metrics.clone());
-    let router = router::router(app.clone(), config.access, ids.clone(), bounds.body_bytes_max);
+    let router = router::router(app.clone(), guard, ids.clone(), bounds.body_bytes_max);
     let (mut tikfinity, tikfinity_router) = match tikfinity {
         Some(Tikfinity { listener, access, .. }) => {
             (Some(listener), router::tikfinity(app.clone(), access, ids))

@@ -28,7 +28,7 @@ use crate::routes::assets;
 #[cfg(feature = "mock")]
 use crate::routes::mock;
 use crate::{
-    access::{self, Access, bearer},
+    access::{self, Access, Guard, bearer},
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     routes::{
         self, App, clients, masked,
@@ -38,7 +38,7 @@ use crate::{
         query::{self, FEED, FLAG, MAIN, PLAY, Param, REPLAY, TALK, Values},
         recordings, replay, schema, sockets, status,
     },
-    state::{Asker, Refused, RequestId, Traffic},
+    state::{Asker, Refused, Rejected, RequestId, Traffic},
 };
 
 /// Media type of a recording.
@@ -288,13 +288,12 @@ pub(super) fn tikfinity(app: App, access: Access, ids: Ids) -> Router {
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
         .fallback(routes::not_found)
         .method_not_allowed_fallback(routes::method_not_allowed)
-        .layer(from_fn_with_state((Arc::new(access), Arc::default()), access::check))
+        .layer(from_fn_with_state(Guard::new(access, None, false), access::check))
         .layer(from_fn_with_state(ids, trace))
         .with_state(app)
 }
 
-pub(super) fn router(app: App, access: Access, ids: Ids, body_bytes_max: usize) -> Router {
-    let access = Arc::new(access);
+pub(super) fn router(app: App, guard: Guard, ids: Ids, body_bytes_max: usize) -> Router {
     let routes = table().into_iter();
     routes
         .fold(Router::new(), |router, route| router.route(route.path, route.handler))
@@ -303,8 +302,8 @@ pub(super) fn router(app: App, access: Access, ids: Ids, body_bytes_max: usize) 
         .method_not_allowed_fallback(routes::method_not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(app.clone(), sockets::intercept))
-        .layer(from_fn_with_state(Arc::clone(&access), bearer::check))
-        .layer(from_fn_with_state((access, Arc::default()), access::check))
+        .layer(from_fn_with_state(guard.clone(), bearer::check))
+        .layer(from_fn_with_state(guard, access::check))
         .layer(from_fn_with_state(ids, trace))
         .with_state(app)
 }
@@ -357,7 +356,10 @@ async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response
     let (status_code, code) = (status.as_u16(), refused.map_or("", |refused| refused.code.name()));
     let cause = refused.map_or("", |refused| refused.cause);
     let reads_lines = path == "/events" && method == Method::GET && status == StatusCode::OK;
-    if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {
+    if let Some(Rejected { code, cause, why }) = response.extensions().get() {
+        let (code, why) = (code.name(), why.as_ref());
+        info!(target: CLIENTS, path, code, cause, why, from, "❌ Client rejected");
+    } else if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {
         traffic.is_client(id, reads_lines);
         let query = uri.query().filter(|query| !query.is_empty());
         let query = query.map(|query| format!("?{}", query::shown(query))).unwrap_or_default();

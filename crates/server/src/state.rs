@@ -135,13 +135,30 @@ impl From<control::Refusal> for Refusal {
     }
 }
 
+/// A response with JSON, in which a terminal finds nothing but text.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: Serialize> Json<T> {
+    fn bytes(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec(&self.0).unwrap_or_default();
+        livetape_core::json::escape(&mut json, 0);
+        json
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/json")], self.bytes()).into_response()
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let control::Refusal { problem, retrying, retry_after } = &self.0;
-        let Problem { code, message, hint, .. } = problem;
+        let (Problem { code, message, .. }, hint) = (problem, self.0.hint());
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = ErrorBody { error: ErrorDetails { code: *code, message, hint }, retrying: *retrying };
-        let mut json = serde_json::to_vec(&body).unwrap_or_default();
+        let mut json = Json(&body).bytes();
         // For clients that read lines.
         json.push(b'\n');
         let mut answer = (status, [(CONTENT_TYPE, "application/json")], json).into_response();
@@ -167,6 +184,14 @@ pub(crate) struct Refused {
     pub(crate) code: Code,
     /// See [`Problem::cause`].
     pub(crate) cause: &'static str,
+}
+
+/// Response extension with the reason for which a socket is closed as soon as it is open.
+#[derive(Clone, Debug)]
+pub(crate) struct Rejected {
+    pub(crate) code: Code,
+    pub(crate) cause: &'static str,
+    pub(crate) why: Arc<str>,
 }
 
 /// Request extension with the client's address.

@@ -148,7 +148,7 @@ export interface MemberEvent extends EventBase {
   type: 'member'
 }
 
-/** A viewer followed the host or shared the LIVE. */
+/** A viewer followed the host, or shared or reposted the LIVE. */
 export interface SocialEvent extends EventBase {
   data: SocialData
   type: 'social'
@@ -694,7 +694,7 @@ export interface BoostCardEvent extends EventBase {
   type: 'boost_card'
 }
 
-/** A product is displayed. */
+/** A product is displayed or removed. */
 export interface OecLiveShoppingEvent extends EventBase {
   data: LiveShoppingData
   type: 'oec_live_shopping'
@@ -874,8 +874,12 @@ export interface BarrageData {
   level: number | null
   /** 4 subscribed, 8 level up, 9 a high-level gifter joined, 10 team level up, 11 a team member joined, 100 other. */
   msgType: number
+  /** What it is about, e.g. `guardian_entrance`, `fans_entrance`, `fans_upgrade`; absent if unknown. */
+  scene?: string
   /** `uniqueId` of the acting user. */
   sender?: string
+  /** The same in more detail, e.g. `BecomingSuperFanLv10`; absent if unknown. */
+  subType?: string
   /** Text next to the name; `null` if there is none. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
@@ -912,6 +916,8 @@ export interface BattleData {
 
 /** Data of a `link_mic_battle_item_card` event: a card was used or received, by `user`. */
 export interface BattleItemCardData {
+  /** The viewers who got a card; absent if there are none. */
+  awardedUsers?: Array<Person>
   /** Id of the battle. */
   battleId: Id
   /** URL of the card's picture; may be empty. */
@@ -920,10 +926,26 @@ export interface BattleItemCardData {
   cardName: string
   /** Duration of the effect, in seconds. */
   effectSeconds: number
+  /** Start of the effect; absent if unknown. */
+  effectStartsAt?: Time
+  /** Id of the user who caused an effect; absent if unknown. */
+  fromUserId?: Id
+  /** Text key of the name of the gift that the card is for; absent if unknown. */
+  giftNameKey?: string
   /** User id of the host who benefits; 0 if unknown. */
   hostUserId: Id
-  /** 2 boosting glove, 3 mist, 4 got a card, 5 extra time, 6 special effect, 7 potion, 8 wave, … */
+  /** 2 boosting glove, 3 mist, 4 got a card, 5 extra time, 6 special effect, 7 potion, 8 wave, 9 an effect, 10 and 11 booster of the second and third, 12 vault glove, … */
   msgType: number
+  /** Factor by which the card multiplies points; absent if unknown. */
+  multiplier?: number
+  /** TikTok's second factor of a vault glove; absent if unknown. */
+  otherMultiplier?: number
+  /** Points of an effect; absent if unknown. */
+  points?: number
+  /** Upper bound of this chance, in percent; absent if unknown. */
+  rateHigh?: number
+  /** Lower bound of the chance of a multiplied gift, in percent; absent if unknown. */
+  rateLow?: number
   /** The user of the card; `null` if unknown. */
   sender: Person | null
   /** Time of use; `null` if unknown. */
@@ -1014,8 +1036,14 @@ export interface BattleTaskData {
   progress: number | null
   /** 0 succeeded, 1 failed, 2 both succeeded; `null` while the task is active. */
   result: number | null
+  /** What follows a success; absent if unknown. */
+  reward?: BattleReward
+  /** How the reward ended; absent before. */
+  rewarded?: BattleRewarded
   /** `uniqueId` of the acting user. */
   sender?: string
+  /** What is to be reached; absent if unknown. */
+  target?: BattleTarget
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
@@ -1176,6 +1204,8 @@ export interface ConnectionCreatedData {
 export interface ControlData {
   /** TikTok's code for the action; 3 and 4 end the live connection. */
   action: number
+  /** The sanction that caused it; absent if there is none. */
+  punishment?: Punishment
   /** `uniqueId` of the acting user. */
   sender?: string
   /** Meaning of the code; `null` if unknown. */
@@ -1408,7 +1438,7 @@ export interface GiftData {
   displayType: string
   /** Id of the gift. */
   giftId: number
-  /** English name of the gift. */
+  /** Name of the gift, in English or the language of the account that is logged in. */
   giftName: string
   /** URL of the gift's picture. */
   giftPictureUrl: string
@@ -1422,8 +1452,14 @@ export interface GiftData {
   inferred?: boolean
   /** Whether this event ends the streak. */
   isFinal: boolean
+  /** Whether it is the sender's first gift; absent if TikTok does not say so. */
+  isFirst?: boolean
   /** Pattern of the displayed text, e.g. `{0:user} sent {1:gift} {2:string}`. */
   label: string
+  /** Factor by which a card multiplies the points of the gift in a battle; absent if none does. */
+  multiplier?: number
+  /** The card: 1 boosting glove, 2 and 3 booster of the second and third, 4 vault glove; absent if there is none. */
+  multiplierType?: number
   /** The recipient: the host, or a guest in the host's room; `null` if unknown. */
   receiver: Person | null
   /** Running total of the streak. */
@@ -1490,6 +1526,14 @@ export interface GiftGalleryData {
 
 /** Data of a `gift_panel_update` event: the list of gifts changed. */
 export interface GiftPanelUpdateData {
+  /** Progress of the gifts in the gallery of the host. */
+  gallery: Array<GalleryProgress>
+  /** End of the period; `null` if unknown. */
+  galleryEndsAt: Time | null
+  /** TikTok's number for the period of the gallery, e.g. a day, 20260810; 0 if unknown. */
+  galleryPeriod: number
+  /** Prices of gifts in this room. */
+  prices: Array<GiftPrice>
   /** Id of the room. */
   roomId: Id
   /** `uniqueId` of the acting user. */
@@ -1714,19 +1758,21 @@ export interface LinkData {
   waiting: Array<Person>
 }
 
-/** Data of a `link_layer` event: the guests or co-hosts as sent by TikTok's newer system, with user ids only. */
+/** Data of a `link_layer` event: the guests or co-hosts as sent by TikTok's newer system, mostly with user ids only. */
 export interface LinkLayerData {
   /** Ids of the users who asked to join. */
   appliedUserIds: Array<Id>
   /** Id of the channel that links them. */
   channelId: Id
+  /** The co-hosts of a group; absent if there is none. */
+  cohosts?: Array<Person>
   /** Ids of the invited users. */
   invitedUserIds: Array<Id>
   /** Id of the user who left or was removed; 0 if none did. */
   leftUserId: Id
   /** Ids of the users on the screen; empty if unknown. */
   linkedUserIds: Array<Id>
-  /** 1 created, 2 invited, 3 applied, 6 kicked out, 9 left, 10 finished, 11 the list changed, … */
+  /** 1 created, 2 invited, 3 applied, 6 kicked out, 9 left, 10 finished, 11 the list changed, 18 a group of channels changed, … */
   messageType: number
   /** User id of the channel's owner; 0 if unknown. */
   ownerUserId: Id
@@ -1776,18 +1822,20 @@ export interface LinkMicFanTicketData {
 
 /** Data of a `link_mic_layout_state` event: the arrangement of guests on the screen. */
 export interface LinkMicLayoutStateData {
-  /** Key of the arrangement; may be empty. */
-  layoutKey: string
-  /** TikTok's code for the arrangement. */
-  layoutState: number
-  /** Id of the room; 0 if unknown. */
-  roomId: Id
+  /** Id of the channel that links them; 0 if unknown. */
+  channelId: Id
+  /** 2 co-hosts, 4 guests. */
+  scene: number
   /** `uniqueId` of the acting user. */
   sender?: string
+  /** The places on the screen. */
+  spots: Array<LayoutSpot>
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
   user?: User
+  /** Version number of the arrangement; 0 if unknown. */
+  version: number
 }
 
 /** Data of a `link_mic_method` event: the guests or co-hosts as sent by TikTok's oldest system, or the gifts that guests received. */
@@ -1882,14 +1930,22 @@ export interface LiveIntroData {
   user?: User
 }
 
-/** Data of an `oec_live_shopping` event: a product is displayed. */
+/** Data of an `oec_live_shopping` event: a product is displayed or removed. */
 export interface LiveShoppingData {
+  /** 1 displayed, 4 removed; 0 if unknown. */
+  action: number
   /** URL of the product's picture. */
   imageUrl: string
   /** URL of the product page. */
   link: string
+  /** TikTok's number for the product in the LIVE; 0 if unknown. */
+  number: number
+  /** Time of the action; `null` if unknown. */
+  operatedAt: Time | null
   /** Displayed price. */
   price: string
+  /** Id of the product; 0 if unknown. */
+  productId: Id
   /** `uniqueId` of the acting user. */
   sender?: string
   /** Name of the shop. */
@@ -1928,6 +1984,8 @@ export interface MemberData {
   label: string
   /** Number of viewers in the room; 0 if unknown. */
   memberCount: number
+  /** The moderator who acted on the viewer; absent if unknown. */
+  operator?: Person
   /** `uniqueId` of the acting user; empty if unknown. */
   sender: string
   /** Creation time on TikTok, or `ts`. */
@@ -2414,6 +2472,8 @@ export interface SocialData {
   sender: string
   /** Number of shares of the room after a share; otherwise 0. */
   shareCount: number
+  /** Id of the user whom it is about; absent if unknown. */
+  targetUserId?: Id
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
@@ -2685,6 +2745,38 @@ export interface WeeklyRankRewardData {
   userId: Id
 }
 
+/** A time in which points count more. */
+export interface BattleReward {
+  /** Duration, in seconds. */
+  durationSeconds: number
+  /** Factor by which points are multiplied. */
+  multiplier: number
+  /** Start time; `null` if unknown. */
+  startsAt: Time | null
+}
+
+/** The end of such a time. */
+export interface BattleRewarded {
+  /** Text key of what is displayed; may be empty. */
+  key: string
+  /** 0 succeeded, 1 failed. */
+  status: number
+  /** The values in this text by their names, e.g. `sum`. */
+  values: Record<string, string>
+}
+
+/** The goal of a task within a battle. */
+export interface BattleTarget {
+  /** Duration, in seconds. */
+  durationSeconds: number
+  /** Progress to reach. */
+  progress: number
+  /** Start time; `null` if unknown. */
+  startsAt: Time | null
+  /** TikTok's code for what counts. */
+  targetType: number
+}
+
 /** One side of a battle. */
 export interface BattleTeam {
   /** User id of the side's host. */
@@ -2781,6 +2873,26 @@ export interface FanTickets {
   userId: Id
 }
 
+/** How far a gift is in the gallery of the host. */
+export interface GalleryProgress {
+  /** Id of the gift. */
+  giftId: number
+  /** TikTok's number for its goal. */
+  goalCount: number
+  /** User id of the sponsor; 0 if there is none. */
+  sponsorUserId: Id
+}
+
+/** The price of a gift. */
+export interface GiftPrice {
+  /** Price of a single gift, in diamonds. */
+  diamondCount: number
+  /** Id of the gift. */
+  giftId: number
+  /** TikTok's number for the group of gifts that it belongs to. */
+  group: number
+}
+
 /** A part of a challenge. */
 export interface GiftProgressPart {
   /** Id of the part. */
@@ -2835,6 +2947,16 @@ export interface HostTeam {
 
 /** A 64-bit number in decimal; 0 if absent. */
 export type Id = string
+
+/** A place on the screen. */
+export interface LayoutSpot {
+  /** What its id is of: 0 of nobody, 1 a user's connection, 2 a stream, 3 a user. */
+  idType: number
+  /** Id of the guest, as in the list of guests; empty if nobody is there. TikTok sends it as a string. */
+  linkMicId: string
+  /** Number of the place. */
+  spot: number
+}
 
 /** A game that is no longer advertised. */
 export interface OfflineGame {
@@ -2945,7 +3067,7 @@ export interface RoomNotify {
 export type RoomState = 'paused' | 'resumed' | 'ended' | 'suspended'
 
 /** Action in a `social` event. */
-export type SocialAction = 'follow' | 'share' | 'other'
+export type SocialAction = 'follow' | 'share' | 'repost' | 'other'
 
 /** A paid comment. */
 export interface StarComment {
@@ -3037,6 +3159,12 @@ export interface User {
   followingCount: number | null
   /** Level of the gifter badge; `null` if there is none. */
   gifterLevel: number | null
+  /** Whether TikTok says that the user follows the host; absent if not. Only comments, gifts and emotes contain this. */
+  isFollower?: boolean
+  /** Whether TikTok says that the user has given the host gifts; absent if not. Only comments, gifts and emotes contain this. */
+  isGiftGiver?: boolean
+  /** Whether the user has a guardian's badge; absent if not. */
+  isGuardian?: boolean
   /** Whether the user is the host. Few messages contain this, so `false` proves nothing. */
   isHost: boolean
   /** Whether the user hides who they are; absent if not. */
@@ -3053,7 +3181,7 @@ export interface User {
   secUid: string
   /** Level in the host's fan club; `null` for nonmembers. */
   teamLevel: number | null
-  /** Name of the fan club; empty for nonmembers. */
+  /** Name of the fan club; empty for nonmembers, and if unknown. */
   teamName: string
   /** Rank among the top gifters of the room, from the badge; `null` if there is none. */
   topGifterRank: number | null
@@ -3077,9 +3205,9 @@ export interface Badge {
   level: number | null
   /** Id of the privilege that the badge stands for, which TikTok sends as a string; absent if there is none. */
   privilegeId?: string
-  /** Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, … */
+  /** Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club, 16 guardian, … */
   sceneType: number
-  /** Text on the badge: a word, a number or a Roman numeral; may be empty. */
+  /** Text on the badge: a word, a name, a number or a Roman numeral; may be empty. */
   text: string
 }
 

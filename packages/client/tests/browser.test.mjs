@@ -18,7 +18,7 @@ let site
 beforeAll(async () => {
   // Browsers ask before a page from the internet reads a local socket, so those of another host also come from this machine.
   browser = await launch('--host-resolver-rules=MAP overlay.example 127.0.0.1')
-  // A local web page has full access; a page from disk may read the feed.
+  // A page of another local server, and one from disk, may read the feed.
   site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<!doctype html><title>x</title><link rel="icon" href="data:,">'))
   await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve))
 })
@@ -36,8 +36,9 @@ test('the example shows the chats of a recording from disk', async () => {
 
 test('supports rooms, history, binary messages, tokens and final close codes', async () => {
   const token = 'a-token-of-this-test-0123456789'
-  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_TOKEN: token } })
-  const { page, complaints } = await open(browser, `http://127.0.0.1:${site.address().port}/`)
+  const origin = `http://127.0.0.1:${site.address().port}`
+  const { url, ws } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_TOKEN: token, LIVETAPE_ORIGINS: origin } })
+  const { page, complaints } = await open(browser, origin)
   await page.addScriptTag({ path: BUNDLE })
   const found = await page.evaluate(async ({ url, token }) => {
     const [one, two] = ['one', 'two'].map((clientId) => new Livetape.RNodeWebSocketClient(url, clientId, { token }))

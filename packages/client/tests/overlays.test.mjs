@@ -140,13 +140,20 @@ test('a socket that the server closes with a reason shows the reason', async () 
   const visit = await open(browser, `${url}/overlays/chat.html?url=${ws}/ws/nosuch`)
   await visit.page.locator('.mistakes').waitFor()
   expect(await visit.page.locator('.mistakes').innerText()).toContain(data.message)
-  // Pages from disk may only read the feed.
+})
+
+test('a page of another local server learns why it may only read the feed, and which line changes that', async () => {
   const file = await readFile(new URL('../../../examples/client-example.html', import.meta.url))
   const site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end(file)).listen(0, '127.0.0.1')
   onTestFinished(() => site.close())
   await once(site, 'listening')
-  const plain = await open(browser, `http://127.0.0.1:${site.address().port}/?url=${ws}/ws/nosuch`)
-  await plain.page.getByText(data.message).waitFor()
+  const origin = `http://127.0.0.1:${site.address().port}`
+  const { ws } = await serve(['serve', '--port', '0'])
+  const refused = await open(browser, `${origin}/?url=${ws}/ws/nosuch`)
+  await refused.page.getByText(`origins = ["${origin}"]`).waitFor()
+  const listed = await serve(['serve', '--port', '0'], { env: { LIVETAPE_ORIGINS: origin } })
+  const plain = await open(browser, `${origin}/?url=${listed.ws}/ws/nosuch`)
+  await plain.page.getByText('unknown token').waitFor()
 })
 
 test('a page from disk that the server refuses names the reason and the way out', async () => {
@@ -168,6 +175,41 @@ test('the page to try rooms, opened from disk, names the page that livetape serv
   const visit = await open(browser, example('try.html', { url: `${ws}/ws` }))
   await visit.page.getByText(`open ${url}/try instead`).waitFor()
   expect(await visit.page.locator('#state').innerText()).not.toContain('LIVETAPE_ORIGINS')
+})
+
+test('pictures come from TikTok or are drawn, whatever a recording names', async () => {
+  const server = await serve(['serve', '--port', '0'])
+  const taken = []
+  const site = http.createServer((request, response) => response.end(taken.push(request.url))).listen(0, '127.0.0.1')
+  onTestFinished(() => site.close())
+  await once(site, 'listening')
+  const GOOD = 'https://p16-webcast.tiktokcdn.com/avatar.png'
+  const port = site.address().port
+  const wrong = [`${server.url}/test/victim`, `http://127.0.0.1:${port}/a.png`, `https://localhost:${port}/b.png`, 'http://p16-webcast.tiktokcdn.com/c.png', 'https://p16-webcast.tiktokcdn.com:8443/d.png', 'https://tiktokcdn.com.evil.example/e.png', 'https://eviltiktokcdn.com/f.png', 'https://p16-webcast.tiktokcdn.com@evil.example/g.png', '//evil.example/h.png', 'test/victim']
+  const events = await scripted((socket) => {
+    for (const [index, url] of [...wrong, GOOD].entries()) {
+      const data = { sender: `user${index}`, user: { userId: `${index}`, uniqueId: `user${index}`, avatar: url }, comment: `number ${index}`, giftName: 'Rose', giftPictureUrl: url, repeatCount: 1, repeatDelta: 1, diamondCount: 1, diamonds: 1, streakId: `${index}` }
+      for (const [more, type] of ['chat', 'gift'].entries()) socket.send(JSON.stringify({ type, username: 'host', ts: '', replay: true, stream: 'ab', seq: 2 * index + more + 1, data }))
+    }
+  })
+  const addresses = Object.fromEntries(['alerts', 'chat', 'leaderboard'].map((name) => [name, example(`overlays/${name}.html`, { url: events.ws, pictures: 1, max: 40, seconds: 60, sound: 0 })]))
+  for (const [name, address] of Object.entries(addresses)) {
+    const visit = await open(browser, 'about:blank')
+    await visit.page.route(/^https?:/, (route) => route.abort())
+    await visit.page.goto(address)
+    await visit.page.waitForFunction((count) => overlayClient.getStats().events === count, 2 * (wrong.length + 1))
+    await until('the good one', () => visit.asked().includes(GOOD))
+    expect([name, visit.asked().filter((url) => /^https?:/.test(url) && url !== GOOD)]).toEqual([name, []])
+  }
+  // A page that livetape serves is also bound by its policy.
+  const served = await open(browser, `${server.url}/overlays/chat.html`)
+  await served.page.evaluate((urls) => {
+    globalThis.blocked = 0
+    document.addEventListener('securitypolicyviolation', () => (globalThis.blocked += 1))
+    for (const src of urls) Object.assign(new Image(), { src })
+  }, wrong)
+  await until('all blocked', async () => (await served.page.evaluate(() => globalThis.blocked)) === wrong.length)
+  expect(taken).toEqual([])
 })
 
 const HOSTILE = ['<img src=x onerror="document.title=\'hacked\'">', '</script><script>document.title="hacked"</script>', '\u202Egnp.exe\u202C', '😀'.repeat(10_000), 'a'.repeat(50_000), 'e\u0301\u0302'.repeat(5000), '\u0000\u0007\n\n\n', '‮‭⁦', '👩‍👩‍👧‍👦'.repeat(1000), 'עברית مرحبا', '${7*7} {{7*7}} %s', '   ']

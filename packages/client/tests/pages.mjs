@@ -54,5 +54,5 @@ export async function open(browser, url, { width = 480, height = 360, backdrop }
   }
   /** Requests to other hosts than these servers. */
   const foreign = (...servers) => asked.filter((address) => !['file:', 'blob:'].includes(new URL(address).protocol) && !servers.includes(new URL(address).host))
-  return { page, complaints, foreign, picture, close: () => context.close() }
+  return { page, complaints, foreign, asked: () => asked, picture, close: () => context.close() }
 }

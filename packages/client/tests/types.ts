@@ -24,7 +24,7 @@ client.on('loss', ({ reason }) => void (reason satisfies 'stream_changed' | 'gap
 /** Narrows the union by `type`. */
 export function describe(event: LivetapeEvent): string {
   if (event.type === 'gift') return `${event.data.giftName} ${event.data.repeatDelta * event.data.diamondCount}`
-  return event.type === 'social' ? (event.data.action satisfies 'follow' | 'share' | 'other') : event.type
+  return event.type === 'social' ? (event.data.action satisfies 'follow' | 'share' | 'repost' | 'other') : event.type
 }
 
 export async function loop(): Promise<void> {

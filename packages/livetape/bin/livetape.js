@@ -18,9 +18,10 @@ function find() {
 
 const path = find()
 const child = spawn(path, process.argv.slice(2), { stdio: 'inherit' })
-for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) {
-  // A terminal sends Ctrl+C to both, and a second signal would kill the program at once.
-  process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal))
+for (const signal of ['SIGBREAK', 'SIGHUP', 'SIGINT', 'SIGTERM']) {
+  // A terminal sends Ctrl+C to both, and a second signal would kill the program at once. So does Windows with everything that it has, where `kill` would
+  // not let the program end by itself.
+  process.on(signal, () => process.platform === 'win32' || (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal))
 }
 child.on('error', ({ message }) => {
   console.error(`cannot run ${path}: ${message}`)

@@ -32,7 +32,7 @@ export interface AppOptions {
   allowInject?: boolean | undefined
   /** Bearer token that every request must carry. */
   token?: string | undefined
-  /** Origins of pages, besides loopback, that may connect. */
+  /** Origins of pages that may use the handled paths, `/ws` and REST: `http://localhost:5173`. Others on this machine may only read. */
   origins?: string[] | undefined
   /** Host names under which clients may reach the server. */
   hosts?: string[] | undefined

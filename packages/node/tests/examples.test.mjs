@@ -59,7 +59,7 @@ test('moderation.mjs', { timeout: 30_000 }, async (t) => {
 test('overlay.mjs', { timeout: 60_000 }, async (t) => {
   const { url } = await example(t, 'overlay.mjs', { SPEED: '100' })
   const [socket] = (await (await fetch(url)).text()).match(/ws:[^']+/)
-  const client = await Client.open(socket)
+  const client = await Client.open(socket, { origin: url.replace(/\/$/, '') })
   assert.ok('total' in (await client.json()))
   const { total, gift } = await client.json()
   assert.ok(total > 0 && gift.length > 0)

@@ -31,8 +31,8 @@ export class Client {
     this.open.catch(() => {})
   }
 
-  static async open(url) {
-    const client = new Client(url)
+  static async open(url, options) {
+    const client = new Client(url, options)
     await client.open
     return client
   }

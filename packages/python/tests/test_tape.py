@@ -7,12 +7,14 @@ import os
 import signal
 import threading
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import trio
 
 import livetape as lib
 from livetape import LivetapeError, Tape
+from livetape.proxy import direct
 
 from .conftest import ROOT, fails
 
@@ -291,6 +293,26 @@ def test_a_stopped_tape_leaves_no_files(livetape):
     livetape.stop()
     assert not Path(folder).exists()
     assert "Server stopped" in livetape._server.last_lines()
+
+
+def test_clients_in_a_test_reach_this_machine_without_the_proxy_of_the_environment(livetape, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with urlopen(f"{livetape.http}/status") as response:
+        assert response.status == 200
+    assert {livetape.env[name] for name in ("NO_PROXY", "no_proxy")} == {os.environ["NO_PROXY"]}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        ({}, ["localhost,127.0.0.1,::1"] * 2),
+        ({"NO_PROXY": "corp.example"}, ["corp.example,localhost,127.0.0.1,::1"] * 2),
+        ({"NO_PROXY": "*", "no_proxy": "LOCALHOST, ::1"}, ["*", "LOCALHOST, ::1,127.0.0.1"]),
+        ({"no_proxy": ",;\udcff"}, [",;\udcff,localhost,127.0.0.1,::1"] * 2),
+    ],
+)
+def test_what_no_proxy_names_stays(hosts, expected):
+    assert list(direct(hosts).values()) == expected
 
 
 def test_settings_of_the_environment_and_the_folder_do_not_change_a_tape(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { direct } from './direct.js'
 import { LivetapeError, asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, wrong } from './error.js'
 import { Feed, type FeedEvent } from './feed.js'
 import { startMock, type Mock, type MockOptions } from './mock.js'
@@ -141,10 +142,13 @@ export class Tape {
     }
   }
 
-  /** The environment for a client that runs as a program: the addresses, under the same names as with `livetape run`. */
+  /**
+   * The environment for a client that runs as a program: the addresses, under the same names as with `livetape run`, and `NO_PROXY`, so that a proxy is not
+   * asked for them.
+   */
   get env(): Record<string, string> {
     const mock = this.mock?.url
-    return { LIVETAPE_URL: this.url, LIVETAPE_HTTP: this.http, ...(mock ? { LIVETAPE_MOCK_URL: mock, SIGN_API_URL: mock } : {}) }
+    return { ...direct(), LIVETAPE_URL: this.url, LIVETAPE_HTTP: this.http, ...(mock ? { LIVETAPE_MOCK_URL: mock, SIGN_API_URL: mock } : {}) }
   }
 
   /** Number of clients that are connected to the feed. Observers do not count. */

@@ -113,6 +113,14 @@ describe('the program', () => {
 })
 
 describe('the end', () => {
+  test('is reached by programs without the proxy of the environment', async () => {
+    const proxies = { NO_PROXY: 'corp.example', no_proxy: undefined }
+    const code = "const tape = await startTape(); console.log(tape.env.NO_PROXY, tape.env.no_proxy); await tape.stop()"
+    const hosts = 'corp.example,localhost,127.0.0.1,::1'
+    expect(await node(code, proxies)).toBe(`${hosts} ${hosts}`)
+    expect(await node(code, { NO_PROXY: '*', no_proxy: 'Localhost, ::1' })).toBe('* Localhost, ::1,127.0.0.1')
+  })
+
   test('stop() ends the process', async () => {
     const tape = await startTape({ hold: true })
     const { ended } = await connect(tape)

@@ -329,6 +329,12 @@ pub(in crate::cli) struct Import {
     /// Set the frame rate of a capture without times [per second]
     #[arg(long, value_name = "N", default_value_t = import::RATE, value_parser = parse_rate)]
     pub(in crate::cli) rate: f64,
+    /// Keep the times of a clock that was set while it ran
+    #[arg(long)]
+    pub(in crate::cli) keep_clock: bool,
+    /// Shorten silences to this, e.g. 10s
+    #[arg(long, value_name = "D", value_parser = offset::parse)]
+    pub(in crate::cli) idle_limit: Option<Duration>,
     /// Print a summary as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,

@@ -27,7 +27,8 @@ use super::{Flags, Lifecycle, OfRun, files::NewRecording};
   LIVETAPE_MOCK_URL   the mock TikTok, with --mock; also as SIGN_API_URL
   LIVETAPE_TOKEN      the first bearer token of the server, if it has any
   LIVETAPE_OFFLINE    true, if livetape contacts only loopback addresses
-  with --mock-proxy   HTTPS_PROXY, HTTP_PROXY, NO_PROXY, SSL_CERT_FILE,
+  NO_PROXY, no_proxy  what they were, and the names of this machine
+  with --mock-proxy   HTTPS_PROXY, HTTP_PROXY, SSL_CERT_FILE,
                       REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS,
                       NODE_USE_ENV_PROXY, NODE_OPTIONS, JAVA_TOOL_OPTIONS
 
@@ -69,9 +70,9 @@ pub(in crate::cli) struct Run {
     /// Fail if the clients are not connected within this time
     #[arg(long, value_name = "D", default_value = "2m", value_parser = offset::parse)]
     pub(in crate::cli) connect_time: Duration,
-    /// Send SIGTERM to COMMAND after this long without traffic
+    /// Stop COMMAND after this long without traffic
     ///
-    /// The time starts once the clients are connected and, with --mock, have sent the mock a request. Events,
+    /// With SIGTERM, on Windows with Ctrl+Break. The time starts once the clients are connected and, with --mock, have sent the mock a request. Events,
     /// open private replays and client activity on the mock count as traffic.
     #[arg(long, value_name = "D", value_parser = silence)]
     pub(in crate::cli) until_idle: Option<Duration>,
@@ -99,14 +100,14 @@ fn silence(text: &str) -> Result<Duration, String> {
 #[command(
     override_usage = "livetape test [OPTIONS] [RECORDING] -- COMMAND...\n       livetape test [OPTIONS] [RECORDING] --page FILE_OR_URL",
     after_help = "Examples:
-  livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs
+  livetape test demo --expect \"diamonds: {diamonds}\" -- node bot.mjs
   livetape test demo --case cut --case no-final -- python bot.py
   livetape test demo --suite room -- node tiktok-bot.mjs
-  livetape test demo --page overlay.html --text '#total' --expect '{diamonds}'
+  livetape test demo --page overlay.html --text \"#total\" --expect \"{diamonds}\"
   livetape test --list",
     after_long_help = "Each case runs COMMAND once, beside a server of its own. It is over when the
 show has ended, COMMAND has read all of it and prints nothing more; COMMAND then
-gets SIGTERM.
+gets SIGTERM, on Windows Ctrl+Break.
 
 The environment of COMMAND contains:
   LIVETAPE_URL            the feed, ws://127.0.0.1:PORT/
@@ -117,7 +118,8 @@ The environment of COMMAND contains:
   LIVETAPE_RESULT         a file to write numbers to: {\"diamonds\":114}
   LIVETAPE_OFFLINE        true: livetape contacts only loopback addresses
   PYTHONUNBUFFERED        1, so that Python prints at once
-  TMPDIR                  a folder of its own
+  TMPDIR                  a folder of its own; on Windows, also as TEMP and TMP
+  NO_PROXY, no_proxy      what they were, and the names of this machine
 With --suite room, instead of LIVETAPE_URL and LIVETAPE_HTTP:
   LIVETAPE_MOCK_URL       the mock TikTok, with the user `demo`; also as
                           SIGN_API_URL
@@ -129,12 +131,12 @@ diamonds.NAME, received.USERID
 Texts: top_gifter, top_gifter_name, last_chat
 
 Examples:
-  livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs
+  livetape test demo --expect \"diamonds: {diamonds}\" -- node bot.mjs
   livetape test demo --case cut --case no-final -- python bot.py
-  livetape test demo --random 200 --expect 'gifts: {gifts}' -- node bot.mjs
+  livetape test demo --random 200 --expect \"gifts: {gifts}\" -- node bot.mjs
   livetape test show.bin --junit report.xml --html report.html -- npm test
   livetape test demo --suite room -- node tiktok-bot.mjs
-  livetape test demo --page overlay.html --text '#total' --expect '{diamonds}'
+  livetape test demo --page overlay.html --text \"#total\" --expect \"{diamonds}\"
   livetape test --list
 
 Exit code: 0 if all cases passed, 1 if one failed, 126 or 127 if COMMAND cannot
@@ -216,7 +218,7 @@ pub(in crate::cli) struct Conditions {
     /// As in `livetape run`: for clients whose hosts cannot be changed.
     #[arg(long)]
     pub(in crate::cli) mock_proxy: bool,
-    /// Text that the output must contain, such as 'diamonds: {diamonds}'
+    /// Text that the output must contain, such as "diamonds: {diamonds}"
     ///
     /// In the last line with the text around the placeholder, the number must be right. Repeatable.
     #[arg(long, value_name = "TEXT")]
@@ -284,7 +286,7 @@ pub(in crate::cli) struct Page {
 #[command(
     override_usage = "livetape shrink [OPTIONS] <RECORDING> -o FILE -- COMMAND...",
     after_help = "Examples:
-  livetape shrink show.bin -o small.bin --expect 'gifts: {gifts}' -- node bot.js
+  livetape shrink show.bin -o small.bin --expect \"gifts: {gifts}\" -- node bot.js
   livetape shrink show.bin -o small.bin --case no-final -- npm test
 
 A run is judged as by `livetape test`. The same failure is the same number that

@@ -102,6 +102,8 @@ pub(in crate::cli) struct Trigger {
     pub(in crate::cli) every: Duration,
     /// Server: an address, or a port of this machine
     ///
+    /// It may have a bearer token: ?token=TOKEN.
+    ///
     /// [default: http://127.0.0.1:3000] [env: LIVETAPE_URL]
     #[arg(long, value_name = "URL")]
     pub(in crate::cli) url: Option<String>,

@@ -6,13 +6,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use livetape_core::{
     error::{Code, Problem, exit},
     inject::{KINDS, parse},
+    secret::Secret,
 };
+use livetape_engine::source::live::Unreached;
 use livetape_io::clock;
 use reqwest::{Client, StatusCode, Url, header::AUTHORIZATION, redirect};
 use serde_json::{Map, Value, json};
 use tokio::time::sleep_until;
 
-use super::watch::{TOKEN_HINT, base};
+use super::watch::{self, TOKEN_HINT, base, shown};
 use crate::cli::{
     args,
     options::{
@@ -32,8 +34,8 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     // Reports mistakes without a server, with the parser of the server.
     parse(body.clone()).map_err(|problem| in_flags(&args.kind, &problem))?;
     let body = Value::Object(body).to_string();
-    let url = address(&config::server_url(args.url.as_deref()), args.wait_clients)?;
-    let token = serving::tokens(&settings)?.first().cloned();
+    let (url, of_url) = address(&config::server_url(args.url.as_deref()), args.wait_clients)?;
+    let token = of_url.or(serving::tokens(&settings)?.first().cloned());
     let mut builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX);
     if let Some(ca) = trusted().filter(|_| url.scheme() == "https") {
         builder = builder.use_preconfigured_tls(Arc::unwrap_or_clone(trust(&ca)?));
@@ -53,21 +55,36 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
         if !status.is_success() {
             return Err(in_flags(&args.kind, &refused(status, &text)));
         }
-        say(format!("{text}\n"))?;
+        say(livetape_core::json::escaped(text) + "\n")?;
         due += args.every;
     }
     Ok(exit::DONE)
 }
 
-/// Returns the URL of `/inject` on a server, whose address has any form that `watch` accepts.
-fn address(server: &str, wait_clients: usize) -> Result<Url, Problem> {
+/// Addresses of the main channel, whose feed gets the events.
+const MAIN: [&str; 4] = ["", "ws", "events", "inject"];
+
+/// Returns the URL of `/inject` on a server, and the token in its address, which has any form that `watch` accepts. The
+/// server may be below the path of a proxy.
+fn address(server: &str, wait_clients: usize) -> Result<(Url, Option<Secret>), Problem> {
     let base = base(server)?.replacen("ws", "http", 1);
     let mut url = Url::parse(&base).map_err(|error| Problem::new(Code::BadRequest, error))?;
-    url.set_path("/inject");
+    let (before, last) = url.path().rsplit_once('/').unwrap_or_default();
+    let is_of_other_channel = before.ends_with("/ws") || before.contains("/ws/");
+    if is_of_other_channel || !MAIN.contains(&last) {
+        let message = format!("{} is not the address of a server", shown(&base));
+        let hint = "leave out the path: events are injected into the main channel";
+        return Err(Problem::new(Code::BadRequest, message).hint(hint));
+    }
+    let path = format!("{before}/inject");
+    // The last one, as the server.
+    let token = url.query_pairs().filter(|(name, _)| name == "token").last();
+    let token = token.map(|(_, token)| Secret::from(token.into_owned()));
+    url.set_path(&path);
     url.set_fragment(None);
     let query = (wait_clients > 0).then(|| format!("wait_clients={wait_clients}"));
     url.set_query(query.as_deref());
-    Ok(url)
+    Ok((url, token))
 }
 
 /// Builds the request from the flags, with defaults for fields that its kind requires.
@@ -190,13 +207,11 @@ fn refused(status: StatusCode, text: &str) -> Problem {
 }
 
 fn unreachable(url: &Url, error: &reqwest::Error) -> Problem {
-    let why = match error {
-        error if error.is_connect() => "no server listens there, or TLS failed",
-        error if error.is_timeout() => "no response in time",
-        _ => "connection lost",
+    let unreached = match error {
+        error if error.is_timeout() => Unreached::new("no response in time"),
+        error => Unreached::of(error),
     };
-    let address = url.origin().ascii_serialization();
-    Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"))
+    watch::unreachable(&url.origin().ascii_serialization(), &unreached)
 }
 
 #[cfg(test)]
@@ -260,9 +275,30 @@ mod tests {
 
     #[test]
     fn a_server_is_a_port_or_an_address() {
-        let of = |server: &str, clients| address(server, clients).map(String::from);
-        for server in ["3000", "127.0.0.1:3000", "ws://127.0.0.1:3000/", "http://127.0.0.1:3000/?x=1#y"] {
+        let of = |server: &str, clients| address(server, clients).map(|(url, _)| String::from(url));
+        for server in [
+            "3000",
+            "127.0.0.1:3000",
+            "ws://127.0.0.1:3000/",
+            "http://127.0.0.1:3000/?x=1#y",
+            "ws://127.0.0.1:3000/ws?token=abc",
+            "127.0.0.1:3000/events?since=0",
+            "http://127.0.0.1:3000/inject",
+        ] {
             assert_eq!(of(server, 0).unwrap(), "http://127.0.0.1:3000/inject", "{server}");
+        }
+        for server in ["https://tape.example/live/", "wss://tape.example/live/ws"] {
+            assert_eq!(of(server, 0).unwrap(), "https://tape.example/live/inject", "{server}");
+        }
+        let token = |server| address(server, 0).unwrap().1.map(|token| token.reveal().to_owned());
+        assert_eq!(token("ws://127.0.0.1:3000/?token=a%2Bb&since=0"), Some("a+b".to_owned()));
+        assert_eq!(token("3000"), None);
+        for server in
+            ["ws://127.0.0.1:3000/ws/t0ken", "ws://h/ws/play/demo", "http://h/overlays/chat.html", "h:1/live"]
+        {
+            let problem = address(server, 0).unwrap_err();
+            assert!(problem.message.contains("is not the address of a server"), "{problem:?}");
+            assert!(!problem.message.contains("t0ken"), "{problem:?}");
         }
         assert_eq!(of("wss://tape.example", 2).unwrap(), "https://tape.example/inject?wait_clients=2");
         let ports = ["0", "99999", "ws://99999/", "127.0.0.1:99999"];

@@ -1,23 +1,23 @@
 //! `livetape watch`: prints the events of a running server.
 
-use std::{io, num::NonZeroU16};
+use std::num::NonZeroU16;
 
 use futures_util::StreamExt as _;
 use livetape_core::{
     error::{Code, Problem, close, exit},
+    json,
     redact::redact_text,
     secret::Secret,
     terminal::Lines,
 };
+use livetape_engine::source::live::Unreached;
 use livetape_feed::hub::Gifts;
 use tokio::net::TcpStream;
-use tokio_rustls::rustls;
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
     tungstenite::{
         self, Message,
         client::IntoClientRequest as _,
-        error::ProtocolError,
         handshake::client::Response,
         http::{HeaderValue, StatusCode, header::AUTHORIZATION},
         protocol::CloseFrame,
@@ -143,7 +143,7 @@ pub(super) fn base(server: &str) -> Result<String, Problem> {
 }
 
 /// Returns an address, or a port of this machine, without its secrets: the password and the query.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     let address = url.split(['?', '#']).next().unwrap_or_default();
     let query = if address.len() < url.len() { "?***" } else { "" };
     // Only addresses with a scheme are searched for a password.
@@ -154,8 +154,11 @@ fn shown(url: &str) -> String {
 }
 
 /// Prints an event, and returns whether stdout could be written.
-async fn show(args: &args::Watch, lines: &mut Lines, json: &str) -> bool {
-    let line = if args.json { Some(format!("{json}\n")) } else { display::line(lines, json.as_bytes()) };
+async fn show(args: &args::Watch, lines: &mut Lines, event: &str) -> bool {
+    let line = match args.json {
+        true => Some(json::escaped(event.to_owned()) + "\n"),
+        false => display::line(lines, event.as_bytes()),
+    };
     display::write(line.into_iter().collect()).await
 }
 
@@ -203,20 +206,22 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
         let code = said["error"]["code"].as_str().and_then(Code::from_name).unwrap_or(Code::BadRequest);
         return Problem::new(code, format!("the server rejected the request: {message}")).hint(hint);
     }
-    let why = match error {
-        tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            "no server listens there".to_owned()
-        }
-        tungstenite::Error::Protocol(ProtocolError::HttparseError(_)) => {
-            "what answers there is not livetape".to_owned()
-        }
-        error => error.to_string(),
-    };
-    let problem = Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"));
-    let is_tls = |error: &io::Error| matches!(error.get_ref(), Some(inside) if inside.is::<rustls::Error>());
-    match error {
-        tungstenite::Error::Io(error) if is_tls(error) => {
+    unreachable(&address, &Unreached::of_socket(error))
+}
+
+/// Explains why a server cannot be reached.
+pub(super) fn unreachable(address: &str, unreached: &Unreached) -> Problem {
+    let message = format!("cannot connect to {address}: {}", unreached.why);
+    let problem = Problem::new(Code::ServerUnreachable, message);
+    match unreached {
+        _ if unreached.is_untrusted() => {
             problem.hint("trust the server's certificate file (its `--tls-cert`): SSL_CERT_FILE=FILE")
+        }
+        _ if unreached.is_without_tls() => {
+            problem.hint(format!("use {}", address.replacen("s://", "://", 1)))
+        }
+        _ if unreached.is_without_http() => {
+            problem.hint("check the address: that of a server with TLS starts with https:// or wss://")
         }
         _ => problem,
     }
@@ -268,7 +273,8 @@ mod tests {
     fn a_server_without_http_is_named_as_such() {
         let error = tungstenite::Error::from(httparse::Error::Version);
         let problem = refused("ws://h:4222/", &error);
-        assert_eq!(problem.message, "cannot connect to ws://h:4222/: what answers there is not livetape");
+        let message = "cannot connect to ws://h:4222/: the server does not speak the WebSocket protocol";
+        assert_eq!(problem.message, message);
     }
 
     #[test]

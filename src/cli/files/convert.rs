@@ -17,7 +17,7 @@ use livetape_io::files;
 use livetape_mock::Scenario;
 use livetape_tools::{
     export::{self, Exported},
-    import::{Candidate, Error, ImportOptions, Input, Report, Scratch, Source, import_capture},
+    import::{Candidate, Error, ImportOptions, Input, RATE, Report, Scratch, Source, import_capture},
 };
 
 use super::look::{stem, valid_user};
@@ -63,7 +63,7 @@ pub(crate) fn import(args: &args::Import) -> Result<u8, Problem> {
     });
     capture.bar.finish_and_clear();
     match written? {
-        Drafted::Kept(report) | Drafted::Dropped(report) => conclude(&output, &report, args.json),
+        Drafted::Kept(report) | Drafted::Dropped(report) => conclude(&output, &report, args),
         Drafted::Broken { error, partial } => {
             if let Some(partial) = partial {
                 say(format!("📼 {}\n", shown(&partial)))?;
@@ -76,9 +76,38 @@ pub(crate) fn import(args: &args::Import) -> Result<u8, Problem> {
     }
 }
 
-fn conclude(output: &Path, report: &Report, json: bool) -> Result<u8, Problem> {
-    say_made(output, report, json)?;
+fn conclude(output: &Path, report: &Report, args: &args::Import) -> Result<u8, Problem> {
+    say_made(output, report, args.json)?;
+    if report.clock_steps > 0 {
+        warn(format_args!("💡 keep the captured times with `{}`", again(args, output, "--keep-clock")));
+    }
+    if report.silences > 0 && args.idle_limit.is_none() {
+        warn(format_args!("💡 cut the silence with `{}`", again(args, output, "--idle-limit 10s")));
+    }
     Ok(if report.is_lossy() { exit::LOST } else { exit::DONE })
+}
+
+/// Returns the command that imports the capture again, with another flag.
+fn again(args: &args::Import, output: &Path, flag: &str) -> String {
+    let quoted = |path: &Path| {
+        let text = path.display().to_string();
+        let is_plain = |c: char| c.is_alphanumeric() || "/\\:._-".contains(c);
+        if text.chars().all(is_plain) { text } else { format!("\"{text}\"") }
+    };
+    let mut command = format!("livetape import {} -o {} --force", quoted(&args.file), quoted(output));
+    let options = [
+        args.user.as_ref().map(|user| format!("--user {user}")),
+        args.room.map(|room| format!("--room {room}")),
+        args.format.map(|format| format!("--format {}", format.row().name)),
+        (args.rate.to_bits() != RATE.to_bits()).then(|| format!("--rate {}", args.rate)),
+        args.keep_clock.then(|| "--keep-clock".to_owned()),
+        args.idle_limit.map(|limit| format!("--idle-limit {}ms", limit.as_millis())),
+    ];
+    let entries = args.entries.iter().map(|entry| format!("--entry {entry}"));
+    for option in options.into_iter().flatten().chain(entries).chain([flag.to_owned()]) {
+        command = format!("{command} {option}");
+    }
+    command
 }
 
 fn options(args: &args::Import, named: &Path) -> Result<ImportOptions, Problem> {
@@ -89,6 +118,8 @@ fn options(args: &args::Import, named: &Path) -> Result<ImportOptions, Problem> 
         format: args.format,
         entries: args.entries.clone(),
         rate: args.rate,
+        keep_clock: args.keep_clock,
+        idle_limit: args.idle_limit,
         ..ImportOptions::default()
     })
 }
@@ -145,6 +176,10 @@ fn capture_problem(path: &Path, error: &Error) -> Problem {
             problem.hint("choose a connection with --entry N")
         }
         Error::NoEntry { .. } => problem.hint("run it without --entry to list the connections"),
+        Error::Events(producer) => problem.hint(producer.hint()),
+        Error::Undecodable(_) => {
+            problem.hint("export the frames again from a program that keeps binary messages, such as Chrome")
+        }
         Error::NoFrames(_) => {
             problem.hint("run `livetape import --help` for how to export a HAR with frames")
         }
@@ -160,10 +195,11 @@ fn capture_problem(path: &Path, error: &Error) -> Problem {
 }
 
 fn list(candidates: &[Candidate]) {
-    for Candidate { number, url, messages } in candidates.iter().take(CANDIDATES_MAX) {
+    for Candidate { number, url, messages, events_of } in candidates.iter().take(CANDIDATES_MAX) {
         let url = if url.is_empty() { "unknown address" } else { url };
         let s = if *messages == 1 { "" } else { "s" };
-        warn(format_args!("  {number}: {}, {messages} message{s}", printable(url)));
+        let what = events_of.map(|producer| format!(": decoded events of {producer}")).unwrap_or_default();
+        warn(format_args!("  {number}: {}, {messages} message{s}{what}", printable(url)));
     }
     if candidates.len() > CANDIDATES_MAX {
         warn(format_args!("  and {} more", candidates.len() - CANDIDATES_MAX));

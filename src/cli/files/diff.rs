@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use crate::cli::{
     args,
     options::config::tape,
-    process::output::{cannot_write, complain, report_loss, say},
+    process::output::{cannot_write, complain, json_line, report_loss, say},
 };
 
 /// Exit code for differences.
@@ -64,7 +64,7 @@ fn events(args: &args::Diff) -> Result<u8, Problem> {
     let mut out = BufWriter::new(io::stdout().lock());
     let told = diff::diff(before, after, |change| {
         let written = if args.json {
-            writeln!(out, "{}", serde_json::to_value(&change).unwrap_or_default())
+            out.write_all(json_line(&json!(change)).as_bytes())
         } else {
             write!(out, "{change}")
         };
@@ -75,7 +75,7 @@ fn events(args: &args::Diff) -> Result<u8, Problem> {
         Err(problem) if problem.message == CLOSED => return Ok(DIFFERENT),
         told => told?,
     };
-    let last = if args.json { json!({"counts": counts}).to_string() + "\n" } else { counts.to_string() };
+    let last = if args.json { json_line(&json!({"counts": counts})) } else { counts.to_string() };
     let code = if counts.is_same() { exit::DONE } else { DIFFERENT };
     match out.write_all(last.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
@@ -94,11 +94,11 @@ fn fields(args: &args::Diff) -> Result<u8, Problem> {
     let comparison = drift::compare(&baseline, &new);
     let names = [printable(&args.before.to_string_lossy()), printable(&args.after.to_string_lossy())];
     if args.json {
-        let lines = comparison.findings.iter().map(|finding| json!(finding).to_string() + "\n");
+        let lines = comparison.findings.iter().map(|finding| json_line(&json!(finding)));
         let counts = json!({"changes": comparison.findings.len() as u64 + comparison.more, "messages": new.messages,
             "unnamed": comparison.unnamed, "appeared": comparison.appeared, "skipped": new.skipped,
             "malformed": new.malformed});
-        say(lines.collect::<String>() + &json!({ "counts": counts }).to_string() + "\n")?;
+        say(lines.collect::<String>() + &json_line(&json!({ "counts": counts })))?;
     } else {
         let names = names.each_ref().map(String::as_str);
         let today = Millis::from(clock::wall()).to_string();

@@ -25,7 +25,7 @@ use crate::cli::{
     args,
     options::config::tape_or_stdin,
     process::output::{
-        FileFate, Written, cannot_write, progress, report_loss, say, say_json, shown, warn, write,
+        FileFate, Written, cannot_write, json_line, progress, report_loss, say, say_json, shown, warn, write,
     },
 };
 
@@ -78,10 +78,10 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         let lost = found - std::mem::replace(&mut missing, found);
         let lines = record.as_ref().map(|record| match (args.fields, args.json) {
             (false, false) => cat::text(record) + "\n",
-            (false, true) => cat::json(record).to_string() + "\n",
+            (false, true) => json_line(&cat::json(record)),
             (true, _) if args.at.is_some_and(|at| record.item.offset < at) => String::new(),
             (true, false) => selection.text(record),
-            (true, true) => selection.json(record).iter().map(|line| line.to_string() + "\n").collect(),
+            (true, true) => selection.json(record).iter().map(json_line).collect(),
         });
         let lines = lines.unwrap_or_default();
         is_empty &= lines.is_empty();
@@ -175,7 +175,7 @@ impl Passed {
 fn print_lost(out: &mut impl Write, json: bool, lost: u64) -> io::Result<()> {
     match lost {
         0 => Ok(()),
-        lost if json => writeln!(out, "{}", cat::missing_json(lost)),
+        lost if json => out.write_all(json_line(&cat::missing_json(lost)).as_bytes()),
         lost => writeln!(out, "⚠️ {lost} missing here"),
     }
 }

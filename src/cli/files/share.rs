@@ -1,7 +1,7 @@
 //! `scrub` and `audit`: prepare recordings for sharing.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{Read as _, Write as _},
     path::Path,
 };
@@ -98,37 +98,38 @@ fn random_key() -> Result<[u8; KEY_BYTES], Problem> {
     Ok(bytes)
 }
 
+/// Maximum size of the file of a key, in bytes: its digits in any encoding.
+const KEY_FILE_BYTES_MAX: u64 = 1024;
+
 /// Reads the key in a file. If there is no file, creates one that only its owner can read.
 fn kept_key(path: &Path) -> Result<Key, Problem> {
     let unreadable = |error: std::io::Error| {
         Problem::new(Code::Io, format!("cannot read the key in {}: {error}", path.display()))
     };
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match files::create_new(&files::System, path, false) {
         Ok(mut file) => {
             let bytes = random_key()?;
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             if let Err(error) = file.write_all(format!("{hex}\n").as_bytes()) {
                 // A part of a key would block the next run.
+                drop(file);
                 drop(fs::remove_file(path));
                 return Err(unwritable(path, error));
             }
             Ok(Key::new(&bytes))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let mut text = String::new();
+        Err(files::Error::Exists { .. }) => {
+            let mut bytes = Vec::new();
             let file = files::open(path).map_err(|error| file_problem(&error))?;
-            file.take(4 * KEY_BYTES as u64).read_to_string(&mut text).map_err(unreadable)?;
+            file.take(KEY_FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
+            let text = files::text(bytes).map_err(unreadable)?;
             parse_key(text.trim()).map(|bytes| Key::new(&bytes)).ok_or_else(|| {
                 let message = format!("{} has no key", path.display());
                 Problem::new(Code::BadRequest, message)
                     .hint("use a file with 64 hexadecimal digits, or name a new file to create a key")
             })
         }
-        Err(error) => Err(unwritable(path, error)),
+        Err(error) => Err(file_problem(&error)),
     }
 }
 
@@ -144,11 +145,11 @@ fn parse_key(hex: &str) -> Option<[u8; KEY_BYTES]> {
 }
 
 fn read_words(path: &Path) -> Result<String, Problem> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = files::open(path).map_err(|error| file_problem(&error))?;
-    let read = file.take(WORDS_BYTES_MAX).read_to_string(&mut text);
-    read.map_err(|error| Problem::new(Code::Io, format!("cannot read {}: {error}", path.display())))?;
-    Ok(text)
+    let read = file.take(WORDS_BYTES_MAX).read_to_end(&mut bytes);
+    let text = read.and_then(|_| files::text(bytes));
+    text.map_err(|error| Problem::new(Code::Io, format!("cannot read {}: {error}", path.display())))
 }
 
 #[cfg(test)]

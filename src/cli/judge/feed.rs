@@ -18,7 +18,7 @@ use tokio::time::sleep_until;
 use super::{
     page,
     plan::Plan,
-    trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
+    trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, too_long},
     watch::Patience,
 };
 use crate::{
@@ -101,7 +101,7 @@ impl Feed<'_> {
         let within = format!("within {} s", CONNECT_MAX.as_secs());
         while !self.has_connected() {
             if clock::now() >= started + CONNECT_MAX + self.slack().total() {
-                return never_connected(&within, self.hint());
+                return self.plan.never_connected(&within, self.hint());
             }
             sleep_until(clock::now() + LOOK).await;
         }
@@ -148,7 +148,7 @@ impl Venue for Feed<'_> {
 
     fn never_connected(&self, code: u8) -> Failure {
         if !self.staged.door.was_reset() {
-            return exited_first(code, self.hint());
+            return self.plan.exited_first(code, self.hint());
         }
         let late = self.staged.case.script.late.as_secs();
         let message = format!("exited with {code} instead of trying again after {late} s");

@@ -5,6 +5,7 @@ mod child;
 mod feed;
 pub(super) mod page;
 mod plan;
+mod proxies;
 mod random;
 mod room;
 pub(super) mod run;

@@ -36,7 +36,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     plan::Plan,
     run::{self, IGNORES_MOCK, IGNORES_PROXY},
-    trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
+    trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, too_long},
     watch::Patience,
 };
 use crate::{
@@ -271,7 +271,7 @@ impl Venue for RoomVenue<'_> {
         while !self.has_connected() {
             if clock::now() >= started + CONNECT_MAX + self.slack.total() {
                 let within = format!("within {} s", CONNECT_MAX.as_secs());
-                return never_connected(&within, self.hint());
+                return self.plan.never_connected(&within, self.hint());
             }
             sleep_until(clock::now() + LOOK).await;
         }
@@ -295,7 +295,7 @@ impl Venue for RoomVenue<'_> {
     }
 
     fn never_connected(&self, code: u8) -> Failure {
-        exited_first(code, self.hint())
+        self.plan.exited_first(code, self.hint())
     }
 
     fn is_let_in(&self) -> bool {

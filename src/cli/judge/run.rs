@@ -22,7 +22,10 @@ use livetape_mock::{MockTikTok, proxy::Opened};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::child::{Child, Start, exit_code, was_terminated};
+use super::{
+    child::{Child, Guard, Start, exit_code, was_stopped},
+    proxies::{self, LOOPBACK, NO_PROXY},
+};
 use crate::{
     cli::{
         args,
@@ -185,7 +188,8 @@ impl Run<'_> {
     async fn command(&self, env: &[(&str, String)], mut signals: Signals) -> Result<u8, Problem> {
         let stdin = if self.args.lifecycle.exit_with_stdin { Stdio::null() } else { Stdio::inherit() };
         let grace = self.settings.limits.shutdown_time;
-        let start = Start { command: &self.args.command, env, stdin, is_piped: false, grace };
+        let guard = &Guard::new(None);
+        let start = Start { command: &self.args.command, env, stdin, is_piped: false, grace, guard };
         let mut child = Child::start(start)?;
         let input = CancellationToken::new();
         let ended = input.clone();
@@ -236,8 +240,8 @@ impl Run<'_> {
         let code = exit_code(status);
         match why {
             Some(Why::NotConnected(problem)) => Err(problem),
-            // A program without a handler for SIGTERM.
-            Some(Why::Silence) if was_terminated(status) => Ok(exit::DONE),
+            // A program without a handler for the signal.
+            Some(Why::Silence) if was_stopped(status) => Ok(exit::DONE),
             None => match self.unused(code) {
                 Some(problem) if code == exit::DONE => Err(problem),
                 Some(problem) => {
@@ -262,19 +266,24 @@ impl Run<'_> {
         // Its own failure came first, so advice on addresses would mislead.
         if code != exit::DONE && is_untouched && self.args.clients != Some(0) {
             let message = format!("`{command}` ended with exit code {code} before it connected");
-            return Some(too_few(message, "look for its error in the output above"));
+            return Some(too_few(message, &self.explained("look for its error in the output above")));
         }
         if !self.is_connected() {
             let message =
                 format!("`{command}` exited with {code} before its clients connected: {}", self.seen());
-            return Some(too_few(message, "connect to LIVETAPE_URL, or set --clients 0"));
+            return Some(too_few(message, &self.explained("connect to LIVETAPE_URL, or set --clients 0")));
         }
         if self.mock.is_none() || self.args.clients.is_some() || !is_untouched {
             return None;
         }
         let message = format!("`{command}` exited with {code} and used neither the mock nor the feed");
         let hint = if self.args.mock_proxy { IGNORES_PROXY } else { IGNORES_MOCK };
-        Some(Problem::new(Code::TooFewRequests, message).hint(hint))
+        Some(Problem::new(Code::TooFewRequests, message).hint(self.explained(hint)))
+    }
+
+    /// Adds advice on another proxy than that of the mock.
+    fn explained(&self, hint: &str) -> String {
+        if self.args.mock_proxy { hint.to_owned() } else { proxies::explained(hint) }
     }
 
     fn has_private_replay(&self) -> bool {
@@ -294,7 +303,7 @@ impl Run<'_> {
             std::future::pending::<()>().await;
         }
         let message = format!("the clients did not connect within {}: {}", offset::shown(time), self.seen());
-        too_few(message, "connect to LIVETAPE_URL, or change --clients or --connect-time")
+        too_few(message, &self.explained("connect to LIVETAPE_URL, or change --clients or --connect-time"))
     }
 
     /// Waits until the command has had time to exit after the end of the recording, which closed its sockets.
@@ -356,9 +365,6 @@ fn too_few(message: String, hint: &str) -> Problem {
     Problem::new(Code::TooFewClients, message).hint(hint)
 }
 
-/// Hosts that clients reach directly: the feed and the mock's sockets.
-const DIRECT: &str = "localhost,127.0.0.1,::1";
-
 /// Returns the variables with the address of a mock, and those of its proxy.
 pub(super) fn of_mock(url: &str, fronts: Option<&Fronts>) -> Result<Vec<(&'static str, String)>, Problem> {
     let mut variables = Vec::from(["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.to_owned())));
@@ -394,7 +400,8 @@ fn of_proxy(fronts: &Fronts) -> Result<Vec<(&'static str, String)>, Problem> {
     ]
     .map(|name| (name, url.clone()));
     let certificates = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
-    let direct = ["NO_PROXY", "no_proxy"].map(|name| (name, DIRECT.to_owned()));
+    // Exceptions from another proxy would keep requests from this one.
+    let direct = NO_PROXY.map(|name| (name, LOOPBACK.join(",")));
     // Within quotes, a backslash stands for the character after it.
     let node = format!(r#"{node}--require "{}""#, text(&fronts.node_guard)?.replace('\\', r"\\"));
     let others =

@@ -407,7 +407,9 @@ mod tests {
     #[test]
     fn a_smaller_show_has_to_fail_by_the_same_mistake() {
         let failure = |what: &str, got: &str, diagnosis, candidates: &[&'static str]| {
-            let named = candidates.iter().map(|name| (*name, Mistake { doing: "", shown_by: "" }));
+            let named = candidates
+                .iter()
+                .map(|name| (*name, Mistake { doing: "", shown_by: "", needs_break: false }));
             let candidates = BTreeMap::from_iter(named);
             Failure { got: Some(got.to_owned()), diagnosis, candidates, ..Failure::new(what, "") }
         };

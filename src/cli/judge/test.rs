@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use super::{
+    child::MEASURES_WORK,
     plan::{Manner, Plan, Show, check_output},
     random::AtRandom,
     trial::Ran,
@@ -32,8 +33,11 @@ use super::{
 use crate::cli::{
     args,
     options::config,
-    process::output::{self, Written, check_apart, complain, report_loss, say, say_json, shown, warn, write},
+    process::output::{
+        self, Written, check_apart, complain, report_loss, say, say_commands, say_json, shown, warn, write,
+    },
 };
+use crate::log;
 
 /// Maximum size of a result to merge, in bytes.
 const RESULT_BYTES_MAX: u64 = 16 << 20;
@@ -41,6 +45,8 @@ const RESULT_BYTES_MAX: u64 = 16 << 20;
 const TOLD_AFTER: usize = 50;
 /// Time between two looks at how many commands wait for a processor.
 const CROWD_LOOK: Duration = Duration::from_secs(1);
+/// What is said of failures where nobody knows how long a command has waited for a processor.
+const BUSY: &str = "💡 on this system, time limits also count while COMMAND waits for a processor: if other programs were busy, run this again with --jobs 1";
 /// Number of rooms, and of shows at random, beside each command that computes: they are mostly waiting.
 const WAITING_A_JOB: usize = 4;
 
@@ -122,6 +128,9 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     for_github(&outcomes)?;
     let lost = report_loss(&plan.tape.name, plan.tape.loss().await);
     let has_failed = outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed);
+    if has_failed && !MEASURES_WORK {
+        warn(BUSY);
+    }
     Ok(match (plan.stop.is_cancelled(), has_failed) {
         (true, _) => {
             warn("❌ stopped by a signal: the other cases did not run");
@@ -395,12 +404,9 @@ impl Crowd {
 
 /// Prints annotations, and writes a summary, if GitHub Actions runs this.
 fn for_github(outcomes: &[Outcome]) -> Result<(), Problem> {
-    if env::var_os("GITHUB_ACTIONS").is_none() {
+    say_commands(&report::annotations(outcomes));
+    if !log::is_read_by_runner() {
         return Ok(());
-    }
-    let annotations = report::annotations(outcomes);
-    if !annotations.is_empty() {
-        warn(annotations.trim_end());
     }
     if let Some(path) = env::var_os("GITHUB_STEP_SUMMARY") {
         let file = fs::OpenOptions::new().append(true).create(true).open(path);

@@ -33,9 +33,10 @@ use tokio::{
 };
 
 use super::{
-    child::{Child, Folder, Meter, Start, Work, exit_code, was_terminated},
+    child::{Child, Folder, Meter, STOP, Start, Work, exit_code, kill_strays, was_stopped},
     page::Findings,
     plan::{Manner, Plan},
+    proxies,
     watch::{Patience, Still, Watch},
 };
 use crate::cli::process::signals::Signal;
@@ -47,14 +48,11 @@ const SHOW_MAX: Duration = Duration::from_secs(600);
 pub(super) const LOOK: Duration = Duration::from_millis(20);
 /// Time between two looks at how long a command waited for a processor, while the show goes on.
 const METER_LOOK: Duration = Duration::from_secs(1);
-/// Time to exit after SIGTERM.
+/// Time to exit after [`STOP`].
 const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 const BUFFER_BYTES: usize = 64 << 10;
-/// Exit codes of shells for a command that SIGTERM or SIGKILL ended.
-const TERMINATED: u8 = 143;
-const KILLED: u8 = 137;
 
 /// A case that ran.
 pub(super) struct Ran {
@@ -152,9 +150,10 @@ impl Plan {
         env: Vec<(&'static str, String)>,
     ) -> Result<Option<Ran>, Problem> {
         let (started, folder) = (clock::now(), Folder::new()?);
-        let env = Vec::from_iter(env.into_iter().chain(variables(case, folder.path(), right)?));
+        let variables = variables(case, folder.path(), right)?;
+        let env = Vec::from_iter(env.into_iter().chain(variables).chain(folder.variables()));
         let is_plain = case.name == PLAIN;
-        let trial = Trial { plan: self, is_plain, patience, venue, folder: folder.path() };
+        let trial = Trial { plan: self, is_plain, patience, venue, folder: &folder };
         let Some(Judged { mut failures, output, manner, ended_wrongly }) = trial.judge(&env).await? else {
             return Ok(None);
         };
@@ -209,7 +208,6 @@ fn variables(case: &Case, folder: &Path, right: &Truth) -> Result<Vec<(&'static 
         ("LIVETAPE_TRUTH", path("truth.json")),
         ("LIVETAPE_RESULT", path("result.json")),
         ("PYTHONUNBUFFERED", "1".to_owned()),
-        ("TMPDIR", folder.to_string_lossy().into_owned()),
     ])
 }
 
@@ -218,6 +216,8 @@ struct Ended {
     status: ExitStatus,
     /// Whether it did so before it was told to.
     itself: bool,
+    /// Whether it was killed, because it did not when it was told to.
+    was_killed: bool,
     /// Whether it had written a result by then.
     has_result: bool,
     /// What it still did when it was told to end.
@@ -240,7 +240,7 @@ struct Trial<'a, V> {
     is_plain: bool,
     patience: Patience,
     venue: &'a V,
-    folder: &'a Path,
+    folder: &'a Folder,
 }
 
 /// What a command has printed, and when it last did.
@@ -258,7 +258,8 @@ impl<V: Venue> Trial<'_, V> {
     /// Runs the command. `None` if the user stopped it.
     async fn judge(&self, env: &[(&str, String)]) -> Result<Option<Judged>, Problem> {
         let command = &self.plan.command;
-        let start = Start { command, env, stdin: Stdio::null(), is_piped: true, grace: GRACE };
+        let guard = self.folder.guard();
+        let start = Start { command, env, stdin: Stdio::null(), is_piped: true, grace: GRACE, guard };
         let mut child = Child::start(start)?;
         let mut output = Output::new(&self.plan.expectations);
         if self.plan.page.as_ref().is_some_and(|page| page.has_texts) {
@@ -278,8 +279,8 @@ impl<V: Venue> Trial<'_, V> {
             let _ = child.wait().await;
         }
         // They would keep the pipes open.
-        child.kill_others();
-        Child::kill_strays(self.folder);
+        child.kill();
+        kill_strays(self.folder.path());
         let _ = timeout(LAST_OUTPUT, async { while reading.join_next().await.is_some() {} }).await;
         reading.shutdown().await;
         // The signal may have reached the command first.
@@ -287,7 +288,7 @@ impl<V: Venue> Trial<'_, V> {
             return Ok(None);
         };
         let output = printed.with(|(output, _)| std::mem::replace(output, Output::new(&[])));
-        let found = self.plan.page.as_ref().map(|page| (page, Findings::read(self.folder)));
+        let found = self.plan.page.as_ref().map(|page| (page, Findings::read(self.folder.path())));
         let has_left = found.as_ref().is_some_and(|(_, found)| found.has_ended());
         if failures.is_empty() && !has_left {
             failures = self.failures(&ended, &output).await;
@@ -310,7 +311,8 @@ impl<V: Venue> Trial<'_, V> {
         match self.wait(child).await? {
             Over::Exited(status) => {
                 let has_result = self.has_result();
-                Ok((Ended { status, itself: true, has_result, still: None }, Vec::new()))
+                let ended = Ended { status, itself: true, was_killed: false, has_result, still: None };
+                Ok((ended, Vec::new()))
             }
             Over::Show => Ok((self.end(child, printed).await?, Vec::new())),
             Over::Late(failure) => Ok((self.stop(child, None).await?, vec![failure])),
@@ -341,7 +343,8 @@ impl<V: Venue> Trial<'_, V> {
         let still = loop {
             if let Ok(status) = timeout(LOOK, child.wait()).await {
                 let has_result = self.has_result();
-                return Ok(Ended { status: waited(status)?, itself: true, has_result, still: None });
+                let status = waited(status)?;
+                return Ok(Ended { status, itself: true, was_killed: false, has_result, still: None });
             }
             let now = clock::now();
             let is_due = watch.is_due(now);
@@ -383,7 +386,7 @@ impl<V: Venue> Trial<'_, V> {
             }
             child.extend(self.note(meter.read(clock::now(), child.work())).waited);
         };
-        Ok(Ended { status, itself: false, has_result, still })
+        Ok(Ended { status, itself: false, was_killed: child.was_killed(), has_result, still })
     }
 
     /// Notes for how long the command waited for a processor.
@@ -422,7 +425,7 @@ impl<V: Venue> Trial<'_, V> {
     }
 
     fn result_path(&self) -> PathBuf {
-        self.folder.join("result.json")
+        self.folder.path().join("result.json")
     }
 
     async fn failures(&self, ended: &Ended, output: &Output) -> Vec<Failure> {
@@ -466,13 +469,10 @@ impl<V: Venue> Trial<'_, V> {
             }
             _ => {}
         }
-        if !ended_itself && code == KILLED {
-            let message = format!("did not exit within {} s after SIGTERM", GRACE.as_secs());
+        if ended.was_killed {
+            let message = format!("did not exit within {} s after {STOP}", GRACE.as_secs());
             failures.push(Failure::new("exit", &message));
-        } else if code != 0
-            && !has_said_code
-            && (ended_itself || !(was_terminated(status) || code == TERMINATED))
-        {
+        } else if code != 0 && !has_said_code && (ended_itself || !was_stopped(status)) {
             failures.push(Failure {
                 expected: Some("0".to_owned()),
                 got: Some(code.to_string()),
@@ -508,8 +508,8 @@ impl<V: Venue> Trial<'_, V> {
         // Without explanations, the failures stay.
         let explained = self.plan.whole_shows.run(explain).await.unwrap_or_default();
         let wrong = failures.iter_mut().filter(|failure| failure.got.is_some());
-        for (failure, Explanation { candidates, found, several }) in wrong.zip(explained) {
-            failure.candidates = candidates;
+        for (failure, Explanation { candidates, found, several, is_unclear }) in wrong.zip(explained) {
+            (failure.candidates, failure.is_unclear) = (candidates, is_unclear);
             failure.detail = (!several.is_empty()).then_some(several);
             if let Some(found) = found {
                 (failure.diagnosis, failure.detail) = (Some(found.name), Some(found.message));
@@ -548,16 +548,17 @@ impl<V: Venue> Trial<'_, V> {
     }
 }
 
-/// A command that exited with `code` before it connected. If it failed, its own error explains more than `hint`.
-pub(super) fn exited_first(code: u8, hint: &str) -> Failure {
-    let hint = if code == exit::DONE { hint } else { "look for its error in its output" };
-    never_connected(&format!("before it exited with {code}"), hint)
-}
+impl Plan {
+    /// A command that exited with `code` before it connected. If it failed, its own error explains more than `hint`.
+    pub(super) fn exited_first(&self, code: u8, hint: &str) -> Failure {
+        let hint = if code == exit::DONE { hint } else { "look for its error in its output" };
+        self.never_connected(&format!("before it exited with {code}"), hint)
+    }
 
-pub(super) fn never_connected(when: &str, hint: &str) -> Failure {
-    Failure {
-        detail: Some(hint.to_owned()),
-        ..Failure::new("connection", &format!("never connected {when}"))
+    pub(super) fn never_connected(&self, when: &str, hint: &str) -> Failure {
+        // The variables of a mock's proxy replace others.
+        let hint = if self.is_proxied { hint.to_owned() } else { proxies::explained(hint) };
+        Failure { detail: Some(hint), ..Failure::new("connection", &format!("never connected {when}")) }
     }
 }
 

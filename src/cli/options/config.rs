@@ -72,7 +72,9 @@ pub(crate) fn stdin() -> Result<files::Spool, Problem> {
     files::Spool::of(input.lock()).map_err(|error| {
         let folder = env::temp_dir();
         let message = format!("cannot copy {STANDARD_INPUT} to {}: {error}", folder.display());
-        Problem::new(Code::Io, message).hint("free some space there, or set TMPDIR to another folder")
+        let variable = files::TEMPORARY;
+        Problem::new(Code::Io, message)
+            .hint(format!("free some space there, or set {variable} to another folder"))
     })
 }
 
@@ -131,6 +133,10 @@ fn warn_of_unknown_variables() {
     set.sort();
     for name in set {
         let Some(own) = name.strip_prefix(PREFIX).filter(|own| !known.contains(own)) else { continue };
+        if let Some(instead) = settings::instead_of(&name) {
+            warn(format_args!("⚠️ {name} is gone: {instead}"));
+            continue;
+        }
         let meant = with_same_words(own, &known).or_else(|| nearest(own, &known));
         let meant = meant.map(|meant| format!(": did you mean `{PREFIX}{meant}`?")).unwrap_or_default();
         warn(format_args!("⚠️ livetape has no setting `{}`{meant}", printable(&name)));

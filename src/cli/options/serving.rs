@@ -23,7 +23,7 @@ use crate::{
         process::{display, output::warn, signals},
     },
     log,
-    settings::{self, Address, Limits, READ_ONLY, Settings, TOKEN_HINT, is_token},
+    settings::{self, Address, Limits, READ_ONLY, Settings, TOKEN_HINT, wrong_with},
     webhook::{Options, Post, Response, deliver},
 };
 
@@ -145,16 +145,16 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Tokens, Problem> {
 fn all_tokens(server: &settings::Server) -> Result<Vec<String>, Problem> {
     let mut tokens: Vec<_> = server.tokens().map(str::to_owned).collect();
     let Some(path) = &server.token_file else { return Ok(tokens) };
-    let text = String::from_utf8(read(path)?).unwrap_or_default();
+    let text = read_text(path)?;
     let before = tokens.len();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        if !is_token(line) {
+        if let Some(why) = wrong_with(line) {
             // The message must not repeat it.
-            return Err(bad(&format!("{}:{}: not a token", path.display(), index + 1)).hint(TOKEN_HINT));
+            return Err(bad(&format!("{}:{}: the token {why}", path.display(), index + 1)).hint(TOKEN_HINT));
         }
         tokens.push(line.to_owned());
     }
@@ -205,7 +205,12 @@ fn tls(settings: &Settings) -> Result<Option<Tls>, Problem> {
     let (Some(certificates), Some(key)) = (&settings.server.tls_cert, &settings.server.tls_key) else {
         return Ok(None);
     };
-    Tls::from_pem(&read(certificates)?, &read(key)?).map(Some)
+    Tls::from_pem(read_text(certificates)?.as_bytes(), read_text(key)?.as_bytes()).map(Some)
+}
+
+/// Reads a text file that people write.
+pub(crate) fn read_text(path: &Path) -> Result<String, Problem> {
+    files::read_text(path).map_err(|error| bad(&format!("cannot read {}: {error}", path.display())))
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {

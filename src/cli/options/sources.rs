@@ -54,7 +54,7 @@ fn play(settings: &Settings) -> source::ReplayOptions {
         start: replay.start,
         end: replay.end,
         idle_limit: replay.idle_limit,
-        waiting: if replay.precise { Waiting::Awake } else { Waiting::Kernel },
+        waiting: if replay.precise { Waiting::Awake } else { Waiting::System },
         wait_clients: settings.server.wait_clients.unwrap_or(usize::from(replay.speed == Speed::Max)),
         exit_when_done: replay.exit_when_done,
         recordings: settings.server.folder(),

@@ -36,7 +36,7 @@ pub(crate) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
         Problem::new(Code::BadConfig, message).hint(hint)
     };
     let (mut roots, mut held) = (RootCertStore::empty(), Vec::new());
-    for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {
+    for certificate in CertificateDer::pem_slice_iter(serving::read_text(path)?.as_bytes()) {
         let certificate = certificate.map_err(|error| bad(&error))?;
         // A system's file may have certificates that this library rejects.
         if roots.add(certificate.clone()).is_ok() {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use livetape_core::{
     error::{Code, Problem},
     event::Millis,
-    terminal::Lines,
+    terminal::{Bracket, Lines},
 };
 use livetape_feed::{
     control::Control,
@@ -106,7 +106,10 @@ static FAILURE: OnceLock<Problem> = OnceLock::new();
 /// Writes and flushes lines, without colour unless stdout supports it.
 pub(crate) fn print(lines: &[String]) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
-    let written = stdout.write_all(lines.concat().as_bytes()).and_then(|()| stdout.flush());
+    let text = lines.concat();
+    // A line of JSON has none left.
+    let text = log::for_runner(&text, Bracket::Apart);
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     match &written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => WITHOUT_READER.cancel(),
         Err(error) => drop(FAILURE.set(cannot_write(error))),

@@ -13,8 +13,9 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use livetape_core::{
     error::{Code, Problem, exit},
+    json,
     recording::{self, Loss},
-    terminal::{is_invisible, printable},
+    terminal::{Bracket, is_invisible, printable},
 };
 use livetape_io::files;
 use livetape_tools::edit;
@@ -161,7 +162,7 @@ pub(crate) fn progress(bytes: u64) -> ProgressBar {
 
 /// Prints to stdout. A closed stdout is not an error.
 pub(crate) fn say(text: impl fmt::Display) -> Result<(), Problem> {
-    flushed(io::stdout().write_all(text.to_string().as_bytes()))
+    flushed(io::stdout().write_all(log::for_runner(&text.to_string(), Bracket::Apart).as_bytes()))
 }
 
 /// Indentation of details in a report.
@@ -203,7 +204,19 @@ fn glued(line: &str) -> String {
 /// Prints a report as JSON to stdout.
 pub(crate) fn say_json(report: &impl Serialize) -> Result<(), Problem> {
     let json = serde_json::to_string_pretty(report).expect("all keys are strings");
-    say(format!("{json}\n"))
+    flushed(writeln!(io::stdout(), "{}", log::for_runner(&json::escaped(json), Bracket::Escaped)))
+}
+
+/// Returns a value as a line of JSON.
+pub(crate) fn json_line(value: &impl Serialize) -> String {
+    json::escaped(serde_json::to_string(value).expect("all keys are strings")) + "\n"
+}
+
+/// Prints workflow commands, if GitHub Actions runs this.
+pub(crate) fn say_commands(commands: &str) {
+    if log::is_read_by_runner() {
+        drop(io::stderr().write_all(commands.as_bytes()));
+    }
 }
 
 /// Prints the report on a new file, for people or as JSON.
@@ -251,12 +264,23 @@ pub(crate) fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy())
 }
 
-/// Quotes a word for a shell, in one line that shows all its characters.
+/// Quotes a word for the shells of this system, in one line that shows all its characters.
 pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+".contains(c);
+    // In double quotes, all others mean themselves to bash, PowerShell and cmd.exe.
+    let is_special = |c: char| "\"$`\\!%".contains(c) || is_invisible(c);
     if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
+        word.to_owned()
+    } else if !word.contains(is_special) {
+        format!("\"{word}\"")
+    } else if cfg!(windows) {
+        quoted_for_cmd(word)
+    } else {
+        quoted_for_bash(word)
     }
+}
+
+fn quoted_for_bash(word: &str) -> String {
     if !word.contains(is_invisible) {
         return format!("'{}'", word.replace('\'', r"'\''"));
     }
@@ -268,6 +292,21 @@ pub(crate) fn quoted(word: &str) -> String {
         c => c.to_string(),
     };
     format!("$'{}'", String::from_iter(word.chars().map(escaped)))
+}
+
+/// Quotes a word for cmd.exe and the programs that it starts. Line breaks, which it cannot take, become spaces.
+fn quoted_for_cmd(word: &str) -> String {
+    let (mut line, mut backslashes) = (String::from("\""), 0);
+    for c in word.chars().map(|c| if is_invisible(c) { ' ' } else { c }) {
+        // Before a quote, programs read two backslashes as one.
+        if c == '"' {
+            line.extend(std::iter::repeat_n('\\', backslashes + 1));
+        }
+        backslashes = if c == '\\' { backslashes + 1 } else { 0 };
+        line.push(c);
+    }
+    line.extend(std::iter::repeat_n('\\', backslashes));
+    line + "\""
 }
 
 /// Builds the error of a failed write to stdout. It exits with 3, like an incomplete file, because stdout is
@@ -291,11 +330,14 @@ pub(crate) fn check_apart<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Resul
 pub(crate) fn file_problem(error: &files::Error) -> Problem {
     let code = match error {
         files::Error::Exists { .. } => Code::OutputExists,
+        files::Error::Busy { .. } => Code::RecordingBusy,
         files::Error::Missing { .. }
         | files::Error::NoParent { .. }
         | files::Error::Directory { .. }
         | files::Error::Irregular { .. } => Code::BadCapture,
-        files::Error::Dash | files::Error::TooLong { .. } => Code::BadRequest,
+        files::Error::Dash | files::Error::TooLong { .. } | files::Error::Unportable { .. } => {
+            Code::BadRequest
+        }
         files::Error::Irreplaceable { .. }
         | files::Error::NoPermission { .. }
         | files::Error::Other { .. } => Code::Io,

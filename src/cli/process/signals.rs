@@ -1,7 +1,11 @@
-//! Ctrl-C, SIGTERM and SIGHUP. Of a server, the first signal shuts it down gracefully; after that, Ctrl-C or
-//! SIGTERM exits immediately. A tool exits at once, and removes its unfinished file.
+//! Ctrl-C, SIGTERM and SIGHUP; on Windows Ctrl+C, Ctrl+Break, and a console or session that ends. Of a server, the first signal
+//! shuts it down gracefully; after that, Ctrl-C or SIGTERM exits immediately. A tool exits at once, and removes its unfinished file.
 //!
 //! Signals have their own thread, because other threads may be busy with a flood from the upstream.
+
+#[cfg_attr(windows, path = "signals/windows.rs")]
+#[cfg_attr(not(windows), path = "signals/unix.rs")]
+mod system;
 
 use std::{
     sync::{Once, mpsc},
@@ -16,13 +20,12 @@ use tracing::info;
 
 use super::output::warn;
 
+pub(crate) use system::Signals;
+
 /// Longest time that a forced exit waits for recordings to be sealed.
 const SEAL_WAIT: Duration = Duration::from_millis(250);
 /// Part of the shutdown time after sockets are dropped, for sealing recordings and reporting.
 const RESERVE: Duration = Duration::from_millis(500);
-/// Number of SIGHUP on every system.
-#[cfg(unix)]
-const HANGUP: u32 = 1;
 
 /// Returns the time that sockets have to close during `shutdown_time`.
 pub(crate) fn drain_time(shutdown_time: Duration) -> Duration {
@@ -71,7 +74,7 @@ fn in_thread(handle: impl AsyncFnOnce(Signals) + Send + 'static) {
 }
 
 /// Waits until the process must exit immediately, and returns the reason.
-async fn wait(mut signals: Signals, control: &Control, shutdown_time: Duration) -> String {
+async fn wait(mut signals: Signals, control: &Control, mut shutdown_time: Duration) -> String {
     let started = clock::now();
     let (mut ending, mut deadline) = (Ending::default(), None);
     loop {
@@ -80,6 +83,9 @@ async fn wait(mut signals: Signals, control: &Control, shutdown_time: Duration) 
                 Action::Ignore => {}
                 Action::End => {
                     info!("🔔 Signal received: shutting down");
+                    if signal == Signal::Hangup {
+                        shutdown_time = shutdown_time.min(system::HANGUP_MAX);
+                    }
                     control.shut_down();
                 }
                 Action::Force => return "second signal".to_owned(),
@@ -109,70 +115,14 @@ async fn force(control: &Control, why: &str) -> ! {
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-/// Handlers of SIGINT, SIGTERM and SIGHUP. A signal without a handler has the system's default action: it
-/// ends the process or is ignored.
-#[cfg(unix)]
-pub(crate) struct Signals([Option<tokio::signal::unix::Signal>; 3]);
-
-#[cfg(unix)]
-impl Signals {
-    pub(crate) fn new() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let hangup = Some(SignalKind::hangup()).filter(|_| !ignores_hangup());
-        let kinds = [Some(SignalKind::interrupt()), Some(SignalKind::terminate()), hangup];
-        Self(kinds.map(|kind| signal(kind?).ok()))
-    }
-
-    pub(crate) async fn next(&mut self) -> Signal {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! { biased;
-            () = received(interrupt) => Signal::Interrupt,
-            () = received(terminate) => Signal::Terminate,
-            () = received(hangup) => Signal::Hangup,
-        }
-    }
-}
-
-/// Returns whether the process was started with SIGHUP ignored, as `nohup` does. Only Linux
-/// reports this. On other systems, SIGHUP keeps the action that it had at the start, so that `nohup` works.
-#[cfg(unix)]
-fn ignores_hangup() -> bool {
-    std::fs::read_to_string("/proc/self/status").map_or(true, |status| is_ignored(&status, HANGUP))
-}
-
-/// Returns whether a signal is in the set of ignored ones, according to `/proc/PID/status`.
-#[cfg(unix)]
-fn is_ignored(status: &str, signal: u32) -> bool {
-    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let set = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or_default();
-    set >> (signal - 1) & 1 == 1
-}
-
-#[cfg(unix)]
-async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+/// Waits for a signal. Without a handler, none ever comes.
+async fn received(signal: Option<impl Future<Output = Option<()>>>) {
     if let Some(signal) = signal
-        && signal.recv().await.is_some()
+        && signal.await.is_some()
     {
         return;
     }
     std::future::pending::<()>().await;
-}
-
-#[cfg(not(unix))]
-pub(crate) struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    pub(crate) fn new() -> Self {
-        Self
-    }
-
-    pub(crate) async fn next(&mut self) -> Signal {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        Signal::Interrupt
-    }
 }
 
 /// Two equal signals within this time count as one: a terminal and a wrapper such as npm may both send
@@ -184,11 +134,10 @@ const SAME_SIGNAL: Duration = Duration::from_millis(100);
 pub(crate) enum Signal {
     /// SIGINT: Ctrl+C.
     Interrupt,
-    /// SIGTERM.
+    /// SIGTERM. On Windows, Ctrl+Break.
     Terminate,
-    /// SIGHUP: the terminal was closed. The system and the shell may both send it, so it never forces an
-    /// exit.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has SIGHUP"))]
+    /// SIGHUP: the terminal was closed. On Windows, the console was closed, the user logs off or the system shuts down. The
+    /// system and the shell may both send it, so it never forces an exit.
     Hangup,
 }
 
@@ -280,16 +229,5 @@ mod tests {
     fn a_key_that_is_held_down_is_not_one_interrupt() {
         let held: Vec<_> = (0..5).map(|n| (Interrupt, n * 30)).collect();
         assert_eq!(actions(&held), [End, Ignore, Ignore, Ignore, Force]);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn ignored_signals_are_read_from_the_status_of_the_process() {
-        for (set, ignored) in
-            [("0000000000000001", true), ("0000000001001001", true), ("0000000001001006", false)]
-        {
-            assert_eq!(is_ignored(&format!("Name:\tlivetape\nSigIgn:\t{set}\n"), HANGUP), ignored, "{set}");
-        }
-        assert!(!is_ignored("", HANGUP));
     }
 }

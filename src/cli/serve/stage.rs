@@ -41,7 +41,7 @@ use crate::{
         options::serving::{self, Addresses, Webhook},
         process::{
             display,
-            output::{complain, file_problem, warn},
+            output::{complain, file_problem, json_line, warn},
             signals,
         },
     },
@@ -401,10 +401,9 @@ impl Lifecycle {
     /// Writes the ready file. Readers see the complete file or none.
     pub(crate) fn write(&self, ready: &Ready<'_>) -> Result<(), Problem> {
         let Some(path) = &self.ready_file else { return Ok(()) };
-        let mut json = serde_json::to_vec(ready).expect("texts and numbers are valid JSON");
-        json.push(b'\n');
+        let json = json_line(ready);
         let mut draft = Draft::new(path, true).map_err(|error| file_problem(&error))?;
-        draft.write_all(&json).map_err(|error| unwritable(path, &error))?;
+        draft.write_all(json.as_bytes()).map_err(|error| unwritable(path, &error))?;
         draft.keep_unsynced().map_err(|error| file_problem(&error))
     }
 

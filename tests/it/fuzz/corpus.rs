@@ -140,6 +140,15 @@ fn capture(format: CaptureFormat) -> Vec<u8> {
             );
         }
         CaptureFormat::Messages => each(|ms, frame| message(ms, frame).into_bytes(), &mut out),
+        CaptureFormat::Trace => {
+            each(|ms, frame| format!(",{}", message(ms, frame).trim()).into_bytes(), &mut out);
+            return [
+                &b"{\"type\":\"resource-snapshot\",\"snapshot\":{\"_resourceType\":\"websocket\",\"_webSocketMessages\":["[..],
+                &out[1..],
+                b"],\"request\":{\"url\":\"wss://webcast-ws.tiktok.com/webcast/im/\"}}}\n",
+            ]
+            .concat();
+        }
         CaptureFormat::Gotiktoklive => each(|ms, frame| traced(ms, frame).into_bytes(), &mut out),
         CaptureFormat::Mitmproxy => return flow(),
     }

@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
+use livetape_core::error::START_CHROME;
 use tokio::net::TcpSocket;
 
 use crate::support::process::{livetape, run, stderr, stdout, text};
@@ -38,7 +39,11 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["live", "../etc", "--port", "0"], 2, "user name"),
         (&["mock", "--port", "0", "--pass", "10.0.0.1"], 2, "`10.0.0.1` is not"),
         (&["watch", "99999"], 2, "99999 is not a port"),
-        (&["watch", "9"], 1, "cannot connect to ws://127.0.0.1:9/: no server listens there"),
+        (
+            &["watch", "9"],
+            1,
+            "cannot connect to ws://127.0.0.1:9/: connection refused: no server listens there",
+        ),
         (
             &["diff", "schema", "demo"],
             2,
@@ -47,6 +52,16 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["diff", "demo", "schema"], 2, "needs --fields\n💡 run `livetape diff schema demo --fields`\n"),
         (&["diff", "demo", "schema", "--fields"], 2, "can only be OLD"),
         (&["scrub", "demo", "-o", "-"], 2, "- is not the name of a file, and this file cannot be written"),
+        (
+            &["scrub", "demo", "-o", "a:b"],
+            2,
+            "Windows does not allow `:` in names of files: a:b\n💡 choose another name",
+        ),
+        (
+            &["cut", "demo", "--to", "1s", "-o", "con.bin"],
+            2,
+            "`con` is a device on Windows: con.bin\n💡 choose another name",
+        ),
         (&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address"),
         (&["record", "--cdp", "127.0.0.1:9"], 1, "no browser responded at 127.0.0.1:9"),
         (&["live", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address"),
@@ -115,7 +130,8 @@ fn live_says_how_to_start_chrome() {
     let said = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains(&format!("no browser responded at {browser}")), "{said}");
-    assert!(said.contains("start Chrome with `--remote-debugging-port=9222"), "{said}");
+    let hint = format!("start Chrome with `{START_CHROME}`; with port 0");
+    assert!(said.contains(&hint), "{said}");
 }
 
 #[test]
@@ -150,7 +166,56 @@ fn connections_of_a_capture_are_listed_to_choose_from() {
     assert!(said.starts_with("  1: wss://chat.example/, 1 message\n") && !said.contains("planted"), "{said}");
     assert!(said.contains("choose a connection with --entry N"), "{said}");
     let output = run(&["import", text(&file), "--entry", "1"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stdout(&output).contains("⚠️ Nothing could be decoded\n"), "{}", stdout(&output));
+}
+
+#[test]
+fn decoded_events_are_not_a_capture() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events.jsonl");
+    fs::write(&file, run(&["events", "demo"]).stdout).unwrap();
+    let output = run(&["import", text(&file)]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("it holds decoded events of livetape, and a recording needs the frames"), "{said}");
+    assert!(said.contains("💡 replay the recording that they came from"), "{said}");
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1, "nothing is written");
+}
+
+#[test]
+fn the_command_that_keeps_a_clock_or_cuts_a_silence_is_said_and_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, out] = ["a show.jsonl", "a show.bin"].map(|name| folder.path().join(name));
+    let lines: Vec<String> = [0_i64, 1000, -3_598_000, -3_597_000, 7_200_000]
+        .iter()
+        .map(|ms| {
+            format!(
+                r#"{{"ts_ms":{},"method":"WebcastChatMessage","payload":"CgQQBRgJ"}}"#,
+                1_757_443_489_000 + ms
+            )
+        })
+        .collect();
+    fs::write(&file, lines.join("\n")).unwrap();
+    let output = run(&["import", text(&file), "--user", "ann"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let [said, hints] = [stdout(&output), stderr(&output)];
+    assert!(
+        said.contains("⚠️ The clock goes back by 01:00:00.000 at 00:00:02.000: what follows is shifted\n"),
+        "{said}"
+    );
+    assert!(said.contains("Silence of 02:59:57.000 at 00:00:03.000\n"), "{said}");
+    let again =
+        format!("`livetape import \"{}\" -o \"{}\" --force --user ann", file.display(), out.display());
+    for (flag, expected) in [("--keep-clock", "back"), ("--idle-limit 10s", "shifted")] {
+        assert!(hints.contains(&format!("{again} {flag}`\n")), "{hints}");
+        let flags = flag.split(' ').collect::<Vec<_>>();
+        let args =
+            [&["import", text(&file), "-o", text(&out), "--force", "--user", "ann"], &flags[..]].concat();
+        let output = run(&args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(stdout(&output).contains(expected), "{}", stdout(&output));
+    }
 }
 
 #[test]

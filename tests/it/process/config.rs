@@ -58,8 +58,19 @@ fn a_check_finds_what_a_server_would_refuse() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("livetape.toml");
     for (settings, told) in [
-        ("[[tokens]]\ntoken = \"a\"\nname = \"x\"\nuser = \"a b\"\n", "`a b` is not a user name"),
+        (
+            "[[tokens]]\ntoken = \"a\"\nname = \"x\"\nuser = \"a b\"\n",
+            "the token of `x`: `a b` is not a user name",
+        ),
         ("[cluster]\nname = \"show\"\n", "--nats is missing"),
+        (
+            "[server]\ntoken = \"0123456789abcdef,read:short\"\n",
+            "bearer token 2 of 2 in server.token (LIVETAPE_TOKEN) is too short: 5",
+        ),
+        (
+            "[server]\ntoken_file = \"livetape.toml\"\n",
+            "livetape.toml:1: the token has the invalid character '[' in place 1",
+        ),
         ("[live]\nsession_cookie = \"missing.txt\"\n", "the file with the session does not exist"),
         ("[live]\noffline = true\n[webhook]\nurl = \"http://192.0.2.1\"\n", "192.0.2.1"),
     ] {

@@ -36,8 +36,9 @@ type Guide = (&'static str, &'static [(&'static str, &'static str)]);
 /// Guides that need only the program and bash.
 const ALONE: [Guide; 1] = [("own-show", &[])];
 /// Guides with curl, Java, cargo, or packages of npm and PyPI.
-const WITH_PACKAGES: [Guide; 7] = [
+const WITH_PACKAGES: [Guide; 8] = [
     ("bot-node", &CLIENT),
+    ("bot-tiktok-live-connector", &[("node_modules", "target/peers-2.5.0/node_modules")]),
     ("bot-tiktoklive", &[("venv", "target/peers-7.0.1")]),
     ("bot-rust", &[("bot/Cargo.lock", "Cargo.lock"), ("bot/target", "target/"), ("target", "target/")]),
     ("other-languages", &[]),

@@ -1,19 +1,23 @@
 //! `livetape live` and `record` as users run them, against a mock in this process. Each scenario is in the tests of
 //! livetape-server.
 
-use std::process::{Command, Output};
+use std::{
+    net::SocketAddr,
+    process::{Command, Output},
+};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
+    sync::mpsc,
 };
 use tungstenite::Message;
 
 use crate::support::{
     demo::over_tcp,
-    process::{finish, livetape, program, run, start, stderr, stdout, text, words},
+    process::{Running, finish, livetape, program, run, start, stderr, stdout, text, words},
 };
 
 /// Runs a command on another thread, because the mock runs on this one.
@@ -96,6 +100,80 @@ async fn record_leaves_no_file_if_the_user_is_offline() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("❌ User is not currently live"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Rejects WebSockets on a port of its own. Returns its address and the heads of their requests.
+async fn reject_sockets() -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, heads) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            sender.send(String::from_utf8(head).unwrap()).unwrap();
+            stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        }
+    });
+    (address, heads)
+}
+
+/// Secrets of the environment.
+const SECRETS: [(&str, &str); 2] = [
+    ("LIVETAPE_SESSION_COOKIE", "sessionid=s3cret-session; sid_tt=s3cret-sid"),
+    ("LIVETAPE_SIGN_KEY", "s3cret-key"),
+];
+
+#[track_caller]
+fn assert_no_secret(said: &str, head: &str, address: SocketAddr) {
+    assert!(
+        said.contains(&format!("he session is not sent to ws://{address}, which the sign server named")),
+        "{said}"
+    );
+    assert!(!said.contains("s3cret"), "{said}");
+    assert!(head.contains("cookie: ttwid=") && !head.contains("s3cret"), "{head}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_a_sign_server_names_gets_no_secret() {
+    let (address, mut heads) = reject_sockets().await;
+    let mock = over_tcp(&format!("push_server = \"ws://webcast-ws.tiktok.com@{address}/\"")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("never.bin");
+    let url = mock.url();
+    let upstream = ["--upstream", &url, "--way", "sign"];
+    for command in
+        [&["record", "demo", "-o", text(&file)][..], &["live", "demo", "--port", "0"], &["doctor", "demo"]]
+    {
+        let mut command = livetape(&[command, &upstream].concat());
+        let output = output({
+            command.envs(SECRETS).env("LIVETAPE_MAX_ATTEMPTS", "1");
+            command
+        })
+        .await;
+        assert_eq!(output.status.code(), Some(1));
+        assert_no_secret(&(stdout(&output) + &stderr(&output)), &heads.try_recv().unwrap(), address);
+    }
+    let env = [
+        &SECRETS[..],
+        &[("LIVETAPE_UPSTREAM", &url), ("LIVETAPE_WAYS", "sign"), ("LIVETAPE_MAX_ATTEMPTS", "1")],
+    ]
+    .concat();
+    let server = tokio::task::block_in_place(|| Running::start_with(&["serve"], &env, "Press Ctrl+C"));
+    let post = |path| reqwest::Client::new().post(format!("http://{}{path}", server.address)).send();
+    let refused = post("/connect/demo").await.unwrap();
+    assert_eq!(refused.status(), 502);
+    let answer = refused.text().await.unwrap();
+    post("/shutdown").await.unwrap();
+    let (_, shown, log) = tokio::task::block_in_place(|| server.wait_for_output());
+    let head = heads.try_recv().unwrap();
+    for said in [answer, shown, log] {
+        assert_no_secret(&said, &head, address);
+    }
+    assert!(heads.try_recv().is_err(), "each was asked once");
 }
 
 /// A tab that opens no connection, and is closed.

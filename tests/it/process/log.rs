@@ -108,6 +108,10 @@ async fn failures_of_the_rooms_of_tokens_are_logged_by_default() {
     ] {
         assert!(told.contains(line), "{line}\n{told}");
     }
+    let counts = ["❌ Client rejected", "✅ Client connected", "❌ Client disconnected"]
+        .map(|it| told.matches(it).count());
+    // The first one was there before the room failed.
+    assert_eq!(counts, [2, 1, 1], "{told}");
     assert!(!told.contains(SECRET), "{told}");
 }
 

@@ -12,6 +12,7 @@ mod log;
 mod mock;
 mod page;
 mod pipes;
+mod recorder;
 mod replay;
 mod rooms;
 mod run;

@@ -182,7 +182,7 @@ fn pages_have_modules_sound_and_the_feed() {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs Chromium: of `cargo xtask ci verdict`"]
-fn nothing_is_left_after_ctrl_c() {
+fn nothing_is_left_after_ctrl_c_or_a_kill() {
     use std::{io::Read as _, process::Stdio};
 
     use rustix::process::{Pid, Signal, kill_process};
@@ -190,20 +190,23 @@ fn nothing_is_left_after_ctrl_c() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("overlay.html"), reading("")).unwrap();
     let page = folder.path().join("overlay.html");
-    let mut test =
-        livetape(&["test", "demo", "--page", page.to_str().unwrap(), "--case", "cut", "--case", "offline"]);
-    test.env("TMPDIR", folder.path()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = test.spawn().unwrap();
-    // The first case is over.
-    let mut stdout = child.stdout.take().unwrap();
-    stdout.read_exact(&mut [0; 10]).unwrap();
-    let named = || named_by(folder.path());
-    while named() == 0 {
-        std::thread::yield_now();
+    for (signal, expected) in [(Signal::INT, Some(130)), (Signal::KILL, None)] {
+        let args = ["test", "demo", "--page", page.to_str().unwrap(), "--case", "cut", "--case", "offline"];
+        let mut test = livetape(&args);
+        test.env("TMPDIR", folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = test.spawn().unwrap();
+        // The first case is over.
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 10]).unwrap();
+        let named = || named_by(folder.path());
+        while named() == 0 {
+            std::thread::yield_now();
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        // What cleans up after a kill has the same error output.
+        assert_eq!(child.wait_with_output().unwrap().status.code(), expected);
+        assert_eq!((named(), fs::read_dir(folder.path()).unwrap().count()), (0, 1), "{signal:?}");
     }
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!((named(), fs::read_dir(folder.path()).unwrap().count()), (0, 1));
 }
 
 /// Returns the number of browsers whose command line names a folder.

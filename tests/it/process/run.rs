@@ -186,6 +186,89 @@ fn a_command_that_cannot_run_has_the_exit_code_of_a_shell() {
     assert!(said.starts_with("❌ command `no-such-command` not found\n💡 check the spelling"), "{said}");
 }
 
+#[cfg(unix)]
+#[test]
+fn why_a_command_cannot_run_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let long = format!("{0}/{0}/bot", "ü".repeat(120));
+    std::fs::create_dir_all(folder.path().join(&long).parent().unwrap()).unwrap();
+    let [program, script, data, path] = ["mein Bot", "bot.py", "data", &long].map(at);
+    for (file, content, mode) in [
+        (&program, "#!/bin/sh\nprintf '%s|' \"$@\"", 0o755),
+        (&script, "print(1)", 0o755),
+        (&data, "1", 0o755),
+        (&path, "#!/bin/sh\necho long", 0o755),
+    ] {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::write(file, content).unwrap();
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    for (command, expected, said) in [
+        (&["./tests"][..], 126, "❌ cannot run `./tests`: it is a folder\n💡 name a program in it\n"),
+        (&["tests"], 127, "❌ command `tests` not found"),
+        (
+            &[&data],
+            126,
+            ": it is neither a program nor a script that begins with `#!`\n💡 write its interpreter before it",
+        ),
+        (&[&script], 126, "💡 write -- python3 "),
+        (&["no such\u{1b}[31m command"], 127, "❌ command `no such[31m command` not found"),
+    ] {
+        let output = run_with(&["demo", "--clients", "0"], command);
+        let printed = stderr(&output);
+        assert_eq!(code(&output), Some(expected), "{command:?}: {printed}");
+        assert!(printed.contains(said) && printed.lines().count() == 2, "{command:?}: {printed}");
+    }
+    let arguments = [&program, "50%", "a&b", "Jörg \"x\"", ""];
+    let output = run_with(&["demo", "--clients", "0"], &arguments.map(|it| it as &str));
+    assert_eq!((code(&output), stdout(&output).as_str()), (Some(0), "50%|a&b|Jörg \"x\"||"));
+    let output = run_with(&["demo", "--clients", "0"], &[&path]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (Some(0), "long\n"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_proxy_in_the_environment_is_not_used_for_this_machine() {
+    let args = ["run", "demo", "--clients", "0", "--", "sh", "-c", "echo \"$NO_PROXY $no_proxy\""];
+    for (set, expected) in [
+        (&[][..], "localhost,127.0.0.1,::1 localhost,127.0.0.1,::1\n"),
+        (
+            &[("no_proxy", "corp.example")],
+            "corp.example,localhost,127.0.0.1,::1 corp.example,localhost,127.0.0.1,::1\n",
+        ),
+        (&[("NO_PROXY", "*"), ("no_proxy", "::1")], "* ::1,localhost,127.0.0.1\n"),
+    ] {
+        let mut command = livetape(&args);
+        command.env_remove("NO_PROXY").env_remove("no_proxy").envs(set.iter().copied());
+        assert_eq!(stdout(&command.output().unwrap()), expected);
+    }
+}
+
+#[test]
+fn a_proxy_in_the_environment_is_named_if_nothing_connected() {
+    let said =
+        "https_proxy is set, and a client that ignores NO_PROXY connects through that proxy: unset it\n";
+    for args in [
+        &["run", "demo", "--", "true"][..],
+        &["run", "short", "--mock=demo", "--", "true"],
+        &["run", "demo", "--", "sh", "-c", "exit 1"],
+        &["test", "demo", "--case", "plain", "--", "true"],
+        &["test", "demo", "--case", "plain", "--", "sh", "-c", "exit 1"],
+        &["test", "demo", "--suite", "room", "--case", "plain", "--", "true"],
+        &["run", "short", "--mock-proxy", "--", "true"],
+    ] {
+        let mut command = livetape(args);
+        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY"] {
+            command.env_remove(name);
+        }
+        let output = command.env("https_proxy", "http://127.0.0.1:9").output().unwrap();
+        assert_eq!(code(&output), Some(1), "{args:?}");
+        // The variables of the mock's proxy replace it.
+        let is_named = !args.contains(&"--mock-proxy");
+        assert_eq!((stdout(&output) + &stderr(&output)).contains(said), is_named, "{args:?}: {output:?}");
+    }
+}
+
 #[test]
 fn the_command_does_not_start_if_the_server_cannot() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -299,6 +382,25 @@ fn the_command_ends_with_the_standard_input() {
     drop(run.child.stdin.take());
     assert_eq!(run.wait().0, Some(128 + 15));
     assert!(!is_running(&command));
+}
+
+/// Its children have the pipe open, too.
+#[cfg(unix)]
+#[test]
+fn no_process_of_the_command_outlives_livetape() {
+    let folder = tempfile::tempdir().unwrap();
+    let alive = crate::support::process::pipe(folder.path());
+    let children = format!("exec 3> {}; sh -c 'sleep 600 & wait' & ", text(&alive));
+    for (script, expected) in [("exit 4", Some(4)), ("echo started; exec sleep 600", None)] {
+        let alive = alive.clone();
+        let lives = std::thread::spawn(move || std::fs::read(alive).unwrap());
+        let run = Started::new(&[], &(children.clone() + script));
+        if expected.is_none() {
+            run.signal("KILL");
+        }
+        assert_eq!(run.wait().0, expected);
+        assert_eq!(lives.join().unwrap(), b"");
+    }
 }
 
 #[cfg(unix)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape::settings::is_token;
+use livetape::settings::wrong_with;
 use livetape_engine::demo::DEMO_BYTES;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair, generate_simple_self_signed};
 use serde_json::Value;
@@ -237,7 +237,7 @@ fn files(folder: &Path) -> [String; 3] {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let token = stdout(&run(&["token"]));
-    assert!(is_token(token.trim()));
+    assert_eq!(wrong_with(token.trim()), None);
     let contents = [cert.pem(), signing_key.serialize_pem(), format!("# the overlay's\n{token}\n")];
     let names = ["cert.pem", "key.pem", "tokens"].map(|name| folder.join(name));
     for (path, content) in names.iter().zip(contents) {
@@ -282,6 +282,32 @@ fn a_feed_behind_tls_and_a_token() {
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
     }
     assert_shown(watch(&server, &cert, &with_token));
+    // The same from `trigger`, also with the token in the address. Windows PowerShell writes UTF-16.
+    let token = fs::read_to_string(&tokens).unwrap().lines().nth(1).unwrap().to_owned();
+    let written = fs::read_to_string(&cert).unwrap();
+    let units = "\u{feff}".encode_utf16().chain(written.encode_utf16());
+    fs::write(&cert, Vec::from_iter(units.flat_map(u16::to_le_bytes))).unwrap();
+    let secure = format!("https://{}", server.address);
+    for (trusted, url, code, said) in [
+        (&cert, format!("{secure}/?token={token}"), 0, "\"delivered\":0"),
+        (&cert, secure.clone(), 1, "bearer token"),
+        (&cert, format!("{secure}/overlays/chat.html"), 2, "is not the address of a server"),
+        (&String::new(), format!("{secure}/?token={token}"), 1, "ertificate"),
+    ] {
+        let mut trigger = livetape(&["trigger", "chat", "--url", &url]);
+        let output = trigger.env("SSL_CERT_FILE", trusted).output().unwrap();
+        let said_all = stdout(&output) + &stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{url}: {said_all}");
+        assert!(said_all.contains(said) && !stderr(&output).contains(&token), "{url}: {said_all}");
+    }
+    // Without TLS where it is needed.
+    for (scheme, command) in ["http", "ws"].iter().zip([&["trigger", "chat", "--url"][..], &["watch"]]) {
+        let output = run(&[command, &[&format!("{scheme}://{}", server.address)]].concat());
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.ends_with("that of a server with TLS starts with https:// or wss://\n"), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
 }
 
 #[test]
@@ -297,14 +323,15 @@ fn beyond_loopback_only_with_a_token() {
     assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
     for (content, said) in [
         ("# nothing\n", "no token in "),
-        ("short\n", ":1: not a token\n"),
+        ("sh0rt\n", ":1: the token is too short: 5 of at least 16 characters\n"),
+        ("\u{feff}sh0rt\n", ":1: the token is too short: 5 of at least 16 characters\n"),
         ("read:0123456789abcdef\n", "none can control the server"),
         ("read:0123456789abcdef\n0123456789abcdef\n", "twice, with `read:` and without"),
     ] {
         fs::write(&tokens, content).unwrap();
         let output = run(&[&beyond[..], &["--token-file", &tokens]].concat());
         assert_eq!(output.status.code(), Some(2));
-        assert!(stderr(&output).contains(said) && !stderr(&output).contains("short"), "{}", stderr(&output));
+        assert!(stderr(&output).contains(said) && !stderr(&output).contains("sh0rt"), "{}", stderr(&output));
     }
 }
 
@@ -314,7 +341,7 @@ fn files_with_secrets_that_others_can_read_cause_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let (tokens, config) = (folder.path().join("tokens"), folder.path().join("livetape.toml"));
     assert_eq!(run(&["token", "-o", text(&tokens)]).status.code(), Some(0));
-    assert!(is_token(fs::read_to_string(&tokens).unwrap().trim()));
+    assert_eq!(wrong_with(fs::read_to_string(&tokens).unwrap().trim()), None);
     let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
     assert_eq!(tokens.metadata().unwrap().permissions(), mode(0o100_600), "made for its owner alone");
     let again = run(&["token", "-o", text(&tokens)]);
@@ -350,11 +377,28 @@ fn watch_trusts_the_certificate_that_openssl_makes() {
     let distrusted = watch(&server, &other, &[]).output().unwrap();
     assert_eq!(distrusted.status.code(), Some(1));
     assert!(stderr(&distrusted).contains("SSL_CERT_FILE=FILE"), "{}", stderr(&distrusted));
+    let secure = format!("https://{}", server.address);
+    let distrusted =
+        livetape(&["trigger", "chat", "--url", &secure]).env("SSL_CERT_FILE", &other).output().unwrap();
+    let told = "its TLS certificate is not trusted\n💡 trust the server's certificate file";
+    assert!(stderr(&distrusted).contains(told), "{}", stderr(&distrusted));
     let plain = Running::start(&["replay", "demo"]);
     let mut without_tls =
         livetape(&["watch", &plain.address, "--json", "--types", "connection_created", "--since", "0"]);
     without_tls.env("SSL_CERT_FILE", "/nowhere");
     assert_shown(without_tls);
+    let [secure, feed] = ["https", "wss"].map(|scheme| format!("{scheme}://{}", plain.address));
+    for (args, address) in [
+        (&["watch", &feed][..], format!("{feed}/")),
+        (&["trigger", "chat", "--url", &secure], secure.clone()),
+    ] {
+        let hint = address.replacen("s://", "://", 1);
+        let said = stderr(&run(args));
+        assert_eq!(
+            said,
+            format!("❌ cannot connect to {address}: the server does not use TLS\n💡 use {hint}\n")
+        );
+    }
 }
 
 /// An address may hold a password or a token; errors never repeat them.

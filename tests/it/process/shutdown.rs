@@ -21,7 +21,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::support::{
     close,
     demo::over_tcp,
-    process::{DEMO_LAST, Running, finish, program, run, start, text, words},
+    process::{DEMO_LAST, Running, finish, program, run, start, stdout, text, words},
     read_all,
 };
 
@@ -96,6 +96,14 @@ async fn a_signal_closes_the_feed_seals_the_recording_and_leaves_the_room() {
             |entry: &livetape_mock::LogEntry| matches!(entry.what, Happened::Closed { by: By::Client, .. });
         assert!(mock.received().iter().any(left), "the room is left: {:?}", mock.received().last());
         assert_sealed(&file);
+        // Nothing that clients got is missing, down to the last record: how the connection ended.
+        let events = stdout(&run(&["events", text(&file)]));
+        let last = Vec::from_iter(events.lines().rev().take(2));
+        assert!(events.contains(DEMO_LAST), "{last:?}");
+        assert!(
+            last[0].contains("\"recording_ended\"") && last[1].contains("\"connection_closed\""),
+            "{last:?}"
+        );
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     env, fs, hint,
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::Duration,
 };
@@ -20,7 +19,7 @@ use tokio::{
 };
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
-use crate::support::process::{livetape, run, stderr, stdout};
+use crate::support::process::{livetape, pipe, run, stderr, stdout};
 
 /// Time between two attempts of the bot to connect.
 const DELAY: Duration = Duration::from_millis(200);
@@ -328,14 +327,15 @@ fn a_suite_that_asserts_late_is_waited_for() {
 
 #[test]
 fn the_report_names_the_mistake_and_how_to_see_it_again() {
-    let output = judge("only_repeat_end", &["plain", "no-final"], &["--jobs", "1"]);
+    let output = judge("again_after_reconnect", &["plain", "cut"], &["--jobs", "1"]);
     let printed = stdout(&output);
     assert!(printed.contains("  ok    plain"), "{printed}");
-    assert!(printed.contains("  FAIL  no-final"), "{printed}");
-    assert!(printed.contains("is what counting only gifts with `repeatEnd` gives"), "{printed}");
-    assert!(printed.contains("again: livetape test demo --case no-final --expect 'diamonds: {diamonds}'"));
+    assert!(printed.contains("  FAIL  cut"), "{printed}");
+    let counted = "is what counting all earlier events again after each break gives";
+    assert!(printed.contains(counted), "{printed}");
+    assert!(printed.contains("again: livetape test demo --case cut --expect \"diamonds: {diamonds}\""));
     assert!(printed.contains("1 of 2 cases passed in "), "{printed}");
-    let end = "most likely: counting only gifts with `repeatEnd` (`only_repeat_end`)";
+    let end = "most likely: counting all earlier events again after each break (`counted_again`)";
     assert!(printed.trim_end().ends_with(end), "{printed}");
 }
 
@@ -447,7 +447,8 @@ fn a_random_show_that_fails_is_kept_and_runs_first_the_next_time() {
     fs::write(kept.join(&name), &whole[..whole.len() / 2]).unwrap();
     let damaged = judge("", &["--seed", "8"]);
     assert_eq!(damaged.status.code(), Some(3), "{}", stderr(&damaged));
-    assert!(stderr(&damaged).contains(" is incomplete: ") && !stdout(&damaged).contains("fixed: "));
+    let (told, printed) = (stderr(&damaged), stdout(&damaged));
+    assert!(told.contains(" is incomplete: ") && !printed.contains(&name), "{told}{printed}");
     fs::rename(kept.join(&name), kept.join("cutt.bin")).unwrap();
     let wrong = judge("", &[]);
     let said = stderr(&wrong);
@@ -469,6 +470,37 @@ fn reports_for_ci() {
     assert!(stderr(&output).contains("::error title="), "{}", stderr(&output));
     assert!(fs::read_to_string(junit).unwrap().contains("name=\"plain\""));
     assert!(fs::read_to_string(summary).unwrap().contains("| plain |"));
+}
+
+/// What the runner of GitHub Actions reads as commands, as its `ActionCommand` does: two forms, one of which may stand
+/// anywhere in a line.
+fn commands(printed: &str) -> Vec<&str> {
+    let is_command = |line: &&str| line.trim_start().starts_with("::") || line.contains("##[");
+    printed.split(['\n', '\r']).filter(is_command).collect()
+}
+
+#[test]
+fn the_runner_of_github_executes_nothing_that_a_command_prints() {
+    let printed =
+        "##[error]one\\n::error::two\\nchat ##[stop-commands]three\\n \\t::add-mask::four\\r::error::five\\n";
+    let says = format!("printf '{printed}'; exit 7");
+    for (more, is_shown) in
+        [(&[][..], "chat ## [stop-commands]three"), (&["--json"], "chat ##\\u005bstop-commands]three")]
+    {
+        let mut command = livetape(&["test", "demo", "--case", "plain", "--expect", "##[group]a"]);
+        command.args(more);
+        command
+            .args(["--", "sh", "-c", &says])
+            .env("GITHUB_ACTIONS", "true")
+            .env_remove("GITHUB_STEP_SUMMARY");
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let all = stdout(&output) + "\n" + &stderr(&output);
+        let commands = commands(&all);
+        assert!(all.contains(is_shown), "{all}");
+        assert_eq!(commands.len(), 1, "{all}");
+        assert!(commands[0].starts_with("::error title=livetape test%3A plain::"), "{commands:?}");
+    }
 }
 
 #[test]
@@ -588,13 +620,6 @@ fn the_recording_is_never_the_output() {
         assert!(stderr(&output).contains("is the recording itself"), "{}", stderr(&output));
     }
     assert_eq!(fs::read(show).unwrap(), fs::read("recordings/short.bin").unwrap());
-}
-
-/// Creates a named pipe, which ends once every process that has opened it for writing is over.
-fn pipe(folder: &Path) -> PathBuf {
-    let pipe = folder.join("alive");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    pipe
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
     thread,
@@ -56,6 +56,13 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// Creates a named pipe, which ends once every process that has opened it for writing is over.
+pub(crate) fn pipe(folder: &Path) -> PathBuf {
+    let pipe = folder.join("alive");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    pipe
+}
+
 /// A running server, killed when dropped.
 pub(crate) struct Running {
     child: Child,
@@ -86,7 +93,7 @@ impl Running {
         Self::spawn(&mut command, last)
     }
 
-    /// Starts a command that prints an address, and waits for a line that contains `last`.
+    /// Starts a command, which may print an address, and waits for a line that contains `last`.
     pub(crate) fn spawn(command: &mut Command, last: &str) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -103,7 +110,8 @@ impl Running {
                 break;
             }
         }
-        let address = address.unwrap_or_else(|| panic!("no address in {greeting:?}"));
+        assert!(greeting.last().is_some_and(|line| line.contains(last)), "no {last} in {greeting:?}");
+        let address = address.unwrap_or_default();
         Self { child, lines, stderr, log: String::new(), address, greeting }
     }
 
@@ -174,6 +182,12 @@ impl Running {
         while !self.log.contains(text) {
             assert!(self.stderr.read_line(&mut self.log).unwrap() > 0, "{}", self.log);
         }
+    }
+
+    /// Waits for a line of stdout that contains a text.
+    pub(crate) fn wait_until_said(&mut self, text: &str) {
+        let found = self.lines.by_ref().map(Result::unwrap).any(|line| line.contains(text));
+        assert!(found, "{text}");
     }
 
     /// Waits for the exit; returns the status and the remaining lines of stdout.

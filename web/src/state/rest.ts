@@ -322,7 +322,7 @@ export interface TruthAt {
   subscribes: number
   /** Sum of the CRC-32 of `uniqueId comment` of all comments, modulo 2^32. */
   texts: number
-  /** `uniqueId` of the user with the most diamonds, or the first of them; empty if nobody sent a gift. */
+  /** `uniqueId` of a user with the most diamonds; empty if nobody sent a gift. Of several with equally many, the first to send a gift: each of them is right. */
   top_gifter: string
   /** Nickname of `top_gifter` with the last gift. */
   top_gifter_name: string

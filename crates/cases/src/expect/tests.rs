@@ -47,7 +47,18 @@ fn values_are_found_in_many_outputs() {
         ("diamonds: {diamonds}", "diamonds: 114.", "114"),
         ("diamonds: {diamonds}", "diamonds: 1k", "1k"),
         ("diamonds: {diamonds}", "diamonds: 1.2K 💎", "1.2K"),
-        ("diamonds: {diamonds}", "diamonds: 1e3", "1e3"),
+        ("diamonds: {diamonds}", "diamonds: 1e3", "1000"),
+        ("diamonds: {diamonds}", "diamonds: 1.14e+2", "114"),
+        ("diamonds: {diamonds}", "diamonds: 1.14E+02 in all", "114"),
+        ("diamonds: {diamonds}", "diamonds: -1.5e1,", "-15"),
+        ("diamonds: {diamonds}", "diamonds: 1140e-1", "114"),
+        ("diamonds: {diamonds}", "diamonds: 1.145e2", "114.5"),
+        ("diamonds: {diamonds}", "diamonds: 2.24955e+09", "2.24955e9"),
+        ("diamonds: {diamonds}", "diamonds: 1e999", "1"),
+        ("diamonds: {diamonds}", "diamonds: 114egg", "114"),
+        ("diamonds: {diamonds}", "diamonds:\u{a0}114", "114"),
+        ("diamonds: {diamonds}", "diamonds:\t 1\u{202f}140", "1140"),
+        ("{diamonds} diamonds", "114\u{a0}diamonds", "114"),
         ("diamonds: {diamonds}", "diamonds: 114Kinds", "114"),
         ("diamonds: {diamonds}k", "diamonds: 114k", "114"),
         ("diamonds: {diamonds}", "diamonds: 114.0", "114"),
@@ -95,11 +106,30 @@ fn values_are_found_in_many_outputs() {
     }
 }
 
+/// awk prints six digits, and `%e` of C seven.
+#[test]
+fn a_rounded_number_is_right_if_its_digits_are() {
+    let truth = Truth { diamonds: 2_249_550_123, ..Truth::default() };
+    for (printed, is_right) in [
+        ("2.24955e+09", true),
+        ("2.249550e+09", true),
+        ("2.2495501e9", true),
+        ("2249550123", true),
+        ("2.24956e+09", false),
+        ("2.24955e+08", false),
+        ("2e9", false),
+        ("2249550000", false),
+    ] {
+        let failures = compare(&truth, &output(&["{diamonds}"], printed), &[]);
+        assert_eq!(failures.is_empty(), is_right, "{printed}: {failures:?}");
+    }
+}
+
 #[test]
 fn expectations_that_cannot_hold_are_rejected() {
     let table = [
-        ("", "an expected text must be part of one line", "write --expect 'diamonds: {diamonds}'"),
-        ("a\nb", "an expected text must be part of one line", "write --expect 'diamonds: {diamonds}'"),
+        ("", "an expected text must be part of one line", r#"write --expect "diamonds: {diamonds}""#),
+        ("a\nb", "an expected text must be part of one line", r#"write --expect "diamonds: {diamonds}""#),
         ("{dimonds}", "unknown number \"dimonds\"", "did you mean `diamonds`?"),
         ("{diamonds.}", "unknown number \"diamonds.\"", "did you mean `diamonds`?"),
         ("{gifts} {likes}", "\"{gifts} {likes}\" has several placeholders", "repeat --expect for each"),

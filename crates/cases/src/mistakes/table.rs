@@ -1,14 +1,9 @@
-//! The table of mistakes, and how each changes what events add. A function returns how many times the event counts.
+//! The table of mistakes. A function returns how many times the event counts.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-};
+use livetape_core::truth::What;
+use smol_str::SmolStr;
 
-use livetape_core::truth::{Added, Given, What, begins};
-use smol_str::{SmolStr, format_smolstr};
-
-use super::{Details, Gift, Sender, Show, SlimEvent};
+use super::{Details, Show, counting::*};
 use crate::{
     expect::{TOP_GIFTER, TOP_GIFTER_NAME},
     report::PLAIN,
@@ -57,6 +52,7 @@ impl Mistake {
 }
 
 const GIFTS: &[&str] = &["diamonds", "gifts", "top_gifter"];
+const DIAMONDS_ALONE: &[&str] = &["diamonds"];
 const DIAMONDS: &[&str] = &["diamonds", "top_gifter"];
 /// Numbers that are sums over events.
 const SUMS: &[&str] = &[
@@ -74,6 +70,9 @@ const SUMS: &[&str] = &[
     "subscribes",
 ];
 const TEXTS: &[&str] = &["last_chat", "empty_texts", "texts"];
+/// Mistakes that only change numbers if a connection breaks.
+pub(super) const OF_BREAKS: [&str; 5] =
+    ["counted_again", "two_connections", "missed_after_break", "reset_at_break", "forgotten_filter"];
 /// Every number.
 const ALL: &[&str] = &[];
 
@@ -103,6 +102,9 @@ const SKIPPED: &str = "skipping messages whose `id` is the same as another one a
 fn skip_rounded(memory: &mut Memory, _: &Show<'_>, _: usize, counted: &mut Counted<'_>) -> usize {
     usize::from(counted.event.id.is_none_or(|id| memory.messages.insert(rounded(id))))
 }
+
+const SIGNED: &str = "adding up in 32 bits, which go on at -2147483648 after 2147483647";
+const SATURATED: &str = "adding up in 32 bits, which end at 2147483647";
 
 pub(super) const TABLE: &[Mistake] = &[
     obvious(
@@ -328,6 +330,29 @@ pub(super) const TABLE: &[Mistake] = &[
         |_, show, index, _| usize::from(show.breaks.last().is_none_or(|at| index >= *at)),
     ),
     mistake(
+        "forgotten_filter",
+        GIFTS,
+        "connecting again without `gifts=…`, and then adding up `repeatCount` of all messages",
+        "with several messages after a break",
+        |_, show, index, counted| {
+            let is_after = show.breaks.first().is_some_and(|at| index >= *at);
+            gift(counted, |gift| if is_after { gift.repeat_count } else { gift.repeat_delta })
+        },
+    ),
+    mistake(
+        "forgotten_filter",
+        &["chats"],
+        "connecting again without `types=…`, and then counting events of all types",
+        "of another type after a break",
+        |_, show, index, counted| {
+            let is_counted = !matches!(counted.added.what, What::Nothing | What::Chat { .. });
+            if is_counted && show.breaks.first().is_some_and(|at| index >= *at) {
+                counted.added.what = What::chat("", &SmolStr::default());
+            }
+            1
+        },
+    ),
+    mistake(
         "reset_at_room",
         ALL,
         "starting over with each `connection_created`",
@@ -547,6 +572,61 @@ pub(super) const TABLE: &[Mistake] = &[
         |_, _, _, counted| sent_by(counted, |user| short(&format!("of {}", user.nickname))),
     )
     .shown_by("names"),
+    mistake(
+        "texts_as_ids",
+        &["chats", "texts", "empty_texts"],
+        "skipping comments with a text that came before",
+        "with such a text",
+        |memory, _, _, counted| first_text(memory, counted, |_| ""),
+    ),
+    mistake(
+        "texts_as_ids",
+        &["chats", "texts", "empty_texts"],
+        "skipping comments with a text that came before from the same user",
+        "with such a text",
+        |memory, _, _, counted| first_text(memory, counted, |user| &user.unique_id),
+    ),
+    mistake(
+        "sender_as_receiver",
+        &["received"],
+        "counting gifts for the user who sent them, not for `receiver`",
+        "sent by another user, or to one",
+        |_, _, _, counted| {
+            let sender = counted.event.user.as_ref().map_or(0, |user| user.user_id);
+            if let What::Gift(given) = &mut counted.added.what {
+                given.guest = sender;
+            }
+            1
+        },
+    ),
+    mistake("integer_overflow", DIAMONDS_ALONE, SIGNED, "after that", |memory, _, _, counted| {
+        wrap(memory, counted, |sum| i64::from(sum as i32))
+    })
+    .shown_by("big"),
+    mistake("integer_overflow", DIAMONDS_ALONE, SATURATED, "after that", |memory, _, _, counted| {
+        wrap(memory, counted, |sum| sum.min(i32::MAX.into()))
+    }),
+    mistake(
+        "lost_update",
+        SUMS,
+        "reading a total, waiting, and writing it back, so that only the last of several events at once counts",
+        "followed by another one at the same time",
+        |_, show, index, counted| {
+            let (now, later) = (counted.event, &show.events[index + 1..]);
+            let mut at_once = later.iter().take_while(|next| next.ts_ms == now.ts_ms);
+            usize::from(!at_once.any(|next| next.kind == now.kind))
+        },
+    ),
+    mistake(
+        "tail_of_batch",
+        SUMS,
+        "handling only the first of several events at once",
+        "after another one at the same time",
+        |_, show, index, counted| {
+            let before = index.checked_sub(1).map(|before| &show.events[before]);
+            usize::from(before.is_none_or(|before| before.ts_ms != counted.event.ts_ms))
+        },
+    ),
     mistake("ids_rounded", &["events", "gifts", "diamonds"], SKIPPED, "with such an id", skip_rounded)
         .shown_by("big"),
     mistake(
@@ -569,184 +649,3 @@ pub(super) const TABLE: &[Mistake] = &[
         },
     ),
 ];
-
-/// `giftType` of gifts that can be sent in streaks.
-const STREAKABLE: i32 = 1;
-
-/// Time without a message after which clients that forget streaks have forgotten one, in milliseconds: longer than between
-/// messages of a streak in an unchanged show, and shorter than in `late-final`.
-const FORGOTTEN_MS: i64 = 60_000;
-
-/// What a client remembers of earlier events.
-#[derive(Default)]
-pub(super) struct Memory {
-    /// Highest or last count, by user and gift.
-    pub(super) counts: BTreeMap<(i64, i64), i32>,
-    /// Messages, by rounded id.
-    pub(super) messages: BTreeSet<u64>,
-    /// First user with each rounded id.
-    pub(super) users: BTreeMap<u64, SmolStr>,
-    /// Last or highest total.
-    pub(super) total: Option<i64>,
-    /// Time of the last message of each streak, in Unix milliseconds.
-    pub(super) streaks: BTreeMap<SmolStr, i64>,
-}
-
-/// Whether clients that wait for the end of a streak count the gift.
-pub(super) fn is_end(gift: &Gift) -> bool {
-    gift.gift_type != STREAKABLE || gift.repeat_end
-}
-
-/// Whether this is the first message of a streak, or a gift outside of streaks.
-pub(super) fn is_first(gift: &Gift) -> bool {
-    gift.repeat_delta > 0 && gift.repeat_delta == gift.repeat_count
-}
-
-/// An event as a client counts it.
-pub(super) struct Counted<'a> {
-    pub(super) event: &'a SlimEvent,
-    /// What it adds for the client.
-    pub(super) added: Added,
-}
-
-/// Counts another number of gifts.
-pub(super) fn gift(counted: &mut Counted<'_>, count: impl FnOnce(&Gift) -> i32) -> usize {
-    gift_and_diamonds(counted, |gift| {
-        let gifts = count(gift);
-        (gifts, i64::from(gifts) * i64::from(gift.diamond_count))
-    })
-}
-
-/// Counts the price of a single gift for each event that `is_counted`.
-pub(super) fn price(counted: &mut Counted<'_>, is_counted: impl FnOnce(&Gift) -> bool) -> usize {
-    gift(counted, |gift| i32::from(is_counted(gift)))
-}
-
-/// Counts another number of gifts, with this value.
-pub(super) fn gift_and_diamonds(counted: &mut Counted<'_>, count: impl FnOnce(&Gift) -> (i32, i64)) -> usize {
-    let Details::Gift(gift) = &counted.event.details else { return 1 };
-    let (gifts, diamonds) = count(gift);
-    // The truth leaves out inferred finals; these clients do not, unless they add nothing either.
-    if (gifts, diamonds) != (gift.repeat_delta, gift.diamonds) {
-        let begins = begins(&gift.streak_id, gifts, gift.repeat_count);
-        let (sender, nickname) = sender(counted.event);
-        let guest = gift.guest;
-        counted.added.what = What::Gift(Box::new(Given { sender, nickname, gifts, diamonds, guest, begins }));
-    }
-    usize::from(gifts > 0)
-}
-
-/// Returns the `uniqueId` and the nickname of the user.
-fn sender(event: &SlimEvent) -> (SmolStr, SmolStr) {
-    event.user.as_ref().map(|user| (user.unique_id.clone(), user.nickname.clone())).unwrap_or_default()
-}
-
-/// Counts each message as a streak.
-pub(super) fn streak(counted: &mut Counted<'_>) -> usize {
-    if let Details::Gift(gift) = &counted.event.details {
-        let (diamonds, begins) = (gift.diamond_count.into(), !gift.streak_id.is_empty());
-        let (sender, nickname) = sender(counted.event);
-        let guest = gift.guest;
-        counted.added.what =
-            What::Gift(Box::new(Given { sender, nickname, gifts: 1, diamonds, guest, begins }));
-    }
-    1
-}
-
-/// Counts by how much a count is above the last one with the same key, which is made of the ids of the user and
-/// the gift. `is_highest` means that it must be above all of them.
-pub(super) fn rise(
-    memory: &mut Memory,
-    counted: &mut Counted<'_>,
-    key: fn(i64, i64) -> (i64, i64),
-    is_highest: bool,
-) -> usize {
-    let user_id = counted.event.user.as_ref().map_or(0, |user| user.user_id);
-    gift(counted, |gift| {
-        let last = memory.counts.entry(key(user_id, gift.gift_id)).or_default();
-        let count = gift.repeat_count.max(0);
-        // A lower count begins another streak.
-        let counted = if count < *last && !is_highest { count } else { (count - *last).max(0) };
-        *last = if is_highest { count.max(*last) } else { count };
-        counted
-    })
-}
-
-/// Counts the whole count of a streak's message if none came for long before.
-pub(super) fn forgotten(memory: &mut Memory, counted: &mut Counted<'_>) -> usize {
-    let ts_ms = counted.event.ts_ms;
-    match &counted.event.details {
-        // livetape infers this final: TikTok sent no message.
-        Details::Gift(inferred) if inferred.is_final && !is_end(inferred) => 1,
-        Details::Gift(streak) if !streak.streak_id.is_empty() => {
-            let last = memory.streaks.insert(streak.streak_id.clone(), ts_ms).unwrap_or(ts_ms);
-            let is_forgotten = ts_ms.saturating_sub(last) >= FORGOTTEN_MS;
-            gift(counted, |gift| if is_forgotten { gift.repeat_count } else { gift.repeat_delta })
-        }
-        _ => 1,
-    }
-}
-
-/// Counts another number of likes, given their own number and the total.
-pub(super) fn likes(counted: &mut Counted<'_>, count: impl FnOnce(i64, i64) -> i64) -> usize {
-    let Details::Likes { own, total } = counted.event.details else { return 1 };
-    let count = count(own.into(), total);
-    let count = i32::try_from(count).unwrap_or(if count < 0 { i32::MIN } else { i32::MAX });
-    counted.added.what = What::Likes { likes: count, total };
-    1
-}
-
-/// Takes another `uniqueId` and text for a comment.
-pub(super) fn chat(
-    counted: &mut Counted<'_>,
-    other: impl FnOnce(SmolStr, SmolStr, SmolStr) -> (SmolStr, SmolStr),
-) -> usize {
-    if let What::Chat { text, .. } = &counted.added.what {
-        let (unique_id, nickname) = sender(counted.event);
-        let (unique_id, text) = other(unique_id, nickname, text.clone());
-        counted.added.what = What::chat(&unique_id, &text);
-    }
-    1
-}
-
-/// Returns by how much a total grew since the last one, or since `first`.
-pub(super) fn growth(memory: &mut Memory, total: i64, first: i64) -> i64 {
-    total.saturating_sub(memory.total.replace(total).unwrap_or(first))
-}
-
-/// Counts every `social` event as `action`.
-pub(super) fn social(counted: &mut Counted<'_>, action: What) -> usize {
-    if let Details::Social = counted.event.details {
-        counted.added.what = action;
-    }
-    1
-}
-
-/// Takes another number of viewers, given the current and the total one.
-pub(super) fn viewers(counted: &mut Counted<'_>, count: impl FnOnce(i64, i64) -> i64) -> usize {
-    let Details::Viewers { now, total } = counted.event.details else { return 1 };
-    counted.added.what = What::Viewers(count(now, total));
-    1
-}
-
-/// Takes another name for the sender of a gift.
-pub(super) fn sent_by(counted: &mut Counted<'_>, name: impl FnOnce(&Sender) -> SmolStr) -> usize {
-    let SlimEvent { user: Some(user), details: Details::Gift(_), .. } = counted.event else { return 1 };
-    let name = name(user);
-    if let What::Gift(given) = &mut counted.added.what {
-        given.sender = name;
-    }
-    1
-}
-
-/// Returns a text that stands for a name of any length; the truth leaves out long ones. Empty for an empty name.
-pub(super) fn short(name: &str) -> SmolStr {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    if name.is_empty() { SmolStr::default() } else { format_smolstr!("{:x}", hasher.finish()) }
-}
-
-/// Rounds an id as JavaScript's `Number` does.
-pub(super) fn rounded(id: i64) -> u64 {
-    (id as f64).to_bits()
-}

@@ -144,7 +144,7 @@ fn gifts_outside_of_streaks_are_taken_for_one() {
         *count = gift.repeat_count.max(*count);
     }
     let got = highest.values().sum::<i32>().to_string();
-    let Explanation { candidates, found, several } = explain(&slim(&events), &[], &[], "gifts", &got);
+    let Explanation { candidates, found, several, .. } = explain(&slim(&events), &[], &[], "gifts", &got);
     assert_eq!(Vec::from_iter(candidates.keys()), [&"ids_rounded", &"one_streak"]);
     assert_eq!(found, None);
     assert!(
@@ -291,6 +291,7 @@ fn what_is_right_or_ambiguous_or_unknown_has_no_diagnosis() {
 #[test]
 fn codes_and_totals_are_well_formed() {
     let totals = Truth::default().totals().map(|(name, _)| name);
+    let totals = Vec::from_iter(totals.into_iter().chain(["received"]));
     for mistake in TABLE {
         assert!(
             mistake.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
@@ -299,6 +300,46 @@ fn codes_and_totals_are_well_formed() {
         );
         assert!(totals.iter().any(|total| mistake.is_about(total)), "{}", mistake.name);
     }
+}
+
+/// Bots whose mistake is about what happens at once, or about numbers and texts.
+#[test]
+fn a_mistake_of_programs_is_recognised() {
+    let big = events_of(change(&[gifts::big], ITEMS.clone()));
+    let sum: i64 = gifts(&big).map(|(.., gift)| gift.diamonds).sum();
+    assert!(sum > i64::from(i32::MAX), "{sum}");
+    for got in [i64::from(sum as i32), i64::from(i32::MAX)] {
+        assert_eq!(name_of(&big, &[], "diamonds", got), Some("integer_overflow"), "{got}");
+    }
+    let mut texts = BTreeSet::new();
+    let chats = DEMO.iter().filter_map(|event| match &event.data {
+        Data::Chat(chat) => Some(&chat.comment),
+        _ => None,
+    });
+    let (all, different) = (chats.clone().count(), chats.filter(|text| texts.insert(*text)).count());
+    assert!(different < all, "the demo has no text twice");
+    assert_eq!(name_of(&DEMO, &[], "chats", different as i64), Some("texts_as_ids"));
+    // Handlers that overwrite each other's total: of likes at once, the last counts.
+    let mut batches = DEMO.clone();
+    batches.iter_mut().enumerate().for_each(|(at, event)| event.ts.0 = (at / 20) as i64);
+    let likes = batches.iter().filter_map(|event| match &event.data {
+        Data::Like(like) => Some((event.ts.0, i64::from(like.like_count))),
+        _ => None,
+    });
+    let last: BTreeMap<i64, i64> = likes.collect();
+    let got = last.values().sum();
+    assert_eq!(name_of(&batches, &[], "likes", got), Some("lost_update"), "{got}");
+}
+
+#[test]
+fn a_filter_that_is_forgotten_after_a_break_is_recognised() {
+    let at = CUT_STREAKS.len() / 2;
+    let count = |(index, _, gift): (usize, &str, &Gift)| {
+        let gifts = if index < at { gift.repeat_delta } else { gift.repeat_count };
+        i64::from(gifts * gift.diamond_count)
+    };
+    let got = gifts(&CUT_STREAKS).map(count).sum();
+    assert_eq!(name_of(&CUT_STREAKS, &[at], "diamonds", got), Some("forgotten_filter"), "{got}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ const OTHER_KINDS: [&str; 5] = ["page", "connection", "exit", "result", "output"
 const OTHERS_MAX: usize = 5;
 
 /// What corrects mistakes, for the feed and for a room; their codes begin so.
-pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 5] = [
+pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 10] = [
     (
         &[
             "sum_of_repeat_count",
@@ -127,6 +127,26 @@ pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 5] = [
         ["the text of a `chat` event is `comment`", "look up the name of the text in the library's version"],
     ),
     (&["by_nickname", "nickname_for_id"], ["use `uniqueId`", "use the unique id"]),
+    (
+        &["texts_as_ids"],
+        [
+            "two comments may have the same text: use `seq`",
+            "two comments may have the same text: use the message's id",
+        ],
+    ),
+    (
+        &["sender_as_receiver"],
+        ["the user who gets a gift is `receiver`", "the user who gets a gift is its `toUser`"],
+    ),
+    (&["integer_overflow"], ["add up in 64 bits", "add up in 64 bits"]),
+    (
+        &["lost_update", "tail_of_batch"],
+        [
+            "handle each event to its end before the next one, or change totals without waiting in between",
+            "handle each message of a batch to its end before the next one",
+        ],
+    ),
+    (&["forgotten_filter"], ["connect again with the same address", "connect again with the same options"]),
 ];
 
 /// Returns what happens in a case of a suite, and what is right then; `None` for one of another version.

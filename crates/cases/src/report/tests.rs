@@ -193,7 +193,8 @@ fn unescaped_ampersands(xml: &str) -> usize {
 fn wrong(got: i64, candidates: &[&'static str]) -> Failure {
     let candidate = |name: &&'static str| {
         let shown_by = if *name == "like_total" { PLAIN } else { "" };
-        (*name, Candidate { doing: "counting wrong", shown_by })
+        let needs_break = *name == "counted_again";
+        (*name, Candidate { doing: "counting wrong", shown_by, needs_break })
     };
     let candidates = candidates.iter().map(candidate).collect();
     Failure { candidates, ..failure("diamonds", "114", &got.to_string(), "printed another number") }
@@ -226,10 +227,46 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
     let [shown, other] = &contradicted.failures[..] else { panic!("{contradicted:?}") };
     assert!(shown.candidates.is_empty() && shown.detail.is_none(), "plain would show it");
     assert!(other.candidates.len() == 1 && other.detail.is_some());
-    let mut more = failed("cut", vec![wrong(115, &["counted_again"]), wrong(120, &["counted_again"])]);
+    let mut more =
+        failed("cut", vec![wrong(115, &["counted_again"]), wrong(120, &["counted_again", "same_user"])]);
+    more.failures[1].diagnosis = Some("counted_again");
     more.compare_with_plain(&plain);
     assert_eq!(more.same_as, None);
-    assert_eq!(Vec::from_iter(more.failures[1].candidates.keys()), [&"counted_again"]);
+    // The number is wrong without a break as well.
+    assert_eq!(Vec::from_iter(more.failures[1].candidates.keys()), [&"same_user"]);
+    assert_eq!(more.failures[1].diagnosis, None);
+    let mut likes =
+        failed("cut", vec![Failure { what: "likes".to_owned(), ..wrong(120, &["counted_again"]) }]);
+    likes.compare_with_plain(&plain);
+    assert_eq!(Vec::from_iter(likes.failures[0].candidates.keys()), [&"counted_again"]);
+}
+
+/// The last line accuses nobody of what a single number gave by chance.
+#[test]
+fn a_conclusion_leaves_no_wrong_number_unexplained() {
+    let end = |failures: &[Failure]| {
+        let cases = failures.iter().map(|failure| outcome("cut", Verdict::Failed, 1, vec![failure.clone()]));
+        let cases = Vec::from_iter(cases);
+        let mistakes = json(&cases)["conclusion"]["mistakes"].clone();
+        (summary(&cases, Duration::ZERO).lines().nth(1).unwrap_or_default().to_owned(), mistakes)
+    };
+    let found = wrong(12, &["same_user"]);
+    let unexplained = wrong(13, &[]);
+    let (text, mistakes) = end(&[found.clone(), unexplained.clone(), unexplained.clone()]);
+    let expected =
+        "1 of 3 wrong numbers may come from counting wrong (`same_user`); the others have another cause";
+    assert_eq!((text.as_str(), mistakes), (expected, json!([])));
+    // Nothing can be computed where it is not known what arrived.
+    let unclear = Failure { is_unclear: true, ..unexplained.clone() };
+    assert_eq!(end(&[found.clone(), unclear]).0, "most likely: counting wrong (`same_user`)");
+    // Several mistakes give a small number.
+    let small = wrong(9, &["same_user"]);
+    assert_eq!(end(&[small.clone(), small.clone()]).1, Value::Null);
+    assert_eq!(end(&[small, found.clone()]).0, "most likely: counting wrong (`same_user`)");
+    // What happened to the connection is a reason.
+    let lost = vec![unexplained, Failure::new("connection", "did not come back within 30 s")];
+    let cases = [outcome("cut", Verdict::Failed, 1, lost), outcome("late", Verdict::Failed, 1, vec![found])];
+    assert!(summary(&cases, Duration::ZERO).contains("most likely: counting wrong (`same_user`)"));
 }
 
 #[test]
@@ -244,7 +281,7 @@ fn a_known_defect_of_the_library_stays() {
 #[test]
 fn a_report_ends_with_one_conclusion() {
     let end = |all: &[&[&'static str]]| {
-        let cases = all.iter().map(|names| outcome("cut", Verdict::Failed, 1, vec![wrong(9, names)]));
+        let cases = all.iter().map(|names| outcome("cut", Verdict::Failed, 1, vec![wrong(12, names)]));
         let text = summary(&Vec::from_iter(cases), Duration::from_secs(1));
         text.split_once('\n').map(|(_, end)| end.to_owned())
     };
@@ -255,12 +292,12 @@ fn a_report_ends_with_one_conclusion() {
     let none = "no single mistake explains all wrong numbers".to_owned();
     assert_eq!(end(&[&["same_user"], &["same_gift"]]), Some(none));
     assert_eq!(end(&[&[]]), None);
-    let likes = Failure { what: "likes".to_owned(), ..wrong(9, &["like_total"]) };
-    let two = outcome("cut", Verdict::Failed, 1, vec![wrong(9, &["same_user"]), likes]);
+    let likes = Failure { what: "likes".to_owned(), ..wrong(12, &["like_total"]) };
+    let two = outcome("cut", Verdict::Failed, 1, vec![wrong(12, &["same_user"]), likes]);
     let text = summary(&[two], Duration::ZERO);
     let together = "most likely, together: counting wrong (`like_total`); counting wrong (`same_user`)";
     assert!(text.ends_with(together), "{text}");
-    let both = wrong(9, &["like_total", "same_user"]);
+    let both = wrong(12, &["like_total", "same_user"]);
     let cases =
         |plain| [outcome("plain", plain, 1, vec![]), outcome("cut", Verdict::Failed, 1, vec![both.clone()])];
     let end = |plain| summary(&cases(plain), Duration::from_secs(1));

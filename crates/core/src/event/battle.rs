@@ -1,4 +1,4 @@
-//! Battles between hosts, guests and co-hosts.
+//! Battles between hosts.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,13 @@ use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Millis, Person, Text,
-    common::{named_user, person, text, time, url, user},
+    common::{named_user, text, time, url, user},
 };
 use crate::wire::{
     Message,
-    used::{self as webcast, battle_army::Giver, link, link_layer as layer, link_mic_battle as battle},
+    used::{
+        self as webcast, battle_army::Giver, link_mic_battle as battle, link_mic_battle_item_card as cards,
+    },
 };
 
 /// Data of a `battle` event.
@@ -138,7 +140,8 @@ pub struct BattleTeam {
 pub struct BattleItemCard {
     /// Id of the battle.
     pub battle_id: Id,
-    /// 2 boosting glove, 3 mist, 4 got a card, 5 extra time, 6 special effect, 7 potion, 8 wave, …
+    /// 2 boosting glove, 3 mist, 4 got a card, 5 extra time, 6 special effect, 7 potion, 8 wave, 9 an effect,
+    /// 10 and 11 booster of the second and third, 12 vault glove, …
     pub msg_type: i32,
     /// Displayed text.
     pub text: Option<Text>,
@@ -154,6 +157,33 @@ pub struct BattleItemCard {
     pub sent_at: Option<Millis>,
     /// Duration of the effect, in seconds.
     pub effect_seconds: i64,
+    /// Start of the effect; absent if unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect_starts_at: Option<Millis>,
+    /// Factor by which the card multiplies points; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub multiplier: i64,
+    /// TikTok's second factor of a vault glove; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub other_multiplier: i64,
+    /// Lower bound of the chance of a multiplied gift, in percent; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub rate_low: i64,
+    /// Upper bound of this chance, in percent; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub rate_high: i64,
+    /// Text key of the name of the gift that the card is for; absent if unknown.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub gift_name_key: SmolStr,
+    /// The viewers who got a card; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub awarded_users: Vec<Person>,
+    /// Points of an effect; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub points: i64,
+    /// Id of the user who caused an effect; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub from_user_id: Id,
 }
 
 /// Data of a `link_mic_battle_punish_finish` event: the loser's forfeit is over.
@@ -190,6 +220,53 @@ pub struct BattleTask {
     pub from_user_id: Id,
     /// 0 succeeded, 1 failed, 2 both succeeded; `null` while the task is active.
     pub result: Option<i32>,
+    /// What is to be reached; absent if unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<BattleTarget>,
+    /// What follows a success; absent if unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reward: Option<BattleReward>,
+    /// How the reward ended; absent before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rewarded: Option<BattleRewarded>,
+}
+
+/// The goal of a task within a battle.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BattleTarget {
+    /// Progress to reach.
+    pub progress: i64,
+    /// TikTok's code for what counts.
+    pub target_type: i32,
+    /// Start time; `null` if unknown.
+    pub starts_at: Option<Millis>,
+    /// Duration, in seconds.
+    pub duration_seconds: i64,
+}
+
+/// A time in which points count more.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BattleReward {
+    /// Factor by which points are multiplied.
+    pub multiplier: i32,
+    /// Start time; `null` if unknown.
+    pub starts_at: Option<Millis>,
+    /// Duration, in seconds.
+    pub duration_seconds: i64,
+}
+
+/// The end of such a time.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BattleRewarded {
+    /// 0 succeeded, 1 failed.
+    pub status: i32,
+    /// Text key of what is displayed; may be empty.
+    pub key: SmolStr,
+    /// The values in this text by their names, e.g. `sum`.
+    pub values: BTreeMap<SmolStr, SmolStr>,
 }
 
 /// Data of a `link_mic_battle_notice` event.
@@ -200,147 +277,6 @@ pub struct BattleNotice {
     pub notice_type: i32,
     /// Displayed text.
     pub text: Option<Text>,
-}
-
-/// Data of a `link` event: the guests or co-hosts.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Link {
-    /// Id of the channel that links them.
-    pub channel_id: Id,
-    /// TikTok's code for the change.
-    pub message_type: i32,
-    /// 2 co-hosts, 4 guests.
-    pub scene: i32,
-    /// Users on the screen; empty if unknown.
-    pub users: Vec<Person>,
-    /// Users waiting to join.
-    pub waiting: Vec<Person>,
-    /// Id of the user who left; 0 if none did.
-    pub left_user_id: Id,
-}
-
-/// Data of a `link_layer` event: the guests or co-hosts as sent by TikTok's newer system, with user ids only.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LinkLayer {
-    /// Id of the channel that links them.
-    pub channel_id: Id,
-    /// 1 created, 2 invited, 3 applied, 6 kicked out, 9 left, 10 finished, 11 the list changed, …
-    pub message_type: i32,
-    /// 2 co-hosts, 4 guests.
-    pub scene: i32,
-    /// User id of the channel's owner; 0 if unknown.
-    pub owner_user_id: Id,
-    /// Ids of the users on the screen; empty if unknown.
-    pub linked_user_ids: Vec<Id>,
-    /// Ids of the users who asked to join.
-    pub applied_user_ids: Vec<Id>,
-    /// Ids of the invited users.
-    pub invited_user_ids: Vec<Id>,
-    /// Id of the user who left or was removed; 0 if none did.
-    pub left_user_id: Id,
-    /// TikTok's code for the reason; 0 if unknown.
-    pub reason: i64,
-}
-
-/// Data of a `link_mic_method` event: the guests or co-hosts as sent by TikTok's oldest system, or the gifts
-/// that guests received.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LinkMicMethod {
-    /// TikTok's code for the change; 8 means that a guest received a gift.
-    pub link_type: i32,
-    /// Id of the channel that links them; 0 if unknown.
-    pub channel_id: Id,
-    /// Id of the guest who received a gift; 0 if none did.
-    pub user_id: Id,
-    /// Total received by this guest, in coins.
-    pub coins: i64,
-    /// Total received by all guests, in coins.
-    pub total_coins: i64,
-    /// Id of the invited user; 0 if none was.
-    pub invited_user_id: Id,
-    /// Id of the addressed user; 0 if there is none.
-    pub to_user_id: Id,
-    /// User id of the other host; 0 if unknown.
-    pub rival_user_id: Id,
-}
-
-/// Data of a `link_mic_fan_ticket_method` event: the gifts that guests received.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LinkMicFanTicket {
-    /// Totals for each guest.
-    pub users: Vec<FanTickets>,
-    /// Total received by all guests, in coins.
-    pub total_coins: i64,
-    /// Id of the match; 0 outside a match.
-    pub match_id: Id,
-}
-
-/// Gifts that a guest received.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FanTickets {
-    /// User id of the guest.
-    pub user_id: Id,
-    /// Total received by the guest, in coins.
-    pub coins: i64,
-    /// Score of the guest in a match.
-    pub match_score: i64,
-    /// Rank of the guest in a match; 0 outside a match.
-    pub match_rank: i32,
-}
-
-/// Data of a `link_screen_change` event: a guest is enlarged on the screen, or returns to normal size.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LinkScreenChange {
-    /// 1 cancelled, 2 a new state, 3 a new position.
-    pub message_type: i32,
-    /// Whether the guest is enlarged.
-    pub is_enlarged: bool,
-    /// Id of the guest, as in the list of guests. TikTok sends it as a string.
-    pub link_mic_id: SmolStr,
-}
-
-/// Data of a `link_mic_anchor_guide` event: a hint for the host about `user`.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LinkMicAnchorGuide {
-    /// TikTok's code for the kind of hint.
-    pub guide_type: i32,
-    /// Displayed text; may be empty.
-    pub content: SmolStr,
-    /// Text of the button; may be empty.
-    pub button_text: SmolStr,
-}
-
-/// Data of a `link_state` event: the guests or co-hosts as sent by TikTok's newest system.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LinkState {
-    /// Id of the channel that links them.
-    pub channel_id: Id,
-    /// 2 co-hosts, 4 guests.
-    pub scene: i32,
-    /// Version number of the state.
-    pub version: i64,
-    /// Ids of the users on the screen.
-    pub user_ids: Vec<Id>,
-}
-
-/// Data of a `link_mic_layout_state` event: the arrangement of guests on the screen.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LinkMicLayoutState {
-    /// Id of the room; 0 if unknown.
-    pub room_id: Id,
-    /// TikTok's code for the arrangement.
-    pub layout_state: i32,
-    /// Key of the arrangement; may be empty.
-    pub layout_key: SmolStr,
 }
 
 impl Kind for webcast::LinkMicBattle {
@@ -403,23 +339,99 @@ impl Kind for webcast::LinkMicArmies {
 
 impl Kind for webcast::LinkMicBattleItemCard {
     fn parts(self, _: &Message) -> Known {
-        let used = [self.glove, self.mist, self.extra_time, self.special_effect, self.potion, self.wave];
-        let used = used.into_iter().flatten().next().unwrap_or_default();
-        let shown = used.text.or(self.award.and_then(|award| award.text));
+        let plain = [self.mist, self.extra_time, self.special_effect, self.potion, self.wave];
+        let packed = [self.second_booster, self.third_booster, self.vault_glove];
+        let used = self.glove.map(UsedCard::from);
+        let used = used.or_else(|| packed.into_iter().flatten().next().map(UsedCard::from));
+        let used =
+            used.or_else(|| plain.into_iter().flatten().next().map(UsedCard::from)).unwrap_or_default();
+        let (award, effect) = (self.award.unwrap_or_default(), self.effect_notice.unwrap_or_default());
+        let shown = used.text.or(award.text);
         let named = named_user(shown.as_ref()).map(user);
-        let card = used.card.unwrap_or_default();
         let data = Data::BattleItemCard(BattleItemCard {
             battle_id: Id(self.battle_id),
             msg_type: self.msg_type,
             text: text(shown),
-            card_name: card.name_key.into(),
-            card_image_url: url(card.image),
-            host_user_id: Id(used.host_user_id),
-            sender: card.sender.and_then(|sender| sender.user).map(host),
-            sent_at: time(card.sent_at_s),
-            effect_seconds: card.effect_seconds,
+            card_name: used.card.name_key.into(),
+            card_image_url: url(used.card.image),
+            host_user_id: Id(if used.host_user_id == 0 { effect.host_user_id } else { used.host_user_id }),
+            sender: used.card.sender.and_then(|sender| sender.user).map(host),
+            sent_at: time(used.card.sent_at_s),
+            effect_seconds: used.card.effect_seconds,
+            effect_starts_at: time(used.card.starts_at_s),
+            multiplier: used.multiplier,
+            other_multiplier: used.other_multiplier,
+            rate_low: used.rate_low,
+            rate_high: used.rate_high,
+            gift_name_key: used.gift_name_key.into(),
+            awarded_users: award.users.into_iter().filter_map(|info| info.user).map(host).collect(),
+            points: effect.score,
+            from_user_id: Id(effect.from_user_id),
         });
         Known { common: self.common, user: named, data }
+    }
+}
+
+/// A card that is used, of whichever kind.
+#[derive(Default)]
+struct UsedCard {
+    card: cards::CardInfo,
+    host_user_id: i64,
+    text: Option<webcast::Text>,
+    gift_name_key: String,
+    multiplier: i64,
+    other_multiplier: i64,
+    rate_low: i64,
+    rate_high: i64,
+}
+
+impl From<cards::Use> for UsedCard {
+    fn from(used: cards::Use) -> Self {
+        let cards::Use { card, host_user_id, text } = used;
+        Self { card: card.unwrap_or_default(), host_user_id, text, ..Self::default() }
+    }
+}
+
+impl From<cards::Glove> for UsedCard {
+    fn from(used: cards::Glove) -> Self {
+        let glove = used.card.unwrap_or_default();
+        Self {
+            card: cards::CardInfo {
+                name_key: glove.name_key,
+                image: glove.image,
+                sent_at_s: glove.sent_at_s,
+                sender: glove.sender,
+                effect_seconds: glove.effect_seconds,
+                starts_at_s: glove.starts_at_s,
+            },
+            host_user_id: if used.host_user_id == 0 {
+                glove.receiver_host_user_id
+            } else {
+                used.host_user_id
+            },
+            text: used.text,
+            gift_name_key: glove.gift_name_key,
+            multiplier: glove.multiplier,
+            other_multiplier: 0,
+            rate_low: glove.rate_low,
+            rate_high: glove.rate_high,
+        }
+    }
+}
+
+impl From<cards::PackedUse> for UsedCard {
+    fn from(used: cards::PackedUse) -> Self {
+        let packed = used.card.unwrap_or_default();
+        Self {
+            card: packed.info.unwrap_or_default(),
+            host_user_id: used.host_user_id,
+            text: used.text,
+            gift_name_key: packed.gift_name_key,
+            multiplier: packed.multiplier,
+            other_multiplier: packed.other_multiplier,
+            rate_low: packed.rate_low,
+            rate_high: packed.rate_high,
+        }
     }
 }
 
@@ -441,12 +453,30 @@ impl Kind for webcast::LinkMicBattlePunishFinish {
 
 impl Kind for webcast::LinkMicBattleTask {
     fn parts(self, _: &Message) -> Known {
+        let config = self.start.and_then(|start| start.config).unwrap_or_default();
+        let rewarded = self.reward.map(|reward| {
+            let prompt = reward.prompt.unwrap_or_default();
+            let values = prompt.values.into_iter().map(|value| (value.key.into(), value.value.into()));
+            BattleRewarded { status: reward.status, key: prompt.key.into(), values: values.collect() }
+        });
         let data = Data::BattleTask(BattleTask {
             battle_id: Id(self.battle_id),
             message_type: self.message_type,
             progress: self.update.as_ref().map(|update| update.progress),
             from_user_id: Id(self.update.map_or(0, |update| update.from_user_id)),
             result: self.settle.map(|settle| settle.result),
+            target: config.target.map(|target| BattleTarget {
+                progress: target.progress_target,
+                target_type: target.target_type,
+                starts_at: time(target.starts_at_s),
+                duration_seconds: target.duration_s,
+            }),
+            reward: config.reward.map(|reward| BattleReward {
+                multiplier: reward.multiplier,
+                starts_at: time(reward.starts_at_s),
+                duration_seconds: reward.duration_s,
+            }),
+            rewarded,
         });
         Known { common: self.common, user: None, data }
     }
@@ -457,126 +487,6 @@ impl Kind for webcast::LinkMicBattleNotice {
         let data = Data::BattleNotice(BattleNotice {
             notice_type: self.notice_type,
             text: text(self.guide.and_then(|guide| guide.text)),
-        });
-        Known { common: self.common, user: None, data }
-    }
-}
-
-impl Kind for webcast::Link {
-    fn parts(self, _: &Message) -> Known {
-        let change = self.list_change.unwrap_or_default();
-        let cohosts = self.cohost_change.unwrap_or_default().users.into_iter().map(cohost);
-        let mut users = guests(self.enter.unwrap_or_default().users);
-        users.extend(guests(change.online));
-        users.extend(cohosts);
-        let data = Data::Link(Link {
-            channel_id: Id(self.channel_id),
-            message_type: self.message_type,
-            scene: self.scene,
-            users,
-            waiting: guests(change.waiting),
-            left_user_id: Id(self.leave.map_or(0, |leave| leave.user_id)),
-        });
-        Known { common: self.common, user: None, data }
-    }
-}
-
-impl Kind for webcast::LinkLayer {
-    fn parts(self, _: &Message) -> Known {
-        let lists = self.list_change.and_then(|change| change.users).unwrap_or_default();
-        let left = self.leave.or(self.kicked_out).unwrap_or_default();
-        let finish = self.finish.unwrap_or_default();
-        let owner = self.create.and_then(|create| create.owner).or(finish.owner);
-        let data = Data::LinkLayer(LinkLayer {
-            channel_id: Id(self.channel_id),
-            message_type: self.message_type,
-            scene: self.scene,
-            owner_user_id: player(owner),
-            linked_user_ids: user_ids(&lists.linked),
-            applied_user_ids: user_ids(&lists.applied),
-            invited_user_ids: user_ids(&lists.invited),
-            left_user_id: player(left.player),
-            reason: if left.reason == 0 { finish.reason } else { left.reason },
-        });
-        Known { common: self.common, user: None, data }
-    }
-}
-
-impl Kind for webcast::LinkMicMethod {
-    fn parts(self, _: &Message) -> Known {
-        let data = Data::LinkMicMethod(LinkMicMethod {
-            link_type: self.r#type,
-            channel_id: Id(self.channel_id),
-            user_id: Id(self.user_id),
-            coins: self.fan_ticket,
-            total_coins: self.total_fan_ticket,
-            invited_user_id: Id(self.invited_user_id),
-            to_user_id: Id(self.to_user_id),
-            rival_user_id: Id(self.rival_user_id),
-        });
-        Known { common: self.common, user: None, data }
-    }
-}
-
-impl Kind for webcast::LinkMicFanTicket {
-    fn parts(self, _: &Message) -> Known {
-        let notice = self.notice.unwrap_or_default();
-        let users = notice.users.into_iter().map(|user| FanTickets {
-            user_id: Id(user.user_id),
-            coins: user.fan_ticket,
-            match_score: user.match_total_score,
-            match_rank: user.match_rank,
-        });
-        let data = Data::LinkMicFanTicket(LinkMicFanTicket {
-            users: users.collect(),
-            total_coins: notice.total,
-            match_id: Id(notice.match_id),
-        });
-        Known { common: self.common, user: None, data }
-    }
-}
-
-impl Kind for webcast::LinkScreenChange {
-    fn parts(self, _: &Message) -> Known {
-        let state = self.state.unwrap_or_default();
-        let data = Data::LinkScreenChange(LinkScreenChange {
-            message_type: self.message_type,
-            is_enlarged: state.is_enlarged != 0,
-            link_mic_id: state.target_link_mic_id.into(),
-        });
-        Known { common: self.common, user: None, data }
-    }
-}
-
-impl Kind for webcast::LinkMicAnchorGuide {
-    fn parts(self, _: &Message) -> Known {
-        let data = Data::LinkMicAnchorGuide(LinkMicAnchorGuide {
-            guide_type: self.guide_type,
-            content: self.content.into(),
-            button_text: self.button.into(),
-        });
-        Known { common: self.common, user: self.user.map(user), data }
-    }
-}
-
-impl Kind for webcast::LinkState {
-    fn parts(self, _: &Message) -> Known {
-        let data = Data::LinkState(LinkState {
-            channel_id: Id(self.channel_id),
-            scene: self.scene,
-            version: self.version,
-            user_ids: user_ids(&self.users),
-        });
-        Known { common: self.common, user: None, data }
-    }
-}
-
-impl Kind for webcast::LinkMicLayoutState {
-    fn parts(self, _: &Message) -> Known {
-        let data = Data::LinkMicLayoutState(LinkMicLayoutState {
-            room_id: Id(self.room_id),
-            layout_state: self.layout_state,
-            layout_key: self.layout_key.into(),
         });
         Known { common: self.common, user: None, data }
     }
@@ -644,27 +554,6 @@ fn givers(givers: Vec<Giver>) -> Vec<BattleGiver> {
         },
     };
     givers.into_iter().map(giver).collect()
-}
-
-fn guests(guests: Vec<link::Guest>) -> Vec<Person> {
-    guests.into_iter().filter_map(|guest| guest.user).map(person).collect()
-}
-
-fn cohost(cohost: link::Cohost) -> Person {
-    Person {
-        user_id: Id(cohost.user_id),
-        unique_id: cohost.unique_id.into(),
-        nickname: cohost.nickname.into(),
-        avatar: url(cohost.avatar),
-    }
-}
-
-fn player(player: Option<layer::Player>) -> Id {
-    Id(player.map_or(0, |player| player.user_id))
-}
-
-fn user_ids(users: &[layer::ListUser]) -> Vec<Id> {
-    users.iter().map(|user| player(user.player)).collect()
 }
 
 #[cfg(test)]

@@ -58,10 +58,18 @@ pub struct PictionaryExit {
     pub show_stats: bool,
 }
 
-/// Data of an `oec_live_shopping` event: a product is displayed.
+/// Data of an `oec_live_shopping` event: a product is displayed or removed.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveShopping {
+    /// 1 displayed, 4 removed; 0 if unknown.
+    pub action: i32,
+    /// Id of the product; 0 if unknown.
+    pub product_id: Id,
+    /// TikTok's number for the product in the LIVE; 0 if unknown.
+    pub number: i32,
+    /// Time of the action; `null` if unknown.
+    pub operated_at: Option<Millis>,
     /// Name of the product; may be empty.
     pub title: SmolStr,
     /// Displayed price.
@@ -232,7 +240,12 @@ impl Kind for webcast::PictionaryExit {
 impl Kind for webcast::OecLiveShopping {
     fn parts(self, _: &Message) -> Known {
         let product = self.product.unwrap_or_default();
+        let times = self.times.unwrap_or_default();
         let data = Data::LiveShopping(LiveShopping {
+            action: self.action,
+            product_id: Id(product.product_id),
+            number: self.number,
+            operated_at: time(times.operated_ms).or_else(|| time(times.sent_ms)),
             title: product.title.into(),
             price: product.price.into(),
             shop_name: product.shop_name.into(),

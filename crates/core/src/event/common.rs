@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use smol_str::SmolStr;
 
-use super::millis;
+use super::{keys, millis};
 use crate::wire::used::{self as webcast, user::FollowInfo};
 
 /// Text on the badge of a top gifter, before the rank: `No. 1` (data).
@@ -17,10 +17,12 @@ const RANK_PREFIX: &str = "No. ";
 const TEXT_BYTES_MAX: usize = 4096;
 /// Texts of TikTok's app that most messages contain, and that are too long for `SmolStr` to hold without an
 /// allocation.
-const FREQUENT: [&str; 5] = [
-    "webcast_aweme_gift_send_message",
+const FREQUENT: [&str; 7] = [
+    keys::GIFT,
+    keys::GIFT_NEW,
     "{0:user} sent {1:gift} {2:string}",
-    "pm_main_follow_message_viewer_2",
+    "{0:user} sent {1:gift} × {2:string}",
+    keys::FOLLOWED,
     "{0:user} followed the LIVE creator",
     "{0:user} shared the LIVE",
 ];
@@ -36,6 +38,7 @@ mod scene {
     pub(super) const GIFTER_LEVEL: i32 = 8;
     pub(super) const TEAM_LEVEL: i32 = 10;
     pub(super) const HOST: i32 = 12;
+    pub(super) const GUARDIAN: i32 = 16;
 }
 
 /// What the badges say about a user.
@@ -45,9 +48,11 @@ struct Marks {
     is_subscriber: bool,
     is_new_gifter: bool,
     is_host: bool,
+    is_guardian: bool,
     top_gifter_rank: Option<i64>,
     gifter_level: Option<i64>,
     team_level: Option<i64>,
+    team_name: SmolStr,
 }
 
 impl Marks {
@@ -60,17 +65,26 @@ impl Marks {
                 scene::SUBSCRIBER | scene::NEW_SUBSCRIBER => marks.is_subscriber = true,
                 scene::NEW_GIFTER => marks.is_new_gifter = true,
                 scene::HOST => marks.is_host = true,
+                scene::GUARDIAN => marks.is_guardian = true,
                 scene::TOP_GIFTER => {
                     let rank = badge.text.strip_prefix(RANK_PREFIX).and_then(number);
                     marks.top_gifter_rank = rank.or(marks.top_gifter_rank);
                 }
                 scene::GIFTER_LEVEL => marks.gifter_level = badge.level,
-                scene::TEAM_LEVEL => marks.team_level = badge.level,
+                scene::TEAM_LEVEL => {
+                    marks.team_level = badge.level;
+                    marks.team_name = team_name(&badge.text);
+                }
                 _ => {}
             }
         }
         marks
     }
+}
+
+/// Returns the team's name: the text of its badge, unless that is the level, `Ⅲ`, as until 2023 (data).
+fn team_name(text: &SmolStr) -> SmolStr {
+    if text.chars().all(char::is_numeric) { SmolStr::default() } else { text.clone() }
 }
 
 /// Converts a user.
@@ -84,6 +98,9 @@ pub(super) fn user(user: webcast::User) -> User {
     let attributes = user.attributes.unwrap_or_default();
     let subscribed = user.subscribe_info.is_some_and(|info| info.is_subscribed_to_host);
     let club = user.fans_club.and_then(|club| club.data).unwrap_or_default();
+    let team = user.team.unwrap_or_default();
+    let names = [club.club_name, team.club_name].map(SmolStr::from);
+    let levels = [i64::from(club.level), team.level];
     let follow = |get: fn(&FollowInfo) -> i64| user.follow_info.as_ref().map(get);
     User {
         user_id: Id(user.id),
@@ -99,14 +116,17 @@ pub(super) fn user(user: webcast::User) -> User {
         is_moderator: attributes.is_admin || attributes.is_super_admin || marks.is_moderator,
         is_subscriber: subscribed || marks.is_subscriber,
         is_host: marks.is_host,
+        is_guardian: marks.is_guardian,
+        is_gift_giver: false,
+        is_follower: false,
         follower_count: follow(|info| info.follower_count),
         following_count: follow(|info| info.following_count),
         follow_status: follow(|info| info.follow_status),
         top_gifter_rank: marks.top_gifter_rank,
         is_new_gifter: marks.is_new_gifter,
         gifter_level: marks.gifter_level,
-        team_level: Some(i64::from(club.level)).filter(|level| *level > 0).or(marks.team_level),
-        team_name: club.club_name.into(),
+        team_level: levels.into_iter().find(|level| *level > 0).or(marks.team_level),
+        team_name: names.into_iter().find(|name| !name.is_empty()).unwrap_or(marks.team_name),
         badges,
     }
 }
@@ -120,7 +140,19 @@ pub(super) fn user_with(
     user.is_moderator |= identity.is_moderator;
     user.is_subscriber |= identity.is_subscriber;
     user.is_host |= identity.is_host;
+    user.is_gift_giver = identity.is_gift_giver;
+    user.is_follower = identity.is_follower;
     Some(user)
+}
+
+/// Converts a user with labels, of which one may say that it is the host.
+pub(super) fn labelled_user(user: webcast::User, labels: &[webcast::Badge]) -> User {
+    let is_host = labels.iter().any(|label| {
+        label.scene_type == scene::HOST
+            || label.text.as_ref().is_some_and(|text| keys::has(&text.key, keys::HOST))
+    });
+    let user = self::user(user);
+    User { is_host: user.is_host || is_host, ..user }
 }
 
 /// Converts the short form of a user.
@@ -297,6 +329,17 @@ pub struct User {
     pub is_subscriber: bool,
     /// Whether the user is the host. Few messages contain this, so `false` proves nothing.
     pub is_host: bool,
+    /// Whether the user has a guardian's badge; absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_guardian: bool,
+    /// Whether TikTok says that the user has given the host gifts; absent if not. Only comments, gifts and
+    /// emotes contain this.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_gift_giver: bool,
+    /// Whether TikTok says that the user follows the host; absent if not. Only comments, gifts and emotes
+    /// contain this.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_follower: bool,
     /// Number of followers; `null` if unknown.
     pub follower_count: Option<i64>,
     /// Number of followed users; `null` if unknown.
@@ -312,7 +355,7 @@ pub struct User {
     pub gifter_level: Option<i64>,
     /// Level in the host's fan club; `null` for nonmembers.
     pub team_level: Option<i64>,
-    /// Name of the fan club; empty for nonmembers.
+    /// Name of the fan club; empty for nonmembers, and if unknown.
     pub team_name: SmolStr,
     /// Badges next to the name.
     pub badges: Arc<[Badge]>,
@@ -322,13 +365,13 @@ pub struct User {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Badge {
-    /// Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, …
+    /// Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club, 16 guardian, …
     pub scene_type: i32,
     /// 1 a picture, 2 and 3 a text, 4 a picture with a text.
     pub display_type: i32,
     /// Level, for badges that have one; may also be 0 for others.
     pub level: Option<i64>,
-    /// Text on the badge: a word, a number or a Roman numeral; may be empty.
+    /// Text on the badge: a word, a name, a number or a Roman numeral; may be empty.
     pub text: SmolStr,
     /// Key of the text, e.g. `pm_mt_moderator_im`; absent if the badge has none.
     #[serde(skip_serializing_if = "SmolStr::is_empty")]

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::Person;
+use super::{Person, keys};
 use crate::wire::{
     Message,
     webcast::{
@@ -190,7 +190,7 @@ pub fn gift(stamp: Stamp, person: &Person, gift: &Gift) -> Message {
         TextPiece { r#type: 12, gift_value, ..Default::default() },
         TextPiece { r#type: 1, string_value: format!("x{}", gift.repeat_count), ..Default::default() },
     ];
-    let text = text("webcast_aweme_gift_send_message", "{0:user} sent {1:gift} {2:string}", pieces);
+    let text = text(keys::GIFT, "{0:user} sent {1:gift} {2:string}", pieces);
     let receiver_user_id = gift.receiver_id;
     let payload = webcast::Gift {
         common: common(stamp, GIFT, Some(text)),
@@ -245,7 +245,7 @@ pub fn member(stamp: Stamp, person: &Person, member_count: i32) -> Message {
 #[must_use]
 pub fn follow(stamp: Stamp, person: &Person, follow_count: i64) -> Message {
     let pattern = "{0:user} followed the LIVE creator";
-    let text = text("pm_main_follow_message_viewer_2", pattern, vec![user_piece(person)]);
+    let text = text(keys::FOLLOWED, pattern, vec![user_piece(person)]);
     let payload = webcast::Social {
         common: common(stamp, SOCIAL, Some(text)),
         user: user(person),
@@ -259,7 +259,7 @@ pub fn follow(stamp: Stamp, person: &Person, follow_count: i64) -> Message {
 /// A share, after which the room has been shared `share_count` times.
 #[must_use]
 pub fn share(stamp: Stamp, person: &Person, share_count: i32) -> Message {
-    let text = text("pm_mt_guidance_share", "{0:user} shared the LIVE", vec![user_piece(person)]);
+    let text = text(keys::SHARED, "{0:user} shared the LIVE", vec![user_piece(person)]);
     let payload = webcast::Social {
         common: common(stamp, SOCIAL, Some(text)),
         user: user(person),
@@ -326,7 +326,7 @@ pub fn room_user(
 #[must_use]
 pub fn control(stamp: Stamp, action: i32) -> Message {
     let common = common(stamp, CONTROL, None);
-    message(stamp, CONTROL, &webcast::Control { common, action, tips: String::new() })
+    message(stamp, CONTROL, &webcast::Control { common, action, ..Default::default() })
 }
 
 fn message(stamp: Stamp, method: &str, payload: &impl prost::Message) -> Message {
@@ -480,13 +480,14 @@ pub fn question_hidden(stamp: Stamp, question_id: i64) -> Message {
     message(stamp, QUESTION_SLIDE_DOWN, &webcast::QuestionSlideDown { common, question_id })
 }
 
-/// A text about a super fan scrolls across the video. Only its text key is known; the rest is made up.
+/// A text about a super fan, who joins or is a new one, scrolls across the video. Only its text keys are known; the rest is
+/// made up.
 #[must_use]
 pub fn super_fan(stamp: Stamp, person: &Person, has_joined: bool) -> Message {
     let (key, pattern) = if has_joined {
-        ("ttlive_superfan_commentnotif_superfanjoined", "{0:user} joined")
+        (keys::SUPER_FAN_JOINED, "{0:user} joined")
     } else {
-        ("ttlive_superfan", "{0:user} is a Super Fan")
+        (keys::SUPER_FAN_BECAME, "{0:user} became a Super Fan")
     };
     let payload = webcast::Barrage {
         common: common(stamp, BARRAGE, None),

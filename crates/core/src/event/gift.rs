@@ -17,7 +17,7 @@ use crate::wire::{Message, used as webcast};
 pub struct Gift {
     /// Id of the gift.
     pub gift_id: i64,
-    /// English name of the gift.
+    /// Name of the gift, in English or the language of the account that is logged in.
     pub gift_name: SmolStr,
     /// 1 if the gift can be sent in streaks.
     pub gift_type: i32,
@@ -46,6 +46,16 @@ pub struct Gift {
     /// Number of gifts that are sent at once. In all known messages, it is 1. Absent if unknown.
     #[serde(skip_serializing_if = "super::is_zero")]
     pub group_count: i32,
+    /// Whether it is the sender's first gift; absent if TikTok does not say so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_first: bool,
+    /// Factor by which a card multiplies the points of the gift in a battle; absent if none does.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub multiplier: i64,
+    /// The card: 1 boosting glove, 2 and 3 booster of the second and third, 4 vault glove; absent if there is
+    /// none.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub multiplier_type: i32,
     /// Opaque id of the streak; empty outside a streak.
     pub streak_id: SmolStr,
     /// Number of gifts since the streak's previous event.
@@ -172,6 +182,38 @@ pub struct GiftPanelUpdate {
     pub room_id: Id,
     /// Time of the change; `null` if unknown.
     pub updated_at: Option<Millis>,
+    /// Progress of the gifts in the gallery of the host.
+    pub gallery: Vec<GalleryProgress>,
+    /// TikTok's number for the period of the gallery, e.g. a day, 20260810; 0 if unknown.
+    pub gallery_period: i64,
+    /// End of the period; `null` if unknown.
+    pub gallery_ends_at: Option<Millis>,
+    /// Prices of gifts in this room.
+    pub prices: Vec<GiftPrice>,
+}
+
+/// How far a gift is in the gallery of the host.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GalleryProgress {
+    /// Id of the gift.
+    pub gift_id: i64,
+    /// TikTok's number for its goal.
+    pub goal_count: i64,
+    /// User id of the sponsor; 0 if there is none.
+    pub sponsor_user_id: Id,
+}
+
+/// The price of a gift.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GiftPrice {
+    /// Id of the gift.
+    pub gift_id: i64,
+    /// Price of a single gift, in diamonds.
+    pub diamond_count: i64,
+    /// TikTok's number for the group of gifts that it belongs to.
+    pub group: i32,
 }
 
 /// Data of a `gift_prompt` event: TikTok asks a viewer about their spending.
@@ -279,6 +321,7 @@ impl Kind for webcast::Gift {
         let gift = self.gift.unwrap_or_default();
         let receiver_id = self.monitor.map_or(0, |monitor| monitor.receiver_user_id);
         let guest = (self.receiver_member_id, self.receiver_member_nickname);
+        let card = self.r#match.unwrap_or_default();
         let data = Data::Gift(Gift {
             gift_id: if self.gift_id == 0 { gift.id } else { self.gift_id },
             gift_name: gift.name.into(),
@@ -294,6 +337,9 @@ impl Kind for webcast::Gift {
             label,
             combo_count: self.combo_count,
             group_count: self.group_count,
+            is_first: self.is_first,
+            multiplier: card.multiplier,
+            multiplier_type: card.multiplier_type,
             ..Default::default()
         });
         Known { common, user: user_with(self.user, self.user_identity), data }
@@ -403,9 +449,27 @@ impl Kind for webcast::GiftDynamicRestriction {
 
 impl Kind for webcast::GiftPanelUpdate {
     fn parts(self, _: &Message) -> Known {
+        let gallery = self.gallery.unwrap_or_default();
+        let progress = gallery.gifts.into_iter().map(|entry| {
+            let gift = entry.gift.unwrap_or_default();
+            let sponsor_user_id = Id(gift.sponsor_user_id);
+            GalleryProgress { gift_id: entry.gift_id, goal_count: gift.count, sponsor_user_id }
+        });
+        let prices = self.prices.unwrap_or_default().groups.into_iter().flat_map(|entry| {
+            let price = move |gift: webcast::gift_panel_update::PricedGift| GiftPrice {
+                gift_id: gift.gift_id,
+                diamond_count: gift.diamond_count,
+                group: entry.group,
+            };
+            entry.gifts.unwrap_or_default().gifts.into_iter().map(price)
+        });
         let data = Data::GiftPanelUpdate(GiftPanelUpdate {
             room_id: Id(self.room_id),
             updated_at: time(self.timestamp),
+            gallery: progress.collect(),
+            gallery_period: gallery.period,
+            gallery_ends_at: time(gallery.ends_ms),
+            prices: prices.collect(),
         });
         Known { common: self.common, user: None, data }
     }

@@ -88,7 +88,7 @@ macro_rules! event_types {
             "like" => Like(Like) by User of Like "WebcastLikeMessage",
             /// A viewer joined, or a moderator acted on them.
             "member" => Member(Member) by User of Member "WebcastMemberMessage",
-            /// A viewer followed the host or shared the LIVE.
+            /// A viewer followed the host, or shared or reposted the LIVE.
             "social" => Social(Social) by User of Social "WebcastSocialMessage",
             /// The number of viewers and the top gifters changed.
             "room_user" => RoomUser(RoomUser) of RoomUserSeq "WebcastRoomUserSeqMessage",
@@ -270,7 +270,7 @@ macro_rules! event_types {
             "partnership_punish" => PartnershipPunish(PartnershipPunish) of PartnershipPunish "WebcastPartnershipPunishMessage",
             /// The host's promotion cards.
             "boost_card" => BoostCard(BoostCard) of BoostCard "WebcastBoostCardMessage",
-            /// A product is displayed.
+            /// A product is displayed or removed.
             "oec_live_shopping" => LiveShopping(LiveShopping) of OecLiveShopping "WebcastOecLiveShoppingMessage",
             /// A paid video series is displayed.
             "paid_content_live_shopping" => PaidContentLiveShopping(PaidContentLiveShopping) of PaidContentLiveShopping "WebcastPaidContentLiveShoppingMessage",

@@ -7,6 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 use super::{
     Data, Id, Kind, Known, Millis, Text,
     common::{display_text, id, named_user, stamp, text, time, url, user},
+    keys,
 };
 use crate::wire::{Message, used as webcast};
 
@@ -75,6 +76,12 @@ pub struct Barrage {
     pub text: Option<Text>,
     /// Level that the text is about; `null` if there is none.
     pub level: Option<i32>,
+    /// What it is about, e.g. `guardian_entrance`, `fans_entrance`, `fans_upgrade`; absent if unknown.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub scene: SmolStr,
+    /// The same in more detail, e.g. `BecomingSuperFanLv10`; absent if unknown.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub sub_type: SmolStr,
     /// URL of its picture; may be empty.
     pub icon_url: SmolStr,
     /// Display time, in milliseconds.
@@ -90,15 +97,10 @@ pub struct SuperFan {
 }
 
 impl SuperFan {
-    /// Part of the text keys of barrages about super fans.
-    const KEY: &str = "ttlive_superfan";
-    /// Text key of a super fan who joins.
-    const JOINED: &str = "ttlive_superfan_commentnotif_superfanjoined";
-
     /// Returns the event that follows from a barrage, if it is about a super fan.
     pub(crate) fn of(barrage: &Barrage) -> Option<Data> {
-        let text = barrage.text.as_ref().filter(|text| text.key.contains(Self::KEY))?;
-        let is_join = text.key.contains(Self::JOINED);
+        let text = barrage.text.as_ref().filter(|text| keys::has(&text.key, keys::SUPER_FAN))?;
+        let is_join = keys::has(&text.key, keys::SUPER_FAN_JOINED);
         let data = Self { text: Some(text.clone()) };
         Some(if is_join { Data::SuperFanJoin(data) } else { Data::SuperFan(data) })
     }
@@ -353,12 +355,14 @@ impl Kind for webcast::Barrage {
     fn parts(self, _: &Message) -> Known {
         let grade = self.user_grade.or(self.team_grade);
         let level = grade.as_ref().map(|grade| grade.level);
-        let content = self.content.or(self.common_content);
+        let content = barrage_text(self.content, self.common_content);
         let named = self.user.or(grade.and_then(|grade| grade.user)).or(named_user(content.as_ref()));
         let data = Data::Barrage(Barrage {
             msg_type: self.msg_type,
             text: text(content),
             level,
+            scene: self.scene.into(),
+            sub_type: self.sub_type.into(),
             icon_url: url(self.icon),
             duration_ms: self.duration_ms,
         });
@@ -521,6 +525,20 @@ impl Kind for webcast::AnchorToolModification {
         });
         Known { common: self.common, user: None, data }
     }
+}
+
+/// Returns the text of a barrage: of two, the one about a super fan, or the first.
+fn barrage_text(first: Option<webcast::Text>, second: Option<webcast::Text>) -> Option<webcast::Text> {
+    let is_said = |text: &webcast::Text| !(text.key.is_empty() && text.default_pattern.is_empty());
+    let (first, second) = (first.filter(is_said), second.filter(is_said));
+    match (&first, &second) {
+        (Some(one), Some(other)) if !is_of_fan(one) && is_of_fan(other) => second,
+        _ => first.or(second),
+    }
+}
+
+fn is_of_fan(text: &webcast::Text) -> bool {
+    keys::has(&text.key, keys::SUPER_FAN)
 }
 
 /// Converts a text over the video, which can also be part of other messages.

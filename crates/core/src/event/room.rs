@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Millis, Text,
-    common::{id, text, time, user},
+    common::{id, labelled_user, text, time},
 };
 use crate::{
     error::Problem,
@@ -23,6 +23,9 @@ pub struct Control {
     pub state: Option<RoomState>,
     /// Text displayed to viewers; may be empty.
     pub tips: SmolStr,
+    /// The sanction that caused it; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub punishment: Option<Punishment>,
 }
 
 /// Change to the state of the room.
@@ -263,7 +266,8 @@ pub struct RoomVerify {
 impl Kind for webcast::Control {
     fn parts(self, _: &Message) -> Known {
         let (action, state) = (self.action, RoomState::of_action(self.action));
-        let data = Data::Control(Control { action, state, tips: self.tips.into() });
+        let punishment = self.punishment.map(punishment);
+        let data = Data::Control(Control { action, state, tips: self.tips.into(), punishment });
         Known { common: self.common, user: None, data }
     }
 }
@@ -276,7 +280,8 @@ impl Kind for webcast::LiveIntro {
             language: self.language.into(),
             audit_status: self.audit_status,
         });
-        Known { common: self.common, user: self.user.map(user), data }
+        let host = self.user.map(|user| labelled_user(user, &self.labels));
+        Known { common: self.common, user: host, data }
     }
 }
 

@@ -5,8 +5,9 @@ use serde::Serialize;
 use smol_str::SmolStr;
 
 use super::{
-    Data, Id, Kind, Known,
-    common::{labelled, url, user},
+    Data, Id, Kind, Known, Person,
+    common::{labelled, person, url, user},
+    keys,
 };
 use crate::wire::{Message, used as webcast};
 
@@ -32,6 +33,9 @@ pub struct Member {
     pub action_id: i32,
     /// Number of viewers in the room; 0 if unknown.
     pub member_count: i32,
+    /// The moderator who acted on the viewer; absent if unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Person>,
     /// How the viewer found the room, in TikTok's terms, e.g. `homepage_hot-live_cell`.
     pub enter_source: SmolStr,
     /// Text key of the display.
@@ -52,6 +56,9 @@ pub struct Social {
     pub follow_count: i64,
     /// Number of shares of the room after a share; otherwise 0.
     pub share_count: i32,
+    /// Id of the user whom it is about; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub target_user_id: Id,
     /// Pattern of the displayed text, e.g. `{0:user} shared the LIVE`.
     pub label: SmolStr,
 }
@@ -64,6 +71,8 @@ pub enum SocialAction {
     Follow,
     /// The user shared the room.
     Share,
+    /// The user reposted the room.
+    Repost,
     /// Another action.
     #[default]
     Other,
@@ -167,6 +176,7 @@ impl Kind for webcast::Member {
         let data = Data::Member(Member {
             action_id: self.action,
             member_count: self.member_count,
+            operator: self.operator.map(person),
             enter_source: self.enter_source.into(),
             display_type,
             label,
@@ -183,6 +193,7 @@ impl Kind for webcast::Social {
             display_type,
             follow_count: self.follow_count,
             share_count: self.share_count,
+            target_user_id: Id(self.target_user_id),
             label,
         });
         Known { common, user: self.user.map(user), data }
@@ -192,9 +203,10 @@ impl Kind for webcast::Social {
 /// Derives the action from the text key, or from the number if the key is inconclusive.
 fn social_action(key: &str, action: i64) -> SocialAction {
     match action {
-        _ if key.contains("follow") => SocialAction::Follow,
-        _ if key.contains("share") => SocialAction::Share,
+        _ if keys::has(key, keys::FOLLOW) => SocialAction::Follow,
+        _ if keys::has(key, keys::SHARE) => SocialAction::Share,
         1 => SocialAction::Follow,
+        4 => SocialAction::Repost,
         2..=5 => SocialAction::Share,
         _ => SocialAction::Other,
     }
@@ -272,7 +284,8 @@ mod tests {
         assert_eq!(social_action("pm_main_follow_message_viewer_2", 0), SocialAction::Follow);
         assert_eq!(social_action("pm_mt_guidance_viewer_5_share", 1), SocialAction::Share);
         assert_eq!(social_action("", 1), SocialAction::Follow);
-        assert_eq!(social_action("pm_mt_new_wording", 4), SocialAction::Share);
+        assert_eq!(social_action("pm_mt_new_wording", 3), SocialAction::Share);
+        assert_eq!(social_action("pm_mt_new_wording", 4), SocialAction::Repost);
         assert_eq!(social_action("", 0), SocialAction::Other);
         assert_eq!(social_action("", 6), SocialAction::Other);
     }

@@ -181,16 +181,65 @@ impl Snapshot {
     }
 }
 
-/// Whether a name stays within the folder of recordings, and can be displayed unchanged.
+/// Whether a name stays within the folder of recordings on every system, and can be displayed unchanged.
 #[must_use]
 pub fn is_plain_name(name: &str) -> bool {
     let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.trim() == name;
-    fits && !name.starts_with('.') && !name.contains(|c: char| is_invisible(c) || "/\\:\"%".contains(c))
+    let is_shown = !name.starts_with('.') && !name.contains(|c: char| is_invisible(c) || "/%".contains(c));
+    fits && is_shown && why_not_on_windows(name).is_none()
+}
+
+/// Characters that names of files cannot contain on Windows, beside `/` and control characters.
+const FORBIDDEN: &str = "<>:\"\\|?*";
+/// Devices of Windows: in every folder, and with any extension. Some have numbers from 0 to 9.
+const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
+
+/// Returns why a file cannot have this name on Windows. A recording that one system stores must not be lost on another.
+#[must_use]
+pub fn why_not_on_windows(name: &str) -> Option<String> {
+    if let Some(c) = name.chars().find(|c| c.is_control() || FORBIDDEN.contains(*c)) {
+        return Some(format!("Windows does not allow `{}` in names of files", c.escape_debug()));
+    }
+    if name.ends_with(['.', ' ']) {
+        return Some("Windows does not allow names of files that end in a dot or a space".to_owned());
+    }
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_lowercase();
+    let is_number = |rest: &str| matches!(rest, "¹" | "²" | "³") || matches!(rest.as_bytes(), [b'0'..=b'9']);
+    let is_device = DEVICES.contains(&&*stem)
+        || NUMBERED_DEVICES.iter().any(|device| stem.strip_prefix(device).is_some_and(is_number));
+    is_device.then(|| format!("`{stem}` is a device on Windows"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_windows_refuses_are_refused_everywhere() {
+        for (name, why) in [
+            ("a:b", Some("Windows does not allow `:` in names of files")),
+            ("what?.bin", Some("Windows does not allow `?` in names of files")),
+            ("a\tb", Some("Windows does not allow `\\t` in names of files")),
+            ("a*", Some("Windows does not allow `*` in names of files")),
+            ("show.bin.", Some("Windows does not allow names of files that end in a dot or a space")),
+            ("show ", Some("Windows does not allow names of files that end in a dot or a space")),
+            ("CON", Some("`con` is a device on Windows")),
+            ("Nul.tar.gz", Some("`nul` is a device on Windows")),
+            ("aux .bin", Some("`aux` is a device on Windows")),
+            ("com0.bin", Some("`com0` is a device on Windows")),
+            ("LPT³", Some("`lpt³` is a device on Windows")),
+            ("conout$", Some("`conout$` is a device on Windows")),
+            ("console", None),
+            ("com10", None),
+            ("com", None),
+            ("annul.con", None),
+            (".hidden", None),
+            ("über lay [1] (2).bin", None),
+        ] {
+            assert_eq!(why_not_on_windows(name).as_deref(), why, "{name}");
+        }
+    }
 
     #[test]
     fn names_cannot_be_paths() {
@@ -219,6 +268,10 @@ mod tests {
             "a\u{200e}b",
             "a\u{2028}b",
             "a\u{2069}b",
+            "a?b",
+            "con",
+            "NUL.txt",
+            "ends.",
             &long,
         ] {
             assert!(!is_plain_name(bad), "{bad:?}");

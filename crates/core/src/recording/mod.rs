@@ -14,7 +14,7 @@ mod writer;
 
 pub use item::{
     DEMO, FOLDER, Flags, Frame, Item, NAME_BYTES_MAX, Opcode, PART_OF_TAG, PART_TAG, Record, Snapshot,
-    USER_TAG, What, is_plain_name,
+    USER_TAG, What, is_plain_name, why_not_on_windows,
 };
 pub use layout::{BODY_BYTES_MAX, Body, Error, MAGIC, MAJOR, MINOR, record_type, write_payload};
 pub use reader::{DAMAGE_LISTED_MAX, Damage, Head, Loss, Preamble, Reader, Report};

@@ -184,6 +184,11 @@ impl<W: Write> Writer<W> {
         &self.out
     }
 
+    /// Returns the target, for example to read back a file. Nothing more can be written properly if it is changed.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     fn repeat_header(&mut self, offset: Duration) -> Result<(), Error> {
         let offset = offset.max(self.last);
         if self.header_due.is_none_or(|due| offset < due) {

@@ -13,11 +13,15 @@ use super::{
 };
 use crate::{
     host::is_in,
-    wire::{FaultKind, RawFields, RawValue, Unzipper, unzip, write_bytes, zip},
+    wire::{
+        FaultKind, RawFields, RawValue, UNZIPPED_BYTES_MAX, Unzipper, gzip_member, unzip, write_bytes, zip,
+    },
 };
 
 /// First bytes of gzip data.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+/// The same, with the only compression method.
+const GZIP_STREAM: &[u8] = &[0x1f, 0x8b, 8];
 /// Push frame: headers, encoding, type and payload.
 const HEADERS_FIELD: u32 = 5;
 const ENCODING_FIELD: u32 = 6;
@@ -151,8 +155,9 @@ pub(super) fn batch(bytes: &[u8]) -> Option<Vec<u8>> {
     unless_text(bytes, masked)
 }
 
-/// Applies `change` to decompressed gzip data, or to `bytes` if they are not gzip. Data that decompresses
-/// beyond the limit is masked entirely, because its content is unknown; readers count it as unreadable.
+/// Applies `change` to decompressed gzip data, or to `bytes` if they are not gzip. What is stored in its header or after
+/// it is removed, because readers skip it. Data that decompresses beyond the limit is masked entirely, because its
+/// content is unknown; readers count it as unreadable.
 pub(super) fn unzipped(
     bytes: &[u8],
     unzipper: &mut Unzipper,
@@ -166,7 +171,26 @@ pub(super) fn unzipped(
     if faults.iter().any(|fault| fault.kind == FaultKind::GzipBomb) {
         return Some(MASK.to_vec());
     }
-    change(&plain).map(|changed| zip(&changed).to_vec())
+    let changed = change(&plain);
+    if changed.is_none() && !has_more(bytes, plain.len()) {
+        return None;
+    }
+    Some(zip(changed.as_deref().unwrap_or(&plain)).to_vec())
+}
+
+/// Whether gzip data of this length has fields in its header, or other data after it.
+fn has_more(bytes: &[u8], length: usize) -> bool {
+    let is_again = memmem::find(&bytes[GZIP_MAGIC.len()..], GZIP_STREAM).is_some();
+    let is_plain = bytes.get(GZIP_MAGIC.len()..).is_some_and(|rest| rest.starts_with(&[8, 0]))
+        && bytes.last_chunk().is_some_and(|size| usize::try_from(u32::from_le_bytes(*size)) == Ok(length));
+    // Nearly all data is only that, and is not decompressed twice.
+    if is_plain && !is_again {
+        return false;
+    }
+    gzip_member(bytes, UNZIPPED_BYTES_MAX).is_some_and(|member| {
+        let is_followed = member.length.map_or(is_again, |length| length < bytes.len());
+        is_followed || !member.header.is_empty()
+    })
 }
 
 /// Masks the value of a map entry.
@@ -300,6 +324,39 @@ mod tests {
             assert_eq!(read(payload.to_vec()), expected());
             let plain = Batch { info: BatchInfo::default(), ..secret() };
             assert_eq!(received(&push(&plain), &mut Unzipper::default()), None);
+        }
+    }
+
+    #[test]
+    fn only_the_data_of_gzip_is_kept() {
+        let batch = write_batch(&Batch { info: BatchInfo::default(), ..secret() });
+        let push = |payload: Vec<u8>| {
+            write_push(&Push { payload_type: "msg".into(), payload: payload.into(), ..Default::default() })
+        };
+        let bare = zip(&batch);
+        let named = [&bare[..3], &[8], &bare[4..10], b"planted\0", &bare[10..]].concat();
+        let mut wrong = bare.to_vec();
+        let checksum = wrong.len() - 8;
+        wrong[checksum] ^= 1;
+        // The last one ends with the length of the data, like the data alone.
+        let length = (batch.len() as u32).to_le_bytes();
+        let second = zip(&batch.iter().map(|_| b'p').collect::<Vec<_>>());
+        let third = [&bare[..], &zip(b"sid=planted"), &length].concat();
+        for payload in [
+            named,
+            [&bare[..], &zip(b"sid=planted")].concat(),
+            [&bare[..], b"sid=planted"].concat(),
+            [&bare[..], &second].concat(),
+            [&wrong[..], &second].concat(),
+            third,
+        ] {
+            let masked = received(&push(payload), &mut Unzipper::default()).unwrap();
+            assert_eq!(read_push(&Bytes::from(masked.clone()), &mut Vec::new()).payload, bare);
+            assert_eq!(received(&masked, &mut Unzipper::default()), None, "twice is as once");
+        }
+        // The fault is recorded as it was.
+        for broken in [wrong, bare[..bare.len() - 9].to_vec()] {
+            assert_eq!(received(&push(broken), &mut Unzipper::default()), None);
         }
     }
 

@@ -35,7 +35,7 @@ pub use frame::{
     without_gzip, write_batch, write_push,
 };
 pub use raw::{RawField, RawFields, RawValue, write_bytes, write_number};
-pub use unzip::{BODY_TOO_LONG, Unzipper, gzip_length, unzip, unzip_body, zip};
+pub use unzip::{BODY_TOO_LONG, Member, Unzipper, gzip_member, unzip, unzip_body, zip};
 
 /// Maximum length of a decompressed batch, in bytes. The largest real one seen has 120 KB.
 pub const UNZIPPED_BYTES_MAX: usize = 2 << 20;

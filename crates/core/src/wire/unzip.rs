@@ -139,14 +139,36 @@ pub fn unzip_body(body: Bytes, most: usize) -> (Bytes, Option<&'static str>) {
     (plain.into(), why)
 }
 
-/// Returns the length of the gzip stream at the start of `bytes`, if it is complete and has no optional
-/// header fields.
+/// The first stream of gzip data, and what else is stored with it.
+#[derive(Debug)]
+pub struct Member {
+    /// The decompressed data, up to the limit or the first error.
+    pub plain: Vec<u8>,
+    /// Texts and fields in the header: name, comment and extra field, each followed by a zero byte. A time counts, too.
+    pub header: Vec<u8>,
+    /// Length of the stream, if it is complete and its data within the limit.
+    pub length: Option<usize>,
+}
+
+/// Decompresses up to `most` bytes of the gzip stream at the start of `bytes`. Returns `None` if nothing can be
+/// decompressed.
 #[must_use]
-pub fn gzip_length(bytes: &[u8]) -> Option<usize> {
-    bytes.strip_prefix(&GZIP_MAGIC)?.strip_prefix(&BARE_HEADER)?;
+pub fn gzip_member(bytes: &[u8], most: usize) -> Option<Member> {
     let mut decoder = bufread::GzDecoder::new(bytes);
-    let size = io::copy(&mut decoder.by_ref().take(LIMIT as u64), &mut io::sink()).ok()?;
-    (size < LIMIT as u64).then(|| bytes.len() - decoder.into_inner().len())
+    let mut plain = Vec::new();
+    let read = decoder.by_ref().take(most as u64 + 1).read_to_end(&mut plain);
+    let mut header = Vec::new();
+    let head = decoder.header()?;
+    let time = head.mtime().to_le_bytes();
+    let time = (head.mtime() > 0).then_some(&time[..]);
+    for field in [head.filename(), head.comment(), head.extra(), time].into_iter().flatten() {
+        header.extend_from_slice(field);
+        header.push(0);
+    }
+    let is_whole = read.is_ok() && plain.len() <= most;
+    plain.truncate(most);
+    let length = is_whole.then(|| bytes.len() - decoder.into_inner().len());
+    (length.is_some() || !plain.is_empty() || !header.is_empty()).then_some(Member { plain, header, length })
 }
 
 /// Compresses `payload` reproducibly: the header contains no time, name or operating system.
@@ -265,6 +287,24 @@ mod tests {
             assert_eq!(unzip(broken, &mut faults), expected, "{length}");
             assert_eq!(faults.len(), usize::from(result.is_err()), "{length}");
         }
+    }
+
+    #[test]
+    fn a_member_is_told_from_what_is_around_it() {
+        let named = GzBuilder::new().filename("a").comment("b").extra("c").mtime(7);
+        let mut named = named.write(Vec::new(), Compression::fast());
+        named.write_all(b"plain").unwrap();
+        let named = named.finish().unwrap();
+        let twice = [&named[..], &zip(b"more")].concat();
+        let member = gzip_member(&twice, 5).unwrap();
+        assert_eq!((&member.plain[..], &member.header[..]), (&b"plain"[..], &b"a\0b\0c\0\x07\0\0\0\0"[..]));
+        assert_eq!(member.length, Some(named.len()));
+        let cut = gzip_member(&twice, 4).unwrap();
+        assert_eq!((&cut.plain[..], cut.length), (&b"plai"[..], None));
+        let broken = zip(&noise(1000));
+        let broken = gzip_member(&broken[..400], 2000).unwrap();
+        assert!(!broken.plain.is_empty() && broken.length.is_none() && broken.header.is_empty());
+        assert!(gzip_member(b"\x1f\x8b\x08", 9).is_none() && gzip_member(b"plain", 9).is_none());
     }
 
     #[test]

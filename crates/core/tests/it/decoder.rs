@@ -1,7 +1,10 @@
 //! From items to events: rules on order, duplicates, history, rooms and time, and the three recorded sessions, decoded as
 //! by an independent client.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
@@ -56,6 +59,70 @@ fn messages_that_another_decoder_has_broadcast_are_dropped() {
     take(second);
     items.iter().for_each(|item| second.handle(item));
     assert_eq!(outline(&take(second)), [format!("connection_created \"{ROOM}\"")]);
+}
+
+/// A room sends what a client has received again when it reconnects: each kind of message by itself, also in another
+/// order, in other batches and in the first batch.
+#[test]
+fn nothing_is_broadcast_again_when_a_connection_is_opened_again() {
+    let messages = payloads().into_iter().zip(1..).map(|(message, msg_id)| Message { msg_id, ..message });
+    let mut kinds = BTreeSet::new();
+    for message in messages {
+        let other = chat(1_000_000, 5, "bob", "another");
+        let mut decoder = decoder();
+        decoder.handle(&open(1, 0, "ann", ROOM));
+        decoder.handle(&frame(10, vec![message.clone(), other.clone()]));
+        let first = take(&mut decoder);
+        kinds.extend(first.iter().map(|event| event["type"].as_str().unwrap().to_owned()));
+        let method = &message.method;
+        let http = records::Http {
+            role: records::http::Role::InitialBatch.into(),
+            status: 200,
+            body: batch(vec![other.clone(), message.clone()]),
+            ..Default::default()
+        };
+        for (conn, again) in [
+            (2, frame(40, vec![other, message.clone()])),
+            (3, frame(60, vec![message.clone()])),
+            (4, item(80, What::Http(http))),
+        ] {
+            let at_ms = u64::from(conn) * 20;
+            decoder.handle(&close(conn - 1, at_ms - 10, 1006, true));
+            decoder.handle(&open(conn, at_ms - 5, "ann", ROOM));
+            decoder.handle(&on(conn, again));
+            let told = outline(&take(&mut decoder));
+            let states = ["connection_closed \"bye\"".to_owned(), format!("connection_created \"{ROOM}\"")];
+            assert_eq!(told, states, "{method} on connection {conn}");
+        }
+        let dropped: u64 = decoder.counts().duplicates.values().sum();
+        assert_eq!(dropped, 5, "{method}: {:?}", decoder.counts().duplicates);
+    }
+    for kind in ["chat", "gift", "like", "member", "social", "envelope", "subscribe", "question", "unknown"] {
+        assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
+    }
+}
+
+/// The same under new ids: finals of streaks, history, and streaks that go on.
+#[test]
+fn a_streak_goes_on_over_a_reconnect() {
+    let mut decoder = decoder();
+    let gifts = |decoder: &mut Decoder| {
+        let mut events = take(decoder);
+        events.retain(|event| event["type"] == "gift");
+        let of =
+            |event: Value| ["repeatCount", "repeatDelta"].map(|key| event["data"][key].as_u64().unwrap());
+        Vec::from_iter(events.into_iter().map(of))
+    };
+    decoder.handle(&open(1, 0, "ann", ROOM));
+    decoder.handle(&frame(10, vec![rose(1, 0, "bob", 3, false, 9), rose(2, 0, "cid", 2, true, 8)]));
+    assert_eq!(gifts(&mut decoder), [[3, 3], [2, 2]]);
+    decoder.handle(&close(1, 20, 1006, true));
+    decoder.handle(&open(2, 30, "ann", ROOM));
+    let again =
+        vec![rose(11, 0, "bob", 5, false, 9), rose(12, 0, "cid", 2, true, 8), rose(13, 0, "bob", 5, true, 9)];
+    decoder.handle(&on(2, frame(40, again)));
+    assert_eq!(gifts(&mut decoder), [[5, 2], [5, 0]]);
+    assert_eq!(decoder.counts().duplicates, BTreeMap::from([("gift_final", 1)]));
 }
 
 #[test]
@@ -291,12 +358,14 @@ fn state_events_are_replayed() {
 #[test]
 fn a_known_wait_replaces_the_usual_one_in_the_hint() {
     let (usual, known) = ("wait 5-10 minutes, ", "try another user; or");
-    // The last attempt obeyed a short wait in vain.
-    for (retrying, wait_ms, expected) in
-        [(true, 1_500, known), (false, 1_500, usual), (false, 3_900_000, known)]
-    {
+    for (retrying, retry_after_ms, expected) in [
+        (true, None, known),
+        (false, None, usual),
+        (false, Some(1_500), known),
+        (false, Some(3_900_000), known),
+    ] {
         let code = "rate_limited".into();
-        let status = records::Status { code, retrying, retry_after_ms: Some(wait_ms), ..Default::default() };
+        let status = records::Status { code, retrying, retry_after_ms, ..Default::default() };
         let events = decode(&with_header(vec![item(0, What::Status(status))]), true);
         let hint = events[0]["data"]["hint"].as_str().unwrap();
         assert!(hint.starts_with(expected), "{hint}");

@@ -211,7 +211,7 @@ fn the_longest_payload_of_every_method_is_decoded() {
 }
 
 /// Shortens long lists and texts, which keeps snapshots readable.
-fn shorten(value: Value) -> Value {
+pub(crate) fn shorten(value: Value) -> Value {
     match value {
         Value::Array(items) => {
             let more = items.len().saturating_sub(3);

@@ -1,9 +1,12 @@
 //! Tests of the core that need recorded data, or several of its parts. Here is what they share.
 
 mod decoder;
+mod keys;
 mod kinds;
+mod real;
 mod recording;
 mod redaction;
+mod tikfinity;
 mod wire;
 
 use livetape_core::{

@@ -100,6 +100,8 @@ enum FoundRoom {
     /// Another channel has it. If that is the channel of a token, the guard keeps it open.
     Guest(Attachment, Option<ChannelGuard>),
     Connected(Live, Permit),
+    /// It cannot be connected, as the upstream answered a moment ago.
+    Remembered(Live),
     Permitted(Box<LiveOptions>, Permit),
 }
 
@@ -131,10 +133,9 @@ impl Channel {
         let is_mock = matches!(origin, Origin::Mock(_));
         let is_moved = matches!(origin, Origin::Moved(_));
         let shutdown = self.shutdown.clone();
-        let wait_max = if answer.is_some() { Duration::ZERO } else { QUEUE_MAX };
         let found = tokio::select! { biased;
             () = shutdown.cancelled() => return Attached::Over,
-            found = self.find(&user, origin, wait_max, continues) => found,
+            found = self.find(&user, origin, answer.is_some(), continues) => found,
         };
         let found = match found {
             Ok(found) => found,
@@ -150,10 +151,14 @@ impl Channel {
         // Start the recorder before any request: if recording is impossible, do not connect.
         let header = match &found {
             FoundRoom::Guest(room, _) => room.header.clone(),
-            FoundRoom::Connected(live, _) => live.header().clone(),
+            FoundRoom::Connected(live, _) | FoundRoom::Remembered(live) => live.header().clone(),
             FoundRoom::Permitted(options, _) => live::header(options),
         };
-        let recorder = if is_mock { Ok(None) } else { self.start_recorder(&user, header) };
+        let recorder = match found {
+            _ if is_mock => Ok(None),
+            FoundRoom::Remembered(_) => Ok(None),
+            _ => self.start_recorder(&user, header),
+        };
         let recorder = match recorder {
             Ok(recorder) => recorder,
             Err(problem) => return self.refuse(answer, problem).await,
@@ -179,7 +184,7 @@ impl Channel {
         &mut self,
         user: &str,
         origin: Origin,
-        wait_max: Duration,
+        is_order: bool,
         continues: bool,
     ) -> Result<FoundRoom, Refusal> {
         let (mut permit, options, is_mock) = match origin {
@@ -204,10 +209,17 @@ impl Channel {
             // Another node that has the room open for tokens then leaves it.
             self.intend(Some((user, true)));
         }
+        let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
+        let options = LiveOptions { user: user.to_owned(), wall_anchor, continues, ..options };
+        // What the upstream answered a moment ago is broadcast like an answer.
+        let remembered = |refusal| match is_order {
+            true => Ok(FoundRoom::Remembered(Live::refused(&options, refusal))),
+            false => Err(refusal),
+        };
         // A room that continues waits for the end of the pause, and for its turn.
         let needs_turn = permit.turn.is_none() && !continues;
-        if needs_turn {
-            check_known(user, &options)?;
+        if needs_turn && let Err(refusal) = check_known(user, &options) {
+            return remembered(refusal);
         }
         if permit.claim.is_none() && !is_mock {
             permit.claim = Some(self.rooms.slots.claim(user, continues || is_shared).await?);
@@ -218,12 +230,13 @@ impl Channel {
         }
         // Last, so that a request that is rejected before costs no look-up.
         if needs_turn {
-            permit.turn = Some(options.limit.admit(wait_max)?);
+            let wait_max = if is_order { Duration::ZERO } else { QUEUE_MAX };
+            match options.admit(wait_max) {
+                Err(refusal) if refusal.problem.code == Code::RateLimited => return remembered(refusal),
+                admitted => permit.turn = Some(admitted?),
+            }
         }
-        let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
-        let options =
-            LiveOptions { user: user.to_owned(), wall_anchor, continues, turn: permit.turn, ..options };
-        Ok(FoundRoom::Permitted(Box::new(options), permit))
+        Ok(FoundRoom::Permitted(Box::new(LiveOptions { turn: permit.turn, ..options }), permit))
     }
 
     /// Follows a tab. Tokens of its user share it.
@@ -284,6 +297,9 @@ impl Channel {
         let mut room = match found {
             FoundRoom::Guest(room, _guard) => return (room, Kept { _guard, _task }),
             FoundRoom::Connected(live, permit) => Room::new(live, permit, self.options.live.limit.clone()),
+            FoundRoom::Remembered(live) => {
+                Room::new(live, Permit::default(), self.options.live.limit.clone())
+            }
             FoundRoom::Permitted(options, permit) => self.room(*options, permit),
         };
         let _guard = tokens.filter(|_| !are_shared).and_then(|tokens| tokens.open_guest(user, &mut room));
@@ -375,7 +391,7 @@ impl Channel {
             let slot = if has_slot { None } else { Some(slots.take(false).await?) };
             let claim = if claims_later { None } else { Some(slots.claim(&options.user, false).await?) };
             let permit = Permit { slot, claim, ..Permit::default() };
-            options.turn = Some(options.limit.admit(Duration::ZERO)?);
+            options.turn = Some(options.admit(Duration::ZERO)?);
             Ok(FoundUser { permit, check: live::check(&options, transport).await })
         });
         *candidate = Some(Candidate { user, answer, search });

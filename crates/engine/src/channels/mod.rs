@@ -39,7 +39,7 @@ use std::{
 
 use livetape_core::{
     decoder::{Counts, Decoder, DecoderOptions},
-    error::{Code, Problem, exit},
+    error::{Code, Problem, exit, fitting},
     recording::{Flags, Item, Loss, What, records::Header},
     username::normalise,
 };
@@ -564,7 +564,7 @@ async fn test(user: String, transport: SharedTransport, options: live::LiveOptio
     let (found, known_for) = match limit.known(&name, false) {
         Some(known) => (live::Check::from(known.clone()), Some(known.left)),
         None => {
-            let turn = match limit.admit(Duration::ZERO) {
+            let turn = match options.admit(Duration::ZERO) {
                 Ok(turn) => Some(turn),
                 Err(refusal) => return refused(name, refusal),
             };
@@ -575,7 +575,7 @@ async fn test(user: String, transport: SharedTransport, options: live::LiveOptio
     if let Some(wait) = found.wait {
         limit.set(wait);
     }
-    let problem = found.why;
+    let (problem, wait) = (found.why, found.wait.or(known_for));
     Check {
         username: name,
         exists: found.exists,
@@ -584,18 +584,20 @@ async fn test(user: String, transport: SharedTransport, options: live::LiveOptio
         can_connect: found.can_connect,
         code: problem.as_ref().map(|problem| problem.code),
         message: problem.as_ref().map(|problem| problem.message.clone()),
-        hint: problem.map(|problem| problem.hint),
-        retry_after_ms: found.wait.or(known_for).map(millis),
+        hint: problem.map(|problem| fitting(&problem.hint, false, wait.is_some()).to_owned()),
+        retry_after_ms: wait.map(millis),
     }
 }
 
 fn refused(username: String, refusal: impl Into<Refusal>) -> Check {
-    let Refusal { problem, retry_after, .. } = refusal.into();
+    let refusal = refusal.into();
+    let hint = Some(refusal.hint().to_owned());
+    let Refusal { problem, retry_after, .. } = refusal;
     Check {
         username,
         code: Some(problem.code),
         message: Some(problem.message),
-        hint: Some(problem.hint),
+        hint,
         retry_after_ms: retry_after.map(millis),
         ..Check::default()
     }

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     path::PathBuf,
+    pin::pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -19,7 +20,7 @@ use livetape_core::{
 };
 use livetape_feed::{
     control::{
-        Answer, Driver, Order, Refusal, ReplayOrder, ReplayState, SourceState, Status, not_current,
+        Answer, Driver, Order, Refusal, ReplayOrder, ReplayState, SourceState, Status, Tally, not_current,
         nothing_replayed, shutting_down,
     },
     hub::CloseReason,
@@ -132,13 +133,7 @@ impl Channel {
                     if self.options.record_only && leaving.is_none() {
                         leaving = Some(Leaving::RecorderEnded);
                     }
-                    if problem.code == Code::RecordingFull {
-                        info!(why = %problem, "📼 The recording of @{user} reached its maximum size");
-                    } else {
-                        self.driver.update_upstream(|upstream| upstream.recorder_failures += 1);
-                        warn!(why = %problem, "❌ Recording @{user} failed");
-                        (self.options.warn)(&problem);
-                    }
+                    report_recorder(&problem, &format!("@{user}"), &self.driver.tally(), self.options.warn);
                 }
                 item = room.next() => {
                     let Some(item) = item else { break };
@@ -320,13 +315,24 @@ impl Channel {
             Err(problem) => return Err((problem, answer)),
         };
         let (hub, shutdown) = (self.hub.clone(), self.shutdown.clone());
+        let (name, tally) = (tape.name.clone(), self.driver.tally());
         let replay = Replay::new(tape, options, hub, &mut self.driver, shutdown, self.options.on_end);
         let summary = match replay {
             Ok(replay) => {
                 let tap = recorder.as_ref().map(Recorder::tap);
                 let continued = continued.map(|(position, passed)| (*position, passed));
                 let replay = replay.after_generation(self.generation).continuing(continued);
-                replay.recorded(tap).answering(answer).run().await
+                let mut run = pin!(replay.recorded(tap).answering(answer).run());
+                let mut failed = recorder.as_ref().map(Recorder::watch);
+                loop {
+                    tokio::select! { biased;
+                        summary = &mut run => break summary,
+                        problem = failure(&mut failed) => {
+                            failed = None;
+                            report_recorder(&problem, &name, &tally, self.options.warn);
+                        }
+                    }
+                }
             }
             Err(problem) => {
                 self.finish_recorder(recorder, true, Loss::default()).await;
@@ -625,6 +631,17 @@ impl RoomStatus {
         }
         self.refusal = Some(refusal);
     }
+}
+
+/// Reports at once that a recording has ended before its source.
+fn report_recorder(problem: &Problem, of: &str, tally: &Tally, tell: fn(&Problem)) {
+    if problem.code == Code::RecordingFull {
+        info!(why = %problem, "📼 The recording of {of} reached its maximum size");
+        return;
+    }
+    tally.update(|upstream| upstream.recorder_failures += 1);
+    warn!(why = %problem, "❌ Recording {of} failed");
+    tell(problem);
 }
 
 /// Waits until the recorder fails; forever, if it does not.

@@ -196,7 +196,7 @@ impl TokenChannels {
         let slot = self.rooms.slots.take(false).await?;
         let claim = self.rooms.slots.claim(user, false).await?;
         // Rooms that open together wait for each other.
-        let turn = self.live.limit.admit(QUEUE_MAX)?;
+        let turn = self.live.admit(QUEUE_MAX)?;
         Ok(Permit { reserved: Some(reserved), slot: Some(slot), claim: Some(claim), turn: Some(turn) })
     }
 

@@ -21,6 +21,8 @@ use livetape_io::{
 };
 use parking_lot::Mutex;
 
+use super::place::Placed;
+
 /// Maximum length of the user name in a file name, in characters.
 const USER_CHARS_MAX: usize = 64;
 /// Maximum number of recordings of one user that start in the same second.
@@ -60,10 +62,17 @@ impl Files {
     pub(super) fn add(&self, path: PathBuf) {
         self.0.lock().push(path);
     }
+
+    /// Replaces the last file, which is no longer there.
+    pub(super) fn replace_last(&self, path: Option<PathBuf>) {
+        let mut files = self.0.lock();
+        files.pop();
+        files.extend(path);
+    }
 }
 
 /// The next file with its header and opening items.
-type Next = (Box<dyn DiskFile>, Header, Vec<Item>);
+type Next = (Placed, Header, Vec<Item>);
 
 /// State for continuing a recording in the next file.
 pub(super) struct Parts {
@@ -104,6 +113,7 @@ impl Parts {
         self.part += 1;
         let path = part_path(&self.path, self.part);
         let file = create_file(&*self.disk, &path)?;
+        let file = Placed::new(Arc::clone(&self.disk), path.clone(), file);
         self.files.add(path);
         let mut header = self.snapshot.header_from(start);
         header.tags.insert(PART_TAG.into(), self.part.to_string());
@@ -171,7 +181,7 @@ pub(super) fn problem(error: &files::Error) -> Problem {
             let message = format!("{} already exists, and recordings are never overwritten", path.display());
             Problem::new(Code::OutputExists, message).hint("choose another name")
         }
-        files::Error::Dash | files::Error::TooLong { .. } => {
+        files::Error::Dash | files::Error::TooLong { .. } | files::Error::Unportable { .. } => {
             Problem::new(Code::BadRequest, error).hint(error.hint())
         }
         _ => Problem::new(Code::Io, error).hint(error.hint()),

@@ -1,10 +1,11 @@
 //! Records items to a file. The code that passes them on never waits for the disk, and never gets an error.
 //!
 //! [`Recorder::record`] removes the secrets from an item and queues it; a thread writes it. If the disk is
-//! too slow, items are dropped and a Gap record reports them. If writing fails, the recording ends there and
-//! stays readable, and [`Recorder::failure`] returns the reason.
+//! too slow, items are dropped and a Gap record reports them. If writing fails, or another program takes the file
+//! away, the recording ends there and stays readable, and [`Recorder::failure`] returns the reason.
 
 mod files;
+mod place;
 mod writer_thread;
 
 use std::{
@@ -22,11 +23,12 @@ use livetape_core::{
     wire::Unzipper,
 };
 use livetape_feed::control::RecorderQueue;
-use livetape_io::files::{Disk, DiskFile, System};
+use livetape_io::files::{Disk, System};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use files::{Parts, first_header, part_path};
+use place::Placed;
 use writer_thread::{Queue, WriterThread};
 
 pub use files::{
@@ -34,6 +36,7 @@ pub use files::{
     default_path,
 };
 pub use livetape_core::recording::FOLDER;
+pub use place::{Displaced, Rescued};
 pub use writer_thread::Summary;
 
 /// The [`Header::source`] of a recorded live room. Injected items are not recorded there.
@@ -49,40 +52,18 @@ pub trait Output: Write + Send + 'static {
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }
-}
 
-/// A file on disk, which nobody else may shorten: what follows would stand behind a hole.
-#[derive(Debug)]
-struct Whole {
-    file: Box<dyn DiskFile>,
-    /// Its length, in bytes.
-    length: u64,
-}
-
-impl Whole {
-    fn new(file: Box<dyn DiskFile>) -> Self {
-        Self { file, length: 0 }
-    }
-}
-
-impl Write for Whole {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.file.length()? < self.length {
-            return Err(io::Error::other("another program has shortened it"));
-        }
-        let written = self.file.write(bytes)?;
-        self.length += written as u64;
-        Ok(written)
+    /// Returns whether the data is no longer where it was to be found.
+    ///
+    /// # Errors
+    /// If the data is no longer what was written.
+    fn check(&self) -> io::Result<Option<Displaced>> {
+        Ok(None)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Output for Whole {
-    fn sync(&self) -> io::Result<()> {
-        self.file.sync()
+    /// Copies the data to where it can be found.
+    fn rescue(&mut self, displaced: Displaced) -> Rescued {
+        Rescued { message: format!("the recording {displaced}"), path: None }
     }
 }
 
@@ -149,7 +130,9 @@ impl Recorder {
         header: Header,
         options: &RecorderOptions,
     ) -> Result<Self, Problem> {
-        Ready::new(Box::new(output), name.to_owned(), &complete(header, options), options, None)?.start()
+        let files = Files::default();
+        Ready::new(Box::new(output), name.to_owned(), &complete(header, options), options, (None, files))?
+            .start()
     }
 
     /// Records an item, like [`Tap::record`].
@@ -229,8 +212,6 @@ struct Ready {
     /// Name of the output in messages.
     name: String,
     files: Files,
-    /// Where the files are; `None` for another output.
-    disk: Option<Arc<dyn Disk>>,
 }
 
 impl Ready {
@@ -250,15 +231,12 @@ impl Ready {
             None => (header, None),
             Some(rotate) => {
                 let header = first_header(header);
-                let parts = Parts::new(Arc::clone(&disk), rotate, path, files.clone(), &header);
+                let parts = Parts::new(Arc::clone(&disk), rotate, path.clone(), files.clone(), &header);
                 (header, Some(parts))
             }
         };
-        Ok(Self {
-            files,
-            disk: Some(disk),
-            ..Self::new(Box::new(Whole::new(file)), name, &header, options, parts)?
-        })
+        let file = Placed::new(disk, first(&path), file);
+        Self::new(Box::new(file), name, &header, options, (parts, files))
     }
 
     fn new(
@@ -266,26 +244,22 @@ impl Ready {
         name: String,
         header: &Header,
         options: &RecorderOptions,
-        parts: Option<Parts>,
+        (parts, files): (Option<Parts>, Files),
     ) -> Result<Self, Problem> {
         let queue = Arc::new(Queue::new(options));
         let tap = Tap { queue: queue.clone(), wall: options.wall, is_live: header.source == LIVE };
         let writer = Writer::new(io::BufWriter::with_capacity(files::BUFFER_BYTES, output), header)
             .map_err(|error| Problem::new(error.code(), format!("cannot write {name}: {error}")))?;
-        let writer_thread = WriterThread::new(writer, queue, header, options, parts);
-        Ok(Self { tap, writer_thread, name, files: Files::default(), disk: None })
+        let writer_thread = WriterThread::new(writer, queue, header, options, (parts, files.clone()));
+        Ok(Self { tap, writer_thread, name, files })
     }
 
     fn start(self) -> Result<Recorder, Problem> {
-        let Self { tap, writer_thread, name, files, disk } = self;
+        let Self { tap, writer_thread, name, files } = self;
         let (failing, failed) = watch::channel(None);
         let (finished, done) = mpsc::sync_channel(1);
-        let written = files.clone();
         let work = move || {
-            let result = writer_thread.run(&name).and_then(|summary| match disk {
-                Some(disk) => check_there(&*disk, &written).map(|()| summary),
-                None => Ok(summary),
-            });
+            let result = writer_thread.run(&name);
             failing.send_replace(match &result {
                 Ok(summary) => summary.is_full.then(|| full(summary)),
                 Err(problem) => Some(problem.clone()),
@@ -323,13 +297,6 @@ impl Tap {
         let wall = self.wall.map(|wall| wall());
         self.queue.push(redact_with(item.clone(), unzipper), wall);
     }
-}
-
-/// Checks that nobody has removed or renamed the last file while it was written. Earlier ones may be moved away.
-fn check_there(disk: &dyn Disk, files: &Files) -> Result<(), Problem> {
-    let Some(gone) = files.paths().pop().filter(|path| !disk.exists(path)) else { return Ok(()) };
-    let message = format!("{} was removed or renamed while it was written", gone.display());
-    Err(Problem::new(Code::Io, message))
 }
 
 fn full(summary: &Summary) -> Problem {

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    path::Path,
+    io,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -15,9 +16,9 @@ use livetape_core::{
         records::{ConnClose, ConnOpen, Header},
     },
 };
-use livetape_io::clock;
+use livetape_io::{clock, files::Disk as _};
 use livetape_samples::{
-    disk::{Faults, Image, SimulatedDisk, faults},
+    disk::{Fault, Faults, Image, SimulatedDisk, faults},
     paused_clock,
 };
 use livetape_tools::edit::{self, Input, cut, mark, merge, repair};
@@ -577,6 +578,142 @@ fn check_merge(image: &Image, check: &Check) -> Result<(), TestCaseError> {
     merged.dedup();
     prop_assert_eq!(&merged, &check.order, "merged");
     Ok(())
+}
+
+/// What another program does to the file of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Displacement {
+    Remove,
+    Rename,
+    Replace,
+}
+
+/// Content of another file.
+const OTHER: &[u8] = b"another file";
+/// Number of items that are recorded, one each 400 ms.
+const ITEMS: u64 = 8;
+
+/// A recording whose file is taken away after some items.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    how: Displacement,
+    after: u64,
+    is_split: bool,
+    fault: Option<(u64, Fault)>,
+    crash_at: Option<u64>,
+}
+
+/// The outcome of a run.
+struct Outcome {
+    disk: SimulatedDisk,
+    /// Path of the file that was taken away; `None` if the recording ended before.
+    taken: Option<PathBuf>,
+    /// Number of items that the recorder accepted.
+    accepted: u64,
+    files: Vec<PathBuf>,
+    result: Result<Summary, Problem>,
+}
+
+impl Taken {
+    /// Returns `None` if the recording cannot begin.
+    fn run(self) -> Option<Outcome> {
+        let calls = self.fault.into_iter().collect();
+        let disk = SimulatedDisk::new(&Faults { calls, seed: self.after }, self.crash_at);
+        let clock = paused_clock();
+        let _context = clock.enter();
+        let options = RecorderOptions {
+            rotate: self.is_split.then_some(Rotate::Every(Duration::from_secs(1))),
+            sync_every: Duration::ZERO,
+            wall: None,
+            ..RecorderOptions::default()
+        };
+        let header = Header { wall_anchor_ns: Some(WALL_NS), ..Header::default() };
+        let target = Target::File(path().into());
+        let mut ready = Ready::on_disk(Arc::new(disk.clone()), &target, header, &options).ok()?;
+        let (mut taken, mut accepted) = (None, 0);
+        let mut steps = || {
+            ready.writer_thread.begin()?;
+            for number in 0..ITEMS {
+                if number == self.after {
+                    let path = ready.files.paths().pop().unwrap();
+                    taken = self.how.apply(&disk, &path).is_ok().then_some(path);
+                }
+                accepted += u64::from(!ready.tap.queue.is_closed());
+                ready.tap.record(&item(number, Kind::Frame(300), 1, Duration::from_millis(400 * number)));
+                // One step for the item, and one after which the queue is empty.
+                ready.writer_thread.step()?;
+                ready.writer_thread.step()?;
+            }
+            ready.tap.queue.close(true);
+            while !matches!(ready.writer_thread.step()?, writer_thread::Step::Ended) {}
+            Ok(())
+        };
+        let result = steps();
+        let result = ready.writer_thread.conclude("show.bin", result);
+        Some(Outcome { disk, taken, accepted, files: ready.files.paths(), result })
+    }
+
+    fn check(self) {
+        let Some(Outcome { disk, taken, accepted, files, result }) = self.run() else { return };
+        let Some(taken) = taken else { return };
+        let is_kept = |path: &PathBuf| path.to_str().is_some_and(|path| path.contains(".partial"));
+        if self.how == Displacement::Replace {
+            assert_eq!(disk.after_kill()[&taken], OTHER, "{self:?}");
+        }
+        if self.crash_at.is_some() {
+            return;
+        }
+        let problem = result.expect_err("the file is not there").message;
+        let is_complete = problem.contains("; what was recorded is in") && !problem.contains("has stopped");
+        assert!(is_complete || disk.failures() > 0, "{self:?}: {problem}");
+        assert!(!files.contains(&taken), "{self:?}: {files:?}");
+        for image in [disk.after_kill(), disk.after_power_failure()] {
+            let files = files.iter().filter_map(|path| Some((path, image.get(path)?)));
+            let mut found = Vec::new();
+            for (path, bytes) in files.filter(|_| is_complete) {
+                let (records, report) = read(bytes).unwrap().unwrap();
+                found.extend(numbers(&records));
+                assert!(report.sealed && report.is_whole(), "{self:?}: {}", path.display());
+            }
+            let accepted = Vec::from_iter((0..accepted).filter(|_| is_complete));
+            assert_eq!(found, accepted, "{self:?}: {problem}");
+        }
+        assert_eq!(
+            files.iter().filter(|path| is_kept(path)).count(),
+            usize::from(problem.contains(".partial"))
+        );
+    }
+}
+
+impl Displacement {
+    fn apply(self, disk: &SimulatedDisk, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Remove => disk.remove(path),
+            Self::Rename => disk.rename(path, Path::new("elsewhere.bin")),
+            Self::Replace => {
+                disk.put(path, OTHER);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Also if the disk fails in any system call, or the process dies there.
+#[test]
+fn a_recording_that_is_taken_away_is_kept_beside_the_file_that_took_its_name() {
+    for how in [Displacement::Remove, Displacement::Rename, Displacement::Replace] {
+        for (after, is_split) in [(0, false), (3, false), (ITEMS - 1, false), (1, true), (3, true), (5, true)]
+        {
+            let taken = Taken { how, after, is_split, fault: None, crash_at: None };
+            taken.check();
+            for call in 0..taken.run().unwrap().disk.calls() {
+                Taken { crash_at: Some(call), ..taken }.check();
+                for fault in [Fault::Device, Fault::Full, Fault::Short(9)] {
+                    Taken { fault: Some((call, fault)), ..taken }.check();
+                }
+            }
+        }
+    }
 }
 
 fn numbers(records: &[Record]) -> Vec<u64> {

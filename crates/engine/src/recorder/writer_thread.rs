@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io::BufWriter, sync::Arc, time::Duration};
 
 use livetape_core::{
-    error::Problem,
+    error::{Code, Problem},
     recording::{
         Error, Flags, Item, What, Writer,
         records::{ClockAnchor, End, Gap, Header, gap::Direction},
@@ -15,8 +15,8 @@ use prost::Message;
 use tokio::time::Instant;
 
 use super::{
-    Flush, Output, RecorderOptions, Rotate, Whole,
-    files::{BUFFER_BYTES, Parts},
+    Displaced, Files, Flush, Output, RecorderOptions, Rotate,
+    files::{BUFFER_BYTES, FLUSH_EVERY, Parts},
 };
 
 /// Interval between checkpoint records, in stream time.
@@ -62,6 +62,9 @@ pub(super) struct WriterThread {
     writer: Writer<Target>,
     /// State for the next part, if the recording is split.
     parts: Option<Parts>,
+    files: Files,
+    /// What happened to the name of the current file. It is then written to the end of the queue, and copied.
+    displaced: Option<Displaced>,
     /// Offset at which the current part started.
     part_start: Duration,
     /// Number of records and bytes in the previous parts.
@@ -86,11 +89,13 @@ impl WriterThread {
         queue: Arc<Queue>,
         header: &Header,
         options: &RecorderOptions,
-        parts: Option<Parts>,
+        (parts, files): (Option<Parts>, Files),
     ) -> Self {
         Self {
             writer,
             parts,
+            files,
+            displaced: None,
             part_start: Duration::ZERO,
             before: (0, 0),
             queue,
@@ -118,12 +123,25 @@ impl WriterThread {
         self.summary.records = self.before.0 + self.writer.counts().records;
         self.summary.bytes = self.before.1 + self.writer.bytes_written();
         self.summary.duration = self.last_offset();
-        result.map(|()| self.summary).map_err(|error| {
+        let result = result.map(|()| self.summary).map_err(|error| {
             self.queue.discard();
             let message = format!("recording to {name} has stopped: {error}");
-            Problem::new(error.code(), message)
-                .hint("check that the disk is not full; the part written so far can be replayed")
-        })
+            Problem::new(error.code(), message).hint(
+                "check that the disk is not full, and that no other program changes the file; the part written so far can be replayed",
+            )
+        });
+        if result.is_err() {
+            // A failed disk cannot hide this.
+            drop(self.check());
+        }
+        let Some(displaced) = self.displaced else { return result };
+        let rescued = self.writer.get_mut().get_mut().rescue(displaced);
+        self.files.replace_last(rescued.path);
+        let message = match result {
+            Ok(_) => rescued.message,
+            Err(problem) => format!("{}; {}", problem.message, rescued.message),
+        };
+        Err(Problem::new(Code::Io, message).hint("move or replace a recording only after it has ended"))
     }
 
     fn write_all(&mut self) -> Result<(), Error> {
@@ -145,10 +163,16 @@ impl WriterThread {
     /// Writes the next entry of the queue. If there is none, flushes and syncs if that is due.
     pub(super) fn step(&mut self) -> Result<Step, Error> {
         match self.queue.next() {
-            Ok(Some(entry)) if self.is_full(&entry) => self.end_full().map(|()| Step::Ended),
+            Ok(Some(entry)) if self.is_full(&entry) => {
+                self.end_full()?;
+                self.check().map(|()| Step::Ended)
+            }
             Ok(Some(entry)) => self.write(entry).map(|()| Step::Written),
             Ok(None) => self.idle().map(Step::Idle),
-            Err(closed) => self.close(closed).map(|()| Step::Ended),
+            Err(closed) => {
+                self.close(closed)?;
+                self.check().map(|()| Step::Ended)
+            }
         }
     }
 
@@ -236,7 +260,7 @@ impl WriterThread {
 
     /// Continues in the next file if the current one has reached its limit.
     fn rotate_if_due(&mut self, offset: Duration) -> Result<(), Error> {
-        let Some(parts) = &mut self.parts else { return Ok(()) };
+        let Some(parts) = self.parts.as_ref().filter(|_| self.displaced.is_none()) else { return Ok(()) };
         let is_due = match parts.rotate {
             Rotate::Bytes(bytes) => self.writer.bytes_written() >= bytes,
             Rotate::Every(every) => offset >= self.part_start.saturating_add(every),
@@ -244,6 +268,8 @@ impl WriterThread {
         if !is_due {
             return Ok(());
         }
+        self.check()?;
+        let Some(parts) = self.parts.as_mut().filter(|_| self.displaced.is_none()) else { return Ok(()) };
         // The new part starts no earlier than the last record, even if the item is late.
         let start = offset.max(self.part_start.saturating_add(self.writer.last_offset()));
         let (file, header, openings) =
@@ -251,7 +277,7 @@ impl WriterThread {
         self.seal()?;
         self.before.0 += self.writer.counts().records;
         self.before.1 += self.writer.bytes_written();
-        let out: Box<dyn Output> = Box::new(Whole::new(file));
+        let out: Box<dyn Output> = Box::new(file);
         self.writer = Writer::new(BufWriter::with_capacity(BUFFER_BYTES, out), &header)?;
         (self.part_start, self.flushed_bytes, self.synced_bytes) = (start, 0, 0);
         for opening in openings {
@@ -289,20 +315,37 @@ impl WriterThread {
     }
 
     fn sync_if_due(&mut self) -> Result<(), Error> {
-        if self.sync_due().is_some_and(|due| clock::now() >= due) { self.sync() } else { Ok(()) }
+        if self.sync_due().is_none_or(|due| clock::now() < due) {
+            return Ok(());
+        }
+        self.sync()?;
+        self.check()
     }
 
-    /// Returns when the next sync is due; `None` if everything is synced.
+    /// Returns when the next sync is due. Even if there is nothing to sync, the file may be taken away.
     fn sync_due(&self) -> Option<Instant> {
-        let is_unsynced = self.writer.bytes_written() > self.synced_bytes;
-        is_unsynced.then(|| self.synced_at.checked_add(self.sync_every)).flatten()
+        let is_synced = self.writer.bytes_written() == self.synced_bytes;
+        let every = if is_synced { self.sync_every.max(FLUSH_EVERY) } else { self.sync_every };
+        self.synced_at.checked_add(every)
     }
 
     fn sync(&mut self) -> Result<(), Error> {
         self.flush()?;
-        self.writer.get_ref().get_ref().sync().map_err(Error::Write)?;
-        self.synced_bytes = self.flushed_bytes;
+        if self.flushed_bytes > self.synced_bytes {
+            self.writer.get_ref().get_ref().sync().map_err(Error::Write)?;
+            self.synced_bytes = self.flushed_bytes;
+        }
         self.synced_at = clock::now();
+        Ok(())
+    }
+
+    /// Checks that the file is still under its name. If not, nothing more is recorded.
+    fn check(&mut self) -> Result<(), Error> {
+        let displaced = self.writer.get_ref().get_ref().check().map_err(Error::Write)?;
+        if let Some(displaced) = displaced {
+            self.displaced.get_or_insert(displaced);
+            self.queue.close(true);
+        }
         Ok(())
     }
 

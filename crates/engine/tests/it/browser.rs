@@ -257,6 +257,24 @@ async fn a_tab_without_connections_is_reported_until_the_attempts_are_used_up() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_a_source_that_does_not_wait_for_its_tab_advises_to_wait() {
+    for (wait_live, is_advised) in [(None, true), (Some(Duration::ZERO), false)] {
+        let chrome = Chrome::start();
+        let mut live = chrome.follow(Some("ann"), &LiveOptions { wait_live, ..LiveOptions::new("") });
+        let status = loop {
+            if let What::Status(status) = live.next().await.unwrap().what {
+                break status;
+            }
+        };
+        assert_eq!(status.code, "tab_not_found");
+        let hint = if status.hint.is_empty() { Code::TabNotFound.hint() } else { &status.hint };
+        let shown = Code::TabNotFound.terminal_hint(hint, |_| true);
+        assert_eq!(shown.contains("--wait-live"), is_advised, "{shown}");
+        assert!(shown.contains("live in that browser"), "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_connection_resets_the_attempts() {
     let mut chrome = Chrome::start();
     chrome.shows(&[ANN]);

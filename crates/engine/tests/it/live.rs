@@ -560,6 +560,45 @@ async fn a_sign_server_that_fails_hands_over_like_any_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sign_server_that_refuses_is_named_in_the_failure_and_its_hint() {
+    for (code, key) in [401, 402, 403].into_iter().flat_map(|code| [(code, None), (code, Some("key"))]) {
+        let server = Server::new([(API, vec![room(2)]), (FETCH, vec![status(code, &[], "")])]);
+        let sign_url = Some(Url::parse("http://sign.example:8080").unwrap());
+        let sign_key = key.map(|key| key.parse().unwrap());
+        let (_, outcome) =
+            run(&server, LiveOptions { ways: vec![Way::Sign], sign_url, sign_key, ..options() }).await;
+        assert_failed(&outcome, Code::SignUnauthorized);
+        let Outcome::Failed(problem) = outcome else { unreachable!() };
+        assert_eq!(problem.message, format!("the sign server sign.example:8080 returned {code}"));
+        let hint = if key.is_none() { "set an API key of" } else { "check the API key of" };
+        assert!(problem.hint.starts_with(&format!("{hint} sign.example:8080, a third party")), "{problem:?}");
+    }
+}
+
+/// TikTok says nothing about a session that it has flagged.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_may_be_flagged_has_its_own_hint() {
+    let session = || Some(Cookies::parse("sessionid=planted", "it", Duration::ZERO).unwrap());
+    let said = [("handshake-status", "417"), ("handshake-msg", "illegal secret key")];
+    for (session, answer, is_own) in [
+        (session(), status(200, &[], ""), true),
+        (session(), status(200, &said, ""), false),
+        (session(), status(403, &[], ""), false),
+        (None, status(200, &[], ""), false),
+    ] {
+        let (items, outcome) = run(&live(vec![answer]), LiveOptions { session, ..options() }).await;
+        assert_failed(&outcome, Code::HandshakeRefused);
+        let Outcome::Failed(problem) = outcome else { unreachable!() };
+        assert_eq!(
+            problem.hint.starts_with("use another session or none for an hour"),
+            is_own,
+            "{problem:?}"
+        );
+        assert_eq!(format!("{items:?}").contains("use another session"), is_own);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_page_is_requested_if_the_api_is_blocked() {
     let page = format!(
         r#"<script id="SIGI_STATE" type="application/json">{{"LiveRoom":{{"liveRoomUserInfo":{{"user":{{"roomId":"{ROOM}","status":2}},"liveRoom":{{"status":2}}}}}}}}</script>"#

@@ -182,6 +182,8 @@ async fn network_failures_map_to_codes() {
     let push_server = format!("wss://{address}/ws");
     let (_, outcome) = signed(first(BatchInfo { push_server, ..at(address) })).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
+    let Outcome::Failed(problem) = outcome else { unreachable!() };
+    assert_eq!(problem.message, format!("{address}: the server does not use TLS"));
     server.await.unwrap();
     let closed = Reserved::port();
     let address = closed.address;
@@ -197,6 +199,12 @@ async fn network_failures_map_to_codes() {
     assert_eq!(problem.message, format!("{address}: connection refused: no server listens there"));
     let hint = problem.code.terminal_hint(&problem.hint, |_| true);
     assert!(["upstream", "proxy", "network"].iter().all(|it| hint.contains(it)), "{hint}");
+    let plain = MockServer::start().await;
+    let upstream_of = |url: String| LiveOptions { upstream: Url::parse(&url).ok(), ..upstream("x") };
+    let (_, outcome) = run(upstream_of(format!("https://{}", plain.address()))).await;
+    let Outcome::Failed(problem) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(problem.message, format!("{}: the server does not use TLS", plain.address()));
+    assert_eq!(problem.hint, "write its address with http://, not https://");
     // The name is too long for any lookup.
     let name = "a".repeat(64);
     let (_, outcome) = run(upstream(&name)).await;

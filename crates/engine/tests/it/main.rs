@@ -6,4 +6,5 @@ mod live;
 mod live_http;
 mod offline;
 mod recorder;
+mod secrets;
 mod support;

@@ -483,7 +483,12 @@ fn check_tokens(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
     let normalised = tokens.into_iter().map(|token| {
         // A blank name counts as none.
         let given = token.user.as_deref().filter(|user| !user.trim().is_empty());
-        Ok(Token { user: given.map(normalise).transpose()?, ..token })
+        let user = given.map(normalise).transpose();
+        let of_token = |problem: Problem| {
+            let message = format!("the token of `{}`: {}", token.client, problem.message);
+            Problem { message, ..problem }
+        };
+        Ok(Token { user: user.map_err(of_token)?, ..token })
     });
     normalised.collect()
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use livetape_core::error::{Cause, Code, Problem, without_wait};
+use livetape_core::error::{Cause, Code, Problem};
 use livetape_io::clock;
 use parking_lot::Mutex;
 use schemars::JsonSchema;
@@ -146,7 +146,7 @@ impl Limit {
         let message =
             format!("[Rate Limited] Too many connections started, try again in {} s", whole_seconds(wait));
         Err(Refusal {
-            problem: Problem::new(Code::RateLimited, message).hint(without_wait(Code::RateLimited.hint())),
+            problem: Problem::new(Code::RateLimited, message),
             retrying: false,
             retry_after: Some(wait),
         })

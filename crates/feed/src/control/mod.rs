@@ -22,8 +22,6 @@ use parking_lot::Mutex;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use state::Tally;
-
 pub use channels::{
     Beside, ChannelGuard, ChannelRegistry, ChannelRequests, Channels, ListedReplay, MAX_LIVE, MAX_REPLAYS,
     OpenChannel, PrivateReplay, RegistryEntry, Request, Requested, Sources, TOKENS_MAX, Token,
@@ -46,7 +44,7 @@ pub use orders::{
 };
 pub use peers::{Incoming, Outgoing, PEER_BYTES_MAX, PeerLink, PeerMessages, Peers, Question};
 pub use state::{
-    Lateness, Mode, Posting, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Upstream,
+    Lateness, Mode, Posting, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Tally, Upstream,
     WebhookState,
 };
 
@@ -294,7 +292,13 @@ impl Driver {
     }
 
     pub fn update_upstream(&self, change: impl FnOnce(&mut Upstream)) {
-        change(&mut self.upstream.0.lock());
+        self.upstream.update(change);
+    }
+
+    /// Returns the counters of rooms.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.upstream.clone()
     }
 
     pub fn set_replay(&self, state: Option<ReplayState>) {

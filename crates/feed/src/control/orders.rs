@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livetape_core::{
-    error::{Code, Problem},
+    error::{Code, Problem, fitting},
     inject::{InjectRequest, Injected},
     offset::check_range,
     pace::Speed,
@@ -106,6 +106,14 @@ pub struct Refusal {
     pub retrying: bool,
     /// Time until the retry, or until another request makes sense.
     pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Returns the hint, as it applies.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        fitting(&self.problem.hint, self.retrying, self.retry_after.is_some())
+    }
 }
 
 impl From<Problem> for Refusal {

@@ -260,7 +260,13 @@ impl WebhookState {
 
 /// The counters of a server, across all channels. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally(pub(super) Arc<Mutex<Upstream>>);
+pub struct Tally(pub(super) Arc<Mutex<Upstream>>);
+
+impl Tally {
+    pub fn update(&self, change: impl FnOnce(&mut Upstream)) {
+        change(&mut self.0.lock());
+    }
+}
 
 fn source_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'static str>, D::Error> {
     let name = Option::<String>::deserialize(deserializer)?;

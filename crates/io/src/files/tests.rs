@@ -34,6 +34,25 @@ fn a_name_that_is_too_long_for_a_draft_is_rejected_before_anything_is_written() 
 }
 
 #[test]
+fn a_name_that_windows_refuses_is_rejected_on_every_system() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["what?.bin", "con", "NUL.txt", "show.bin.", "a:b"] {
+        let path = folder.path().join(name);
+        for error in [Draft::new(&path, true).err(), create_new(&System, &path, false).err()] {
+            assert!(matches!(error, Some(Error::Unportable { .. })), "{name}: {error:?}");
+        }
+        assert_eq!(append(&path).unwrap_err().kind(), io::ErrorKind::InvalidFilename, "{name}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    #[cfg(unix)]
+    {
+        // One from elsewhere is read all the same.
+        fs::write(folder.path().join("what?.bin"), "").unwrap();
+        assert!(open(&folder.path().join("what?.bin")).is_ok());
+    }
+}
+
+#[test]
 fn a_dash_is_not_taken_for_the_name_of_a_file() {
     let dash = Path::new("-");
     for error in [Draft::new(dash, true).err(), create_new(&System, dash, true).err()] {
@@ -57,6 +76,25 @@ fn a_file_is_read_up_to_the_maximum_size() {
     }
     fs::write(&path, b"caf\xe9").unwrap();
     assert_eq!(read_text(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
+}
+
+#[test]
+fn texts_may_have_a_byte_order_mark() {
+    let written = "[server] # caf\u{e9} \u{1f339}\r\n";
+    let wide = |unit: fn(u16) -> [u8; 2]| {
+        let units = "\u{feff}".encode_utf16().chain(written.encode_utf16());
+        units.flat_map(unit).collect::<Vec<_>>()
+    };
+    let marked = format!("\u{feff}{written}").into_bytes();
+    for bytes in [written.as_bytes().to_vec(), marked, wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+        assert_eq!(text(bytes).unwrap(), written);
+    }
+    assert_eq!(text(Vec::new()).unwrap(), "");
+    assert_eq!(text(b"\xff\xfe".to_vec()).unwrap(), "");
+    // Half a character, half a pair, and neither encoding.
+    for bytes in [&b"\xff\xfea"[..], b"\xff\xfe\x3c\xd8", b"\xef\xbb\xbf\xff", b"\xfe", b"a\xff\xfe"] {
+        assert_eq!(text(bytes.to_vec()).unwrap_err().kind(), io::ErrorKind::InvalidData, "{bytes:?}");
+    }
 }
 
 #[cfg(unix)]
@@ -128,7 +166,7 @@ fn an_error_has_the_path_and_a_hint() {
     let error = |kind: io::ErrorKind| explain(Path::new("a.bin"), kind.into());
     let (denied, missing) = (error(io::ErrorKind::PermissionDenied), error(io::ErrorKind::NotFound));
     assert_eq!(denied.to_string(), "no permission for a.bin");
-    assert_eq!(denied.hint(), "check the owner and the mode of the file");
+    assert_eq!(denied.hint(), "check the owner and the permissions of the file");
     assert_eq!(missing.to_string(), "a.bin does not exist");
     assert_eq!(missing.hint(), "check the name");
     assert_eq!(error(io::ErrorKind::StorageFull).to_string(), "a.bin: no storage space");
@@ -204,4 +242,40 @@ fn a_draft_takes_its_name_when_it_is_complete() {
     assert_eq!(fs::read(&file).unwrap(), b"");
     assert!(matches!(Draft::new(directory.path(), true), Err(Error::Directory { .. })));
     assert!(matches!(Draft::new(&directory.path().join("no/x.bin"), true), Err(Error::NoParent { .. })));
+}
+
+/// Its lock belongs to the file, whatever its name.
+#[test]
+fn a_file_that_is_being_recorded_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, link, other] = ["show.bin", "link.bin", "other.bin"].map(|name| folder.path().join(name));
+    let begun = Draft::new(&file, true).unwrap();
+    let mut recorded = create_new(&System, &file, false).unwrap();
+    recorded.write_all(b"show").unwrap();
+    fs::hard_link(&file, &link).unwrap();
+    for path in [&file, &link] {
+        assert!(matches!(Draft::new(path, false), Err(Error::Exists { .. })));
+        assert!(matches!(Draft::new(path, true), Err(Error::Busy { .. })));
+    }
+    // The recorder may start later.
+    assert!(matches!(begun.keep(), Err(Error::Busy { .. })));
+    assert_eq!(fs::read(&file).unwrap(), b"show");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no draft is left");
+    // Readers, and others that look, are not in the way.
+    let _reader = open(&file).unwrap();
+    drop(recorded);
+    Draft::new(&link, true).unwrap().keep().unwrap();
+    Draft::new(&other, true).unwrap().keep().unwrap();
+}
+
+#[test]
+fn a_file_has_one_identity_under_all_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, link, other] = ["show.bin", "link.bin", "other.bin"].map(|name| folder.path().join(name));
+    let made = create_new(&System, &file, false).unwrap();
+    fs::hard_link(&file, &link).unwrap();
+    create_new(&System, &other, false).unwrap();
+    let id = made.id().unwrap();
+    assert_eq!([&file, &link, &other].map(|path| System.id(path).unwrap() == id), [true, true, false]);
+    assert_eq!(System.id(folder.path().join("none").as_path()).unwrap_err().kind(), io::ErrorKind::NotFound);
 }

@@ -1,5 +1,6 @@
 //! Maps requests to answers, good or faulty.
 
+mod poll;
 mod sign;
 mod tiktok;
 

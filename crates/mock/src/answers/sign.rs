@@ -8,7 +8,7 @@ use bytes::Bytes;
 use livetape_core::wire::{self, Batch, BatchInfo};
 use serde_json::{Value, json};
 
-use super::{FALLBACK_PATH, FETCH_PATH, SOCKET_PATH, tiktok};
+use super::{FALLBACK_PATH, FETCH_PATH, SOCKET_PATH, poll, tiktok};
 use crate::{
     http::{Request, Response},
     random::Random,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Misspelled, as on real sign servers, so that no client can rely on it.
-const CONTENT_TYPE: &str = "application/protubuf";
+pub(super) const PROTOBUF: &str = "application/protubuf";
 
 /// Returns the first batch, with the address of the socket.
 pub(super) fn sign(
@@ -34,6 +34,13 @@ pub(super) fn sign(
         let body = json!({ "code": 400, "message": "send either room_id or unique_id" });
         return Response::json(400, &body);
     };
+    let is_fetch = request.path.trim_end_matches('/') == FETCH_PATH;
+    if is_fetch
+        && !matches!(fault, Some(FaultKind::Stub(_) | FaultKind::BadProtobuf | FaultKind::MissingCursor))
+        && let Some(polled) = poll::poll(mock, request, &known)
+    {
+        return polled;
+    }
     let (push_server, idc) = {
         let state = mock.memory.lock();
         let Scenario { push_server, tt_target_idc, .. } = &state.script.scenario;
@@ -45,7 +52,7 @@ pub(super) fn sign(
         Some(FaultKind::BadProtobuf) => Bytes::from_static(b"\xff\xff\xff this is not protobuf \xff\xff\xff"),
         _ => batch(mock, &known, push_server, fault == Some(&FaultKind::MissingCursor)),
     };
-    let response = Response::new(200, CONTENT_TYPE, body)
+    let response = Response::new(200, PROTOBUF, body)
         .with("x-room-id", known.room_id.to_string())
         .with("x-request-id", mock.memory.lock().random().hex(16))
         .with("x-agent-id", "mock")
@@ -56,16 +63,13 @@ pub(super) fn sign(
     let ttwid = tiktok::ttwid(mock);
     // The crate tiktoklive 0.0.19 signs this address, and takes its cookie from the response of TikTok
     // itself.
-    let response = match request.path.trim_end_matches('/') {
-        FETCH_PATH => response.with("Set-Cookie", tiktok::set_cookie(&ttwid)),
-        _ => response,
-    };
+    let response = if is_fetch { response.with("Set-Cookie", tiktok::set_cookie(&ttwid)) } else { response };
     let idc = if idc.is_empty() { idc } else { format!("; tt-target-idc={idc}") };
     response.with("x-set-tt-cookie", ttwid + &idc)
 }
 
 fn batch(mock: &MockState, known: &Resolved, push_server: String, no_cursor: bool) -> Bytes {
-    let (recorded, mut random) = {
+    let ((position, recorded), mut random) = {
         let mut state = mock.memory.lock();
         (state.room(known).initial_batch(mock.clock.now()), state.random())
     };
@@ -78,7 +82,7 @@ fn batch(mock: &MockState, known: &Resolved, push_server: String, no_cursor: boo
     let now_ms = known.settings.show.wall_ms;
     let or = |had: &str, made: String| if had.is_empty() { made } else { String::new() };
     let info = BatchInfo {
-        cursor: or(&had.cursor, format!("t-{now_ms}_r-1_d-1_u-1_h-{}", random.id())),
+        cursor: or(&had.cursor, poll::cursor(now_ms, position)),
         internal_ext: or(&had.internal_ext, internal_ext(known, now_ms)),
         now_ms: if had.now_ms == 0 { now_ms } else { 0 },
         heartbeat_ms: if had.heartbeat_ms == 0 { 10_000 } else { 0 },
@@ -103,7 +107,7 @@ const FETCH_TYPE_SOCKET: &[u8] = &[0x30, 0x01];
 /// here.
 const NEEDS_NO_ACK: &[u8] = &[0x48, 0x00];
 
-fn internal_ext(known: &Resolved, now_ms: i64) -> String {
+pub(super) fn internal_ext(known: &Resolved, now_ms: i64) -> String {
     format!(
         "internal_src:dim|wss_push_room_id:{}|first_req_ms:{now_ms}|seq:1|wss_info:0-{now_ms}-0-0",
         known.room_id

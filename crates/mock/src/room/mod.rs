@@ -66,6 +66,50 @@ pub(crate) struct Joined {
     pub(crate) is_signed: bool,
 }
 
+/// How far a client that polls has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Index of the recorded connection; their number after the end.
+    pub(crate) segment: usize,
+    /// Index of the next frame of it.
+    pub(crate) frame: usize,
+    /// Whether a signing response already carried the first batch.
+    pub(crate) is_first_sent: bool,
+}
+
+/// Bits of an encoded position for the frame and the flag.
+const FRAME_BITS: u32 = 40;
+
+impl Position {
+    /// Returns the position as a number for a cursor.
+    pub(crate) fn encode(self) -> u64 {
+        (self.segment as u64) << FRAME_BITS | (self.frame as u64) << 1 | u64::from(self.is_first_sent)
+    }
+
+    pub(crate) fn decode(encoded: u64) -> Self {
+        let frame = (encoded & ((1 << FRAME_BITS) - 1)) >> 1;
+        Self {
+            segment: usize::try_from(encoded >> FRAME_BITS).unwrap_or(usize::MAX),
+            frame: usize::try_from(frame).unwrap_or(usize::MAX),
+            is_first_sent: encoded & 1 == 1,
+        }
+    }
+}
+
+/// The answer to a poll.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Polled {
+    pub(crate) batches: Vec<bytes::Bytes>,
+    pub(crate) position: Position,
+    /// Current offset of the room.
+    pub(crate) offset: Duration,
+    /// Whether the stream ends after this, and no frame says so.
+    pub(crate) ends: bool,
+}
+
+/// Size of the batches from which on the rest waits for the next poll, in bytes.
+const POLL_BYTES_MIN: usize = 256 << 10;
+
 impl Joined {
     pub(crate) fn played(&self) -> &Segment {
         &self.settings.show.segments[self.segment]
@@ -178,14 +222,65 @@ impl RoomState {
         0
     }
 
-    /// Returns the batch for the next signing response, if the next connection starts a recorded one.
-    pub(crate) fn initial_batch(&mut self, now: Instant) -> Option<bytes::Bytes> {
+    /// Returns the batch for the next signing response, if the next connection starts a recorded one, and where a client that polls goes
+    /// on after it.
+    pub(crate) fn initial_batch(&mut self, now: Instant) -> (Position, Option<bytes::Bytes>) {
         let mut ahead = self.clone();
         let joined = ahead.join(now, true);
         let batch =
             joined.settings.show.sign_batch(joined.segment).filter(|(first, _)| joined.frame <= *first);
         self.batch_taken = batch.as_ref().map(|_| joined.segment);
-        batch.map(|(_, batch)| batch)
+        let position =
+            Position { segment: joined.segment, frame: joined.frame, is_first_sent: batch.is_some() };
+        (position, batch.map(|(_, batch)| batch))
+    }
+
+    /// Returns what was sent since a client polled last. The first poll starts the clock. A recorded reconnect does not interrupt it.
+    pub(crate) fn poll(&mut self, now: Instant, from: Position, is_away: bool) -> Polled {
+        let is_start = Position { is_first_sent: false, ..from } == Position::default();
+        let again = is_start && self.settings.after == After::Again && self.is_past(now);
+        if !is_away && (self.time.is_none() || again) {
+            self.start(0, now);
+        }
+        let show = Arc::clone(&self.settings.show);
+        let last = show.segments.len() - 1;
+        let shown = match (self.settings.speed, self.time) {
+            (_, None) => Duration::ZERO,
+            (Speed::Max, Some(_)) => show.end(),
+            (Speed::Times(_), Some(time)) => time.shown(now),
+        };
+        let mut polled = Polled { position: from, offset: shown.min(show.end()), ..Polled::default() };
+        let (mut bytes, position) = (0, &mut polled.position);
+        while let Some(segment) = show.segments.get(position.segment) {
+            let batch = match segment.frames.get(position.frame) {
+                _ if bytes >= POLL_BYTES_MIN => return polled,
+                Some(frame) if frame.offset > shown || is_away => break,
+                Some(frame) => {
+                    let is_sent = position.is_first_sent && segment.first == Some(position.frame);
+                    position.frame += 1;
+                    if is_sent { None } else { show.batch(frame) }
+                }
+                None => {
+                    let next = show.segments.get(position.segment + 1).filter(|next| next.opened <= shown);
+                    let Some(next) = next.filter(|_| !is_away) else { break };
+                    *position = Position { segment: position.segment + 1, ..Position::default() };
+                    next.initial_batch.clone()
+                }
+            };
+            bytes += batch.as_ref().map_or(0, bytes::Bytes::len);
+            polled.batches.extend(batch);
+        }
+        let is_played = position.segment == last && position.frame >= show.segments[last].frames.len();
+        let is_over = is_played && shown >= show.end() && self.settings.end != End::Stay;
+        if position.segment <= last && (is_away || is_over) {
+            let is_control = self.settings.end == End::Control && show.segments[last].close.is_none();
+            polled.ends = is_away || is_control;
+            *position = Position { segment: last + 1, ..Position::default() };
+            if !is_away && self.settings.clock == Clock::Room {
+                (self.segment, self.held, self.ended) = (last, false, true);
+            }
+        }
+        polled
     }
 
     /// Stops the clock for this long. If it has not started, it does so after that.

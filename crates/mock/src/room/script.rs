@@ -343,8 +343,11 @@ fn stages(
 
 fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
     let unplayable = |error| {
-        let hint = if matches!(error, Error::Write(_)) { "; set TMPDIR to another folder" } else { "" };
-        format!("cannot play {name}: {error}{hint}")
+        let message = format!("cannot play {name}: {error}");
+        match error {
+            Error::Write(_) => format!("{message}; set {} to another folder", files::TEMPORARY),
+            _ => message,
+        }
     };
     if let Some(Opener(open)) = recordings.built_in.get(name) {
         return Show::read(open().map_err(|problem| problem.to_string())?).map_err(unplayable);

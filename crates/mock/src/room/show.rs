@@ -128,7 +128,7 @@ impl RoomShow {
     }
 
     /// Returns the batch in a frame.
-    fn batch(&self, frame: &Played) -> Option<Bytes> {
+    pub(super) fn batch(&self, frame: &Played) -> Option<Bytes> {
         let (bytes, mut faults) = (self.read(frame.span).ok()?, Vec::new());
         Some(wire::unzip(wire::read_push(&bytes, &mut faults).payload, &mut faults))
     }
@@ -159,7 +159,7 @@ impl RoomShow {
 
     /// Returns the batch of a segment for a signing response, and the last frame at which a client can join and
     /// still need it.
-    pub(super) fn sign_batch(&self, segment: usize) -> Option<(usize, Bytes)> {
+    pub(crate) fn sign_batch(&self, segment: usize) -> Option<(usize, Bytes)> {
         let segment = &self.segments[segment];
         if let Some(batch) = &segment.initial_batch {
             return Some((0, batch.clone()));

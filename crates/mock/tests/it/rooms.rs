@@ -8,7 +8,7 @@ use futures_util::SinkExt as _;
 use livetape_core::{
     pace::Speed,
     recording::{Flags, Frame, Item, Opcode, What, records},
-    wire::{Batch, BatchInfo, Push, write_batch, write_push},
+    wire::{Batch, BatchInfo, Message as WireMessage, Push, read_batch, write_batch, write_push},
 };
 use livetape_io::clock;
 use livetape_mock::{
@@ -181,7 +181,7 @@ async fn connections_play_one_after_the_other() {
     let rig = Mock::new(ScenarioFile::from(scenario).in_folder(folder.path()));
 
     let (head, body) = rig.get("/webcast/fetch?client=x&unique_id=ann").await;
-    let first = livetape_core::wire::read_batch(&body, &mut vec![]).info;
+    let first = read_batch(&body, &mut vec![]).info;
     assert!(head.contains("x-room-id: 77\r\n"), "{head}");
     assert_eq!(
         (first.cursor.as_str(), first.internal_ext.as_str(), first.is_first),
@@ -396,7 +396,7 @@ async fn clients_of_the_sign_server_get_the_first_batch_there_and_only_there() {
     // The same holds for each restart of the room.
     for query in ["&cursor=t-1&internal_ext=x", "&wrss=1&imprp=2"] {
         let (_, body) = rig.get("/webcast/fetch?unique_id=demo").await;
-        let signed = livetape_core::wire::read_batch(&body, &mut vec![]);
+        let signed = read_batch(&body, &mut vec![]);
         assert!(signed.info.is_first && !signed.info.need_ack && !signed.info.push_server.is_empty());
         assert_eq!(signed.messages, batch(&direct[first]).0.messages);
         let rest = frames(&rig, query).await;
@@ -430,6 +430,144 @@ const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Live, offline after 10 seconds, live again in another room after 20 seconds.
+/// A client that polls, as far as it has come.
+struct Poller<'a> {
+    rig: &'a Mock,
+    cursor: String,
+}
+
+impl<'a> Poller<'a> {
+    const fn new(rig: &'a Mock) -> Self {
+        Self { rig, cursor: String::new() }
+    }
+
+    async fn poll(&mut self) -> Batch {
+        let target = format!("/webcast/im/fetch/?aid=1988&room_id={ROOM}&cursor={}", self.cursor);
+        let (head, body) = self.rig.get(&target).await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let batch = read_batch(&body, &mut Vec::new());
+        assert!(!batch.info.cursor.is_empty());
+        self.cursor.clone_from(&batch.info.cursor);
+        batch
+    }
+
+    /// Polls `count` times, every second.
+    async fn polls(&mut self, count: u32) -> Vec<WireMessage> {
+        let mut messages = Vec::new();
+        for _ in 0..count {
+            messages.extend(self.poll().await.messages);
+            wait_ms(1000).await;
+        }
+        messages
+    }
+}
+
+fn ids(messages: &[WireMessage]) -> Vec<i64> {
+    messages.iter().map(|message| message.msg_id).collect()
+}
+
+fn shown(frames: &[Bytes]) -> Vec<WireMessage> {
+    frames.iter().flat_map(|frame| batch(frame).0.messages).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_polls_gets_the_whole_show_once() {
+    for scenario in [at_max(), Scenario::default()] {
+        let is_max = scenario.speed == Speed::Max;
+        let rig = Mock::new(scenario);
+        let mut poller = Poller::new(&rig);
+        let end_ms = *offsets_ms().last().unwrap();
+        let count = if is_max { 60 } else { u32::try_from(end_ms / 1000).unwrap() + 5 };
+        let polled = poller.polls(count).await;
+        assert_eq!(ids(&polled), ids(&shown(&demo())), "at max: {is_max}");
+        // Then there is nothing more, and the user is offline.
+        assert_eq!(poller.polls(3).await, []);
+        let answer = rig.json("/api-live/user/room/?aid=1988&uniqueId=host_078").await;
+        assert_eq!(answer["data"]["user"]["status"], 4);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_follow_the_clock_of_the_room() {
+    let rig = Mock::new(Scenario::default());
+    let mut poller = Poller::new(&rig);
+    let before = poller.polls(60).await;
+    // The clock starts with the second poll, and the last one is 58 s later.
+    let due = offsets_ms().iter().filter(|ms| **ms <= 58_000).count();
+    assert_eq!(ids(&before), ids(&shown(&demo()[..due])));
+    let mut late = Poller::new(&rig);
+    assert_eq!(late.poll().await.messages, [], "a client that joins later does not get the first batch");
+    let meanwhile = poller.poll().await.messages;
+    let after = poller.polls(60).await;
+    let late = late.polls(60).await;
+    assert!(ids(&late).starts_with(&ids(&after)) && after.len() > 10, "{} {}", late.len(), after.len());
+    let all = [before, meanwhile, after].concat();
+    assert!(ids(&shown(&demo())).starts_with(&ids(&all)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_go_on_after_a_recorded_reconnect() {
+    let message =
+        |msg_id: i64| WireMessage { method: "WebcastChatMessage".into(), msg_id, ..WireMessage::default() };
+    let batch = |msg_id: i64, cursor: &str| {
+        let info = BatchInfo { cursor: cursor.into(), ..BatchInfo::default() };
+        write_batch(&Batch { messages: vec![message(msg_id)], info })
+    };
+    let frame = |msg_id: i64| {
+        write_push(&Push { payload_type: "msg".into(), payload: batch(msg_id, ""), ..Push::default() })
+    };
+    let open =
+        || What::ConnOpen(records::ConnOpen { room_id: ROOM, unique_id: "ann".into(), ..Default::default() });
+    let initial = |msg_id: i64, cursor: &str| {
+        let body = batch(msg_id, cursor);
+        What::Http(records::Http {
+            role: records::http::Role::InitialBatch.into(),
+            body,
+            ..Default::default()
+        })
+    };
+    let recording = crate::support::recording(&[
+        item(1000, 1, open()),
+        item(1000, 1, initial(1, "recorded")),
+        received(1100, 1, frame(2)),
+        item(1300, 1, What::ConnClose(records::ConnClose { code: 4404, ..Default::default() })),
+        item(5000, 2, open()),
+        item(5000, 2, initial(3, "recorded again")),
+        received(5100, 2, frame(4)),
+        received(6100, 2, frame(5)),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("two.bin"), recording).unwrap();
+    let scenario = Scenario::default().user(User::new("ann").recording("two.bin"));
+    let rig = Mock::new(ScenarioFile::from(scenario).in_folder(folder.path()));
+    let mut poller = Poller::new(&rig);
+    let first = poller.poll().await;
+    assert_eq!((ids(&first.messages), poller.cursor.as_str()), (vec![1], "recorded"));
+    // The clock starts with the first poll that goes on.
+    wait_ms(60_000).await;
+    assert_eq!(ids(&poller.polls(1).await), [0_i64; 0]);
+    assert_eq!(ids(&poller.polls(3).await), [2]);
+    assert_eq!(ids(&poller.polls(3).await), [3, 4, 5]);
+    assert_eq!(ids(&poller.polls(3).await), [0_i64; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_tell_the_end_of_the_stream() {
+    let rig = Mock::toml("speed = \"max\"\nend = \"control\"");
+    let polled = Poller::new(&rig).polls(20).await;
+    assert_eq!(polled.len(), shown(&demo()).len() + 1);
+    assert_eq!(polled.last().unwrap().method, "WebcastControlMessage");
+
+    // A user who is offline, and a cursor from elsewhere.
+    let rig = Mock::toml("[[user]]\nname = \"demo\"\nstate = \"offline\"");
+    let polled = Poller::new(&rig).polls(3).await;
+    assert!(polled.iter().any(|message| message.method == "WebcastControlMessage"), "{}", polled.len());
+    let rig = Mock::new(Scenario::default());
+    let mut elsewhere = Poller { rig: &rig, cursor: "0".into() };
+    let first = elsewhere.poll().await;
+    assert!(first.info.is_first && !first.messages.is_empty());
+}
+
 fn again(room_id: Option<i64>) -> Scenario {
     let live = Change { room_id, ..Change::new(20 * SECOND, State::Live) };
     let user = User::new("demo").change(Change::new(10 * SECOND, State::Offline)).change(live);

@@ -3,10 +3,7 @@
 //! Browser scripts cannot set any WebSocket header except the subprotocol, and a page opened from a link
 //! is requested without custom headers.
 
-use std::sync::Arc;
-
 use axum::{
-    Json,
     extract::{Request, State},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
@@ -23,8 +20,8 @@ use livetape_core::{
 use serde_json::json;
 use subtle::{Choice, ConstantTimeEq as _};
 
-use super::Access;
-use crate::state::Refusal;
+use super::Guard;
+use crate::state::{Json, Refusal};
 
 /// Subprotocol that the server selects when a client offers it along with its token.
 const PROTOCOL: &str = "livetape";
@@ -112,7 +109,9 @@ pub(crate) fn is_token(protocol: &str) -> bool {
 pub(crate) struct ReadOnly;
 
 /// Middleware that admits requests with a valid token and removes the token from them.
-pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let acts = guard.acts(&request);
+    let access = &guard.access;
     let uri = request.headers().contains_key(UPGRADE).then(|| request.uri().clone());
     let mut shown = take_parameter(request.uri_mut());
     if let Some(query) = uri.as_ref().filter(|_| !shown.is_empty()).and_then(Uri::query) {
@@ -127,13 +126,13 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     shown.extend(offered.iter().filter_map(|name| name.strip_prefix(PROTOCOL_OF_TOKEN)).map(str::to_owned));
     let is_allowed = access.tokens.is_empty() || shown.iter().any(|token| access.tokens.allow(token));
     let may_read = !is_allowed && shown.iter().any(|token| is_one(&access.tokens.read_only, token));
-    if may_read && !is_reading(&request) {
+    if may_read && acts {
         return Refusal::from(Problem::new(Code::ReadOnlyToken, "this token can only read")).into_response();
     }
     if !is_allowed && !may_read && !is_page(&request) {
         return refuse(&request, shown.is_empty());
     }
-    if is_allowed && !access.tokens.is_empty() {
+    if (is_allowed && !access.tokens.is_empty()) || may_read {
         request.extensions_mut().insert(Authenticated);
     }
     if may_read {
@@ -164,16 +163,6 @@ fn is_page(request: &Request) -> bool {
 /// Whether the method only reads.
 fn is_read_only(request: &Request) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
-}
-
-/// Paths of requests that do more than read: sockets that send messages or start sources, and look-ups at
-/// TikTok.
-const ACTING: [&str; 2] = ["/ws", "/test/"];
-
-/// Whether a request needs no more than the right to read.
-fn is_reading(request: &Request) -> bool {
-    let path = request.uri().path();
-    is_read_only(request) && !ACTING.iter().any(|acting| path.starts_with(acting))
 }
 
 /// Rejects a request without a valid token. `/health` still reports that the server is up, without details.

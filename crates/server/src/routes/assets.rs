@@ -8,7 +8,10 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use livetape_core::error::{Code, Problem};
+use livetape_core::{
+    error::{Code, Problem},
+    host::PICTURE_DOMAINS,
+};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::state::Refusal;
@@ -113,16 +116,19 @@ fn policy(request_headers: &HeaderMap) -> String {
     )
 }
 
-/// Like [`policy`], for pages of `examples/`: also allows avatars if an option enables them, and a preview
-/// within another page of this server. An overlay may have inline style elements, because OBS adds one with a
-/// source's custom CSS to its page. No page may have style attributes.
+/// Like [`policy`], for pages of `examples/`: also allows a preview within another page of this server, and in overlays
+/// TikTok's pictures, if an option enables them. A recording may name any address as a picture, so none is loaded from
+/// this server. An overlay may have inline style elements, because OBS adds one with a source's custom CSS to its page.
+/// No page may have style attributes.
 fn example_policy(path: &str, request_headers: &HeaderMap) -> String {
     let sockets = sockets(request_headers);
     let is_overlay = path.starts_with("overlays/") && path != SETUP;
     let styles = if is_overlay { " style-src-elem 'self' 'unsafe-inline';" } else { "" };
+    let pictures = PICTURE_DOMAINS.iter().filter(|_| is_overlay).map(|domain| format!(" https://*.{domain}"));
+    let pictures = String::from_iter(pictures);
     format!(
         "default-src 'self';{styles} \
-         img-src 'self' https: data:; connect-src 'self'{sockets}; object-src 'none'; \
+         img-src data:{pictures}; connect-src 'self'{sockets}; object-src 'none'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
 }

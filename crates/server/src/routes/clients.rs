@@ -2,7 +2,6 @@
 //! their rooms, and messages to them.
 
 use axum::{
-    Json,
     body::Bytes,
     extract::{
         Path, State,
@@ -24,7 +23,7 @@ use super::{App, given, parse_body, path_params, percent_encode, query};
 use crate::{
     lobby::{Audience, ConnectionView, LeftView, LobbyStats, Metadata, NewRoom, RoomView},
     peers::{Command, Outcome},
-    state::Refusal,
+    state::{Json, Refusal},
     ws::registry::LEFT_MAX,
 };
 
@@ -194,7 +193,7 @@ pub(crate) async fn rooms(State(app): State<App>) -> Result<Json<Rooms>, Refusal
 pub(crate) async fn create_room(State(app): State<App>, body: RawBody) -> Result<Response, Refusal> {
     let new: NewRoom = parse_body(body)?;
     let room = one_room(&app, Command::CreateRoom(new, Uuid::new_v4())).await?;
-    let address = format!("/rooms/{}", percent_encode(&room.id));
+    let address = format!("/rooms/{}", percent_encode(&room.0.id));
     let mut answer = (StatusCode::CREATED, room).into_response();
     if let Ok(address) = HeaderValue::try_from(address) {
         answer.headers_mut().insert(LOCATION, address);

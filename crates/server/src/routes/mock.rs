@@ -1,7 +1,6 @@
 //! `/mock`: runs a mock TikTok in this process, and connects to its room.
 
 use axum::{
-    Json,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
 };
@@ -15,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{App, parse_body};
-use crate::state::Refusal;
+use crate::state::{Json, Refusal};
 
 /// Maximum number of log entries in a response.
 const ENTRIES_MAX: usize = 200;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::{
-    Json,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
     http::Uri,
@@ -22,7 +21,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{App, Offset, given, parse_body, query, read_offset, recordings};
-use crate::state::Refusal;
+use crate::state::{Json, Refusal};
 
 type ReplayResult = Result<Json<ReplayState>, Refusal>;
 type RawBody = Result<Bytes, BytesRejection>;

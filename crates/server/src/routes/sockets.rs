@@ -22,14 +22,12 @@ use livetape_core::{
     error::{Code, Problem},
     event::Millis,
 };
-use livetape_engine::log_target::CLIENTS;
 use livetape_feed::{
     control::{self, ChannelGuard, PrivateReplay, Requested},
     hub::{Format, Hub, Join, Reader},
 };
 use livetape_io::clock;
 use tokio::select;
-use tracing::info;
 use tungstenite::{handshake::derive_accept_key, protocol::WebSocketConfig};
 use uuid::Uuid;
 
@@ -38,7 +36,7 @@ use crate::{
     access::bearer::{Authenticated, MaskedQuery, Removed, protocols},
     handlers::select_protocol,
     lobby::{self, Opening, Role},
-    state::{Asker, Refusal, Traffic},
+    state::{Asker, Refusal, Rejected, Traffic},
     ws::{
         hooks::{Handshake, Hooked},
         registry::JoinRequest,
@@ -300,7 +298,9 @@ fn turn_away(app: &App, upgrade: Upgrade, role: Role, why: impl Into<control::Re
 
 /// Returns a rejection with the message that the client gets before the close frame.
 fn turned_away(role: Role, why: control::Refusal) -> Box<TurnedAway> {
+    let hint = why.hint().to_owned();
     let control::Refusal { problem, retry_after, .. } = why;
+    let problem = problem.hint(hint);
     // Clients start over by themselves, so an unknown position is not a failure to show to people.
     let is_told = role.has_rooms() || problem.code != Code::UnknownPosition;
     let told = is_told.then(|| lobby::error(role, &problem, retry_after, Millis::from(clock::wall())));
@@ -315,12 +315,11 @@ fn begin(
     session: Result<Box<Session>, Box<TurnedAway>>,
     held: impl Send + 'static,
 ) -> Response {
-    if let Err(turned_away) = &session {
+    let rejected = session.as_ref().err().map(|turned_away| {
         let problem = &turned_away.problem;
         app.sockets.count_turned_away(problem.code, problem.cause());
-        let (code, cause, why) = (problem.code.name(), problem.cause(), problem.message.as_str());
-        info!(target: CLIENTS, code, cause, why, "❌ Client rejected");
-    }
+        Rejected { code: problem.code, cause: problem.cause(), why: problem.message.as_str().into() }
+    });
     let limits = &app.sockets.shared.limits;
     let (most, buffer) = match role {
         Role::Echoes if session.is_ok() => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
@@ -335,7 +334,7 @@ fn begin(
     let sockets = app.sockets.clone();
     let outbox =
         session.as_ref().map_or_else(|_| sockets.outbox(), |session| Arc::clone(&session.handle.outbox));
-    upgrade.answer(move |io| {
+    let mut response = upgrade.answer(move |io| {
         let stream = WsStream::open(io, outbox, config);
         async move {
             let _until_the_end = (token, held);
@@ -345,7 +344,9 @@ fn begin(
                 () = session::converse(stream, sockets, session) => {}
             }
         }
-    })
+    });
+    rejected.map(|rejected| response.extensions_mut().insert(rejected));
+    response
 }
 
 fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {

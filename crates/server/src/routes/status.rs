@@ -4,7 +4,7 @@
 use std::{iter, time::Duration};
 
 use axum::{
-    Extension, Json,
+    Extension,
     body::Bytes,
     extract::{
         Path, State,
@@ -30,7 +30,7 @@ use tokio::{select, time::sleep_until};
 use super::{App, given, parse_body, path_params, query};
 use crate::{
     access::bearer::ReadOnly,
-    state::{API_VERSION, Refusal},
+    state::{API_VERSION, Json, Refusal},
 };
 
 /// Response of `GET /health`.

@@ -58,7 +58,7 @@ async fn foreign_origins_are_rejected() {
         let headers = [("host", "localhost:3000"), ("origin", origin), ("content-length", "0")];
         ask(&rig, &format!("{method} {path} HTTP/1.1"), &headers).await
     };
-    for origin in ["http://localhost:5173", "HTTPS://127.0.0.1", "https://overlay.example"] {
+    for origin in ["http://localhost:3000", "HTTP://127.0.0.1:3000", "https://overlay.example"] {
         let answer = status("POST", "/replay/play", origin).await;
         assert_eq!((answer.status, answer.code().as_str()), (409, "no_replay"), "{origin}");
         assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
@@ -80,6 +80,147 @@ async fn foreign_origins_are_rejected() {
     assert!(!rig.control.shutdown().is_cancelled());
     let same = [("host", "tape.example:3000"), ("origin", "http://tape.example:3000")];
     assert_eq!(ask(&rig, "GET /health HTTP/1.1", &same).await.status, 200);
+}
+
+const UPGRADE: [(&str, &str); 4] = [
+    ("upgrade", "websocket"),
+    ("connection", "upgrade"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ("sec-websocket-version", "13"),
+];
+
+#[tokio::test(start_paused = true)]
+async fn orders_want_the_own_origin_or_a_listed_one() {
+    let access = Access {
+        hosts: vec!["tape.example".to_owned()],
+        origins: vec![
+            "tauri://localhost".to_owned(),
+            "file://".to_owned(),
+            "https://a.example:443".to_owned(),
+        ],
+        ..Access::default()
+    };
+    let rig = with_access(access);
+    let order = async |host: &str, origin: &str| {
+        let headers = [("host", host), ("origin", origin), ("content-length", "0")];
+        ask(&rig, "POST /replay/play HTTP/1.1", &headers).await
+    };
+    for (host, origin) in [
+        ("localhost:3000", "http://localhost:3000"),
+        ("127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("[::1]:3000", "http://[::1]:3000"),
+        // The names of the loopback addresses that the server listens on.
+        ("127.0.0.1:3000", "http://localhost:3000"),
+        ("localhost:3000", "http://[::1]:3000"),
+        ("[::1]:3000", "http://localhost.:3000"),
+        ("a.localhost:3000", "http://a.localhost:3000"),
+        // Default ports, also behind a proxy that speaks TLS.
+        ("localhost", "http://localhost"),
+        ("localhost:80", "http://localhost"),
+        ("tape.example", "https://tape.example"),
+        ("tape.example:443", "https://tape.example"),
+        ("tape.example:8443", "https://tape.example:8443"),
+        // Listed ones, of any scheme.
+        ("localhost:3000", "tauri://localhost"),
+        ("localhost:3000", "Tauri://LOCALHOST"),
+        ("localhost:3000", "file://"),
+        ("localhost:3000", "https://a.example"),
+    ] {
+        let answer = order(host, origin).await;
+        assert_eq!((answer.status, answer.code().as_str()), (409, "no_replay"), "{origin} to {host}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+    }
+    for (host, origin) in [
+        ("localhost:3000", "http://localhost:5173"),
+        ("localhost:3000", "http://localhost"),
+        ("localhost:3000", "https://localhost"),
+        ("localhost", "http://localhost:3000"),
+        ("127.0.0.1:3000", "http://127.0.0.2:3000"),
+        ("localhost:3000", "http://a.localhost:3000"),
+        ("a.localhost:3000", "http://localhost:3000"),
+        ("tape.example:3000", "http://tape.example:3001"),
+        ("tape.example:3000", "http://localhost:3000"),
+    ] {
+        let answer = order(host, origin).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"), "{origin} to {host}");
+        let is_readable = answer.header("access-control-allow-origin").is_some();
+        let reads = [("host", host), ("origin", origin)];
+        assert_eq!(
+            ask(&rig, "GET /health HTTP/1.1", &reads).await.status == 200,
+            is_readable,
+            "{origin} to {host}"
+        );
+        let line = format!("origins = [\"{origin}\"]");
+        assert!(answer.json()["error"]["hint"].as_str().unwrap().contains(&line), "{}", answer.body);
+    }
+    for origin in ["tauri://other", "file://x", "chrome-extension://abcdefgh", "http://tauri", "xfile://"] {
+        let answer = order("localhost:3000", origin).await;
+        assert_eq!(answer.code(), "forbidden_origin", "{origin}");
+        let line = format!("origins = [\"{origin}\"]");
+        assert!(answer.json()["error"]["hint"].as_str().unwrap().contains(&line), "{}", answer.body);
+    }
+    for origin in
+        ["", "x", "chrome-extension://a@b", "chrome-extension://*", "a b://c", "http://a/b", "://a", "1a://b"]
+    {
+        let answer = order("localhost:3000", origin).await;
+        assert_eq!(answer.code(), "forbidden_origin", "{origin}");
+        assert!(!answer.body.contains("origins = ["), "{}", answer.body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_other_local_servers_only_read() {
+    let rig = Rig::start();
+    rig.hub.close(livetape_feed::hub::CloseReason::new(1000, ""));
+    let elsewhere = [("host", "localhost:3000"), ("origin", "http://localhost:5173")];
+    // Browsers send no origin with images and links. Another port is another page of the same site.
+    let nameless =
+        [("host", "localhost:3000"), ("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")];
+    let link = [
+        ("host", "localhost:3000"),
+        ("sec-fetch-site", "same-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    for page in [&elsewhere[..], &nameless, &link] {
+        for line in
+            ["GET /health", "GET /events", "GET /", "GET /status", "HEAD /recordings", "OPTIONS /connect/ann"]
+        {
+            let answer = ask(&rig, &format!("{line} HTTP/1.1"), page).await;
+            assert_ne!(answer.status, 403, "{line}: {page:?}");
+        }
+        for line in
+            ["GET /test/ann", "HEAD /test/ann", "POST /connect/ann", "DELETE /recordings/a", "PROPFIND /"]
+        {
+            let answer = ask(&rig, &format!("{line} HTTP/1.1"), page).await;
+            assert_eq!(answer.status, 403, "{line}: {page:?}");
+        }
+    }
+    for (method, status) in [("GET", 204), ("HEAD", 204), ("POST", 403), ("DELETE", 403), ("get", 403)] {
+        let asked = [&elsewhere[..], &[("access-control-request-method", method)]].concat();
+        let answer = ask(&rig, "OPTIONS /replay/play HTTP/1.1", &asked).await;
+        assert_eq!(answer.status, status, "{method}");
+    }
+    let typed = [("host", "localhost:3000"), ("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")];
+    let own = [("host", "localhost:3000"), ("sec-fetch-site", "same-origin")];
+    for who in [&typed[..], &own] {
+        assert_ne!(ask(&rig, "GET /replay/nothing HTTP/1.1", who).await.status, 403);
+        assert_eq!(ask(&rig, "POST /replay/play HTTP/1.1", who).await.code(), "no_replay");
+    }
+    for (path, is_open) in [
+        ("", true),
+        ("?since=0", true),
+        ("ws/test/none", true),
+        ("ws", false),
+        ("ws?feed=0", false),
+        ("ws/echo", false),
+        ("ws/token", false),
+    ] {
+        for (origin, may) in [("http://localhost:5173", is_open), ("http://localhost", true)] {
+            let opened = open(&rig, path, Some(("origin", origin))).await;
+            assert_eq!(opened.is_ok(), may, "{path} of {origin}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,14 +255,7 @@ async fn pages_from_disk_may_only_read_the_feed() {
 #[tokio::test(start_paused = true)]
 async fn a_socket_is_rejected_before_the_101() {
     let rig = Rig::start();
-    let upgrade = [
-        ("host", "localhost"),
-        ("upgrade", "websocket"),
-        ("connection", "upgrade"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ("sec-websocket-version", "13"),
-        ("origin", "http://evil.example"),
-    ];
+    let upgrade = [&UPGRADE[..], &[("host", "localhost"), ("origin", "http://evil.example")]].concat();
     let answer = ask(&rig, "GET / HTTP/1.1", &upgrade).await;
     assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"));
 }
@@ -133,9 +267,9 @@ async fn preflights_are_answered() {
         let headers = [("host", "localhost"), ("origin", origin), ("access-control-request-method", "POST")];
         ask(&rig, "OPTIONS /replay/seek HTTP/1.1", &headers).await
     };
-    let answer = ask_for("http://localhost:5173").await;
+    let answer = ask_for("http://localhost").await;
     assert_eq!(answer.status, 204);
-    assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:5173"));
+    assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost"));
     assert_eq!(
         answer.header("access-control-allow-methods"),
         Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
@@ -169,8 +303,33 @@ fn invalid_hosts_and_origins_are_rejected() {
     for host in ["tape.example:3000", "http://tape.example", "a b", ""] {
         assert!(check(host, "http://a").unwrap_err().contains("is not a host"), "{host}");
     }
-    for origin in ["overlay.example", "https://overlay.example/", "*", "NULL", ""] {
-        assert!(check("a", origin).unwrap_err().contains("is not an origin"), "{origin}");
+    for origin in [
+        "tauri://localhost",
+        "chrome-extension://abcdefgh",
+        "file://",
+        "app://obsidian.md",
+        "Capacitor://localhost:1",
+    ] {
+        assert_eq!(check("a", origin), Ok(()), "{origin}");
+    }
+    for (origin, like) in [
+        ("overlay.example", "https://overlay.example"),
+        ("https://a.example/", "https://a.example"),
+        ("https://a.example:8443/b.html?c#d", "https://a.example:8443"),
+        ("file:///C:/overlay.html", "file://"),
+        ("chrome-extension://*", "https://overlay.example"),
+        ("https://*.example", "https://overlay.example"),
+        ("http://", "https://overlay.example"),
+        ("https://ann@b.example", "https://overlay.example"),
+        ("*", "https://overlay.example"),
+        ("NULL", "https://overlay.example"),
+        ("", "https://overlay.example"),
+    ] {
+        let said = check("a", origin).unwrap_err();
+        assert!(
+            said.contains("is not an origin") && said.ends_with(&format!("write it like {like}")),
+            "{said}"
+        );
     }
 }
 
@@ -302,7 +461,7 @@ async fn an_unneeded_token_is_ignored() {
 #[tokio::test(start_paused = true)]
 async fn a_preflight_needs_no_token() {
     let rig = guarded();
-    let headers = "origin: http://localhost:5173\r\naccess-control-request-method: DELETE\r\naccess-control-request-headers: authorization\r\n";
+    let headers = "origin: http://localhost\r\naccess-control-request-method: DELETE\r\naccess-control-request-headers: authorization\r\n";
     let answer = ask_with(&rig, "OPTIONS /connect/ann", headers).await;
     assert_eq!(answer.status, 204);
     assert!(answer.header("access-control-allow-methods").unwrap().contains("DELETE"));
@@ -330,6 +489,7 @@ async fn a_token_for_reading_reads_the_feed_and_controls_nothing() {
         ("DELETE /recordings/show", 403),
         ("GET /test/ann", 403),
         ("GET /ws/echo", 403),
+        ("GET /ws/token", 403),
     ] {
         let answer = ask_with(&rig, line, &header).await;
         assert_eq!(answer.status, status, "{line}");

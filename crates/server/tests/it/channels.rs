@@ -283,6 +283,35 @@ async fn requests_that_are_rejected_before_the_look_up_cost_none() {
     rig.end().await;
 }
 
+/// What `GET /test/{user}` found a moment ago is told as what an order to connect finds.
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_is_told_as_what_is_new() {
+    let mut told = Vec::new();
+    for asks_first in [false, true] {
+        let rig = Setup::channels(ROOMS).start(As::Serve);
+        let mut main = rig.ws("").await;
+        if asks_first {
+            assert_eq!(rig.http("GET", "/test/offline", "").await.json()["canConnect"], false);
+        }
+        let before = rig.requests();
+        let answer = rig.http("POST", "/connect/offline", "").await;
+        assert_eq!((answer.status, rig.requests() == before), (409, asks_first));
+        assert_eq!(answer.header("retry-after").is_some(), asks_first, "{answer:?}");
+        let events = read(&mut main, 2).await;
+        let outline = |text: &String| {
+            let event = json(text);
+            let keys = ["code", "title", "message", "attempt", "retrying", "reason"];
+            (event["type"].clone(), event["username"].clone(), keys.map(|key| event["data"][key].clone()))
+        };
+        assert_eq!(json(&events[0])["data"]["retryAfterMs"].is_u64(), asks_first, "{events:?}");
+        assert_nobody_is_left(&rig, "offline", 1).await;
+        told.push(Vec::from_iter(events.iter().map(outline)));
+        rig.end().await;
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(Vec::from_iter(told[0].iter().map(|(kind, ..)| kind)), ["error", "disconnected"]);
+}
+
 /// An overlay that reconnects after 1011, as documented.
 #[tokio::test(start_paused = true)]
 async fn sockets_that_reconnect_to_a_user_who_is_offline_cause_one_look_up_in_fifteen_seconds() {

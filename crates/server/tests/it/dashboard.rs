@@ -1,5 +1,7 @@
 //! How the server delivers the dashboard's files. `tests/browser` tests the page itself.
 
+use livetape_core::host::PICTURE_DOMAINS;
+
 use crate::support::{HttpResponse, Rig};
 
 async fn get(rig: &Rig, target: &str, headers: &str) -> HttpResponse {
@@ -50,6 +52,30 @@ async fn only_overlays_may_have_inline_styles_and_only_as_elements() {
         assert!(!page.body.contains(" style="), "{path}");
         assert!(!page.body.contains("<style>"), "{path}");
     }
+}
+
+/// A recording may name any address as a picture, also one of this server that acts or takes data.
+#[tokio::test(start_paused = true)]
+async fn pages_load_pictures_only_from_tiktok() {
+    let rig = Rig::start();
+    let domains = PICTURE_DOMAINS.map(|domain| format!(" https://*.{domain}")).concat();
+    for (path, sources) in [
+        ("/", None),
+        ("/try", Some("data:".to_owned())),
+        ("/overlays/", Some("data:".to_owned())),
+        ("/overlays/alerts.html", Some(format!("data:{domains}"))),
+        ("/overlays/chat.js", Some(format!("data:{domains}"))),
+    ] {
+        let page = get(&rig, path, BROWSER).await;
+        let policy = page.header("content-security-policy").unwrap();
+        let pictures = policy.split("; ").find_map(|rule| rule.strip_prefix("img-src "));
+        assert_eq!(pictures, sources.as_deref(), "{path}: {policy}");
+        assert!(policy.starts_with("default-src 'self';"), "{path}: {policy}");
+    }
+    // From disk, only the script decides.
+    let script = get(&rig, "/overlays/overlay.js", LOCAL).await.body;
+    let listed = PICTURE_DOMAINS.map(|domain| format!("'{domain}'")).join(", ");
+    assert!(script.contains(&format!("const PICTURE_DOMAINS = [{listed}]\n")), "{listed}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -301,10 +301,14 @@ async fn recordings_in_use_cannot_be_changed() {
     place.replay("played");
     let path = place.shelf().join("written.bin");
     let options = RecorderOptions::default();
-    let recorder = Recorder::start(&Target::File(path), Header::default(), &options).unwrap();
-    for (name, code) in
-        [("played", "recording_busy"), ("written", "recording_busy"), ("demo", "read_only_recording")]
-    {
+    let recorder = Recorder::start(&Target::File(path.clone()), Header::default(), &options).unwrap();
+    fs::hard_link(&path, place.shelf().join("linked.bin")).unwrap();
+    for (name, code) in [
+        ("played", "recording_busy"),
+        ("written", "recording_busy"),
+        ("linked", "recording_busy"),
+        ("demo", "read_only_recording"),
+    ] {
         let path = format!("/recordings/{name}");
         let answers = [
             place.rig.http("DELETE", &path, "").await,
@@ -313,7 +317,7 @@ async fn recordings_in_use_cannot_be_changed() {
         ];
         assert_eq!(answers.map(|answer| answer.code()), [code; 3], "{name}");
     }
-    assert_eq!(place.files(), ["played.bin", "written.bin"]);
+    assert_eq!(place.files(), ["linked.bin", "played.bin", "written.bin"]);
     recorder.finish().unwrap();
     assert_eq!(place.rig.http("DELETE", "/recordings/written", "").await.status, 200);
 }
@@ -333,6 +337,7 @@ async fn paths_and_unknown_queries_are_rejected() {
         ("GET", "/recordings/%ff", ""),
         ("GET", "/recordings/x%20", ""),
         ("PUT", "/recordings/%20x", ""),
+        ("PUT", "/recordings/nul", ""),
         ("GET", "/recordings/nothing", ""),
         ("GET", "/recordings/nothing/file", ""),
         ("GET", "/recordings/x?buckets=0", ""),

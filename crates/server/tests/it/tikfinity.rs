@@ -105,11 +105,11 @@ fn fields(path: &str, value: &Value) -> Vec<String> {
 /// The fields of each event with a user.
 const USER: &str = "\
     userId:text secUid:text uniqueId:text nickname:text profilePictureUrl:text \
-    userDetails.profilePictureUrls:list userDetails.profilePictureUrls[]:text \
-    userDetails.bioDescription:text followRole:number followInfo.followStatus:number? \
-    followInfo.followerCount:number? followInfo.followingCount:number? isModerator:bool isNewGifter:bool \
-    isSubscriber:bool gifterLevel:number teamMemberLevel:number topGifterRank:null? \
-    topGifterRank:number? userSceneTypes:list userSceneTypes[]:number? userBadges:list \
+    userDetails.createTime:text userDetails.profilePictureUrls:list userDetails.profilePictureUrls[]:text \
+    userDetails.bioDescription:text followRole:number followInfo.followStatus:number \
+    followInfo.followerCount:number followInfo.followingCount:number followInfo.pushStatus:number \
+    isModerator:bool isNewGifter:bool isSubscriber:bool gifterLevel:number teamMemberLevel:number \
+    topGifterRank:number userSceneTypes:list userSceneTypes[]:number? userBadges:list \
     userBadges[image].badgeSceneType:number? userBadges[image].displayType:number? \
     userBadges[image].type:text? userBadges[image].url:text? \
     userBadges[privilege].badgeSceneType:number? userBadges[privilege].level:number? \
@@ -119,12 +119,18 @@ const USER: &str = "\
     tikfinityUsername:text";
 /// The other fields of each event.
 const FORM: [(&str, &str); 8] = [
-    ("chat", "comment:text emotes:list"),
-    ("follow", "label:text displayType:text"),
+    (
+        "chat",
+        "comment:text emotes:list userIdentity.isFollowerOfAnchor:bool? \
+         userIdentity.isGiftGiverOfAnchor:bool?",
+    ),
+    ("follow", "followerCount:number profile:text name:text username:text label:text displayType:text"),
     (
         "gift",
         "giftId:number giftName:text giftType:number giftPictureUrl:text diamondCount:number \
-         describe:text groupId:text repeatCount:number repeatEnd:bool receiverUserId:text? \
+         describe:text originalName:text originalDescribe:text groupId:text repeatCount:number \
+         repeatEnd:bool receiverUserId:text? receiverUserId:null? timestamp:number \
+         userIdentity.isFollowerOfAnchor:bool? userIdentity.isGiftGiverOfAnchor:bool? \
          gift.gift_id:number gift.gift_type:number gift.repeat_count:number gift.repeat_end:number \
          label:text displayType:text",
     ),
@@ -132,10 +138,17 @@ const FORM: [(&str, &str); 8] = [
     ("member", "actionId:number label:text displayType:text"),
     (
         "roomUser",
-        "viewerCount:number topViewers:list topViewers[].coinCount:number? \
+        "viewerCount:number topGifterRank:number topViewers:list topViewers[].coinCount:number? \
          topViewers[].user.nickname:text? topViewers[].user.profilePictureUrl:text? \
-         topViewers[].user.uniqueId:text? topViewers[].user.userId:text? msgId:text createTime:text \
-         tikfinityUserId:number tikfinityUsername:text",
+         topViewers[].user.uniqueId:text? topViewers[].user.userId:text? topViewers[].user.secUid:text? \
+         topViewers[].user.userBadges:list? topViewers[].user.userSceneTypes:list? \
+         topViewers[].user.userDetails.createTime:text? \
+         topViewers[].user.userDetails.bioDescription:text? \
+         topViewers[].user.userDetails.profilePictureUrls:list? \
+         topViewers[].user.userDetails.profilePictureUrls[]:text? topViewers[].user.isModerator:bool? \
+         topViewers[].user.isNewGifter:bool? topViewers[].user.isSubscriber:bool? \
+         topViewers[].user.topGifterRank:null? topViewers[].user.gifterLevel:number? \
+         topViewers[].user.teamMemberLevel:number? tikfinityUserId:number tikfinityUsername:text",
     ),
     ("share", "label:text displayType:text"),
     ("subscribe", "subMonth:number oldSubscribeStatus:number subscribingStatus:number"),
@@ -178,21 +191,21 @@ fn an_overlay_that_counts_streaks_at_their_end_misses_nothing() {
 #[test]
 fn a_gift_and_a_chat_with_an_emote_have_this_form() {
     let picture = "https://p77.example.invalid/avatar/466903cf3cd84a691dddb5b33479dce9.jpeg";
-    let badge =
-        "https://p19-webcast.tiktokcdn.com/webcast-va/grade_badge_icon_lite_lv5_v1.png~tplv-obj.image";
     let data = json!({
         "userId": "7600189949896794718", "uniqueId": "fossil__plate908", "nickname": "fossil__plate908",
         "secUid": "MS4wLjABAAAA4rpeuzDltO1_-1CICqYfdM49tJJ3jTgZYzVK4MEDwxW7lrnbQwUY9jFwmO9pIdy_",
         "profilePictureUrl": picture,
-        "userDetails": { "bioDescription": "", "profilePictureUrls": [picture] },
-        "followRole": 0, "followInfo": { "followStatus": 0, "followerCount": 110, "followingCount": 751 },
+        "userDetails": { "createTime": "0", "bioDescription": "", "profilePictureUrls": [picture] },
+        "followRole": 0,
+        "followInfo": { "followStatus": 0, "followerCount": 110, "followingCount": 751, "pushStatus": 0 },
+        "userIdentity": { "isGiftGiverOfAnchor": true, "isFollowerOfAnchor": true },
         "isModerator": false, "isNewGifter": false, "isSubscriber": false, "gifterLevel": 7, "teamMemberLevel": 0,
-        "topGifterRank": null, "userSceneTypes": [8],
+        "topGifterRank": 0, "userSceneTypes": [8],
         "userBadges": [
-            { "type": "image", "badgeSceneType": 8, "displayType": 4, "url": badge },
             { "type": "privilege", "badgeSceneType": 8, "level": 7, "privilegeId": "7138381176787539748" },
         ],
         "giftId": 5655, "giftName": "Rose", "giftType": 1, "diamondCount": 1, "describe": "Sent Rose",
+        "originalName": "Rose", "originalDescribe": "Sent Rose", "timestamp": 1_696_447_176_790_i64,
         "giftPictureUrl": "https://p19-webcast.tiktokcdn.com/img/maliva/webcast-va/eba3a9bb85c33e017f3648eaf88d7189~tplv-obj.png",
         "groupId": "1696447170769", "repeatCount": 34, "repeatEnd": false, "receiverUserId": "7448203853192384100",
         "gift": { "gift_id": 5655, "gift_type": 1, "repeat_count": 34, "repeat_end": 0 },
@@ -214,12 +227,12 @@ fn fields_that_overlays_read_have_the_value_that_they_expect() {
     let (mut streaks_ended, mut new_gifters, mut ranks) = (0, 0, BTreeSet::new());
     for event in shipped() {
         let (name, data) = (event["event"].as_str().unwrap(), &event["data"]);
-        assert!(data["createTime"].as_str().unwrap().parse::<u64>().is_ok(), "{data}");
         if name == "roomUser" {
             continue;
         }
+        assert!(data["createTime"].as_str().unwrap().parse::<u64>().is_ok(), "{data}");
         new_gifters += usize::from(data["isNewGifter"] == true);
-        ranks.extend(data["topGifterRank"].as_u64());
+        ranks.extend(data["topGifterRank"].as_u64().filter(|rank| *rank > 0));
         for badge in data["userBadges"].as_array().unwrap() {
             assert!(badge["type"] != "image" || badge["url"].is_string(), "{badge}");
         }

@@ -13,7 +13,13 @@ use livetape_core::{
 };
 use prost::Message as _;
 
-use super::{BAD_LINES_LISTED_MAX, Error};
+use super::{
+    BAD_LINES_LISTED_MAX, Error, ImportOptions,
+    clock::{Clock, Steps, Witness},
+    content::frame_in,
+    decoded::{self, Producer},
+    merge::Times,
+};
 use crate::payload::batch;
 
 /// Maximum number of connections to inspect in a capture. Further ones are counted.
@@ -23,6 +29,10 @@ pub(super) const EXCHANGES_MAX: usize = 10_000;
 pub(super) const URL_BYTES_MAX: usize = 16 << 10;
 /// Number of binary frames to decode per connection to identify it.
 const SAMPLE_FRAMES_MAX: u64 = 50;
+
+/// Opcodes of messages.
+const OPCODE_TEXT: u32 = 1;
+const OPCODE_BINARY: u32 = 2;
 
 /// A capture that is read once.
 pub(super) trait Capture {
@@ -52,6 +62,8 @@ pub(super) enum About {
     Page(String),
     /// An unreadable entry with this id was skipped, for this reason.
     Skipped(u64, String),
+    /// A connection is stored without messages. Maybe they are in this list, which is unknown.
+    WithoutMessages(Option<String>),
 }
 
 /// A connection or an HTTP exchange.
@@ -121,6 +133,16 @@ pub(super) struct CapturedFrame {
     pub(super) bytes: Bytes,
 }
 
+impl CapturedFrame {
+    /// Returns the frame as its content says: exporters mark binary messages as text, and store them in many ways.
+    fn by_content(self) -> Self {
+        match frame_in(&self.bytes) {
+            Some(bytes) => Self { opcode: OPCODE_BINARY, bytes, ..self },
+            None => self,
+        }
+    }
+}
+
 impl CaptureItem {
     pub(super) fn said(time: Option<f64>, said: Said) -> Self {
         Self { time, said: Some(said) }
@@ -147,9 +169,22 @@ pub(super) struct CapturedConnection {
     pub(super) status: u16,
     pub(super) headers: Vec<HttpHeader>,
     pub(super) started_ms: Option<f64>,
-    /// Time of the first message, as in the capture.
+    /// Times of the first and the last message, as in the capture, with a mended clock.
     pub(super) first_time: Option<f64>,
+    pub(super) last_time: Option<f64>,
+    /// The first message with a time of the server: its time as in the capture, and that of the server in Unix milliseconds.
+    pub(super) first_stated: Option<(f64, f64)>,
+    /// The last time of the server, in Unix milliseconds.
+    pub(super) last_stated_ms: Option<f64>,
+    /// Unit of the times, to mend them.
+    times: Option<Times>,
+    clock: Clock,
+    pub(super) steps: Steps,
+    /// What has to be added to its mended times, in milliseconds.
+    pub(super) shift_ms: f64,
     pub(super) messages: u64,
+    /// Producer of the decoded events in its messages, if that is what they are.
+    pub(super) events_of: Option<Producer>,
     pub(super) room_id: i64,
     /// Location of its messages in the scratch file.
     pub(super) span: Range<u64>,
@@ -170,15 +205,48 @@ impl CapturedConnection {
     fn sample(&mut self, item: &CaptureItem) {
         self.messages += 1;
         self.first_time = self.first_time.or(item.time);
-        let Some(Said::Frame(CapturedFrame { opcode: 2, bytes, sent, .. })) = &item.said else { return };
+        self.last_time = item.time.or(self.last_time);
+        let Some(Said::Frame(CapturedFrame { opcode, bytes, sent, .. })) = &item.said else { return };
         if self.sampled >= SAMPLE_FRAMES_MAX {
             return;
         }
-        self.sampled += 1;
-        self.webcast += u64::from(is_push_frame(bytes));
-        if self.room_id == 0 && !sent {
-            let found = batch(bytes, &mut Vec::new()).and_then(|batch| batch.room_id());
-            self.room_id = found.unwrap_or_default();
+        match *opcode {
+            OPCODE_BINARY => {
+                self.sampled += 1;
+                self.webcast += u64::from(is_push_frame(bytes));
+            }
+            OPCODE_TEXT if self.messages <= SAMPLE_FRAMES_MAX => {
+                self.events_of = self.events_of.or_else(|| decoded::producer(bytes));
+                return;
+            }
+            _ => return,
+        }
+        if !sent && (self.room_id == 0 || self.first_stated.is_none()) {
+            let Some(batch) = batch(bytes, &mut Vec::new()) else { return };
+            if self.room_id == 0 {
+                self.room_id = batch.room_id().unwrap_or_default();
+            }
+            if self.first_stated.is_none() && batch.info.now_ms > 0 {
+                self.first_stated = item.time.map(|time| (time, batch.info.now_ms as f64));
+            }
+        }
+    }
+
+    /// Mends the time of a message. `times` is the unit that the producer suggests.
+    fn mend(&mut self, item: &mut CaptureItem, times: impl FnOnce(f64) -> Times) {
+        let Some(time) = item.time else { return };
+        let times = *self.times.get_or_insert_with(|| times(time));
+        let witness = match &item.said {
+            Some(Said::Frame(CapturedFrame { opcode: OPCODE_BINARY, sent: false, bytes, .. })) => {
+                Witness::Frame(bytes)
+            }
+            Some(Said::Closed(_)) => Witness::Nothing,
+            _ => Witness::Later,
+        };
+        let ms = times.ms(time);
+        let shift_ms = self.clock.mend(ms, witness) - ms;
+        if shift_ms != 0.0 {
+            item.time = Some(times.shifted(time, shift_ms));
         }
     }
 
@@ -197,25 +265,29 @@ pub(super) struct Survey {
     pub(super) connections: Vec<CapturedConnection>,
     /// Locations of the recorded HTTP exchanges in the scratch file.
     pub(super) exchanges: Vec<Range<u64>>,
-    /// Time of the first recorded exchange.
-    pub(super) exchanges_from_ms: Option<f64>,
+    /// Times of the recorded exchanges.
+    pub(super) exchanges_ms: Vec<f64>,
     /// Number of connections and exchanges beyond the limits.
     pub(super) too_many: u64,
     /// Number of unreadable entries, and why the first ones are.
     pub(super) skipped: u64,
     pub(super) skipped_listed: Vec<String>,
+    /// Whether a connection is stored without messages.
+    pub(super) lacks_messages: bool,
+    /// Name of an unknown list in such a connection.
+    pub(super) unread: Option<String>,
 }
 
-/// Reads a whole capture once. Stores importable content in `scratch`: the connections numbered in `entries`,
+/// Reads a whole capture once. Stores importable content in `scratch`: the connections numbered in the options,
 /// or those that may belong to TikTok LIVE. If the capture breaks off, returns the content before that,
 /// together with the error.
 pub(super) fn survey(
     capture: &dyn Capture,
-    entries: &[u64],
+    options: &ImportOptions,
     scratch: Box<dyn Scratch>,
 ) -> Result<(Survey, Kept, Option<Error>), Error> {
     let (survey, keeper) = (Survey::default(), Keeper::new(scratch));
-    let mut surveyor = Surveyor { survey, entries, current: None, keeper };
+    let mut surveyor = Surveyor { survey, options, current: None, keeper };
     let error = capture.read(&mut surveyor).err();
     surveyor.end_connection()?;
     Ok((surveyor.survey, surveyor.keeper.finish()?, error))
@@ -223,7 +295,7 @@ pub(super) fn survey(
 
 struct Surveyor<'a> {
     survey: Survey,
-    entries: &'a [u64],
+    options: &'a ImportOptions,
     current: Option<CapturedConnection>,
     keeper: Keeper,
 }
@@ -246,6 +318,8 @@ impl Surveyor<'_> {
         let Some(mut connection) = self.current.take() else { return Ok(()) };
         self.keeper.flush()?;
         connection.span.end = self.keeper.at;
+        connection.last_stated_ms = connection.clock.seen_ms();
+        (connection.steps, connection.shift_ms) = connection.clock.end();
         if self.survey.connections.len() < CONNECTIONS_MAX {
             self.survey.connections.push(connection);
         } else {
@@ -258,8 +332,8 @@ impl Surveyor<'_> {
     fn may_import(&self, id: u64) -> bool {
         let current = self.current.as_ref();
         let before = self.survey.connections.len() + usize::from(current.is_some_and(|it| it.id != id));
-        if !self.entries.is_empty() {
-            return self.entries.contains(&(before as u64 + 1));
+        if !self.options.entries.is_empty() {
+            return self.options.entries.contains(&(before as u64 + 1));
         }
         let current = current.filter(|current| current.id == id);
         before < CONNECTIONS_MAX && current.is_none_or(|it| it.sampled < SAMPLE_FRAMES_MAX || it.is_webcast())
@@ -278,8 +352,7 @@ impl Surveyor<'_> {
         }
         // The content of each connection is stored contiguously.
         self.end_connection()?;
-        let from = &mut self.survey.exchanges_from_ms;
-        *from = from.or(entry.started_ms);
+        self.survey.exchanges_ms.extend(entry.started_ms);
         let start = self.keeper.at;
         self.keeper.keep(&CaptureItem::exchange(role, entry))?;
         self.survey.exchanges.push(start..self.keeper.at);
@@ -292,8 +365,16 @@ impl Visit for Surveyor<'_> {
         self.may_import(id)
     }
 
-    fn message(&mut self, id: u64, item: CaptureItem) -> Result<(), Error> {
-        self.current(id)?.sample(&item);
+    fn message(&mut self, id: u64, mut item: CaptureItem) -> Result<(), Error> {
+        if let Some(Said::Frame(frame)) = item.said {
+            item.said = Some(Said::Frame(frame.by_content()));
+        }
+        self.current(id)?;
+        let (current, survey) = (self.current.as_mut().expect("it was just made"), &self.survey);
+        if !self.options.keep_clock {
+            current.mend(&mut item, |first| Times::of(&survey.producer, &survey.version, None, Some(first)));
+        }
+        current.sample(&item);
         if self.may_import(id) { self.keeper.message(item) } else { Ok(()) }
     }
 
@@ -317,6 +398,10 @@ impl Visit for Surveyor<'_> {
         match about {
             About::Producer(name, version) => (self.survey.producer, self.survey.version) = (name, version),
             About::Page(title) => self.learn_user(&title),
+            About::WithoutMessages(unread) => {
+                self.survey.lacks_messages = true;
+                self.survey.unread = self.survey.unread.take().or(unread);
+            }
             About::Skipped(id, reason) => {
                 self.survey.skipped += 1;
                 if self.survey.skipped_listed.len() < BAD_LINES_LISTED_MAX {
@@ -387,7 +472,11 @@ impl Keeper {
 
     /// Stores the last frame, which is complete.
     pub(in crate::import) fn flush(&mut self) -> Result<(), Error> {
-        self.held.take().map_or(Ok(()), |held| self.keep(&held))
+        let Some(mut held) = self.held.take() else { return Ok(()) };
+        if let Some(Said::Frame(frame)) = held.said {
+            held.said = Some(Said::Frame(frame.by_content()));
+        }
+        self.keep(&held)
     }
 
     /// Appends a fragment to its frame; returns `false` if it continues none.

@@ -4,13 +4,13 @@ use std::fmt;
 
 use bytes::Bytes;
 use livetape_core::observer::is_push_frame;
-use serde::Serialize;
+use serde::{Serialize, de::IgnoredAny};
 
 use super::{
     Error,
     captured::Capture,
     gotiktoklive::Gotiktoklive,
-    har::{Har, Messages},
+    har::{Har, Messages, Trace},
     mitm::Mitmproxy,
     piratetok::Piratetok,
     source::Unpacked,
@@ -30,6 +30,8 @@ pub enum CaptureFormat {
     Lines,
     /// HTTP archive of a browser or proxy; also compressed with gzip, or in Playwright's zip.
     Har,
+    /// Network log of a Playwright trace; also in the trace's zip.
+    Trace,
     /// Frames that Playwright stores in a separate file, one JSON object per line.
     Messages,
     Mitmproxy,
@@ -60,8 +62,15 @@ pub struct Row {
 
 impl CaptureFormat {
     /// All formats, in the order of the help.
-    pub const ALL: [Self; 6] =
-        [Self::Har, Self::Messages, Self::Mitmproxy, Self::Piratetok, Self::Gotiktoklive, Self::Lines];
+    pub const ALL: [Self; 7] = [
+        Self::Har,
+        Self::Trace,
+        Self::Messages,
+        Self::Mitmproxy,
+        Self::Piratetok,
+        Self::Gotiktoklive,
+        Self::Lines,
+    ];
 
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -96,6 +105,19 @@ impl CaptureFormat {
                 source: "har",
                 is_start: |start| start.json == Some(Self::Har),
                 read: |input| Some(Box::new(Har(input))),
+            },
+            Self::Trace => &Row {
+                name: "trace",
+                title: "Playwright's trace",
+                help: "Playwright's trace.zip, or a .network file unpacked from it",
+                producers: &[[
+                    "traces of Playwright 1.61 and later",
+                    "`tracing.start()`, or `trace: 'on'` of its test runner: `trace.zip`, or its `.network` file with the folder `resources` beside it",
+                    "as in its HAR",
+                ]],
+                source: "har",
+                is_start: |start| start.json == Some(Self::Trace),
+                read: |input| Some(Box::new(Trace(input))),
             },
             Self::Messages => &Row {
                 name: "messages",
@@ -151,8 +173,10 @@ impl CaptureFormat {
                 help: "JSON lines, see below",
                 producers: &[["JSON lines", "see `livetape import --help`", "milliseconds"]],
                 source: "lines",
-                // The reader of JSON lines reports an empty capture.
-                is_start: |start| start.json == Some(Self::Lines) || start.text.is_empty(),
+                // The reader of JSON lines reports an empty capture, and other lines before the first.
+                is_start: |start| {
+                    start.json == Some(Self::Lines) || start.text.is_empty() || has_json_line(start.text)
+                },
                 read: |_| None,
             },
         }
@@ -167,9 +191,9 @@ impl fmt::Display for CaptureFormat {
 
 struct Start<'a> {
     bytes: &'a [u8],
-    /// The text without byte order mark and leading whitespace.
+    /// The text without leading whitespace.
     text: &'a [u8],
-    /// The format, if the text is a JSON object.
+    /// The format, if the text is a JSON object or a list of them.
     json: Option<CaptureFormat>,
 }
 
@@ -178,28 +202,45 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<CaptureFormat, Error> {
     if bytes.starts_with(RECORDING) {
         return Err(Error::Recording);
     }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-    let start = Start { bytes, text, json: text.starts_with(b"{").then(|| json(text)) };
+    let text = bytes.trim_ascii_start();
+    let object = text.strip_prefix(b"[").unwrap_or(text).trim_ascii_start();
+    let is_empty_list = object.starts_with(b"]") && text.starts_with(b"[");
+    let json = (object.starts_with(b"{") || is_empty_list).then(|| json(object)).transpose()?;
+    let start = Start { bytes, text, json };
     CaptureFormat::ALL.into_iter().find(|format| (format.row().is_start)(&start)).ok_or(Error::Unrecognised)
 }
 
-fn json(text: &[u8]) -> CaptureFormat {
+/// Recognises JSON by the names of its fields, spelled in any way that the readers accept.
+fn json(text: &[u8]) -> Result<CaptureFormat, Error> {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let names = |name: &str| {
-        let quoted = format!("\"{name}\"");
-        memchr::memmem::find(line, quoted.as_bytes()).is_some()
+    let is_whole = serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    let are_lines = is_whole && !text[line.len()..].trim_ascii().is_empty();
+    let spelling = |text: &[u8]| -> Vec<u8> {
+        text.iter().filter(|byte| !matches!(byte, b'_' | b'-')).map(u8::to_ascii_lowercase).collect()
     };
-    let inside = text[1..].trim_ascii_start();
-    if inside.starts_with(b"\"log\"") {
-        return CaptureFormat::Har;
-    }
-    let is_whole = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok() || line.len() == text.len();
-    match is_whole {
-        true if names("opcode") && names("data") => CaptureFormat::Messages,
-        true if names("frame") || names("payload") || names("method") => CaptureFormat::Lines,
-        _ if memchr::memmem::find(text, b"\"log\"").is_some() => CaptureFormat::Har,
-        _ => CaptureFormat::Lines,
-    }
+    let all = spelling(if are_lines { line } else { text });
+    let has = |name: &str| memchr::memmem::find(&all, format!("\"{name}\"").as_bytes()).is_some();
+    let is_message = ["opcode", "send", "sent", "receive", "received"].into_iter().any(has);
+    Ok(if all[1..].trim_ascii_start().starts_with(b"\"log\"") {
+        CaptureFormat::Har
+    } else if has("contextoptions") {
+        let what = "these are the actions of a trace of Playwright: import its .zip or .network file";
+        return Err(Error::NoFrames(what.into()));
+    } else if has("resourcesnapshot") {
+        CaptureFormat::Trace
+    } else if !are_lines && ["log", "entries", "websocketmessages", "response"].into_iter().any(has) {
+        CaptureFormat::Har
+    } else if is_message && has("data") {
+        CaptureFormat::Messages
+    } else {
+        CaptureFormat::Lines
+    })
+}
+
+/// Whether a log has a JSON object on a line.
+fn has_json_line(text: &[u8]) -> bool {
+    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.any(|line| line.starts_with(b"{\"") && serde_json::from_slice::<IgnoredAny>(line).is_ok())
 }
 
 /// Detects `71000000:7:version;2:21#…`
@@ -239,7 +280,19 @@ mod tests {
     fn formats_are_detected_from_the_first_bytes() {
         for (start, format) in [
             (&b"{\"log\":{"[..], CaptureFormat::Har),
-            (b"\xef\xbb\xbf{\n  \"log\": {", CaptureFormat::Har),
+            (
+                b"{\"version\":\"1.2\",\"entries\":[{\"request\":{\"method\":\"GET\"},\"response\":{",
+                CaptureFormat::Har,
+            ),
+            (b"[\n{\"request\":{},\n\"response\":{}}]", CaptureFormat::Har),
+            (
+                b"{\"type\":\"resource-snapshot\",\"snapshot\":{\"request\":{},\"response\":{}}}\n",
+                CaptureFormat::Trace,
+            ),
+            (b"[{\"type\":\"receive\",\n\"time\":1,\"data\":\"OgJoYg==\"}]", CaptureFormat::Messages),
+            (b"{\"Type\":\"receive\",\"OpCode\":2,\"Data\":\"OgJoYg==\"}\n", CaptureFormat::Messages),
+            (b"[\n{\"offset_ms\":1,\"frame\":\"OgJoYg==\"}]", CaptureFormat::Lines),
+            (b"[]", CaptureFormat::Lines),
             (b"{\n \"comment\": \"x\",\n \"log\": {", CaptureFormat::Har),
             (b"{\"offset_ms\":1,\"frame\":\"OgJoYg==\"}\n{\"log\":1}", CaptureFormat::Lines),
             (

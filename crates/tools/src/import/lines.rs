@@ -2,30 +2,34 @@
 //! frames as TikTok would.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, VecDeque},
+    fmt,
     io::{self, BufRead, Read, Write},
     time::Duration,
 };
 
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
+use base64::Engine as _;
 use bytes::Bytes;
 use livetape_core::wire::{Batch, BatchInfo, Message, Push, common, write_batch, write_push, zip};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 
-use super::{Error, ImportOptions, Report, Target, captured::CONNECTIONS_MAX};
+use super::{
+    Error, ImportOptions, Report, STEPS_LISTED_MAX, Target,
+    captured::CONNECTIONS_MAX,
+    clock::{DAY_MS, Steps},
+    content::{self, BASE64},
+    decoded::{self, Producer},
+};
 use crate::payload::batch;
 
+/// Minimum time between a first line that is odd and most others, in milliseconds: 30 days.
+const FAR_MS: f64 = 30.0 * DAY_MS;
 /// Maximum length of a line, in bytes: the base64 of the largest frame in a recording with some margin.
 pub const LINE_BYTES_MAX: usize = 24 << 20;
-
-/// Standard base64, with or without padding.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// A usable line.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +43,19 @@ pub(super) struct Line {
 pub(super) enum Time {
     OffsetMs(f64),
     UnixMs(i64),
+}
+
+impl Time {
+    fn ms(self) -> f64 {
+        match self {
+            Self::OffsetMs(ms) => ms,
+            Self::UnixMs(ms) => ms as f64,
+        }
+    }
+
+    fn is_like(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -121,7 +138,8 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-#[derive(Deserialize)]
+/// The fields of a line. Their names are spelled in any way: `offset_ms`, `offsetMs`, `OFFSET-MS`.
+#[derive(Default)]
 struct Fields {
     offset_ms: Option<f64>,
     ts_ms: Option<i64>,
@@ -130,6 +148,37 @@ struct Fields {
     host: Option<String>,
     method: Option<String>,
     payload: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Named;
+        impl<'de> Visitor<'de> for Named {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Fields::default();
+                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+                    match name.replace(['_', '-'], "").to_ascii_lowercase().as_str() {
+                        "offsetms" => fields.offset_ms = map.next_value()?,
+                        "tsms" => fields.ts_ms = map.next_value()?,
+                        "conn" => fields.conn = map.next_value()?,
+                        "frame" => fields.frame = map.next_value()?,
+                        "host" => fields.host = map.next_value()?,
+                        "method" => fields.method = map.next_value()?,
+                        "payload" => fields.payload = map.next_value()?,
+                        _ => map.next_value::<IgnoredAny>().map(|_| ())?,
+                    }
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(Named)
+    }
 }
 
 fn parse(text: &[u8], number: u64) -> Result<Line, Unusable> {
@@ -141,25 +190,26 @@ fn parse(text: &[u8], number: u64) -> Result<Line, Unusable> {
         (None, Some(ms)) => Time::UnixMs(ms),
         (None, None) => return Err(unusable("neither offset_ms nor ts_ms".into())),
     };
-    let decode = |name: &str, text: String| {
-        BASE64
-            .decode(text)
-            .map(Bytes::from)
-            .map_err(|error| unusable(format!("{name} is not base64: {error}")))
+    let named = |name: &str, decoded: Result<Bytes, base64::DecodeError>| {
+        decoded.map_err(|error| unusable(format!("{name} is not base64: {error}")))
     };
     let content = match (fields.frame, fields.method, fields.payload) {
         (Some(frame), _, _) => {
-            Content::Frame { conn: fields.conn.unwrap_or(0), bytes: decode("frame", frame)? }
+            Content::Frame { conn: fields.conn.unwrap_or(0), bytes: named("frame", content::decode(&frame))? }
         }
-        (None, Some(method), Some(payload)) => {
-            Content::Message { host: fields.host, method, payload: decode("payload", payload)? }
-        }
+        (None, Some(method), Some(payload)) => Content::Message {
+            host: fields.host,
+            method,
+            payload: named("payload", BASE64.decode(payload).map(Bytes::from))?,
+        },
         _ => return Err(unusable("neither frame nor method and payload".into())),
     };
     Ok(Line { number, time, content })
 }
 
 const LINES_MAX: usize = 1000;
+/// Maximum number of lines in which decoded events are recognised.
+const EXAMINED_MAX: u64 = 50;
 /// Maximum decoded bytes to look ahead, not counting the last line.
 const BYTES_MAX: usize = 8 << 20;
 
@@ -173,12 +223,14 @@ pub(super) struct LookAhead<R> {
     /// Counts of lines only.
     report: Report,
     any_json: bool,
+    /// Whose events the lines are, as long as none is usable.
+    events_of: Option<Producer>,
 }
 
 impl<R: BufRead> LookAhead<R> {
     pub(super) fn new(lines: Lines<R>) -> Self {
         let (queue, report) = (VecDeque::new(), Report::default());
-        Self { lines, queue, queued_bytes: 0, ended: false, report, any_json: false }
+        Self { lines, queue, queued_bytes: 0, ended: false, report, any_json: false, events_of: None }
     }
 
     /// Reads ahead as far as allowed.
@@ -195,11 +247,34 @@ impl<R: BufRead> LookAhead<R> {
                 Some(Err(unusable)) => {
                     self.report.lines += 1;
                     self.any_json |= unusable.is_json;
+                    if self.report.lines <= EXAMINED_MAX && self.events_of.is_none() {
+                        self.events_of = decoded::producer(&self.lines.buffer);
+                    }
                     self.reject(self.lines.number, &unusable.reason);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Gives the first line the time of the next one, if it alone is far from most others: the recording begins with it.
+    pub(super) fn mend_first(&mut self) {
+        let Some(first) = self.queue.front().map(|line| line.time) else { return };
+        let same = |line: &Line| Some(line.time).filter(|time| time.is_like(first));
+        let mut times: Vec<Time> = self.queue.iter().filter_map(same).collect();
+        let second = times.get(1).copied();
+        times.sort_by(|a, b| a.ms().total_cmp(&b.ms()));
+        let middle_ms = times[times.len() / 2].ms();
+        let is_far = |time: &Time| (time.ms() - middle_ms).abs() > FAR_MS;
+        if is_far(&first)
+            && let Some(near) = second.filter(|time| !is_far(time))
+            && let Some(line) = self.queue.front_mut()
+        {
+            line.time = near;
+            let mut steps = Steps::default();
+            steps.add(0.0, first.ms() - near.ms());
+            self.report.add_steps(steps, 0.0);
+        }
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
@@ -217,6 +292,9 @@ impl<R: BufRead> LookAhead<R> {
 
     /// Returns the error for an input without any usable line.
     pub(super) fn why_nothing(&self) -> Error {
+        if let Some(producer) = self.events_of {
+            return Error::Events(producer);
+        }
         match self.report.bad_lines_listed.first().cloned() {
             None => Error::Empty,
             Some(first) if self.any_json => Error::NoUsableLine { lines: self.report.lines, first },
@@ -229,6 +307,9 @@ impl<R: BufRead> LookAhead<R> {
         report.lines = self.report.lines;
         report.bad_lines = self.report.bad_lines;
         report.bad_lines_listed = self.report.bad_lines_listed;
+        report.clock_steps += self.report.clock_steps;
+        report.clock_steps_listed.splice(..0, self.report.clock_steps_listed);
+        report.clock_steps_listed.truncate(STEPS_LISTED_MAX);
         // Some lines are only rejected after reading ahead.
         report.bad_lines_listed.sort_by_key(|bad| bad.line);
     }
@@ -256,7 +337,7 @@ pub(super) fn import_messages<R: BufRead>(
     while let Some(first) = lines.next()? {
         import.run(lines, first)?;
     }
-    import.target.finish()
+    import.target.finish(false)
 }
 
 struct Import<'a, W> {
@@ -295,7 +376,7 @@ impl<W: Write> Import<'_, W> {
             bytes += payload.len();
             messages.push(message(method, payload));
         }
-        let offset = self.target.offset(first.time);
+        let offset = self.target.offset(first.time, None);
         let info = BatchInfo { now_ms: unix_ms(first.time).unwrap_or(0), ..Default::default() };
         let written = self.write(lines, &host, offset, Batch { messages, info })?;
         if !written {
@@ -373,7 +454,7 @@ pub(super) fn import_frames(
             lines.reject(line.number, "a message between frames");
             continue;
         };
-        let offset = target.offset(line.time);
+        let offset = target.offset(line.time, Some(&bytes));
         if !connections.contains_key(&conn) {
             if connections.len() >= CONNECTIONS_MAX {
                 lines.reject(line.number, TOO_MANY);
@@ -387,7 +468,7 @@ pub(super) fn import_frames(
             lines.reject(line.number, "the frame is too large");
         }
     }
-    target.finish()
+    target.finish(false)
 }
 
 /// Returns the room of a connection, from its first frame or those that were read in advance.

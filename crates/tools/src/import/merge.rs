@@ -7,7 +7,7 @@ use std::{
     cmp::Ordering,
     collections::{BinaryHeap, VecDeque, binary_heap::PeekMut},
     io::Write,
-    ops::Range,
+    ops::{Range, RangeInclusive},
     time::Duration,
 };
 
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use livetape_core::{
     decoder::{self, Decoder},
     event::Data,
+    observer::is_push_frame,
     recording::{
         self, Flags, Frame, Item, Opcode, What, Writer,
         records::{ConnClose, ConnOpen, Header, Http, Marker, http::Role},
@@ -24,23 +25,39 @@ use livetape_core::{
 };
 
 use super::{
-    Error, ImportOptions, Report,
+    Error, ImportOptions, Report, SILENCES_LISTED_MAX, Silence,
     captured::{CapturedConnection, CapturedFrame, Items, Kept, Said, Survey, closed},
+    clock::{Clock, HOUR_MS, Witness},
     lines::Time,
 };
+use crate::text::count;
 
 /// Maximum number of batches waiting for the first connection to open.
 const HELD_MAX: usize = 16;
 
 /// The content to import.
 pub(super) struct Plan<'a> {
-    pub(super) connections: Vec<(&'a CapturedConnection, Times)>,
+    /// In the order in which they open.
+    pub(super) connections: Vec<Chosen<'a>>,
     pub(super) user: &'a str,
     pub(super) room_id: Option<i64>,
     /// Time of offset 0, in Unix milliseconds.
     pub(super) start_ms: f64,
     /// Interval between frames of a capture without times, in milliseconds.
     pub(super) untimed_ms: f64,
+    /// When exchanges are believed to have happened, in Unix milliseconds.
+    pub(super) exchanges_ms: RangeInclusive<f64>,
+}
+
+/// A connection to import.
+#[derive(Clone, Copy)]
+pub(super) struct Chosen<'a> {
+    pub(super) connection: &'a CapturedConnection,
+    pub(super) times: Times,
+    /// What has to be added to its times, in milliseconds.
+    pub(super) shift_ms: f64,
+    /// When it opens, in Unix milliseconds.
+    pub(super) opens_ms: Option<f64>,
 }
 
 pub(super) fn merge<W: Write>(
@@ -57,6 +74,7 @@ pub(super) fn merge<W: Write>(
 struct Track<'a> {
     items: Items<'a>,
     times: Times,
+    shift_ms: f64,
     conn: u32,
     /// Time of the next item, in Unix milliseconds.
     next_ms: f64,
@@ -96,35 +114,26 @@ struct Merger<'a, W> {
 impl<W: Write> Merger<'_, W> {
     fn run(&mut self, survey: &Survey) -> Result<(), Error> {
         let mut pending: VecDeque<_> = self.plan.connections.iter().copied().collect();
-        self.start(survey.exchanges.clone(), Times::Millis, 0, self.plan.start_ms)?;
+        let spans = survey.exchanges.clone();
+        self.start(spans, (Times::Millis, 0.0), 0, Some(self.plan.start_ms))?;
         loop {
             let due = self.tracks.peek().map(|track| track.next_ms);
-            let opens = pending.front().map(|(connection, times)| self.opens_at(connection, *times));
+            // Without times, connections follow each other.
+            let opens = pending.front().map(|chosen| chosen.opens_ms.unwrap_or(f64::MAX));
             match (due, opens) {
                 (None, None) => return Ok(()),
                 (Some(due), opens) if opens.is_none_or(|opens| due < opens) => self.step()?,
-                (_, opens) => {
-                    // Without times, connections follow each other.
-                    let (connection, times) = pending.pop_front().expect("one is due");
-                    let at_ms = opens.unwrap_or_default();
-                    self.open(connection, at_ms)?;
-                    self.start(vec![connection.span.clone()], times, self.conn, at_ms)?;
+                _ => {
+                    let Chosen { connection, times, shift_ms, opens_ms } =
+                        pending.pop_front().expect("one is due");
+                    self.open(connection, opens_ms)?;
+                    self.start(vec![connection.span.clone()], (times, shift_ms), self.conn, opens_ms)?;
                 }
             }
         }
     }
 
-    /// Returns when to open a connection: at the latest with its first message.
-    fn opens_at(&self, connection: &CapturedConnection, times: Times) -> f64 {
-        let first_ms = connection.first_time.map(|time| times.ms(time));
-        match (times, connection.started_ms, first_ms) {
-            (Times::Untimed, ..) => f64::MAX,
-            (_, Some(started), Some(first)) => started.min(first),
-            (_, started, first) => started.or(first).unwrap_or(f64::MAX),
-        }
-    }
-
-    fn open(&mut self, connection: &CapturedConnection, at_ms: f64) -> Result<(), Error> {
+    fn open(&mut self, connection: &CapturedConnection, opens_ms: Option<f64>) -> Result<(), Error> {
         let room_id = self.plan.room_id.unwrap_or_else(|| connection.room());
         let open = ConnOpen {
             room_id,
@@ -134,7 +143,7 @@ impl<W: Write> Merger<'_, W> {
             headers: connection.headers.clone(),
             ..Default::default()
         };
-        let at_ms = if at_ms == f64::MAX { self.target.last_ms() } else { at_ms - self.plan.start_ms };
+        let at_ms = opens_ms.map_or_else(|| self.target.last_ms(), |opens_ms| opens_ms - self.plan.start_ms);
         self.conn = self.target.open_as(at_ms, open)?;
         while let Some(http) = self.held.pop_front() {
             self.target.put(at_ms, self.conn, Flags::default(), What::Http(http))?;
@@ -143,10 +152,16 @@ impl<W: Write> Merger<'_, W> {
     }
 
     /// Starts reading a connection or the exchanges.
-    fn start(&mut self, spans: Vec<Range<u64>>, times: Times, conn: u32, at_ms: f64) -> Result<(), Error> {
+    fn start(
+        &mut self,
+        spans: Vec<Range<u64>>,
+        (times, shift_ms): (Times, f64),
+        conn: u32,
+        from_ms: Option<f64>,
+    ) -> Result<(), Error> {
         let items = self.kept.items(spans, self.plan.connections.len() + 1);
-        let last_ms = if at_ms == f64::MAX { self.plan.start_ms + self.target.last_ms() } else { at_ms };
-        let mut track = Track { items, times, conn, next_ms: last_ms };
+        let next_ms = from_ms.unwrap_or_else(|| self.plan.start_ms + self.target.last_ms());
+        let mut track = Track { items, times, shift_ms, conn, next_ms };
         if advance(&mut track, self.plan, &mut self.target.report)? {
             self.tracks.push(track);
         }
@@ -230,7 +245,11 @@ impl<W: Write> Merger<'_, W> {
 /// Determines the time of the next item of a track; returns `false` at its end.
 fn advance(track: &mut Track<'_>, plan: &Plan<'_>, report: &mut Report) -> Result<bool, Error> {
     let Some(captured_time) = track.items.next_time()? else { return Ok(false) };
-    match captured_time.map(|time| track.times.ms(time)) {
+    let mut time_ms = captured_time.map(|time| track.times.ms(time) + track.shift_ms);
+    if track.conn == 0 {
+        time_ms = time_ms.map(|ms| ms.clamp(*plan.exchanges_ms.start(), *plan.exchanges_ms.end()));
+    }
+    match time_ms {
         None if track.times == Times::Untimed => track.next_ms += plan.untimed_ms,
         None => {}
         // Exchanges are in order of their ends.
@@ -248,7 +267,14 @@ pub(super) struct Target<W> {
     writer: Writer<W>,
     decoder: Decoder,
     start_unix_ms: Option<i64>,
+    /// Of lines, whose times are mended while they are written.
+    clock: Option<Clock>,
     last: Duration,
+    idle_limit_ms: Option<f64>,
+    /// Sum of the silences that were cut.
+    cut_ms: f64,
+    /// Whether a frame of TikTok LIVE was written.
+    has_push_frame: bool,
     pub(super) report: Report,
 }
 
@@ -269,26 +295,25 @@ impl<W: Write> Target<W> {
             writer: Writer::new(output, &header)?,
             decoder: Decoder::new(decoder::DecoderOptions { replay: true, dedup: false }),
             start_unix_ms,
+            clock: (!options.keep_clock).then(Clock::default),
             last: Duration::ZERO,
+            idle_limit_ms: options.idle_limit.map(|limit| limit.as_secs_f64() * 1e3),
+            cut_ms: 0.0,
+            has_push_frame: false,
             report: Report::default(),
         })
     }
 
-    /// Returns the offset of a time. A decreasing offset is raised to the previous one and counted.
-    pub(super) fn offset(&mut self, time: Time) -> Duration {
-        let offset = match time {
-            Time::OffsetMs(ms) if ms >= 0.0 => Some(Duration::from_secs_f64(ms.min(OFFSET_MS_MAX) / 1000.0)),
-            Time::OffsetMs(_) => None,
-            Time::UnixMs(ms) => {
-                let start = *self.start_unix_ms.get_or_insert(ms);
-                u64::try_from(ms.saturating_sub(start)).ok().map(Duration::from_millis)
-            }
+    /// Returns the offset of a line, with a mended clock. A decreasing offset is raised to the previous one and counted.
+    pub(super) fn offset(&mut self, time: Time, frame: Option<&Bytes>) -> Duration {
+        let ms = match time {
+            Time::OffsetMs(ms) => ms.min(OFFSET_MS_MAX),
+            Time::UnixMs(ms) => ms.saturating_sub(*self.start_unix_ms.get_or_insert(ms)) as f64,
         };
-        match offset.filter(|&offset| offset >= self.last) {
-            Some(offset) => self.last = offset,
-            None => self.report.clamped += 1,
-        }
-        self.last
+        let witness = frame.map_or(Witness::Later, Witness::Frame);
+        let at_ms = self.clock.as_mut().map_or(ms, |clock| clock.mend(ms, witness));
+        self.report.clamped += u64::from(at_ms - self.cut_ms < self.last_ms());
+        self.in_order(at_ms)
     }
 
     /// Opens the next connection and returns its number.
@@ -332,8 +357,19 @@ impl<W: Write> Target<W> {
         self.put(at_ms, conn, Flags::default(), What::ConnClose(close)).map(|_| ())
     }
 
+    /// Returns the offset of this time, or that of the last record if it is earlier. Notices a silence, and shortens it.
     fn in_order(&mut self, at_ms: f64) -> Duration {
-        let ns = (at_ms.clamp(0.0, OFFSET_MS_MAX) * 1e6).round() as u64;
+        let silence_ms = at_ms.clamp(0.0, OFFSET_MS_MAX) - self.cut_ms - self.last_ms();
+        let cut_ms = self.idle_limit_ms.map(|limit_ms| silence_ms - limit_ms).filter(|cut_ms| *cut_ms > 0.0);
+        if cut_ms.is_some() || self.idle_limit_ms.is_none() && silence_ms >= HOUR_MS {
+            self.report.silences += 1;
+            if self.report.silences_listed.len() < SILENCES_LISTED_MAX {
+                let [at_ms, lasts_ms] = [self.last_ms(), silence_ms].map(|ms| ms.round() as u64);
+                self.report.silences_listed.push(Silence { at_ms, lasts_ms });
+            }
+        }
+        self.cut_ms += cut_ms.unwrap_or_default();
+        let ns = ((at_ms.clamp(0.0, OFFSET_MS_MAX) - self.cut_ms).max(0.0) * 1e6).round() as u64;
         self.last = self.last.max(Duration::from_nanos(ns));
         self.last
     }
@@ -349,6 +385,10 @@ impl<W: Write> Target<W> {
     }
 
     fn decode(&mut self, item: &Item) {
+        if let What::Frame(frame) = &item.what {
+            self.has_push_frame = self.has_push_frame || is_push_frame(&frame.bytes);
+            self.report.texts += u64::from(frame.opcode == Opcode::TEXT);
+        }
         self.decoder.handle(item);
         for event in self.decoder.take_events() {
             if let Data::Unknown(unknown) = event.data
@@ -360,8 +400,17 @@ impl<W: Write> Target<W> {
         }
     }
 
-    /// Seals the recording.
-    pub(super) fn finish(mut self) -> Result<Report, Error> {
+    /// Seals the recording. `is_chosen` means that the user wants these frames, whatever they are.
+    pub(super) fn finish(mut self, is_chosen: bool) -> Result<Report, Error> {
+        if self.report.frames == 0 {
+            return Err(Error::NoFrames(self.why_nothing()));
+        }
+        if !self.has_push_frame && !is_chosen {
+            return Err(Error::Undecodable(self.report.frames));
+        }
+        if let Some(clock) = &mut self.clock {
+            self.report.add_steps(clock.end().0, 0.0);
+        }
         self.report.duration_ms = u64::try_from(self.last.as_millis()).unwrap_or(u64::MAX);
         let counts = self.decoder.counts();
         self.report.messages = counts.messages;
@@ -372,14 +421,23 @@ impl<W: Write> Target<W> {
     }
 }
 
+impl<W> Target<W> {
+    /// Explains why no frame was written.
+    fn why_nothing(&self) -> String {
+        let skipped = count(self.report.bad_lines, "message");
+        match self.report.bad_lines_listed.first() {
+            None => "no WebSocket frames".into(),
+            Some(first) => format!("none of {skipped} is usable: {}", first.reason),
+        }
+    }
+}
+
 /// Minimum of Unix milliseconds. Unix seconds are below.
 const MILLIS_MIN: f64 = 1e11;
 /// Minimum of Unix microseconds.
 const MICROS_MIN: f64 = 1e14;
 /// Minimum of Unix seconds. Smaller numbers count from the start of the machine.
 const SECONDS_MIN: f64 = 1e8;
-/// Maximum time between opening a connection and its first message, in milliseconds: an hour.
-const HANDSHAKE_MS_MAX: f64 = 3_600_000.0;
 
 /// Unit of the times of one connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -409,7 +467,7 @@ impl Times {
         }
         if first > MILLIS_MIN {
             let is_squeezed = producer == "Playwright" && version.starts_with("1.61.");
-            let near = |at: &f64| (0.0..HANDSHAKE_MS_MAX / 1000.0).contains(&(first - at));
+            let near = |at: &f64| (0.0..HOUR_MS / 1e3).contains(&(first - at));
             let from_ms = started_ms.filter(near).unwrap_or(first);
             return if is_squeezed { Self::Squeezed { from_ms } } else { Self::Millis };
         }
@@ -427,6 +485,15 @@ impl Times {
             Self::Micros => time / 1e3,
             Self::SecondsSince { first, at_ms } => at_ms + (time - first) * 1e3,
             Self::Squeezed { from_ms } => from_ms + (time - from_ms) * 1e3,
+        }
+    }
+
+    /// Adds milliseconds to a time of the capture.
+    pub(super) fn shifted(self, time: f64, shift_ms: f64) -> f64 {
+        match self {
+            Self::Millis | Self::Untimed => time + shift_ms,
+            Self::Seconds | Self::SecondsSince { .. } | Self::Squeezed { .. } => time + shift_ms / 1e3,
+            Self::Micros => time + shift_ms * 1e3,
         }
     }
 

@@ -13,6 +13,11 @@
 
 mod captured;
 mod choose;
+mod clock;
+mod content;
+mod decoded;
+mod elements;
+mod encoding;
 mod format;
 mod gotiktoklive;
 mod har;
@@ -33,17 +38,22 @@ use livetape_core::recording::{self, records::header};
 use serde::Serialize;
 
 use crate::text::{clock, count, printable, thousands};
+use clock::Steps;
 use lines::{Content, Lines, LookAhead};
 use merge::Target;
 
 pub use captured::Scratch;
 pub use choose::{Candidate, import_capture};
+pub use clock::{ClockStep, STEPS_LISTED_MAX};
+pub use decoded::Producer;
 pub use format::{CaptureFormat, Row};
 pub use lines::LINE_BYTES_MAX;
 pub use source::{Input, Source};
 
 /// Maximum number of bad lines in a report. All are counted.
 pub const BAD_LINES_LISTED_MAX: usize = 10;
+/// Maximum number of silences in a report. All are counted.
+pub const SILENCES_LISTED_MAX: usize = 10;
 /// Default frame rate for captures without times, per second.
 pub const RATE: f64 = 4.0;
 
@@ -70,6 +80,10 @@ pub struct ImportOptions {
     pub entries: Vec<u64>,
     /// Frames per second for a capture without times.
     pub rate: f64,
+    /// Whether to keep the times of a clock that was set while it ran.
+    pub keep_clock: bool,
+    /// Maximum length of a silence; longer ones are shortened to it.
+    pub idle_limit: Option<Duration>,
 }
 
 impl Default for ImportOptions {
@@ -86,6 +100,8 @@ impl Default for ImportOptions {
             format: None,
             entries: Vec::new(),
             rate: RATE,
+            keep_clock: false,
+            idle_limit: None,
         }
     }
 }
@@ -109,6 +125,14 @@ pub struct Report {
     pub bad_lines_listed: Vec<BadLine>,
     /// Number of decreasing times, each raised to the previous time.
     pub clamped: u64,
+    /// Number of steps of the clock that were mended.
+    pub clock_steps: u64,
+    /// The first [`STEPS_LISTED_MAX`] of them.
+    pub clock_steps_listed: Vec<ClockStep>,
+    /// Number of silences of an hour or more, or of those that were shortened.
+    pub silences: u64,
+    /// The first [`SILENCES_LISTED_MAX`] of them.
+    pub silences_listed: Vec<Silence>,
     /// Time from the start to the last frame, in milliseconds.
     pub duration_ms: u64,
     /// Number of HTTP responses from connecting.
@@ -121,6 +145,8 @@ pub struct Report {
     pub dropped: u64,
     /// Number of frames injected manually.
     pub injected: u64,
+    /// Number of text frames, which TikTok LIVE does not send.
+    pub texts: u64,
     /// Number of connections left out because they do not belong to TikTok LIVE.
     pub left_out: u64,
     /// Reason for not reading the capture to its end.
@@ -140,7 +166,19 @@ impl Report {
     /// Whether part of the capture is missing from the recording, or unreadable in it.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.bad_lines > 0 || !self.faults.is_empty() || self.broken.is_some()
+        self.bad_lines > 0 || !self.faults.is_empty() || self.broken.is_some() || self.decoded() <= 0.0
+    }
+
+    /// Adds steps of a clock; `start_ms` is the start of the recording on it.
+    fn add_steps(&mut self, steps: Steps, start_ms: f64) {
+        self.clock_steps += steps.count;
+        let step = |(at_ms, by_ms): (f64, f64)| ClockStep {
+            at_ms: (at_ms - start_ms).max(0.0).round() as u64,
+            by_ms: by_ms.round() as i64,
+        };
+        self.clock_steps_listed.extend(steps.listed.into_iter().map(step));
+        self.clock_steps_listed.sort_by_key(|step| step.at_ms);
+        self.clock_steps_listed.truncate(STEPS_LISTED_MAX);
     }
 
     fn reject(&mut self, line: u64, reason: &str) {
@@ -149,6 +187,16 @@ impl Report {
             self.bad_lines_listed.push(BadLine { line, reason: reason.to_owned() });
         }
     }
+}
+
+/// A time without any record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Silence {
+    /// Where it begins in the recording, in milliseconds.
+    pub at_ms: u64,
+    /// Its length in the capture, in milliseconds.
+    pub lasts_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -190,6 +238,12 @@ pub enum Error {
     OldMitmproxy { version: u32 },
     #[error("{0}")]
     NoFrames(String),
+    /// There are frames, but none is one of TikTok LIVE.
+    #[error("{}", undecodable(*.0))]
+    Undecodable(u64),
+    /// The content was decoded by this producer.
+    #[error("it holds decoded events of {0}, and a recording needs the frames that they were decoded from")]
+    Events(Producer),
     #[error("the capture has {}, none recognised as TikTok LIVE", connections(.0.len()))]
     Unsure(Vec<Candidate>),
     /// `entries` contains the number of a connection that does not exist.
@@ -208,6 +262,13 @@ pub enum Error {
     Write(#[from] recording::Error),
 }
 
+fn undecodable(frames: u64) -> String {
+    match frames {
+        1 => "its only message is not a frame of TikTok LIVE".into(),
+        _ => format!("none of its {} messages is a frame of TikTok LIVE", thousands(frames)),
+    }
+}
+
 fn connections(number: usize) -> String {
     if number == 1 { "1 connection".into() } else { format!("{number} connections") }
 }
@@ -220,6 +281,9 @@ fn connections(number: usize) -> String {
 pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) -> Result<Report, Error> {
     let mut lines = LookAhead::new(Lines::new(input));
     lines.fill().map_err(Error::Read)?;
+    if !options.keep_clock {
+        lines.mend_first();
+    }
     let Some(first) = lines.queue.front() else { return Err(lines.why_nothing()) };
     let mut report = match first.content {
         Content::Frame { .. } => lines::import_frames(&mut lines, output, options)?,
@@ -232,6 +296,8 @@ pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) 
 /// Maximum number of unknown methods in the text.
 const METHODS_MAX: usize = 5;
 const NAME_COLUMNS_MAX: usize = 60;
+/// Maximum number of steps of the clock, and of silences, in the text.
+const PLACES_MAX: usize = 3;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,12 +313,16 @@ impl fmt::Display for Report {
                 .map(|(number, noun)| count(number, noun));
         writeln!(f, "{duration}, {frames} on {connections}, {messages}")?;
         self.write_decoded(f)?;
+        if self.decoded() <= 0.0 {
+            writeln!(f, "⚠️ Nothing could be decoded")?;
+        }
         for note in &self.notes {
             writeln!(f, "{note}")?;
         }
         for (name, number) in &self.faults {
             writeln!(f, "⚠️ {name}: {}", thousands(*number))?;
         }
+        self.write_clock(f)?;
         if self.clamped > 0 {
             writeln!(f, "⚠️ Timestamps that go back: {}, set to the previous one", thousands(self.clamped))?;
         }
@@ -281,6 +351,26 @@ impl Report {
         if self.format == CaptureFormat::Lines { "line" } else { "message" }
     }
 
+    /// Writes where the clock was set, and where nothing happened.
+    fn write_clock(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |ms: u64| clock(Duration::from_millis(ms));
+        for ClockStep { at_ms, by_ms } in self.clock_steps_listed.iter().take(PLACES_MAX) {
+            let way = if *by_ms < 0 { "back" } else { "forward" };
+            let (by, at) = (time(by_ms.unsigned_abs()), time(*at_ms));
+            writeln!(f, "⚠️ The clock goes {way} by {by} at {at}: what follows is shifted")?;
+        }
+        if let more @ 1.. = self.clock_steps.saturating_sub(PLACES_MAX as u64) {
+            writeln!(f, "⚠️ {} of the clock", count(more, "more step"))?;
+        }
+        for Silence { at_ms, lasts_ms } in self.silences_listed.iter().take(PLACES_MAX) {
+            writeln!(f, "Silence of {} at {}", time(*lasts_ms), time(*at_ms))?;
+        }
+        if let more @ 1.. = self.silences.saturating_sub(PLACES_MAX as u64) {
+            writeln!(f, "{}", count(more, "more silence"))?;
+        }
+        Ok(())
+    }
+
     fn write_decoded(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Rounded down, so that 100 % means all.
         let percent = (self.decoded() * 1000.0).floor() / 10.0;
@@ -298,6 +388,7 @@ impl Report {
             (self.left_out, "skipped connection"),
             (self.dropped, "dropped frame"),
             (self.injected, "injected frame"),
+            (self.texts, "undecoded text frame"),
         ];
         for (number, noun) in others.into_iter().filter(|(number, _)| *number > 0) {
             writeln!(f, "{}", count(number, noun))?;

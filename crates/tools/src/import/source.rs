@@ -2,18 +2,21 @@
 
 use std::{
     borrow::Cow,
+    cell::{Cell, RefCell},
     io::{self, BufRead, BufReader, Cursor, Read, Seek},
+    rc::Rc,
 };
 
 use bytes::Bytes;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 
-use super::{Error, captured::Scratch};
+use super::{Error, captured::Scratch, elements, encoding::utf8};
 
-const BUFFER_BYTES: usize = 64 << 10;
+pub(super) const BUFFER_BYTES: usize = 64 << 10;
 /// Decompressed bytes allowed regardless of the compression ratio.
 const UNPACKED_BYTES_FREE: u64 = 16 << 20;
-/// Maximum compression ratio of the rest. Captures compress to a fifth, bombs to a thousandth.
+/// Maximum compression ratio of the rest. Captures compress to a fifth, bombs to a thousandth, or one file of an archive is
+/// opened again and again.
 const UNPACKED_RATIO_MAX: u64 = 100;
 
 pub trait Input: Read + Seek {}
@@ -56,71 +59,99 @@ impl Source for Bytes {
     }
 }
 
-/// A stream of decompressed bytes.
+/// A stream of decompressed bytes. Text is UTF-8.
 pub(super) type Stream = Box<dyn BufRead>;
 
+type Archive = zip::ZipArchive<Box<dyn Input>>;
+
 /// Compression of a capture.
-#[derive(Clone, Debug)]
-pub(super) enum Packing {
+enum Packing {
     Plain,
     Gzip,
-    /// An archive, with the name of the HAR in it.
-    Zip(String),
+    Zip(RefCell<Archive>),
 }
 
 /// A capture that is decompressed while it is read.
 pub(super) struct Unpacked<'a> {
     source: &'a dyn Source,
     packing: Packing,
+    /// Names of the files in an archive that hold the capture, each with its folder.
+    parts: Vec<String>,
+    /// Number of bytes that may still be decompressed.
+    budget: Rc<Cell<u64>>,
 }
 
 impl<'a> Unpacked<'a> {
     /// Detects the compression from the first bytes.
     pub(super) fn new(source: &'a dyn Source) -> Result<Self, Error> {
+        let mut input = source.open().map_err(Error::Read)?;
         let mut magic = [0; 4];
-        let read = read_full(&mut source.open().map_err(Error::Read)?, &mut magic).map_err(Error::Read)?;
-        let packing = match &magic[..read] {
-            [0x1f, 0x8b, ..] => Packing::Gzip,
-            b"PK\x03\x04" | b"PK\x05\x06" => Packing::Zip(har_in(source)?),
-            _ => Packing::Plain,
+        let read = read_full(&mut input, &mut magic).map_err(Error::Read)?;
+        let (packing, parts) = match &magic[..read] {
+            [0x1f, 0x8b, ..] => (Packing::Gzip, Vec::new()),
+            b"PK\x03\x04" | b"PK\x05\x06" => {
+                let archive = Archive::new(source.open().map_err(Error::Read)?).map_err(broken)?;
+                let parts = parts_of(&archive)?;
+                (Packing::Zip(RefCell::new(archive)), parts)
+            }
+            _ => (Packing::Plain, Vec::new()),
         };
-        Ok(Self { source, packing })
+        let packed_bytes = match packing {
+            Packing::Plain => 0,
+            _ => input.seek(io::SeekFrom::End(0)).map_err(Error::Read)?,
+        };
+        let budget = UNPACKED_BYTES_FREE + packed_bytes.saturating_mul(UNPACKED_RATIO_MAX);
+        Ok(Self { source, packing, parts, budget: Rc::new(Cell::new(budget)) })
     }
 
-    pub(super) fn is_zip(&self) -> bool {
-        matches!(self.packing, Packing::Zip(_))
+    /// Returns the names of the files in an archive that hold the capture; without an archive, none.
+    pub(super) fn parts(&self) -> &[String] {
+        &self.parts
     }
 
     pub(super) fn open(&self) -> Result<Stream, Error> {
-        match &self.packing {
-            Packing::Plain => Ok(buffered(self.source.open().map_err(Error::Read)?)),
-            Packing::Gzip => {
-                let packed = Counted { inner: self.source.open().map_err(Error::Read)?, count: 0 };
-                let inner = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, packed));
-                Ok(buffered(Bounded { inner, unpacked: 0, packed: |gz| gz.get_ref().get_ref().count }))
-            }
-            Packing::Zip(har) => self.open_zipped(har),
+        if let Some(part) = self.parts.first() {
+            return self.open_part(part);
         }
+        let packed = self.source.open().map_err(Error::Read)?;
+        Ok(match &self.packing {
+            Packing::Gzip => {
+                let inner = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, packed));
+                self.bounded(inner)
+            }
+            _ => utf8(packed),
+        })
     }
 
-    /// Opens a separate file that the capture refers to.
+    /// Opens a capture of JSON lines, which may also be a list.
+    pub(super) fn open_lines(&self) -> Result<Stream, Error> {
+        self.open().map(elements::lines)
+    }
+
+    /// Opens a separate file that the capture refers to: in its folder, or in `resources` there.
     pub(super) fn open_beside(&self, name: &str) -> Result<Stream, Error> {
-        let is_plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
+        let plain = name.strip_prefix(RESOURCES).unwrap_or(name);
+        let is_plain = !plain.is_empty() && !plain.contains(['/', '\\', ':', '\0']) && plain != "..";
         if !is_plain {
             return Err(Error::Read(io::Error::other(format!("{name:?} is not a plain file name"))));
         }
-        if self.is_zip() {
-            return self.open_zipped(name);
+        if let Some(part) = self.parts.first() {
+            let folder = part.rfind('/').map_or("", |slash| &part[..=slash]);
+            return self.open_part(&format!("{folder}{name}"));
         }
         let named = |error| {
             Error::Read(io::Error::other(format!("cannot read {name}, which the capture refers to: {error}")))
         };
-        Ok(buffered(self.source.open_beside(name).map_err(named)?))
+        Ok(utf8(self.source.open_beside(name).map_err(named)?))
     }
 
-    fn open_zipped(&self, name: &str) -> Result<Stream, Error> {
+    /// Opens a file of the archive.
+    pub(super) fn open_part(&self, name: &str) -> Result<Stream, Error> {
+        let Packing::Zip(archive) = &self.packing else {
+            return Err(Error::Archive("not an archive".into()));
+        };
         let (start, length, method) = {
-            let mut archive = archive(self.source)?;
+            let mut archive = archive.borrow_mut();
             let index = archive.index_for_name(name);
             let index = index.ok_or_else(|| Error::Archive(format!("it has no {name}")))?;
             let file = archive.by_index_raw(index).map_err(broken)?;
@@ -129,31 +160,64 @@ impl<'a> Unpacked<'a> {
         };
         let mut input = self.source.open().map_err(Error::Read)?;
         input.seek(io::SeekFrom::Start(start)).map_err(Error::Read)?;
-        let packed = Counted { inner: input.take(length), count: 0 };
+        let packed = input.take(length);
         match method {
-            zip::CompressionMethod::Stored => Ok(buffered(packed)),
+            zip::CompressionMethod::Stored => Ok(self.bounded(packed)),
             zip::CompressionMethod::Deflated => {
                 let inner = DeflateDecoder::new(BufReader::with_capacity(BUFFER_BYTES, packed));
-                Ok(buffered(Bounded { inner, unpacked: 0, packed: |zip| zip.get_ref().get_ref().count }))
+                Ok(self.bounded(inner))
             }
             other => Err(Error::Archive(format!("{name} uses the unsupported compression {other}"))),
         }
     }
+
+    /// Limits the data that is decompressed from the capture, however many of its files are opened.
+    fn bounded(&self, inner: impl Read + 'static) -> Stream {
+        utf8(Bounded { inner, budget: Rc::clone(&self.budget) })
+    }
 }
 
-fn buffered(input: impl Read + 'static) -> Stream {
-    Box::new(BufReader::with_capacity(BUFFER_BYTES, input))
+/// Folder of separate files in a trace of Playwright.
+pub(super) const RESOURCES: &str = "resources/";
+/// Maximum number of names in the error about an archive without a capture.
+const NAMES_LISTED_MAX: usize = 3;
+
+/// Returns the names of the files that hold the capture: a HAR, or the network logs of a trace of
+/// Playwright, or the only file.
+fn parts_of(archive: &Archive) -> Result<Vec<String>, Error> {
+    let is_file = |name: &Cow<'_, str>| !name.ends_with('/') && !is_hidden(name);
+    let names: Vec<String> = archive.file_names().flatten().filter(is_file).map(Cow::into_owned).collect();
+    let ending_in = |ending: &str| -> Vec<String> {
+        names.iter().filter(|name| name.to_ascii_lowercase().ends_with(ending)).cloned().collect()
+    };
+    if let Some(har) = ending_in(".har").into_iter().next() {
+        return Ok(vec![har]);
+    }
+    let networks = ending_in(".network");
+    if !networks.is_empty() {
+        return Ok(networks);
+    }
+    if let Some(inner) = ending_in(".zip").first() {
+        return Err(Error::Archive(format!("it has {inner}: unpack it and import that file")));
+    }
+    match names.len() {
+        0 => Err(Error::Archive("it has no files".into())),
+        1 => Ok(names),
+        count => {
+            let listed =
+                names.iter().take(NAMES_LISTED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = if count > NAMES_LISTED_MAX { ", …" } else { "" };
+            let what = format!(
+                "it has no .har or .network file, but {listed}{more}: unpack it and import one of them"
+            );
+            Err(Error::Archive(what))
+        }
+    }
 }
 
-fn archive(source: &dyn Source) -> Result<zip::ZipArchive<Box<dyn Input>>, Error> {
-    zip::ZipArchive::new(source.open().map_err(Error::Read)?).map_err(broken)
-}
-
-/// Returns the name of the first HAR in the archive.
-fn har_in(source: &dyn Source) -> Result<String, Error> {
-    let archive = archive(source)?;
-    let found = archive.file_names().flatten().find(|name| name.ends_with(".har")).map(Cow::into_owned);
-    found.ok_or_else(|| Error::Archive("it has no .har file".into()))
+/// Whether macOS added this file to an archive.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with("__MACOSX/") || name.rsplit('/').next().is_some_and(|last| last.starts_with('.'))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -192,36 +256,18 @@ pub(super) fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>, bytes_max:
     }
 }
 
-struct Counted<R> {
-    inner: R,
-    count: u64,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(bytes)?;
-        self.count += read as u64;
-        Ok(read)
-    }
-}
-
-/// Limits decompressed data, as protection against bombs.
+/// A stream that counts against a budget, as protection against bombs.
 struct Bounded<R> {
     inner: R,
-    unpacked: u64,
-    packed: fn(&R) -> u64,
+    budget: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(bytes)?;
-        self.unpacked += read as u64;
-        let packed = (self.packed)(&self.inner);
-        if self.unpacked > UNPACKED_BYTES_FREE + packed.saturating_mul(UNPACKED_RATIO_MAX) {
-            let (unpacked, packed) = (self.unpacked >> 20, packed >> 10);
-            let message = format!("{packed} KiB decompress to more than {unpacked} MiB: not a capture");
-            return Err(io::Error::other(message));
-        }
+        let left = self.budget.get().checked_sub(read as u64);
+        let bomb = || io::Error::other("it decompresses to more than 100 times its size: not a capture");
+        self.budget.set(left.ok_or_else(bomb)?);
         Ok(read)
     }
 }

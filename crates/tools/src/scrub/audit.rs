@@ -11,7 +11,7 @@ use super::{
     allow,
     check::{Checker, Finding, Kind, shown},
     http, patterns,
-    views::views,
+    views::{View, views},
     walk::{Context, message},
 };
 
@@ -32,6 +32,7 @@ pub struct Auditor {
     words: Vec<Word>,
     /// Whether the users were synthesised by another tool, so that they do not match the scrubber's patterns.
     synthetic: bool,
+    scrubbed: bool,
 }
 
 impl Auditor {
@@ -49,14 +50,20 @@ impl Auditor {
             if line.chars().count() < WORD_CHARS_MIN || auditor.words.len() == WORDS_MAX {
                 return Err(number);
             }
-            let mut needles = vec![line.to_lowercase().into_bytes(), line.to_uppercase().into_bytes()];
-            needles.push(line.as_bytes().to_vec());
+            let cases = [line.to_lowercase(), line.to_uppercase(), line.to_owned()];
+            let wide = |bytes: fn(u16) -> [u8; 2]| {
+                cases.iter().map(move |case| case.encode_utf16().flat_map(bytes).collect::<Vec<_>>())
+            };
+            let mut needles: Vec<Vec<u8>> = wide(u16::to_le_bytes).chain(wide(u16::to_be_bytes)).collect();
+            needles.extend(cases.iter().map(|case| case.clone().into_bytes()));
             needles.iter_mut().for_each(|needle| needle.make_ascii_lowercase());
             if let Some(id) = allow::number(line).filter(|id| *id > u64::from(u32::MAX)) {
                 let mut varint = Vec::new();
                 prost::encoding::encode_varint(id, &mut varint);
-                needles.extend([varint, id.to_le_bytes().to_vec()]);
+                needles.extend([varint, id.to_le_bytes().to_vec(), id.to_be_bytes().to_vec()]);
+                needles.push(format!("{id:x}").into_bytes());
             }
+            needles.sort_unstable();
             needles.dedup();
             auditor.words.push(Word { shown: line.to_owned(), needles });
         }
@@ -66,11 +73,17 @@ impl Auditor {
     /// Audits an item. `payload` holds its bytes as stored in the file.
     #[must_use]
     pub fn audit(&mut self, item: &Item, payload: &[u8]) -> BTreeSet<Finding> {
+        self.search(item, payload).0
+    }
+
+    /// Audits an item like [`audit`](Self::audit), and also returns the searched bytes.
+    pub(super) fn search(&mut self, item: &Item, payload: &[u8]) -> (BTreeSet<Finding>, Vec<View>) {
         if let What::Header(header) = &item.what {
             self.synthetic = header.privacy() == Privacy::Synthetic;
+            self.scrubbed = header.privacy() == Privacy::Scrubbed;
         }
         let mut found = BTreeSet::new();
-        let mut checker = Checker::new(&mut found);
+        let mut checker = Checker::new(&mut found, self.scrubbed);
         if !self.synthetic {
             check(item, &mut checker);
         }
@@ -79,7 +92,7 @@ impl Auditor {
         }
         let (views, complete) = views(payload);
         if !complete {
-            let place = "too much compressed data".into();
+            let place = "too much packed data".into();
             found.insert(Finding { kind: Kind::Opaque, place, shown: String::new() });
         }
         for view in &views {
@@ -99,7 +112,7 @@ impl Auditor {
                 }
             }
         }
-        found
+        (found, views)
     }
 }
 
@@ -129,12 +142,34 @@ fn check(item: &Item, checker: &mut Checker<'_>) {
     match &item.what {
         What::Header(header) => {
             checker.handle("Header.tags.user", header.tags.get(USER_TAG).map_or("", |tag| tag));
+            for (name, value) in [
+                ("Header.tool", &header.tool),
+                ("Header.tool_version", &header.tool_version),
+                ("Header.source", &header.source),
+                ("Header.scrub_profile", &header.scrub_profile),
+            ] {
+                checker.line(name, value);
+            }
+            for (name, value) in &header.tags {
+                checker.word("the name of a tag", name);
+                if name != USER_TAG {
+                    checker.line(&format!("Header.tags.{name}"), value);
+                }
+            }
         }
         What::ConnOpen(open) => {
             checker.handle("ConnOpen.unique_id", &open.unique_id);
             checker.id("ConnOpen.room_id", open.room_id.cast_unsigned());
             http::check_address(&open.url, checker);
+            http::check_headers("ConnOpen.headers", &open.headers, checker);
         }
+        What::ConnClose(close) => checker.line("ConnClose.reason", &close.reason),
+        What::Status(status) => {
+            checker.word("Status.code", &status.code);
+            checker.line("Status.detail", &status.detail);
+            checker.line("Status.hint", &status.hint);
+        }
+        What::Gap(gap) => checker.line("Gap.reason", &gap.reason),
         What::Frame(frame) if frame.opcode == Opcode::BINARY => {
             message(&frame.bytes, Context::named("PushFrame"), checker);
         }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     allow,
     class::Class,
+    http,
     json::{self, NESTED_MAX},
     made_up,
     walk::{Leaves, Place},
@@ -17,11 +18,13 @@ use crate::payload::as_text;
 /// Inspects leaves without changing them.
 pub(super) struct Checker<'a> {
     found: &'a mut BTreeSet<Finding>,
+    /// Whether a scrubber wrote the recording. Older ones knew fewer fields, and replaced names in others like any text.
+    scrubbed: bool,
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(found: &'a mut BTreeSet<Finding>) -> Self {
-        Self { found }
+    pub(super) fn new(found: &'a mut BTreeSet<Finding>, scrubbed: bool) -> Self {
+        Self { found, scrubbed }
     }
 
     fn add(&mut self, kind: Kind, place: &str, text: &str) {
@@ -48,8 +51,21 @@ impl<'a> Checker<'a> {
 
     pub(super) fn unknown(&mut self, place: &str, bytes: &[u8]) {
         match as_text(bytes) {
-            Some(text) => drop(self.text(&Place::unnamed(Class::Unknown), text)),
+            Some(text) if text.trim().is_empty() => {}
+            Some(text) => self.unknown_text(&Place::unnamed(Class::Unknown), place, text),
             None => self.add(Kind::Opaque, place, ""),
+        }
+    }
+
+    /// Checks a line written by the app or livetape, of which a scrubber replaces only names and numbers.
+    pub(super) fn line(&mut self, place: &str, text: &str) {
+        made_up::real_numbers(text).for_each(|number| self.add(Kind::Id, place, number));
+    }
+
+    /// Checks a word of livetape, or a line.
+    pub(super) fn word(&mut self, place: &str, text: &str) {
+        if !allow::is_word(text) {
+            self.unknown(place, text.as_bytes());
         }
     }
 
@@ -58,12 +74,12 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_text(&mut self, place: &Place, name: &str, text: &str) {
-        if let Some(id) = allow::number(text).filter(|id| made_up::is_id_shaped(*id)) {
-            return self.id(name, id);
-        }
         if place.nested < NESTED_MAX && json::is_json(text) {
             json::rewrite(text, place.artwork, place.nested + 1, self);
             return;
+        }
+        if made_up::real_numbers(text).next().is_some() {
+            return self.line(name, text);
         }
         let is_fine = allow::is_allowed(text)
             || allow::is_artwork(text, place.artwork)
@@ -77,8 +93,8 @@ impl<'a> Checker<'a> {
 }
 
 /// Whether a name or text was generated, from letters or from the lists.
-fn is_made_up(text: &str) -> bool {
-    made_up::is_made_up(text)
+pub(super) fn is_made_up(text: &str) -> bool {
+    made_up::is_made_up(text) && made_up::real_numbers(text).next().is_none()
         || made_up::is_made_up_handle(text)
         || made_up::is_nickname(text)
         || made_up::is_text(text)
@@ -87,26 +103,27 @@ fn is_made_up(text: &str) -> bool {
 impl Leaves for Checker<'_> {
     fn number(&mut self, place: &Place, number: u64) -> u64 {
         match place.class {
-            Class::Id => self.id(&format!("{}.{}", place.message, place.field), number),
-            Class::Unknown if made_up::is_id(place.fixed, number) => {
-                self.id("a field without a name", number);
-            }
+            Class::Id if !place.fixed => self.id(&name(place), number),
+            Class::Thing => {}
+            _ if made_up::is_id(place.fixed, number) => self.id(&name(place), number),
             _ => {}
         }
         number
     }
 
     fn text(&mut self, place: &Place, text: &str) -> Option<String> {
-        let name = if place.field.is_empty() {
-            "a field without a name".to_owned()
-        } else {
-            format!("{}.{}", place.message, place.field)
-        };
+        let name = name(place);
         let is_address = || made_up::is_made_up_address(text) || allow::is_artwork(text, place.artwork);
         match place.class {
             _ if text.trim().is_empty() => {}
+            Class::Handle | Class::Picture if self.scrubbed && is_made_up(text) => {}
             Class::Word if allow::is_word(text) => {}
-            Class::Unknown | Class::Word => self.unknown_text(place, &name, text),
+            Class::Thing if allow::is_thing(text) => {}
+            Class::Label if allow::is_label(text) => {}
+            Class::Unknown | Class::Word | Class::Label | Class::Count | Class::Thing => {
+                self.unknown_text(place, &name, text);
+            }
+            Class::Address => http::check_address(text, self),
             Class::Id => match allow::number(text) {
                 Some(id) => self.id(&name, id),
                 None => self.unknown_text(place, &name, text),
@@ -116,7 +133,8 @@ impl Leaves for Checker<'_> {
             Class::Text | Class::Pattern => self.made_up(&name, text),
             Class::SecUid if !made_up::is_made_up_sec_uid(text) => self.add(Kind::SecUid, &name, text),
             Class::Picture | Class::Link if !is_address() => self.add(Kind::Picture, &name, text),
-            Class::Keep | Class::Token | Class::Nickname | Class::SecUid | Class::Picture | Class::Link => {}
+            Class::Token => self.line(&name, text),
+            Class::Nickname | Class::SecUid | Class::Picture | Class::Link => {}
         }
         None
     }
@@ -131,7 +149,19 @@ impl Leaves for Checker<'_> {
     }
 
     fn bad_gzip(&mut self) {
-        self.add(Kind::Opaque, "broken gzip", "");
+        self.add(Kind::Opaque, "gzip data that is broken or followed by other data", "");
+    }
+
+    fn gzip_header(&mut self, fields: &[u8]) {
+        self.add(Kind::Text, "the header of gzip data", &String::from_utf8_lossy(fields));
+    }
+}
+
+/// Returns the name of the field at a place.
+fn name(place: &Place) -> String {
+    match place.field {
+        "" => "a field without a name".to_owned(),
+        field => format!("{}.{field}", place.message),
     }
 }
 

@@ -7,10 +7,16 @@ use livetape_core::wire::{Field, Kind, Schema};
 pub(super) enum Class {
     /// Unknown. Texts are replaced unless they are on the allow list, and numbers if they look like an id.
     Unknown,
-    /// Not personal: counts, times, message ids, methods, text keys, gifts.
-    Keep,
-    /// A word of the protocol, such as how a viewer found the room.
+    /// Not personal: counts, times and short ids. Numbers that look like an id are replaced.
+    Count,
+    /// Id of a thing: a message, an emote, a battle. Kept, unless it is also that of a person, a room or a link.
+    Thing,
+    /// A word of the protocol: a method, a text key, a level, or how a viewer found the room. Kept in this form only.
     Word,
+    /// A text of the app: the name of a gift, or a pattern next to its text key. Kept if it has the form of one.
+    Label,
+    /// URL of the WebSocket.
+    Address,
     /// Id of a user, a room or a channel.
     Id,
     /// Name in a profile's URL.
@@ -35,9 +41,11 @@ pub(super) enum Class {
 pub(super) fn of(schema: &Schema, field: &Field, keyed: bool) -> Class {
     match field.kind {
         Kind::Number if is_id(schema.name, field.name) => Class::Id,
-        Kind::Number | Kind::Message(_) | Kind::Messages(_) | Kind::Bytes => Class::Keep,
+        Kind::Number if is_thing(field.name) => Class::Thing,
+        Kind::Number => Class::Count,
+        Kind::Message(_) | Kind::Messages(_) | Kind::Bytes => Class::Unknown,
         Kind::Text => match text(schema.name, field.name) {
-            Class::Pattern if keyed => Class::Keep,
+            Class::Pattern if keyed => Class::Label,
             Class::Pattern => Class::Text,
             class => class,
         },
@@ -45,11 +53,28 @@ pub(super) fn of(schema: &Schema, field: &Field, keyed: bool) -> Class {
 }
 
 fn is_id(message: &str, field: &str) -> bool {
-    const ENDS: [&str; 7] =
-        ["user_id", "user_ids", "room_id", "channel_id", "contributor_id", "member_id", "sender_id"];
+    const ENDS: [&str; 8] = [
+        "user_id",
+        "user_ids",
+        "room_id",
+        "channel_id",
+        "contributor_id",
+        "member_id",
+        "sender_id",
+        "link_mic_id",
+    ];
     ENDS.iter().any(|end| field.ends_with(end))
-        || field.ends_with("link_mic_id")
-        || matches!((message, field), ("User", "id") | ("EnterRoom", "live_id" | "enter_uniq_id"))
+        || matches!(
+            (message, field),
+            ("User", "id")
+                | ("EnterRoom", "live_id" | "enter_uniq_id")
+                | ("OecLiveShopping.Product", "product_id")
+        )
+}
+
+/// Whether a field that holds no id of someone holds that of a thing.
+fn is_thing(field: &str) -> bool {
+    field == "id" || field.ends_with("_id") || field.ends_with("_ids")
 }
 
 fn text(message: &str, field: &str) -> Class {
@@ -65,13 +90,14 @@ fn text(message: &str, field: &str) -> Class {
         _ if field.ends_with("_url") => Class::Link,
         "cursor" | "internal_ext" | "history_comment_cursor" => Class::Token,
         "default_pattern" => Class::Pattern,
-        "name" | "describe" if is_gift => Class::Keep,
-        "method" | "key" | "name_key" | "payload_encoding" | "payload_type" | "emote_id" | "push_server"
-        | "envelope_id" | "goody_bag_id" | "create_time" | "drops_id" | "task_id" | "event_id"
-        | "game_id" | "resource_id" | "star_comment_id" => Class::Keep,
-        "id" if matches!(message, "EnvelopePortal.Info" | "Punishment" | "Badge.Privilege") => Class::Keep,
-        "scene" | "source" | "enter_source" | "language" | "layout_key" | "live_region" | "from_region"
-        | "tab" | "type" | "share_target" | "level" | "identity" | "reason" => Class::Word,
+        "name" | "describe" if is_gift => Class::Label,
+        "push_server" => Class::Address,
+        "emote_id" | "envelope_id" | "goody_bag_id" | "drops_id" | "task_id" | "event_id" | "game_id"
+        | "resource_id" | "star_comment_id" => Class::Thing,
+        "id" if matches!(message, "EnvelopePortal.Info" | "Punishment" | "Badge.Privilege") => Class::Thing,
+        "method" | "key" | "name_key" | "gift_name_key" | "payload_encoding" | "payload_type"
+        | "create_time" | "scene" | "sub_type" | "source" | "enter_source" | "language" | "live_region"
+        | "from_region" | "tab" | "type" | "share_target" | "level" | "identity" | "reason" => Class::Word,
         "bio" | "content" | "text" | "title" | "description" | "message" | "tips" | "word" | "club_name"
         | "body" | "participate_text" | "shop_name" => Class::Text,
         _ => Class::Unknown,
@@ -101,7 +127,7 @@ pub(super) fn of_json(key: &str, is_gift_list: bool) -> Class {
         "userid" | "uid" | "ownerid" | "owneruserid" | "anchorid" | "roomid" | "hostid" | "liveroomid"
         | "useridstr" | "roomidstr" | "owneruseridstr" | "touserid" | "fromuserid" | "channelid" => Class::Id,
         "signature" | "bio" | "biodescription" | "desc" | "title" | "content" | "comment" => Class::Text,
-        "name" | "describe" if is_gift_list => Class::Keep,
+        "name" | "describe" if is_gift_list => Class::Label,
         _ => Class::Unknown,
     }
 }
@@ -119,22 +145,24 @@ mod tests {
     fn personal_data_is_recognised_by_field_names() {
         let user = [1, 3, 5, 38, 46].map(|number| class("User", number));
         assert_eq!(user, [Class::Id, Class::Nickname, Class::Text, Class::Handle, Class::SecUid]);
-        assert_eq!([2, 3, 4].map(|n| class("Common", n)), [Class::Keep, Class::Id, Class::Keep]);
+        assert_eq!([2, 3, 4].map(|n| class("Common", n)), [Class::Thing, Class::Id, Class::Count]);
         assert_eq!(class("Chat", 3), Class::Text);
-        assert_eq!(class("GiftKind", 16), Class::Keep);
+        assert_eq!(class("GiftKind", 16), Class::Label);
         assert_eq!(class("RoomSticker.Sticker", 2), Class::Unknown);
         assert_eq!(class("ImDelete", 3), Class::Id);
-        assert_eq!(class("ImDelete", 2), Class::Keep);
+        assert_eq!(class("ImDelete", 2), Class::Thing);
     }
 
-    /// A list to review when the schema grows: texts in these fields are passed through unchanged.
+    /// A list to review when the schema grows: texts in these fields stay if they have the form of the app's, and so do
+    /// ids of things.
     #[test]
-    fn kept_text_fields_match_the_reviewed_list() {
+    fn kept_fields_match_the_reviewed_list() {
         let mut kept = Vec::new();
         for schema in Schema::all() {
             for field in schema.fields {
-                if field.kind == Kind::Text && matches!(of(schema, field, true), Class::Keep | Class::Word) {
-                    kept.push(format!("{}.{}", schema.name, field.name));
+                let class = of(schema, field, true);
+                if matches!(class, Class::Thing | Class::Word | Class::Label | Class::Address) {
+                    kept.push(format!("{}.{}: {class:?}", schema.name, field.name));
                 }
             }
         }

@@ -8,7 +8,8 @@ use super::{
     Tally, allow,
     check::Checker,
     class::Class,
-    json,
+    identities::Within,
+    json, made_up,
     rewriter::{Collector, Rewriter},
     walk::{Context, Leaves, Place, message, unpacked},
 };
@@ -53,7 +54,7 @@ const SEGMENTS: [&str; 23] = [
     "ws_proxy",
     "ws_reuse_supplement",
 ];
-/// Headers to keep unchanged.
+/// Headers whose names and numbers are replaced, but no other words.
 const HEADERS: [&str; 6] =
     ["content-encoding", "content-type", "date", "retry-after", "server", "handshake-status"];
 
@@ -81,8 +82,17 @@ pub(super) fn collect(http: &Http, collector: &mut Collector<'_>) {
 
 /// Checks the path and the parameters of a URL or a request line.
 pub(super) fn check_address(line: &str, checker: &mut Checker<'_>) {
-    for address in line.split(' ').filter(|part| !part.starts_with("HTTP/")) {
+    for address in line.split(' ').filter(|part| !is_version(part)) {
         let (path, query) = address.split_at(address.find(['?', '#']).unwrap_or(address.len()));
+        if made_up::is_made_up_address(address) {
+            continue;
+        }
+        if let Some((scheme, rest)) = path.split_once("://")
+            && let host = rest.split('/').next().unwrap_or_default()
+            && !is_host(scheme, host)
+        {
+            checker.unknown("a host", host.as_bytes());
+        }
         for segment in path_of(path).split('/') {
             match segment.strip_prefix('@') {
                 Some(handle) => checker.handle("a path", handle),
@@ -95,6 +105,43 @@ pub(super) fn check_address(line: &str, checker: &mut Checker<'_>) {
                 Leaves::text(checker, &Place::unnamed(*class), value);
             }
         }
+    }
+}
+
+/// Checks the headers of a response or a handshake.
+pub(super) fn check_headers(place: &str, headers: &[HttpHeader], checker: &mut Checker<'_>) {
+    for HttpHeader { name, value } in headers {
+        let place = format!("{place}.{name}");
+        match kept(name) {
+            Some(Header::Room) => {
+                Leaves::text(checker, &Place::unnamed(Class::Id), value);
+            }
+            Some(Header::Line) => checker.line(&place, value),
+            Some(Header::Words) => checker.made_up(&place, value),
+            None => checker.unknown(&place, value.as_bytes()),
+        }
+    }
+}
+
+/// What a header of a recording holds.
+enum Header {
+    Room,
+    Line,
+    /// TikTok writes it for people, and it may name them.
+    Words,
+}
+
+/// Returns what a header that stays holds.
+fn kept(name: &str) -> Option<Header> {
+    let name = name.to_ascii_lowercase();
+    match name.as_str() {
+        "x-room-id" => Some(Header::Room),
+        "handshake-msg" => Some(Header::Words),
+        "server-timing" | "content-length" => Some(Header::Line),
+        _ if !allow::is_word(&name) => None,
+        _ if HEADERS.contains(&name.as_str()) => Some(Header::Line),
+        _ if name.contains("ratelimit") || name.contains("rate-limit") => Some(Header::Line),
+        _ => None,
     }
 }
 
@@ -111,6 +158,7 @@ fn is_kept(segment: &str) -> bool {
 /// Checks an exchange, and reports a body that cannot be inspected.
 pub(super) fn check(http: &Http, checker: &mut Checker<'_>) {
     check_address(&http.request_line, checker);
+    check_headers("Http.headers", &http.headers, checker);
     let look = |text: &str, gifts, checker: &mut Checker<'_>| Some(json::rewrite(text, gifts, 0, checker));
     if body(http.role(), &http.body, checker, look).is_none() {
         checker.opaque_body();
@@ -158,7 +206,7 @@ fn body<L: Leaves>(
 
 /// Scrubs a request line: `GET https://host/path?query HTTP/1.1`.
 fn request_line(line: &str, rewriter: &mut Rewriter<'_>) -> String {
-    let new = |part: &str| match part.starts_with("HTTP/") {
+    let new = |part: &str| match is_version(part) {
         true => part.to_owned(),
         false => address(part, rewriter),
     };
@@ -166,8 +214,25 @@ fn request_line(line: &str, rewriter: &mut Rewriter<'_>) -> String {
     parts.join(" ")
 }
 
+/// Whether a part of a request line is the version of the protocol.
+fn is_version(part: &str) -> bool {
+    matches!(part, "HTTP/1.0" | "HTTP/1.1" | "HTTP/2" | "HTTP/2.0" | "HTTP/3")
+}
+
+/// Whether a host can stay: it has no long numbers. A scheme is a short word.
+fn is_host(scheme: &str, host: &str) -> bool {
+    let is_scheme = !scheme.is_empty() && scheme.len() <= 5 && scheme.bytes().all(|b| b.is_ascii_lowercase());
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
+    is_scheme && host.bytes().all(is_part) && !allow::has_number(host)
+}
+
 /// Removes the parameters that are not on the list from a URL, and replaces personal data in the rest.
-pub(super) fn address(address: &str, rewriter: &mut Rewriter<'_>) -> String {
+pub(super) fn address(original: &str, rewriter: &mut Rewriter<'_>) -> String {
+    let new = parts(original, rewriter);
+    if rewriter.betrays(&new, Within::Record) { made_up::link(rewriter.key, original) } else { new }
+}
+
+fn parts(address: &str, rewriter: &mut Rewriter<'_>) -> String {
     let (address, fragment) = address.split_once('#').map_or((address, None), |(at, rest)| (at, Some(rest)));
     rewriter.tally.parameters += u64::from(fragment.is_some());
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
@@ -176,6 +241,9 @@ pub(super) fn address(address: &str, rewriter: &mut Rewriter<'_>) -> String {
         Some((scheme, rest)) => {
             let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
             let host = host.rsplit('@').next().unwrap_or_default();
+            if !is_host(scheme, host) || rewriter.betrays(host, Within::Text) {
+                return made_up::link(rewriter.key, address);
+            }
             let path = path.map(|path| format!("/{}", segments(path, rewriter))).unwrap_or_default();
             format!("{scheme}://{host}{path}")
         }
@@ -211,17 +279,14 @@ fn segments(path: &str, rewriter: &mut Rewriter<'_>) -> String {
 pub(super) fn headers(headers: &mut Vec<HttpHeader>, rewriter: &mut Rewriter<'_>) {
     let before = headers.len();
     headers.retain_mut(|header| {
-        let name = header.name.to_ascii_lowercase();
-        match name.as_str() {
-            "x-room-id" => header.value = number(&header.value, rewriter),
-            "server-timing" => header.value = rewriter.line(&header.value),
-            // TikTok writes it for people, and it may name them.
-            "handshake-msg" => header.value = rewriter.words("text", &header.value),
-            "content-length" => {}
-            _ if HEADERS.contains(&name.as_str()) => {}
-            _ if name.contains("ratelimit") || name.contains("rate-limit") => {}
-            _ => return false,
-        }
+        let Some(kind) = kept(&header.name).filter(|_| !rewriter.betrays(&header.name, Within::Text)) else {
+            return false;
+        };
+        header.value = match kind {
+            Header::Room => number(&header.value, rewriter),
+            Header::Line => rewriter.line(&header.value),
+            Header::Words => rewriter.words("text", &header.value),
+        };
         true
     });
     rewriter.tally.headers += (before - headers.len()) as u64;

@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 use super::{
     allow,
     class::{self, Class},
+    made_up::ID_MIN,
     walk::{Leaves, Place},
 };
 
@@ -104,7 +105,26 @@ impl Rewriter<'_> {
         self.at = end;
         match allow::number(raw) {
             Some(number) => self.out.push_str(&values.number(&self.place(class), number).to_string()),
-            None => self.out.push_str(raw),
+            None => self.out.push_str(&self.fraction(raw, class, values)),
+        }
+    }
+}
+
+impl Rewriter<'_> {
+    /// Rewrites the whole part of a negative number or of one with a fraction or an exponent.
+    fn fraction(&self, raw: &str, class: Class, values: &mut impl Leaves) -> String {
+        let size = raw.parse::<f64>().unwrap_or_default().abs();
+        let digits = raw.trim_start_matches('-').split(['.', 'e', 'E']).next().unwrap_or_default();
+        let exact = if raw.contains(['e', 'E']) { None } else { allow::number(digits) };
+        let whole = exact.unwrap_or(size as u64);
+        if whole < ID_MIN {
+            return raw.to_owned();
+        }
+        let new = values.number(&self.place(class), whole);
+        match raw.strip_prefix('-') {
+            _ if new == whole => raw.to_owned(),
+            Some(_) => format!("-{new}"),
+            None => new.to_string(),
         }
     }
 }

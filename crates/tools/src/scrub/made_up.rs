@@ -14,9 +14,16 @@ use ring::hmac;
 pub(super) const ID_MIN: u64 = 1_000_000;
 /// Minimum size of an id that carries the mark.
 const MARKED_MIN: u64 = 100_000_000_000_000;
+/// Number of its digits.
+const MARKED_DIGITS_MIN: usize = 15;
 /// Ids of users and rooms of recent years are in this range, and so are their replacements.
 const LONG_MIN: u64 = 1_000_000_000_000_000_000;
 const LONG: Range<u64> = 6_800_000_000_000_000_000..7_600_000_000_000_000_000;
+/// Ids beyond the numbers with a sign, of 19 and 20 digits.
+const UNSIGNED: [Range<u64>; 2] =
+    [1 << 63..10_000_000_000_000_000_000, 10_000_000_000_000_000_000..u64::MAX - SHAPED_MIN + 1];
+/// Minimum size of a number that counts as an id because of its size.
+const SHAPED_MIN: u64 = 10_000_000_000;
 /// Generated ids leave the remainder [`MARK`] when divided by this.
 const MARK_EVERY: u64 = 1009;
 const MARK: u64 = 787;
@@ -34,25 +41,38 @@ const PICTURE_DIGITS: usize = 12;
 /// Location of generated links: a domain that never resolves (RFC 2606).
 const LINK: &str = "://link.example.invalid/";
 
-/// Whether a number could be an id. Negative numbers, and times in seconds to nanoseconds, could not.
+/// Whether a number could be an id. Small negative numbers, and times in seconds to nanoseconds, could not.
 pub(super) fn is_id_shaped(number: u64) -> bool {
     let is_time = [1_u64, 1000, 1_000_000, 1_000_000_000].into_iter().any(|unit| {
         // From 2001 to 2096.
         (1_000_000_000 * unit..4_000_000_000 * unit).contains(&number)
     });
-    (10_000_000_000..=i64::MAX as u64).contains(&number) && !is_time
+    number >= SHAPED_MIN && !is_negative(number) && !is_time
+}
+
+/// Whether a number is a negative one that is too small for an id. Ids of links can have all 64 bits.
+fn is_negative(number: u64) -> bool {
+    number > u64::MAX - SHAPED_MIN
+}
+
+/// Whether a field for ids with this number refers to someone.
+pub(super) fn is_number_of_someone(number: u64) -> bool {
+    number != 0 && !is_negative(number)
 }
 
 /// Whether to treat a number in an unknown field as an id. A fixed 64-bit field can also hold a
 /// floating-point number.
 pub(super) fn is_id(fixed: bool, number: u64) -> bool {
-    is_id_shaped(number) && !(fixed && FRACTIONS.contains(&number))
+    is_id_shaped(number) && !(fixed && FRACTIONS.contains(&(number & i64::MAX as u64)))
 }
 
-/// Replaces the id of a user or a room. Keeps 0 and negative numbers, which are not ids.
+/// Replaces the id of a user or a room. Keeps 0 and small negative numbers, which are not ids.
 pub(super) fn id(key: &Key, number: u64) -> u64 {
-    if number == 0 || number > i64::MAX as u64 {
+    if !is_number_of_someone(number) {
         return number;
+    }
+    if let Some(range) = UNSIGNED.into_iter().find(|range| range.contains(&number)) {
+        return marked(key, number, range);
     }
     if number >= LONG_MIN {
         return marked(key, number, LONG);
@@ -76,7 +96,18 @@ fn marked(key: &Key, number: u64, range: Range<u64>) -> u64 {
 
 /// Whether an id was generated, or is too short to tell.
 pub(super) fn is_made_up_id(number: u64) -> bool {
-    number < MARKED_MIN || number > i64::MAX as u64 || number % MARK_EVERY == MARK
+    number < MARKED_MIN || is_negative(number) || number % MARK_EVERY == MARK
+}
+
+/// Returns the numbers in a text that are as long as an id, and neither times nor generated. Digits within a word are
+/// not a number.
+pub(super) fn real_numbers(text: &str) -> impl Iterator<Item = &str> {
+    let is_real = |part: &&str| {
+        let is_number = part.bytes().all(|byte| byte.is_ascii_digit()) && !part.starts_with('0');
+        let is_id = |id: u64| is_id_shaped(id) && !is_made_up_id(id);
+        part.len() >= MARKED_DIGITS_MIN && is_number && part.parse().map_or(true, is_id)
+    };
+    text.split(|c: char| !c.is_alphanumeric()).filter(is_real)
 }
 
 /// Generates a valid user name: `nuboka_tes48`.
@@ -388,8 +419,13 @@ pub(super) fn write(text: &str, choices: &mut Choices, out: &mut String) {
             Kind::Latin | Kind::Other(_) => words(&chars[at..end], kind, choices, out),
             Kind::Space if chars[at].is_ascii_whitespace() => out.push(chars[at]),
             Kind::Space => out.push(' '),
-            // In a message, the preceding length byte may be a plus sign. Phone numbers never start with 0.
-            Kind::Digit if out.is_empty() => out.push('0'),
+            // In a message, the preceding length byte may be a plus sign. Neither phone numbers nor ids start with 0.
+            Kind::Digit
+                if !out.ends_with(|c: char| c.is_ascii_digit()) && starts_number(&chars[at..])
+                    || out.is_empty() =>
+            {
+                out.push('0');
+            }
             Kind::Digit => out.push(char::from(choices.one(b"0123456789"))),
             // Generated text must not look like a phone number or a host name.
             Kind::Punctuation if chars[at] == '+' => out.push(SIGN),
@@ -402,6 +438,11 @@ pub(super) fn write(text: &str, choices: &mut Choices, out: &mut String) {
         }
         at = end;
     }
+}
+
+/// Whether the digits at the start of `chars` are as many as those of an id with a mark.
+fn starts_number(chars: &[char]) -> bool {
+    chars.iter().take_while(|c| c.is_ascii_digit()).count() >= MARKED_DIGITS_MIN
 }
 
 /// Returns the end of a run of words in this script that are only separated by spaces.
@@ -591,7 +632,18 @@ mod tests {
             assert!(is_made_up_id(id(&key, long)) && i64::try_from(id(&key, long)).is_ok(), "{long}");
             assert!(!is_made_up_id(long), "{long}");
         }
-        assert_eq!([0, u64::MAX, 1 << 63].map(|none| id(&key, none)), [0, u64::MAX, 1 << 63]);
+        for unsigned in
+            [1 << 63, 9_999_999_999_999_999_999, 16_849_292_894_370_961_027, u64::MAX - SHAPED_MIN]
+        {
+            let made = id(&key, unsigned);
+            assert_eq!((made.ilog10(), varint_bytes(made)), (unsigned.ilog10(), 9), "{unsigned} {made}");
+            assert!(is_id_shaped(unsigned) && is_id_shaped(made) && is_made_up_id(made) && made != unsigned);
+            assert!(!is_made_up_id(unsigned), "{unsigned}");
+        }
+        assert_eq!(
+            [0, u64::MAX, (-7_i64).cast_unsigned()].map(|none| id(&key, none)),
+            [0, u64::MAX, (-7_i64).cast_unsigned()]
+        );
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! Scrubs a recording, in two passes over the file.
 
 use std::{
-    collections::{HashMap, HashSet},
     fmt,
-    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     io::{self, Read, Write},
     time::Duration,
 };
@@ -67,20 +65,14 @@ pub fn scrub(
     mut scrubber: Scrubber,
 ) -> Result<Report, Error> {
     let found = look(first, &mut scrubber)?;
-    let mut report = Report { again: found.scrubbed, identities: scrubber.identities(), ..Report::default() };
-    if found.done && found.damage.is_whole() {
+    let again = found.scrubbed && !found.done;
+    let mut report = Report { again, identities: scrubber.identities(), ..Report::default() };
+    if found.done && found.clean && found.damage.is_whole() {
         io::copy(&mut second, &mut output).map_err(|error| Error::Write(Recording::Write(error)))?;
         output.flush().map_err(|error| Error::Write(Recording::Write(error)))?;
-        return Ok(Report {
-            copied: true,
-            again: false,
-            records: found.records,
-            damage: found.damage,
-            ..report
-        });
+        return Ok(Report { copied: true, records: found.records, damage: found.damage, ..report });
     }
-    let header = found.header.unwrap_or_default();
-    write(second, output, &header, &mut scrubber, &mut report)?;
+    write(second, output, &found, &mut scrubber, &mut report)?;
     report.tally = scrubber.tally();
     Ok(report)
 }
@@ -89,6 +81,8 @@ struct FirstPass {
     header: Option<Header>,
     /// Whether all headers show that the recording was already scrubbed with this key.
     done: bool,
+    /// Whether an audit finds nothing in the records of such a recording: some may have been added.
+    clean: bool,
     /// Whether any header shows that the recording was already scrubbed in any way.
     scrubbed: bool,
     records: u64,
@@ -97,7 +91,7 @@ struct FirstPass {
 
 fn look(input: impl Read, scrubber: &mut Scrubber) -> Result<FirstPass, Error> {
     let mut reader = Reader::open(input).map_err(Error::Read)?;
-    let (mut header, mut done, mut scrubbed, mut records) = (None, true, false, 0);
+    let (mut header, mut done, mut clean, mut scrubbed, mut records) = (None, true, true, false, 0);
     while let Some(record) = reader.next().map_err(Error::Read)? {
         match &record.item.what {
             What::Header(found) => {
@@ -108,24 +102,26 @@ fn look(input: impl Read, scrubber: &mut Scrubber) -> Result<FirstPass, Error> {
             What::End(_) => {}
             _ => records += 1,
         }
+        clean &= done && super::passes_audit(&record.item);
         scrubber.collect(&record.item)?;
     }
     if reader.report().records == 0 {
         return Err(Error::Empty);
     }
     let damage = reader.report().clone();
-    Ok(FirstPass { done: done && header.is_some(), header, scrubbed, records, damage })
+    Ok(FirstPass { done: done && header.is_some(), clean, header, scrubbed, records, damage })
 }
 
 fn write(
     input: impl Read,
     output: impl Write,
-    header: &Header,
+    found: &FirstPass,
     scrubber: &mut Scrubber,
     report: &mut Report,
 ) -> Result<(), Error> {
+    let header = found.header.clone().unwrap_or_default();
     let mut reader = Reader::open(input).map_err(Error::Read)?;
-    let marked = scrubber.header(header.clone());
+    let marked = if found.done { header.clone() } else { scrubber.header(header.clone()) };
     let mut writer = Writer::new(output, &marked).map_err(Error::Write)?;
     let (mut sealed, mut expected, mut last) = (false, 0, Duration::ZERO);
     while let Some(record) = reader.next().map_err(Error::Read)? {
@@ -137,7 +133,7 @@ fn write(
         (expected, last) = (u64::from(record.rec_no) + 1, record.item.offset);
         match &record.item.what {
             // The writer repeats the header according to the same rule.
-            What::Header(found) if **found == *header => continue,
+            What::Header(found) if **found == header => continue,
             What::End(_) => {
                 sealed = true;
                 continue;
@@ -148,7 +144,10 @@ fn write(
             }
             _ => {}
         }
-        let Some(item) = scrubber.scrub(record.item) else { continue };
+        let is_done = found.done && super::passes_audit(&record.item);
+        let Some(item) = (if is_done { Some(record.item) } else { scrubber.scrub(record.item) }) else {
+            continue;
+        };
         match writer.write(&item) {
             Ok(()) => report.records += 1,
             Err(Recording::TooLarge { .. }) => report.too_large += 1,
@@ -205,59 +204,4 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-/// Maximum number of ids and names in a recording, which take about 100 MB.
-pub const IDENTITIES_MAX: usize = 2_000_000;
-
-/// Kind of name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Name {
-    Handle,
-    SecUid,
-    Nickname,
-}
-
-/// Ids and names. Names are stored as hashes. In a collision both names are replaced, which is safe.
-#[derive(Debug, Default)]
-pub(super) struct Identities {
-    ids: HashSet<u64>,
-    names: HashMap<u64, Name>,
-}
-
-impl Identities {
-    /// Adds an id, ignoring 0 and negative numbers.
-    pub(super) fn add_id(&mut self, id: u64) {
-        if id != 0 && i64::try_from(id).is_ok() && self.has_room() {
-            self.ids.insert(id);
-        }
-    }
-
-    /// Adds a name. A text that is one user's handle and another's nickname counts as a handle.
-    pub(super) fn add_name(&mut self, text: &str, name: Name) {
-        if !text.trim().is_empty() && self.has_room() {
-            let known = self.names.entry(hash(text)).or_insert(name);
-            *known = name.min(*known);
-        }
-    }
-
-    pub(super) fn has_id(&self, id: u64) -> bool {
-        self.ids.contains(&id)
-    }
-
-    pub(super) fn name(&self, text: &str) -> Option<Name> {
-        self.names.get(&hash(text)).copied()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.ids.len() + self.names.len()
-    }
-
-    fn has_room(&self) -> bool {
-        self.len() <= IDENTITIES_MAX
-    }
-}
-
-fn hash(text: &str) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::new().hash_one(text)
 }

@@ -1,17 +1,24 @@
 //! Replaces leaves by their class or, if that is unknown, by their shape.
 
+use base64::{Engine as _, alphabet, engine::GeneralPurpose};
+use prost::encoding::encode_varint;
+
 use super::{
     Tally, allow,
     class::Class,
+    http,
+    identities::{Identities, Name, Within},
     json::{self, NESTED_MAX},
     made_up::{self, Choices, ID_MIN, Key, SEC_UID_START},
-    passes::{Identities, Name},
+    views::{BASE64, is_base64, views},
     walk::{Leaves, Place, is_tenth},
 };
 use crate::payload::{as_text, is_fields, numbers};
 
 /// Minimum number of digits in a text that count as an id or a phone number.
 const LONG_DIGITS: usize = 7;
+/// Minimum length of base64 text with a name or an id, in characters.
+const BASE64_CHARS_MIN: usize = 11;
 /// Maximum number of attempts to generate bytes that are neither text nor fields.
 const OPAQUE_TRIES: usize = 32;
 
@@ -29,6 +36,42 @@ impl Rewriter<'_> {
     /// Whether a number is the id of someone in the recording, and too long for a count.
     fn is_ours(&self, number: u64) -> bool {
         number >= ID_MIN && self.identities.has_id(number)
+    }
+
+    /// Whether an id or a name of someone in the recording occurs in a text.
+    pub(super) fn betrays(&self, text: &str, within: Within) -> bool {
+        if allow::is_listed(text) {
+            return false;
+        }
+        let is_in_base64 = |run: &[u8]| {
+            let decoder = GeneralPurpose::new(&alphabet::STANDARD, BASE64);
+            let run: Vec<u8> = run
+                .iter()
+                .map(|byte| match byte {
+                    b'-' => b'+',
+                    b'_' => b'/',
+                    _ => *byte,
+                })
+                .collect();
+            (0..4).any(|start| {
+                let part = &run[start..];
+                let whole = &part[..part.len() - usize::from(part.len() % 4 == 1)];
+                let plain = decoder.decode(whole).unwrap_or_default();
+                self.identities.occur_in(&plain, Within::Record)
+            })
+        };
+        let mut runs = text.as_bytes().split(|byte| !is_base64(byte));
+        self.identities.occur_in(text.as_bytes(), within)
+            || self.identities.len() > 0 && runs.any(|run| run.len() >= BASE64_CHARS_MIN && is_in_base64(run))
+    }
+
+    /// Replaces a text whatever it is.
+    fn anonymous(&self, text: &str) -> String {
+        match allow::number(text) {
+            Some(number) if number >= ID_MIN => self.id(number).to_string(),
+            _ if text.is_ascii() && !text.contains(char::is_whitespace) => self.token(text, false),
+            _ => self.words("text", text),
+        }
     }
 
     pub(super) fn handle(&self, handle: &str) -> String {
@@ -99,9 +142,14 @@ impl Rewriter<'_> {
         Some(if is_token(text) { self.token(text, false) } else { self.words("text", text) })
     }
 
+    /// Whether a text is the URL of a picture of the app, in which nobody occurs.
+    fn is_artwork(&self, place: &Place, text: &str) -> bool {
+        allow::is_artwork(text, place.artwork) && !self.betrays(text, Within::Text)
+    }
+
     /// Replaces the URL of a picture or of anything else.
     fn address(&self, place: &Place, text: &str) -> String {
-        if allow::is_artwork(text, place.artwork) {
+        if self.is_artwork(place, text) {
             return text.to_owned();
         }
         match is_picture(text) || text.contains(".example.invalid/") && !text.contains("://link.") {
@@ -140,8 +188,17 @@ impl Rewriter<'_> {
         out
     }
 
-    /// Replaces only names and long numbers, in a line written by the app or livetape.
+    /// Replaces only names and long numbers, in a line written by the app or livetape. A line in which a name is still
+    /// left is replaced as a whole.
     pub(super) fn line(&self, text: &str) -> String {
+        let is_of_several = |name: &[u8]| name.contains(&b' ');
+        let line = self.words_of_line(text);
+        let is_left = self.betrays(&line, Within::Text)
+            || self.identities.has_name(text.as_bytes(), Within::Text, is_of_several);
+        if is_left { self.words("text", text) } else { line }
+    }
+
+    fn words_of_line(&self, text: &str) -> String {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
         while let Some((first, part, after)) = next_part(rest, is_part) {
@@ -207,13 +264,52 @@ fn has_long_number(text: &str) -> bool {
     })
 }
 
+impl Rewriter<'_> {
+    /// Replaces a text by its class; returns `None` to keep it.
+    fn replaced(&mut self, place: &Place, text: &str) -> Option<String> {
+        let artwork = self.is_artwork(place, text);
+        let is_handle = || self.identities.name(text) == Some(Name::Handle);
+        match place.class {
+            Class::Word if allow::is_word(text) && !is_handle() => None,
+            Class::Thing if allow::is_thing(text) && !is_handle() => None,
+            Class::Label if allow::is_label(text) && !is_handle() => None,
+            Class::Unknown | Class::Word | Class::Label | Class::Count | Class::Thing => {
+                self.unknown(place, text)
+            }
+            Class::Id => match allow::number(text) {
+                Some(number) => Some(self.id(number).to_string()),
+                None => self.unknown(place, text),
+            },
+            Class::Handle => Some(self.handle(text)),
+            // Some fields can hold either kind of name.
+            Class::Nickname if is_handle() => Some(self.handle(text)),
+            Class::Nickname => Some(self.words("nickname", text)),
+            Class::SecUid => Some(made_up::sec_uid(self.key, text)),
+            Class::Text | Class::Pattern => Some(self.words("text", text)),
+            Class::Picture | Class::Link if artwork => None,
+            Class::Picture => Some(made_up::picture(self.key, text, place.person)),
+            Class::Link => Some(made_up::link(self.key, text)),
+            Class::Address => Some(http::address(text, self)),
+            Class::Token if text.contains("://") || is_picture(text) => Some(self.address(place, text)),
+            Class::Token => {
+                let is_of_someone = self.identities.has_name(text.as_bytes(), Within::Text, |_| true);
+                Some(self.token(text, !is_of_someone))
+            }
+        }
+    }
+}
+
 impl Leaves for Rewriter<'_> {
     fn number(&mut self, place: &Place, number: u64) -> u64 {
-        let is_ours = self.is_ours(number);
+        let fraction = f64::from_bits(number);
+        if place.fixed && fraction.fract() == 0.0 && self.is_ours(fraction as u64) {
+            return (self.id(fraction as u64) as f64).to_bits();
+        }
+        let is_ours = self.is_ours(number) || place.fixed && self.is_ours(number.swap_bytes());
         let replaced = match place.class {
             Class::Id => true,
-            Class::Unknown => is_ours || made_up::is_id(place.fixed, number),
-            _ => is_ours,
+            Class::Thing => is_ours,
+            _ => is_ours || made_up::is_id(place.fixed, number),
         };
         if replaced { self.id(number) } else { number }
     }
@@ -222,31 +318,25 @@ impl Leaves for Rewriter<'_> {
         if text.is_empty() {
             return None;
         }
-        let artwork = allow::is_artwork(text, place.artwork);
-        match place.class {
-            // Even here, a user's id must not remain.
-            Class::Keep => {
-                let id = allow::number(text).filter(|id| self.is_ours(*id))?;
-                Some(self.id(id).to_string())
-            }
-            Class::Word if allow::is_word(text) && self.identities.name(text) != Some(Name::Handle) => None,
-            Class::Unknown | Class::Word => self.unknown(place, text),
-            Class::Id => match allow::number(text) {
-                Some(number) => Some(self.id(number).to_string()),
-                None => self.unknown(place, text),
-            },
-            Class::Handle => Some(self.handle(text)),
-            // Some fields can hold either kind of name.
-            Class::Nickname if self.identities.name(text) == Some(Name::Handle) => Some(self.handle(text)),
-            Class::Nickname => Some(self.words("nickname", text)),
-            Class::SecUid => Some(made_up::sec_uid(self.key, text)),
-            Class::Text | Class::Pattern => Some(self.words("text", text)),
-            Class::Picture | Class::Link if artwork => None,
-            Class::Picture => Some(made_up::picture(self.key, text, place.person)),
-            Class::Link => Some(made_up::link(self.key, text)),
-            Class::Token if text.contains("://") || is_picture(text) => Some(self.address(place, text)),
-            Class::Token => Some(self.token(text, true)),
+        let new = self.replaced(place, text);
+        let (whole, within) = new.as_deref().map_or((text, Within::Text), |new| (new, Within::Record));
+        if self.betrays(whole, within) { Some(self.anonymous(text)) } else { new }
+    }
+
+    fn list(&mut self, place: &Place, bytes: &[u8], new: &[u8]) -> Option<Vec<u8>> {
+        let has_name = |bytes: &[u8]| self.identities.has_name(bytes, Within::Record, |_| true);
+        let is_ours = views(bytes).0.iter().any(|view| has_name(&view.bytes))
+            || views(new).0.iter().any(|view| self.identities.occur_in(&view.bytes, Within::Record));
+        if !is_ours {
+            return None;
         }
+        let made = self.opaque(place, bytes)?;
+        let mut out = Vec::with_capacity(made.len());
+        for number in numbers(&made)? {
+            // Some are as long as an id.
+            encode_varint(if made_up::is_id(false, number) { self.id(number) } else { number }, &mut out);
+        }
+        Some(out)
     }
 
     /// Returns other bytes of the same length that are neither text nor fields. Packed numbers keep their
@@ -295,7 +385,12 @@ impl Leaves for Collector<'_> {
 
     fn text(&mut self, place: &Place, text: &str) -> Option<String> {
         match place.class {
-            Class::Id => allow::number(text).into_iter().for_each(|id| self.0.add_id(id)),
+            // Some hold several, or more than an id.
+            Class::Id => text
+                .split(|c: char| !c.is_ascii_digit())
+                .filter_map(allow::number)
+                .filter(|id| *id >= ID_MIN || allow::number(text).is_some())
+                .for_each(|id| self.0.add_id(id)),
             Class::Handle => self.0.add_name(text, Name::Handle),
             Class::Nickname => self.0.add_name(text, Name::Nickname),
             Class::SecUid => self.0.add_name(text, Name::SecUid),

@@ -8,8 +8,8 @@ use super::{
     Auditor, Scrubber, Tally,
     check::Checker,
     class::Class,
+    identities::{Identities, Name},
     made_up::{KEY_BYTES, Key},
-    passes::{Identities, Name},
     patterns,
     rewriter::Rewriter,
     views::views,
@@ -65,7 +65,7 @@ fn key(number: u16) -> Key {
 /// Returns the findings in a text of this class: by field, and by pattern in any encoding.
 fn findings(class: Class, text: &str) -> Vec<String> {
     let mut found = BTreeSet::new();
-    let _ = Leaves::text(&mut Checker::new(&mut found), &Place::unnamed(class), text);
+    let _ = Leaves::text(&mut Checker::new(&mut found, false), &Place::unnamed(class), text);
     let mut found: Vec<String> = found.into_iter().map(|finding| format!("{finding:?}")).collect();
     // In a message, a text is surrounded by field numbers and lengths, which can be letters and symbols.
     for around in [text.to_owned(), format!("xx{text}x"), format!("xxB@{text}B")] {

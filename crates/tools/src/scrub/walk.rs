@@ -1,9 +1,11 @@
 //! Rewrites encoded messages leaf by leaf. All fields, known or not, keep their numbers, types and nesting.
 
-use bytes::Bytes;
 use livetape_core::{
     event,
-    wire::{Field, Kind, RawField, RawFields, RawValue, Schema, unzip, write_bytes, write_number, zip},
+    wire::{
+        Field, Kind, Member, RawField, RawFields, RawValue, Schema, UNZIPPED_BYTES_MAX, gzip_member,
+        write_bytes, write_number, zip,
+    },
 };
 use prost::encoding::{WireType, encode_key, encode_varint};
 
@@ -27,9 +29,16 @@ pub(super) trait Leaves {
     fn opaque(&mut self, _: &Place, _: &[u8]) -> Option<Vec<u8>> {
         None
     }
+    /// Visits a list of numbers, whose bytes can also be those of others, before and after its numbers were replaced.
+    fn list(&mut self, _: &Place, _: &[u8], _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
     /// Reports malformed bytes, which are dropped.
     fn broken(&mut self, _: usize) {}
+    /// Reports gzip data that is malformed or followed by other bytes, which are dropped.
     fn bad_gzip(&mut self) {}
+    /// Reports a name, a comment or another field in the header of gzip data, which is dropped.
+    fn gzip_header(&mut self, _: &[u8]) {}
 }
 
 /// Location of a leaf.
@@ -41,7 +50,7 @@ pub(super) struct Place {
     pub(super) field: &'static str,
     /// Whether pictures here belong to the app.
     pub(super) artwork: bool,
-    /// Whether the number is a fixed 64-bit field, which can also hold a floating-point number.
+    /// Whether the number is a field of a fixed length, which can also hold a floating-point number.
     pub(super) fixed: bool,
     /// Id of the person who is in a picture.
     pub(super) person: Option<u64>,
@@ -111,6 +120,15 @@ impl<'a> Walk<'a> {
     fn field(&mut self, raw: RawField<'_>, leaves: &mut impl Leaves) {
         let field = self.context.schema.and_then(|schema| schema.field(raw.number));
         let place = self.context.place(field, self.is_keyed(field));
+        // A number in a field for something else is of unknown meaning.
+        let place = match raw.value {
+            RawValue::Varint(_) | RawValue::Fixed64(_) | RawValue::Fixed32(_)
+                if place.class != Class::Id && field.is_some_and(|field| field.kind != Kind::Number) =>
+            {
+                Place { class: Class::Unknown, ..place }
+            }
+            _ => place,
+        };
         match raw.value {
             RawValue::Varint(value) => match leaves.number(&place, value) {
                 // Possibly written in more bytes than needed.
@@ -122,7 +140,12 @@ impl<'a> Walk<'a> {
                 self.out.extend_from_slice(&raw.whole[..raw.whole.len() - value.len()]);
                 self.out.extend_from_slice(&new.to_le_bytes());
             }
-            RawValue::Fixed32(_) => self.out.extend_from_slice(raw.whole),
+            RawValue::Fixed32(value) => {
+                let new = leaves.number(&Place { fixed: true, ..place }, u32::from_le_bytes(value).into());
+                self.out.extend_from_slice(&raw.whole[..raw.whole.len() - value.len()]);
+                // A longer one is cut off, and then is another one as well.
+                self.out.extend_from_slice(&(new as u32).to_le_bytes());
+            }
             RawValue::Bytes(value) => {
                 let new = self.value(field, &place, value, leaves);
                 write_bytes(raw.number, new.as_deref().unwrap_or(value), &mut self.out);
@@ -218,7 +241,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Applies `change` to decompressed gzip data and compresses the result, or applies it to other bytes
-/// directly.
+/// directly. Nothing but the data stays, up to the limit for a batch.
 pub(super) fn unpacked<L: Leaves>(
     bytes: &[u8],
     leaves: &mut L,
@@ -227,13 +250,24 @@ pub(super) fn unpacked<L: Leaves>(
     if !bytes.starts_with(&GZIP) {
         return change(bytes, leaves);
     }
-    let mut faults = Vec::new();
-    let plain = unzip(Bytes::copy_from_slice(bytes), &mut faults);
-    if !faults.is_empty() {
+    let Member { mut plain, header, length } = gzip_member(bytes, UNZIPPED_BYTES_MAX).unwrap_or(Member {
+        plain: Vec::new(),
+        header: Vec::new(),
+        length: None,
+    });
+    let is_whole = length == Some(bytes.len());
+    if !is_whole {
         leaves.bad_gzip();
     }
+    if !header.is_empty() {
+        leaves.gzip_header(&header);
+    }
+    if length.is_none() && plain.len() == UNZIPPED_BYTES_MAX {
+        // Readers drop it as well.
+        plain.clear();
+    }
     let new = change(&plain, leaves);
-    if new == plain[..] && faults.is_empty() { bytes.to_vec() } else { zip(&new).to_vec() }
+    if new == plain && is_whole && header.is_empty() { bytes.to_vec() } else { zip(&new).to_vec() }
 }
 
 /// Rewrites a message unless it is nested too deeply.
@@ -279,7 +313,7 @@ fn packed(value: &[u8], place: &Place, leaves: &mut impl Leaves) -> Option<Vec<u
     let Some(numbers) = numbers(value) else { return leaves.opaque(place, value) };
     let mut out = Vec::with_capacity(value.len());
     numbers.into_iter().for_each(|number| encode_varint(leaves.number(place, number), &mut out));
-    Some(out)
+    leaves.list(place, value, &out).or(Some(out))
 }
 
 /// Whether the byte at this index of a packed list is the tenth of its number, and so holds its highest bit.

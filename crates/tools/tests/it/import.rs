@@ -165,11 +165,17 @@ fn connections_are_limited() {
 
 #[test]
 fn decreasing_times_are_clamped_and_counted() {
-    let times = ["-5", "100", "40", "100.5", "1e30"];
+    let times = ["-5", "100", "40", "100.5", "8e7"];
     let lines = times.map(|time| format!(r#"{{"offset_ms":{time},"frame":"OgJoYg"}}"#));
-    let (items, report) = imported(&lines.join("\n"));
-    assert_eq!(offsets_ms(&items), [0, 100, 100, 100, 9_000_000_000_000]);
+    let (clamped, report) = imported(&lines.join("\n"));
+    assert_eq!(offsets_ms(&clamped), [0, 100, 100, 100, 80_000_000]);
     assert_eq!(report.clamped, 2);
+
+    let lines = r#"{"offset_ms":1,"frame":"OgJoYg"}
+        {"offset_ms":1e30,"frame":"OgJoYg"}"#;
+    let mut bytes = Vec::new();
+    import(lines.as_bytes(), &mut bytes, &ImportOptions { keep_clock: true, ..options() }).unwrap();
+    assert_eq!(offsets_ms(&items(&bytes)), [1, 9_000_000_000_000]);
 }
 
 #[test]
@@ -203,8 +209,9 @@ fn an_endless_line_is_skipped_in_bounded_memory() {
 
 #[test]
 fn a_frame_above_the_limit_is_skipped() {
-    let line = |bytes: usize| format!(r#"{{"offset_ms":1,"frame":"{}"}}"#, "A".repeat(bytes / 3 * 4));
-    let (_, report) = imported(&[line(3), line(16 << 20), line(6)].join("\n"));
+    let line = |frame: &str| format!(r#"{{"offset_ms":1,"frame":"{frame}"}}"#);
+    let (hb, large) = (line("OgJoYg"), line(&"A".repeat((16 << 20) / 3 * 4)));
+    let (_, report) = imported(&[&*hb, &large, &hb].join("\n"));
     assert_eq!((report.frames, report.bad_lines_listed[0].line), (2, 2));
     assert_eq!(report.bad_lines_listed[0].reason, "the frame is too large");
 }

@@ -52,7 +52,7 @@ fn the_same_seed_gives_the_same_bytes() {
         crc32fast::hash(&one)
     });
     // Benchmark figures are only comparable as long as this holds. A new gzip library may change it.
-    assert_eq!(hashes, [2_639_514_764, 3_176_127_437, 3_801_993_200, 2_960_467_515, 2_856_849_053]);
+    assert_eq!(hashes, [2_639_514_764, 3_176_127_437, 3_801_993_200, 2_960_467_515, 2_025_276_717]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .aio import Wrapped, coroutine
 from .errors import LivetapeError, check_number, check_path
+from .proxy import direct
 from .server import Running, Server, Speed, polls
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Mock(Running):
     @property
     def env(self) -> dict[str, str]:
         """Variables for the environment of a client that runs as a program, the same as those of `livetape run`."""
-        return {"LIVETAPE_MOCK_URL": self.url, "SIGN_API_URL": self.url}
+        return {**direct(), "LIVETAPE_MOCK_URL": self.url, "SIGN_API_URL": self.url}
 
     @property
     def aio(self) -> AsyncMock:

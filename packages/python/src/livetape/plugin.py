@@ -11,6 +11,7 @@ import pytest
 from . import server
 from .mock import AsyncMock, Mock, is_toml
 from .program import cases
+from .proxy import direct
 from .tape import AsyncTape, Tape
 
 if TYPE_CHECKING:
@@ -46,9 +47,19 @@ def livetape_case(request: pytest.FixtureRequest) -> str | None:
     return name
 
 
+@pytest.fixture(name="_livetape_direct")
+def direct_fixture() -> Iterator[None]:
+    """Let clients in the test reach this machine without the proxy of the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in direct().items():
+            patch.setenv(name, value)
+        yield
+
+
 @pytest.fixture(name="livetape")
 def livetape_fixture(request: pytest.FixtureRequest, livetape_case: str | None) -> Iterator[Tape]:
     """Serve the recording that the marker names, by default `demo`."""
+    request.getfixturevalue("_livetape_direct")
     options = marked(request)
     if livetape_case is not None:
         options["case"] = livetape_case
@@ -68,6 +79,7 @@ def livetape_async(livetape: Tape) -> AsyncTape:
 @pytest.fixture
 def livetape_mock(request: pytest.FixtureRequest) -> Iterator[Mock]:
     """Run a mock TikTok with the scenario `mock` of the marker. Its rooms play the recording that the marker names."""
+    request.getfixturevalue("_livetape_direct")
     options = marked(request)
     mock = Mock(options.get("mock"), play=options.get("recording"), speed=options.get("speed"))
     # Verified with the test rather than here, so that the test fails instead of its teardown.

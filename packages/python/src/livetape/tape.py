@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .aio import Wrapped, coroutine
 from .errors import LivetapeError, check_number
+from .proxy import direct
 from .send import AsyncSend, Send
 from .server import Running, Server, Speed, polls
 from .tally import Finished, Tally
@@ -75,7 +76,7 @@ class Tape(Running):
     @property
     def env(self) -> dict[str, str]:
         """Variables for the environment of a client that runs as a program, the same as those of `livetape run`."""
-        urls = {"LIVETAPE_URL": self.url, "LIVETAPE_HTTP": self.http}
+        urls = {**direct(), "LIVETAPE_URL": self.url, "LIVETAPE_HTTP": self.http}
         return urls if self.mock is None else {**urls, **self.mock.env}
 
     @property

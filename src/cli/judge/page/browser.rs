@@ -1,7 +1,12 @@
 //! An installed Chromium, without a window, with a profile of its own.
 
+#[cfg(windows)]
+mod windows;
+
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -17,23 +22,31 @@ use tokio::{
 
 /// The variable with the path of a browser.
 const VARIABLE: &str = "CHROMIUM";
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "chromium",
     "chromium-browser",
     "google-chrome",
     "google-chrome-stable",
+    "chrome",
     "microsoft-edge",
     "msedge",
     "brave-browser",
 ];
-/// Where browsers are that are not in `PATH`.
-const PATHS: [&str; 5] = [
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+/// Where browsers are that are not in `PATH`, below the folders of programs.
+const ON_MACOS: [&str; 4] = [
+    "Google Chrome.app/Contents/MacOS/Google Chrome",
+    "Chromium.app/Contents/MacOS/Chromium",
+    "Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    "Brave Browser.app/Contents/MacOS/Brave Browser",
 ];
+const ON_WINDOWS: [&str; 4] = [
+    "Google/Chrome/Application/chrome.exe",
+    "Chromium/Application/chrome.exe",
+    "Microsoft/Edge/Application/msedge.exe",
+    "BraveSoftware/Brave-Browser/Application/brave.exe",
+];
+/// The variables with the folders of programs on Windows: of the machine, for 32 bits, and of the user.
+const FOLDERS_ON_WINDOWS: [&str; 4] = ["ProgramW6432", "ProgramFiles", "ProgramFiles(x86)", "LOCALAPPDATA"];
 /// Only what a page needs: no requests of the browser's own, sound without a click and without a device, and timers that run
 /// as in OBS. A page from the internet may read the feed of this machine.
 const FLAGS: [&str; 18] = [
@@ -79,7 +92,11 @@ pub(super) fn find() -> Result<PathBuf, Problem> {
     let ending = env::consts::EXE_SUFFIX;
     let in_path = env::split_paths(&folders)
         .flat_map(|folder| NAMES.map(|name| folder.join(format!("{name}{ending}"))));
-    let found = in_path.chain(PATHS.map(PathBuf::from)).find(|path| path.is_file());
+    let found =
+        in_path.chain(installed(env::consts::OS, |name| env::var_os(name))).find(|path| path.is_file());
+    // For all users or for one, in any folder.
+    #[cfg(windows)]
+    let found = found.or_else(windows::registered);
     found.ok_or_else(|| {
         let install = match env::consts::OS {
             "macos" => "`brew install --cask google-chrome`",
@@ -91,6 +108,28 @@ pub(super) fn find() -> Result<PathBuf, Problem> {
             &format!("install it with {install}, or set {VARIABLE} to its path"),
         )
     })
+}
+
+/// Returns where a system installs browsers, the likeliest first.
+fn installed(os: &str, variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let (programs, folders): (&[&str], Vec<_>) = match os {
+        "windows" => {
+            let folders = FOLDERS_ON_WINDOWS.iter().filter_map(|name| variable(name));
+            (&ON_WINDOWS, folders.map(PathBuf::from).collect())
+        }
+        "macos" => {
+            let own = variable("HOME").map(|home| PathBuf::from(home).join("Applications"));
+            (&ON_MACOS, [PathBuf::from("/Applications")].into_iter().chain(own).collect())
+        }
+        // All in `PATH`.
+        _ => (&[], Vec::new()),
+    };
+    let in_folders = |program: &&str| {
+        // Every part by itself: a path with both separators looks wrong.
+        let program = PathBuf::from_iter(program.split('/'));
+        Vec::from_iter(folders.iter().map(|folder| folder.join(&program)))
+    };
+    programs.iter().flat_map(in_folders).collect()
 }
 
 /// A running browser, killed when dropped.
@@ -115,7 +154,7 @@ impl Browser {
         command.arg(format!("--user-data-dir={}", profile.display()));
         // Its sandbox does not start as root, as in most containers.
         #[cfg(unix)]
-        if rustix::process::geteuid().is_root() {
+        if fs::metadata(&log).is_ok_and(|log| std::os::unix::fs::MetadataExt::uid(&log) == 0) {
             command.arg("--no-sandbox");
         }
         command.arg("about:blank").stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).kill_on_drop(true);
@@ -173,4 +212,32 @@ fn last_line(path: &Path) -> Option<String> {
     let log = fs::read(path).ok()?;
     let end = String::from_utf8_lossy(&log[log.len().saturating_sub(LOG_BYTES_MAX)..]).into_owned();
     end.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_found_where_each_system_installs_them() {
+        let set = |name: &str| match name {
+            "ProgramFiles" => Some("C:/Program Files".into()),
+            "LOCALAPPDATA" => Some("C:/Users/ann/AppData/Local".into()),
+            "HOME" => Some("/Users/ann".into()),
+            _ => None,
+        };
+        let of =
+            |os| installed(os, set).iter().map(|path| path.to_str().unwrap().replace('\\', "/")).collect();
+        let (windows, macos): (Vec<_>, Vec<_>) = (of("windows"), of("macos"));
+        for path in [
+            "C:/Program Files/Google/Chrome/Application/chrome.exe",
+            "C:/Users/ann/AppData/Local/Google/Chrome/Application/chrome.exe",
+            "C:/Program Files/Microsoft/Edge/Application/msedge.exe",
+        ] {
+            assert!(windows.contains(&path.to_owned()), "{path} is not in {windows:#?}");
+        }
+        assert_eq!(windows.len(), 2 * ON_WINDOWS.len());
+        assert_eq!(macos[..2], ["", "/Users/ann"].map(|home| format!("{home}/Applications/{}", ON_MACOS[0])));
+        assert_eq!(installed("linux", set), [PathBuf::new(); 0]);
+    }
 }

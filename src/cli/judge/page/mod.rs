@@ -76,7 +76,8 @@ impl Target {
     /// `bad_request` if there is no such file, or if it is not an address of HTTP.
     fn parse(text: &str) -> Result<Self, Problem> {
         let bad = |message: String, hint: &str| Err(Problem::new(Code::BadRequest, message).hint(hint));
-        let path = text.strip_prefix("file://").unwrap_or(text);
+        let path = written_path(text);
+        let path = &*path;
         if let Some((scheme, _)) =
             path.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', '.', '?']))
         {
@@ -88,10 +89,9 @@ impl Target {
                 ),
             };
         }
-        let end = path.find(['?', '#']).unwrap_or(path.len());
         let (name, rest) = match Files::open(path) {
             Ok(_) => (path, ""),
-            Err(_) => path.split_at(end),
+            Err(_) => path.split_at(path.len() - after_path(path).len()),
         };
         match Files::open(name) {
             Ok(files) => Ok(Self::File(files, rest.to_owned())),
@@ -100,6 +100,18 @@ impl Target {
             }
         }
     }
+}
+
+/// Returns the path in the address of a file. On Windows, that of `C:\x` is `file:///C:/x`.
+fn written_path(text: &str) -> Cow<'_, str> {
+    let Some(path) = text.strip_prefix("file://") else { return text.into() };
+    let parsed = Url::parse(text).ok().and_then(|url| url.to_file_path().ok());
+    parsed.map_or(path.into(), |path| (path.to_string_lossy().into_owned() + after_path(text)).into())
+}
+
+/// Returns the query and the fragment of an address.
+fn after_path(address: &str) -> &str {
+    address.find(['?', '#']).map_or("", |at| &address[at..])
 }
 
 /// Checks what `--page` contradicts.
@@ -113,7 +125,7 @@ pub(super) fn check(conditions: &args::Conditions) -> Result<(), Problem> {
             ("--text needs a page", "add --page FILE")
         }
         args::Conditions { text, expect, .. } if !text.is_empty() && expect.is_empty() => {
-            ("nothing is expected of the text", "add --expect '{diamonds}'")
+            ("nothing is expected of the text", "add --expect \"{diamonds}\"")
         }
         _ => return Ok(()),
     };
@@ -307,6 +319,33 @@ mod tests {
         let message = |has_texts| page(has_texts).shown(Failure::new("output", PRINTED_NOTHING)).message;
         assert!(message(true).starts_with("showed no text"));
         assert!(message(false).contains("add --text SELECTOR"));
+    }
+
+    #[test]
+    fn a_page_is_named_by_its_path_or_its_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("über lay.html");
+        fs::write(&path, "").unwrap();
+        let address = Url::from_file_path(&path).unwrap();
+        let plain = path.to_str().unwrap();
+        for (text, rest) in [
+            (plain.to_owned(), ""),
+            (format!("{plain}?a=b#c"), "?a=b#c"),
+            (address.to_string(), ""),
+            (format!("{address}#c"), "#c"),
+            (format!("file://{plain}"), ""),
+        ] {
+            let Ok(Target::File(files, found)) = Target::parse(&text) else { panic!("{text}") };
+            assert_eq!(
+                (files.page(), found),
+                ("/%C3%BCber%20lay.html".to_owned(), rest.to_owned()),
+                "{text}"
+            );
+        }
+        assert!(matches!(Target::parse("http://localhost/x"), Ok(Target::Url(_))));
+        for bad in ["ftp://localhost/x", "file://elsewhere/x", "http://"] {
+            assert!(Target::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[cfg(unix)]

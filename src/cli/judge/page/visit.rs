@@ -1,10 +1,6 @@
 //! The process that shows a page: prints the texts of its selectors to stdout and its console to stderr, until a signal.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{env, path::Path, time::Duration};
 
 use livetape_core::{
     error::{Code, Problem, exit},
@@ -75,7 +71,8 @@ const AS_TEXT: &str = "assign names and comments to `textContent`, never to `inn
 /// Shows the page of a case.
 pub(crate) async fn visit(args: args::Page) -> Result<u8, Problem> {
     let mut signals = Signals::new();
-    let folder = env::var_os("TMPDIR").map_or_else(env::temp_dir, PathBuf::from);
+    // That of the case.
+    let folder = env::temp_dir();
     let mut findings = Findings::default();
     findings.unmatched.clone_from(&args.text);
     let ended = match show(&args, &folder, &mut findings, &mut signals).await {
@@ -285,7 +282,7 @@ impl Visit<'_> {
 
     fn found(&mut self, found: Found) -> Result<(), Problem> {
         if let Some(selector) = found.wrong {
-            let hint = "quote it for the shell: --text '#total'";
+            let hint = "quote it for the shell: --text \"#total\"";
             return Err(left(&format!("cannot be searched: `{selector}` is not a CSS selector"), hint));
         }
         if let Some(status) = found.status {

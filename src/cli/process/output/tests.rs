@@ -249,11 +249,39 @@ fn long_lines_go_on_below_except_those_that_people_copy() {
 
 #[test]
 fn a_quoted_word_is_one_line_that_a_shell_reads_back() {
-    for word in ["bot.mjs", "", "it's 1", "a\n'b'\\\t\u{202e}c", "\u{1b}[31m"] {
-        let line = quoted(word);
-        assert!(!line.contains(is_invisible), "{line:?}");
-        let read =
-            std::process::Command::new("bash").args(["-c", &format!("printf %s {line}")]).output().unwrap();
-        assert_eq!(String::from_utf8(read.stdout).unwrap(), word, "{line}");
+    for word in ["bot.mjs", "", "it's 1", "a\n'b'\\\t\u{202e}c", "\u{1b}[31m", "${HOME} `id` !", "\"", "50%"]
+    {
+        let line = quoted_for_bash(word);
+        for line in [line, quoted(word)] {
+            assert!(!line.contains(is_invisible), "{line:?}");
+            let script = format!("printf %s {line}");
+            let Ok(read) = std::process::Command::new("bash").args(["-c", &script]).output() else { return };
+            assert_eq!(String::from_utf8(read.stdout).unwrap(), word, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_word_is_quoted_alike_for_all_shells_where_they_read_the_same() {
+    for (word, expected) in [
+        ("diamonds: {diamonds}", "\"diamonds: {diamonds}\""),
+        ("#total", "\"#total\""),
+        ("it's", "\"it's\""),
+        ("a&b|c>d^", "\"a&b|c>d^\""),
+        ("Jörg's Überlay.html", "\"Jörg's Überlay.html\""),
+    ] {
+        assert_eq!(quoted(word), expected);
+    }
+}
+
+#[test]
+fn quotes_are_escaped_for_programs_on_windows() {
+    for (word, expected) in [
+        (r#"a "b" c"#, r#""a \"b\" c""#),
+        (r"C:\my bots\", r#""C:\my bots\\""#),
+        (r#"\""#, r#""\\\"""#),
+        ("two\nlines", "\"two lines\""),
+    ] {
+        assert_eq!(quoted_for_cmd(word), expected);
     }
 }

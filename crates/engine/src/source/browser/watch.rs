@@ -358,14 +358,22 @@ impl Watch {
             retrying: after.is_some(),
             retry_after_ms: after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
             detail: problem.message.clone(),
-            hint: Some(&problem.hint)
-                .filter(|hint| *hint != problem.code.hint())
-                .cloned()
-                .unwrap_or_default(),
+            hint: self.hint(problem),
         };
         let (offset, conn) = (self.now(), self.tab.observer.last_conn());
         let item = Item { offset, conn, flags: Flags::default(), what: What::Status(status) };
         self.send(vec![item], after.is_some()).await;
+    }
+
+    /// Returns the hint of a failure; empty for that of its code, which would advise to wait.
+    fn hint(&self, problem: &Problem) -> String {
+        match &self.wanted.user {
+            _ if problem.hint != problem.code.hint() => problem.hint.clone(),
+            Some(user) if self.waits && problem.code == Code::TabNotFound => {
+                format!("open https://www.tiktok.com/@{user}/live in that browser")
+            }
+            _ => String::new(),
+        }
     }
 
     fn warn_of_unreadable(&mut self) {

@@ -1,7 +1,7 @@
 //! What may help against a failure, according to the ways that are set. The table of codes has the advice for all other
 //! failures.
 
-use livetape_core::error::Code;
+use livetape_core::error::{Code, Problem};
 
 use super::{LiveOptions, Way, sign, upstream::Failure};
 
@@ -31,6 +31,14 @@ pub(super) fn of(options: &LiveOptions, failure: &Failure) -> Option<String> {
     })
 }
 
+/// Adds the advice to a look-up that was refused without a request.
+pub(super) fn on_refusal(options: &LiveOptions, problem: Problem) -> Problem {
+    match of(options, &Failure::from(problem.clone())) {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
 /// Returns the advice after a way that handed over to the next.
 pub(super) fn without(options: &LiveOptions, failure: &Failure, way: Way) -> String {
     let leave = match way {
@@ -57,21 +65,30 @@ pub(super) fn first(options: &LiveOptions, failure: &Failure) -> Option<(String,
             ("wait a while or connect through a proxy".to_owned(), true)
         }
         Code::Blocked => ("wait a while".to_owned(), true),
-        Code::SignUnauthorized if options.sign_key.is_none() => {
-            let server = options.sign_server();
-            (format!("set an API key of {server}: `sign_key` under [live], or LIVETAPE_SIGN_KEY"), false)
-        }
+        Code::SignUnauthorized if options.sign_key.is_none() => (set_key(options), false),
         Code::SignUnauthorized => {
             (format!("check the API key of {}, and its plan", options.sign_server()), false)
         }
         Code::RateLimited if options.sign_key.is_some() => {
             ("wait 5-10 minutes, up to an hour; or try another user".to_owned(), false)
         }
+        Code::RateLimited if options.sign_url.is_some() => {
+            (format!("wait 5-10 minutes, up to an hour; try another user; or {}", set_key(options)), false)
+        }
+        // The default would advise to wait.
+        Code::UserOffline if options.wait_live.is_some() => {
+            ("connect again when the user is live".to_owned(), false)
+        }
         Code::AgeRestricted if is_logged_in => {
             ("use the session of an adult account that may enter the room".to_owned(), false)
         }
         _ => return None,
     })
+}
+
+fn set_key(options: &LiveOptions) -> String {
+    let server = options.sign_server();
+    format!("set an API key of {server}: `sign_key` under [live], or LIVETAPE_SIGN_KEY")
 }
 
 /// Whether a way that is not set may lead into the room.
@@ -82,5 +99,72 @@ fn may_help(way: Way, failure: &Failure) -> bool {
         // It needs a look-up, too.
         Way::Sign | Way::SignConnect => failure.is_of_way,
         Way::Tab => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use livetape_core::error::fitting;
+
+    use super::{
+        super::{Cookies, Tab},
+        *,
+    };
+
+    #[test]
+    fn no_hint_advises_what_is_set() {
+        let browser = "127.0.0.1:9222".to_owned();
+        let tab = Tab { browser, follow: std::sync::Arc::new(|_| unreachable!("it is not followed")) };
+        let options = LiveOptions {
+            ways: Way::ALL.to_vec(),
+            tab: Some(tab),
+            sign_url: Some("http://sign.example".parse().unwrap()),
+            sign_key: Some("key".parse().unwrap()),
+            session: Some(Cookies::parse("sessionid=1", "it", Duration::ZERO).unwrap()),
+            proxy: Some("http://proxy.example".parse().unwrap()),
+            wait_live: Some(Duration::from_secs(30)),
+            ..LiveOptions::new("ann")
+        };
+        let keyless = LiveOptions { sign_key: None, ..options.clone() };
+        // `watch` in the browser's module has the hint for a tab.
+        for code in Code::ALL.iter().filter(|code| **code != Code::TabNotFound) {
+            for (recurs, is_of_way, retrying) in [false, true]
+                .into_iter()
+                .flat_map(|a| [(a, false, false), (a, true, false), (a, false, true)])
+            {
+                let failure = Failure { recurs, is_of_way, ..Failure::new(*code, "") };
+                let shown = |options: &LiveOptions| {
+                    let hint = of(options, &failure).unwrap_or_else(|| code.hint().to_owned());
+                    let hint = fitting(&hint, retrying, false);
+                    [hint, code.terminal_hint(hint, |_| true)].join(" ")
+                };
+                for set in [
+                    "--wait-live",
+                    "through a proxy",
+                    "a sign API key",
+                    "an API key",
+                    "session cookie",
+                    "cdp =",
+                    "ways =",
+                ] {
+                    let shown = shown(&options);
+                    assert!(!shown.contains(set), "{code}: {shown}");
+                }
+                assert!(!shown(&keyless).contains("--sign-url, --sign-key"), "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_look_up_has_the_advice_for_the_options() {
+        let refused = || Problem::new(Code::RateLimited, "try again in 2 s");
+        let options = LiveOptions { sign_key: Some("key".parse().unwrap()), ..LiveOptions::new("ann") };
+        let hint = on_refusal(&options, refused()).hint;
+        assert_eq!(fitting(&hint, false, true), "try another user");
+        assert_eq!(on_refusal(&LiveOptions::new("ann"), refused()), refused());
+        let full = Problem::new(Code::Capacity, "full").hint("try again later");
+        assert_eq!(on_refusal(&options, full.clone()), full);
     }
 }

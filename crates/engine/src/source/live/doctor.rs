@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
-    error::{Code, Problem},
+    error::{Code, Problem, START_CHROME},
     recording::{
         Flags, Item, What,
         records::{Http, Status, http::Role},
@@ -17,8 +17,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    Live, LiveOptions, SharedTransport, Way, advice, lookup, sign,
-    upstream::{Failure, PROXY_HINT, Turn, Upstream},
+    Live, LiveOptions, SharedTransport, Way, advice, lookup,
+    secrets::{Kind, Secrets, Withheld},
+    sign,
+    upstream::{Failure, OWN_HINTS, Turn, Upstream},
     url,
 };
 
@@ -58,7 +60,7 @@ pub struct Step {
     /// What was found, without secrets; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
-    /// What to do about a failure.
+    /// What to do about a failure, or a secret that was not sent.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub hint: String,
 }
@@ -82,6 +84,16 @@ impl Step {
         let (status, bytes, code) = (None, None, None);
         let (detail, hint) = (String::new(), String::new());
         Self { way: way.map(Way::name), step, verdict, status, ms: 0, bytes, code, detail, hint }
+    }
+
+    /// Adds which secret the step did not send.
+    fn note(&mut self, withheld: Option<Withheld>) {
+        let Some(Withheld { what, hint }) = withheld else { return };
+        let separator = if self.detail.is_empty() { "" } else { "; " };
+        self.detail += &format!("{separator}{what}");
+        if self.hint.is_empty() {
+            hint.clone_into(&mut self.hint);
+        }
     }
 
     fn skipped(way: Option<Way>, step: &'static str, detail: &str) -> Self {
@@ -156,15 +168,15 @@ async fn look_up(
     tell: &mut impl FnMut(&Step),
 ) -> bool {
     let wall = options.wall_anchor.unwrap_or_else(clock::wall);
-    let (mut upstream, cookie) = (Upstream::new(options, transport, wall), options.cookies().header(""));
+    let mut upstream = Upstream::new(options, transport, wall);
     let mut is_live = false;
     for name in ["page", "API"] {
         upstream.turn = Turn::Queue;
         upstream.turn().await;
         let started = upstream.now();
         let room = match name {
-            "page" => lookup::ask_page(&mut upstream, &found.user, &cookie).await,
-            _ => lookup::ask_api(&mut upstream, &found.user, &cookie).await,
+            "page" => lookup::ask_page(&mut upstream, &found.user).await,
+            _ => lookup::ask_api(&mut upstream, &found.user).await,
         };
         let mut step =
             Step { ms: millis(upstream.now() - started), ..Step::new(None, name, StepResult::Works) };
@@ -184,6 +196,7 @@ async fn look_up(
                 fail(&mut step, failure.code, upstream.redact.text(&failure.detail), hint);
             }
         }
+        step.note(upstream.take_withheld());
         tell(&step);
         found.steps.push(step);
     }
@@ -288,10 +301,13 @@ impl Trial {
             What::Http(http) => self.http(item, http),
             What::ConnOpen(open) => {
                 let name = if self.way == Way::Tab { "tab" } else { "handshake" };
-                let step = Step::new(Some(self.way), name, StepResult::Works);
                 // A tab that was open before shows no handshake.
                 let status = Some(open.handshake_status).filter(|status| *status != 0);
-                self.push(Step { status, ..step }, item.offset);
+                let mut step = Step { status, ..Step::new(Some(self.way), name, StepResult::Works) };
+                if self.way != Way::Tab {
+                    step.note(Secrets::new(options).withheld(Kind::Session, &open.url));
+                }
+                self.push(step, item.offset);
             }
             What::Frame(frame)
                 if !item.flags.is_sent()
@@ -352,7 +368,7 @@ impl Trial {
             self.steps.len() - 1
         });
         let failure = Failure { recurs: name == "first frame", ..Failure::new(code, "") };
-        let hint = if self.way == Way::Tab || status.hint == PROXY_HINT {
+        let hint = if self.way == Way::Tab || OWN_HINTS.contains(&status.hint.as_str()) {
             status.hint.clone()
         } else {
             advice::first(options, &failure).map(|(first, _)| first).unwrap_or_default()
@@ -386,6 +402,8 @@ impl LiveOptions {
 fn next(options: &LiveOptions, found: &Diagnosis, has_flag: fn(&str) -> bool) -> Vec<String> {
     let user = &found.user;
     let failed = || found.steps.iter().filter(|step| step.verdict == StepResult::Fails);
+    // Those that fail, and those that did not send a secret.
+    let advised = || found.steps.iter().filter(|step| !step.hint.is_empty());
     let hint = |step: &Step| {
         let hint = step.code.map_or(step.hint.as_str(), |code| code.terminal_hint(&step.hint, has_flag));
         hint.replace("@USER/", &format!("@{user}/"))
@@ -404,10 +422,10 @@ fn next(options: &LiveOptions, found: &Diagnosis, has_flag: fn(&str) -> bool) ->
             ..options.clone()
         };
         let run = format!("run `livetape live {user}{}{flag}`", used.servers());
-        let others = failed().filter_map(|step| Some(format!("{}: {}", step.way?, hint(step))));
+        let others = advised().filter_map(|step| Some(format!("{}: {}", step.way?, hint(step))));
         return [run].into_iter().chain(others).collect();
     }
-    let mut hints: Vec<String> = failed().map(hint).collect();
+    let mut hints: Vec<String> = advised().map(hint).collect();
     let mut known = BTreeSet::new();
     hints.retain(|hint| known.insert(hint.clone()));
     // Without an answer, neither a log-in nor another way helps.
@@ -431,8 +449,7 @@ fn next(options: &LiveOptions, found: &Diagnosis, has_flag: fn(&str) -> bool) ->
     }
     if options.tab.is_none() {
         next.push(format!(
-            "start Chrome with `--remote-debugging-port=9222 --user-data-dir=NEW_FOLDER`, open the room there, and run \
-             `livetape doctor {user}{} --cdp 9222`",
+            "start Chrome with `{START_CHROME}`, open the room there, and run `livetape doctor {user}{} --cdp 9222`",
             options.servers()
         ));
     }

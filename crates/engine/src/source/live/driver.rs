@@ -27,6 +27,7 @@ use super::{
     BATCHES_WAITING_MAX, HELD_BYTES_MAX, HELD_ITEMS_MAX, LiveOptions, Outcome, SharedTransport,
     WAIT_LIVE_MIN, Way, advice,
     lookup::look_up,
+    secrets::Kind,
     sign::{self, SocketTarget, TTWID},
     transport::{Received, Socket, Unreached},
     upstream::{Failure, Turn, Upstream, within},
@@ -75,7 +76,12 @@ impl Driver {
         let retry = Retry::new(options.attempts_max, random.next_bits());
         let upstream = Upstream::new(&options, transport, wall_anchor);
         let was_connected = options.continues;
-        let cookie = options.cookies().get(TTWID).map(|value| format!("{TTWID}={}", value.reveal()));
+        let may_go = upstream.secrets.may_go(Kind::Session, &upstream.origins.socket);
+        let cookie = options
+            .cookies()
+            .get(TTWID)
+            .filter(|_| may_go)
+            .map(|value| format!("{TTWID}={}", value.reveal()));
         let ways = options.ways().into();
         Self { options, upstream, retry, ways, random, cookie, stop, out, was_connected }
     }
@@ -152,11 +158,11 @@ impl Driver {
     /// Whether the user is no longer live.
     async fn is_over(&mut self) -> bool {
         let stop = self.stop.clone();
-        let (user, cookie) = (self.options.username().unwrap_or_default(), self.options.cookies().header(""));
+        let user = self.options.username().unwrap_or_default();
         self.upstream.turn = Turn::AtOnce;
         tokio::select! { biased;
             () = stop.cancelled() => false,
-            found = look_up(&mut self.upstream, &user, &cookie) => found.is_ok_and(|room| !room.is_live()),
+            found = look_up(&mut self.upstream, &user) => found.is_ok_and(|room| !room.is_live()),
         }
     }
 
@@ -164,6 +170,7 @@ impl Driver {
     fn record_failure(&mut self, failed: Failed) -> Result<Duration, Failure> {
         let Failed { failure, healthy, close } = failed;
         let mut failure = Failure { detail: self.upstream.redact.text(&failure.detail), ..failure };
+        self.upstream.explain(&mut failure);
         let waits_for_live = self.options.wait_live.filter(|_| failure.code == Code::UserOffline);
         let verdict = match waits_for_live {
             Some(every) => Decision::Again(every.max(WAIT_LIVE_MIN)),
@@ -323,11 +330,9 @@ impl Driver {
     /// Looks up the user and opens the socket.
     async fn connect(&mut self) -> Result<Link, Failure> {
         let user = self.options.username()?;
-        let cookies = self.options.cookies();
-        let room_id = look_up(&mut self.upstream, &user, &cookies.header("")).await?.live()?;
+        let room_id = look_up(&mut self.upstream, &user).await?.live()?;
         let target = self.find_target(room_id).await.map_err(|failure| self.of_way(failure))?;
-        let cookie = cookies.header(&target.cookie);
-        let opened = self.upstream.open_socket(target.url.clone(), &cookie).await;
+        let opened = self.upstream.open_socket(target.url.clone(), &target.cookie).await;
         let opened = opened.map_err(|failure| self.of_way(failure))?;
         let open = ConnOpen {
             room_id: target.room_id,

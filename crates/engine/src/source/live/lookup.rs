@@ -82,37 +82,37 @@ impl From<LookedUp> for Check {
 
 /// Looks up a user, when it is time. For a live room, also checks that it is not age-restricted. Whether the
 /// user is live is remembered for later requests.
-pub(super) async fn look_up(upstream: &mut Upstream, user: &str, cookie: &str) -> Result<FoundRoom, Failure> {
+pub(super) async fn look_up(upstream: &mut Upstream, user: &str) -> Result<FoundRoom, Failure> {
     upstream.turn().await;
-    let room = find(upstream, user, cookie).await?;
+    let room = find(upstream, user).await?;
     match room.live() {
         Ok(_) => upstream.limit.forget(user),
         Err(failure) => upstream.limit.remember(user, failure.into(), room.known_id()),
     }
     if room.is_live() {
-        check_age(upstream, room.room_id, cookie).await?;
+        check_age(upstream, room.room_id).await?;
     }
     Ok(room)
 }
 
 /// Fails only on an explicit age restriction: without a login, room info often fails for other reasons.
-async fn check_age(upstream: &mut Upstream, room_id: i64, cookie: &str) -> Result<(), Failure> {
+async fn check_age(upstream: &mut Upstream, room_id: i64) -> Result<(), Failure> {
     let room_id = room_id.to_string();
     let requests = Arc::clone(&upstream.requests);
     let pairs = requests.query(Group::RoomInfo, &[("{room}", &room_id)]);
     let url = url::with_query(&requests.url(&upstream.origins.webcast, "room_info", &[]), pairs);
-    let request = requests.get(url, cookie);
+    let request = requests.get(url);
     let Ok(answer) = upstream.get(Role::RoomInfo, &request, true).await else { return Ok(()) };
     let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if json["status_code"].as_i64() == Some(AGE_RESTRICTED) { Err(age_restricted()) } else { Ok(()) }
 }
 
-async fn find(upstream: &mut Upstream, user: &str, cookie: &str) -> Result<FoundRoom, Failure> {
-    let first = match ask_api(upstream, user, cookie).await {
+async fn find(upstream: &mut Upstream, user: &str) -> Result<FoundRoom, Failure> {
+    let first = match ask_api(upstream, user).await {
         Err(failure) if matches!(failure.code, Code::Blocked | Code::ConnectionLost) => failure,
         decided => return decided,
     };
-    match ask_page(upstream, user, cookie).await {
+    match ask_page(upstream, user).await {
         // The fallback also failed, so report the first failure.
         Err(second) if matches!(second.code, Code::Blocked | Code::ConnectionLost) => Err(first),
         decided => decided,
@@ -120,28 +120,23 @@ async fn find(upstream: &mut Upstream, user: &str, cookie: &str) -> Result<Found
 }
 
 /// Looks up a user by the API only.
-pub(super) async fn ask_api(upstream: &mut Upstream, user: &str, cookie: &str) -> Result<FoundRoom, Failure> {
+pub(super) async fn ask_api(upstream: &mut Upstream, user: &str) -> Result<FoundRoom, Failure> {
     let url = api_live(upstream, user);
-    ask(upstream, url, cookie, read_api_live).await
+    ask(upstream, url, read_api_live).await
 }
 
 /// Looks up a user on the page only.
-pub(super) async fn ask_page(
-    upstream: &mut Upstream,
-    user: &str,
-    cookie: &str,
-) -> Result<FoundRoom, Failure> {
+pub(super) async fn ask_page(upstream: &mut Upstream, user: &str) -> Result<FoundRoom, Failure> {
     let page = upstream.requests.url(&upstream.origins.www, "page", &[("{user}", user)]);
-    ask(upstream, page, cookie, read_page).await
+    ask(upstream, page, read_page).await
 }
 
 async fn ask(
     upstream: &mut Upstream,
     url: String,
-    cookie: &str,
     read: fn(&HttpResponse, Duration) -> Result<FoundRoom, Failure>,
 ) -> Result<FoundRoom, Failure> {
-    let request = upstream.requests.get(url, cookie);
+    let request = upstream.requests.get(url);
     let answer = upstream.get(Role::Lookup, &request, true).await?;
     read(&answer, upstream.wall())
 }
@@ -250,10 +245,9 @@ async fn look_up_twice(options: &LiveOptions, transport: SharedTransport) -> Res
     let user = options.username()?;
     let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
     let mut upstream = Upstream::new(options, transport, wall_anchor);
-    let cookie = options.cookies().header("");
     let mut retry = Retry::new(options.attempts_max, options.seed);
     loop {
-        let found = look_up(&mut upstream, &user, &cookie).await;
+        let found = look_up(&mut upstream, &user).await;
         let Err(failure) = found else { return found };
         // TikTok sometimes reports this for users who are live. Other failures are final.
         if failure.code == Code::UserNotFound

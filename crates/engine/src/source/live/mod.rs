@@ -13,6 +13,7 @@ mod doctor;
 mod driver;
 mod lookup;
 mod request;
+mod secrets;
 mod sign;
 mod transport;
 mod upstream;
@@ -23,15 +24,15 @@ use std::{fmt, mem::size_of, sync::Arc, time::Duration};
 use livetape_core::{
     error::{Code, Problem},
     recording::{
-        Item, USER_TAG,
+        Flags, Item, USER_TAG, What,
         records::{
-            Header,
+            Header, Status,
             header::{Privacy, Timing},
         },
     },
     retry, username,
 };
-use livetape_feed::control::{LOOKUPS_PER_MINUTE, Limit};
+use livetape_feed::control::{LOOKUPS_PER_MINUTE, Limit, Refusal};
 use livetape_io::clock;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -138,6 +139,28 @@ impl Live {
         Self::over(header, batches, task, stop)
     }
 
+    /// Returns a source that fails at once, because the upstream refused its user a moment ago.
+    pub(crate) fn refused(options: &LiveOptions, refusal: Refusal) -> Self {
+        let Refusal { problem, retrying, retry_after } = refusal;
+        let status = Status {
+            code: problem.code.name().to_owned(),
+            attempt: 1,
+            retrying,
+            retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            detail: problem.message.clone(),
+            hint: problem.hint.clone(),
+        };
+        let item =
+            Item { offset: Duration::ZERO, conn: 1, flags: Flags::default(), what: What::Status(status) };
+        let (sender, batches) = Batches::channel();
+        let task = tokio::spawn(async move {
+            // Whether anybody receives it does not matter.
+            let _ = sender.send(vec![item]).await;
+            Outcome::Failed(problem)
+        });
+        Self::over(header(options), batches, task, CancellationToken::new())
+    }
+
     /// Wraps a source that another task drives.
     pub(crate) fn over(
         header: Header,
@@ -203,8 +226,8 @@ pub struct LiveOptions {
     /// URL of the sign server.
     pub sign_url: Option<Url>,
     pub sign_key: Option<Secret>,
-    /// Cookies of a logged-in user. Sent to TikTok; their session's id also to the sign server of
-    /// [`Self::sign_url`], but never to a default one.
+    /// Cookies of a logged-in user. Sent to TikTok's hosts over TLS and to the origin of [`Self::upstream`]; their
+    /// session's id also to that of [`Self::sign_url`], but never to a default sign server.
     pub session: Option<Cookies>,
     /// Proxy for requests and sockets: `http://`, `socks5://` or `socks5h://`, optionally with user and
     /// password.
@@ -357,6 +380,14 @@ impl LiveOptions {
             |url: &Url| url.host_str().is_some_and(|host| is_loopback(host) || host.ends_with(".localhost"));
         let is_local = self.upstream.as_ref().is_some_and(here) && self.sign_url.as_ref().is_none_or(here);
         self.lookups_per_minute.or((!is_local).then_some(LOOKUPS_PER_MINUTE))
+    }
+
+    /// Reserves a look-up like [`Limit::admit`], with advice for these options.
+    pub(crate) fn admit(&self, wait_max: Duration) -> Result<Instant, Refusal> {
+        self.limit.admit(wait_max).map_err(|refusal| {
+            let problem = refusal.problem.clone();
+            Refusal { problem: advice::on_refusal(self, problem), ..refusal }
+        })
     }
 
     /// Whether a tab, which needs no look-up, is a way into a room whose look-up failed with this code.

@@ -329,8 +329,8 @@ impl Requests {
         self.groups[group as usize].iter().map(|(name, text)| (name.as_ref(), fill(text, &values))).collect()
     }
 
-    /// Returns the headers of a group, the user agent and the cookie.
-    pub(super) fn headers(&self, group: Group, cookie: &str) -> Vec<(Cow<'static, str>, String)> {
+    /// Returns the headers of a group, and the user agent.
+    pub(super) fn headers(&self, group: Group) -> Vec<(Cow<'static, str>, String)> {
         let mut headers = vec![("user-agent".into(), self.user_agent.clone())];
         let others = self.groups[group as usize].iter();
         headers.extend(others.map(|(name, value)| (name.clone(), value.clone().into_owned())));
@@ -338,15 +338,12 @@ impl Requests {
             // The only encoding that is read.
             headers.push(("accept-encoding".into(), "gzip".to_owned()));
         }
-        if !cookie.is_empty() {
-            headers.push(("cookie".into(), cookie.to_owned()));
-        }
         headers
     }
 
     /// Returns a request to TikTok other than one for a socket.
-    pub(super) fn get(&self, url: String, cookie: &str) -> Request {
-        Request { url, headers: self.headers(Group::Headers, cookie) }
+    pub(super) fn get(&self, url: String) -> Request {
+        Request { url, headers: self.headers(Group::Headers) }
     }
 
     fn value(&self, group: Group, name: &str) -> &str {
@@ -479,7 +476,7 @@ mod tests {
             assert_eq!(value("browser_platform"), platform);
             assert_eq!(format!("{}/{}", value("browser_name"), value("browser_version")), agent);
             assert_eq!(requests.query(Group::SignFetch, &[])[2].1, agent);
-            let headers = [Group::Headers, Group::SocketHeaders].map(|group| requests.headers(group, ""));
+            let headers = [Group::Headers, Group::SocketHeaders].map(|group| requests.headers(group));
             assert!(headers.iter().all(|headers| headers[0].1 == agent));
         }
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use livetape_core::{
     error::Code,
     recording::records::http::Role,
+    redact::Place,
     retry::SplitMix,
     wire::{self, BatchInfo},
 };
@@ -15,8 +16,9 @@ use serde_json::Value;
 use super::{
     LiveOptions, Way,
     request::{Group, Requests},
+    secrets::{Kind, Secrets},
     transport::{HttpResponse, Request},
-    upstream::{Failure, RATE_LIMITED, Upstream},
+    upstream::{Failure, PROXY_HINT, RATE_LIMITED, Upstream},
     url,
 };
 
@@ -52,18 +54,18 @@ pub(super) async fn sign(
     let request = request(&upstream.origins.sign, options, way, room_id);
     let lost = |failure: Failure| match failure.code {
         Code::OfflineMode => failure,
-        // The proxy's.
-        _ if failure.hint.is_some() => failure,
-        _ => Failure { recurs: true, ..Failure::new(Code::SignFailed, failure.detail) },
+        _ if failure.hint.as_deref() == Some(PROXY_HINT) => failure,
+        _ => Failure { code: Code::SignFailed, recurs: true, ..failure },
     };
     let answer = upstream.get(Role::Sign, &request, false).await.map_err(lost)?;
     let (info, cookie) = read(&answer, &url::host(&upstream.origins.sign), upstream.wall())?;
     upstream.redact.hide(&cookie);
     let room_id = answer.header("x-room-id").and_then(|id| id.parse().ok()).unwrap_or(room_id);
-    let url = socket_url(&options.requests, &info, room_id, random);
+    let url = socket_url(&upstream.requests, &upstream.secrets, &info, room_id, random);
     Ok(SocketTarget { url, cookie, room_id, batch: Some((request, answer)) })
 }
 
+/// Returns the request without its secrets.
 fn request(origin: &str, options: &LiveOptions, way: Way, room_id: i64) -> Request {
     let (requests, room) = (&options.requests, room_id.to_string());
     let values = [("{room}", room.as_str())];
@@ -72,21 +74,11 @@ fn request(origin: &str, options: &LiveOptions, way: Way, room_id: i64) -> Reque
         _ => ("sign_fetch", Group::SignFetch),
     };
     let url = url::with_query(&requests.url(origin, path, &values), requests.query(group, &values));
-    // Only the server that the user named may know the session.
-    let session = options.session.as_ref().filter(|_| options.sign_url.is_some());
-    let of_session = [("session_id", "sessionid"), ("tt_target_idc", "tt-target-idc")];
-    let of_session = of_session
-        .into_iter()
-        .filter_map(|(parameter, cookie)| Some((parameter, session?.get(cookie)?.reveal())));
-    let url = url::with_query(&url, of_session);
-    let mut headers = vec![
+    let headers = vec![
         ("user-agent".into(), concat!("livetape/", env!("CARGO_PKG_VERSION")).to_owned()),
         ("accept".into(), "application/protobuf,application/json".to_owned()),
         ("accept-encoding".into(), "gzip".to_owned()),
     ];
-    if let Some(key) = &options.sign_key {
-        headers.push(("x-api-key".into(), key.reveal().to_owned()));
-    }
     Request { url, headers }
 }
 
@@ -94,7 +86,9 @@ fn request(origin: &str, options: &LiveOptions, way: Way, room_id: i64) -> Reque
 pub(super) fn sends(options: &LiveOptions) -> String {
     const ROOM: i64 = 7_300_000_000_000_000_001;
     let way = options.ways.iter().copied().find(|way| way.is_signed()).unwrap_or(Way::Sign);
-    let Request { url, headers } = request(&super::Origins::new(options).sign, options, way, ROOM);
+    let mut sent = request(&super::Origins::new(options).sign, options, way, ROOM);
+    Secrets::new(options).add(Kind::OF_SIGN, &mut sent);
+    let Request { url, headers } = sent;
     let has = |value: &str| !value.is_empty() && url.contains(&url::segment(value));
     let known = [
         ("the room's id", has(&ROOM.to_string())),
@@ -163,8 +157,15 @@ fn explanation(body: &Bytes) -> String {
 
 /// Builds the URL as npm tiktok-live-connector does: the server's parameters take precedence, and the version
 /// appears a second time.
-fn socket_url(requests: &Requests, info: &BatchInfo, room_id: i64, random: &mut SplitMix) -> String {
-    let ours = parameters(requests, room_id, random, "0");
+fn socket_url(
+    requests: &Requests,
+    secrets: &Secrets,
+    info: &BatchInfo,
+    room_id: i64,
+    random: &mut SplitMix,
+) -> String {
+    let shared = |pairs| secrets.shared(Place::Pair, pairs, &info.push_server);
+    let ours = shared(parameters(requests, room_id, random, "0"));
     let ours = ours.iter().map(|(name, value)| (*name, value.as_str()));
     let resume = [("cursor", info.cursor.as_str()), ("internal_ext", info.internal_ext.as_str())];
     let theirs: Vec<_> =
@@ -173,12 +174,12 @@ fn socket_url(requests: &Requests, info: &BatchInfo, room_id: i64, random: &mut 
     let kept = ours.chain(resume).filter(|(name, value)| !value.is_empty() && !is_theirs(name));
     let theirs = theirs.iter().copied().filter(|(_, value)| !value.is_empty());
     let url = url::with_query(&info.push_server, kept.chain(theirs));
-    url::with_query(&url, requests.query(Group::Signed, &[]))
+    url::with_query(&url, shared(requests.query(Group::Signed, &[])))
 }
 
 /// Requests the cookie: `ttwid=…`.
 pub(super) async fn get_cookie(upstream: &mut Upstream) -> Result<String, Failure> {
-    let request = upstream.requests.get(url::with_path(&upstream.origins.www, "/"), "");
+    let request = upstream.requests.get(url::with_path(&upstream.origins.www, "/"));
     let mut due = upstream.now();
     for _ in 0..COOKIE_TRIES {
         tokio::time::sleep_until(upstream.at(due)).await;
@@ -228,7 +229,7 @@ fn last_rtt(random: &mut SplitMix) -> String {
 mod tests {
     use livetape_core::wire::Batch;
 
-    use super::*;
+    use super::{super::Pairs, *};
 
     #[test]
     fn the_socket_url_contains_the_room_and_is_reproducible() {
@@ -357,7 +358,13 @@ mod tests {
     fn the_socket_url_comes_from_the_server() {
         let (read, cookie) = read(&answer(200, good(info()))).unwrap();
         assert_eq!(cookie, "ttwid=1; msToken=2");
-        let url = socket_url(&Requests::default(), &read, 7, &mut SplitMix(1));
+        let url = socket_url(
+            &Requests::default(),
+            &Secrets::new(&LiveOptions::new("ann")),
+            &read,
+            7,
+            &mut SplitMix(1),
+        );
         assert!(url.starts_with("wss://host/path?version_code=180800&"), "{url}");
         assert!(url.ends_with("&aid=7&wrss=a%20b&version_code=270000"), "{url}");
         assert!(url.contains("&room_id=7&") && url.contains("&cursor=1_2&internal_ext=ext%3A1&"), "{url}");
@@ -380,11 +387,34 @@ mod tests {
         assert_eq!(sends(&LiveOptions { sign_url, ..options }), sent);
     }
 
+    /// Values that settings add may be secret. No default is.
+    #[test]
+    fn a_socket_elsewhere_gets_only_harmless_parameters() {
+        let (added, more) = (
+            Pairs(vec![("msToken".into(), "planted".into())]),
+            Pairs(vec![("verifyFp".into(), "planted".into())]),
+        );
+        let changed = Requests::new(None, &[(Group::Socket, &added), (Group::Signed, &more)]).unwrap();
+        let secrets = Secrets::new(&LiveOptions::new("ann"));
+        let url = |requests: &Requests, push_server: &str| {
+            let info = BatchInfo { push_server: push_server.into(), ..info() };
+            socket_url(requests, &secrets, &info, 7, &mut SplitMix(1)).replacen(push_server, "", 1)
+        };
+        let (here, elsewhere) = ("wss://webcast-ws.tiktok.com/path", "wss://host/path");
+        let plain = url(&Requests::default(), here);
+        assert_eq!(url(&Requests::default(), elsewhere), plain);
+        assert_eq!(url(&changed, elsewhere), plain);
+        assert_eq!(url(&changed, here).matches("planted").count(), 2);
+    }
+
     #[test]
     fn the_key_is_sent_in_a_header_only() {
-        let options = LiveOptions { sign_key: Some("the-key".parse().unwrap()), ..LiveOptions::new("ann") };
+        let sign_url = Some("http://host".parse().unwrap());
+        let options =
+            LiveOptions { sign_key: Some("the-key".parse().unwrap()), sign_url, ..LiveOptions::new("ann") };
         for way in [Way::Sign, Way::SignConnect] {
-            let request = request("http://host", &options, way, 7);
+            let mut request = request("http://host", &options, way, 7);
+            Secrets::new(&options).add(Kind::OF_SIGN, &mut request);
             assert!(
                 !request.url.contains("the-key") && !format!("{request:?} {options:?}").contains("the-key")
             );

@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use livetape_core::{
-    error::{Code, Problem, without_wait},
+    error::{Code, Problem, fitting},
     recording::{
         Flags, Item, What,
         records::{Http, HttpHeader, http::Role},
@@ -14,15 +14,18 @@ use livetape_core::{
 use livetape_feed::control::Limit;
 use livetape_io::clock;
 use tokio::time::{Instant, sleep_until};
+use tracing::warn;
 use tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
     BODY_BYTES_MAX, LiveOptions, Origins, Secret, Url,
     driver::Held,
     request::{Group, Requests},
+    secrets::{Kind, Secrets, Withheld},
     transport::{HttpResponse, OpenError, Opened, Request, SharedTransport, Unreached},
     url,
 };
+use crate::log_target::SECRETS;
 
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time for opening a WebSocket.
@@ -34,6 +37,13 @@ pub(super) const OFFLINE: &str = "User is not currently live";
 /// Advice for a proxy that fails.
 pub(super) const PROXY_HINT: &str =
     "check that the proxy in `live.proxy` runs, and its address, user and password";
+/// Advice for a server without TLS whose address the user wrote.
+const PLAIN_HINT: &str = "write its address with http://, not https://";
+/// Advice for a session whose upgrades get silent answers.
+const FLAGGED_HINT: &str =
+    "use another session or none for an hour: TikTok flags a session that connects about 15 times an hour";
+/// Advice for this failure alone, which no other advice replaces.
+pub(super) const OWN_HINTS: [&str; 3] = [PROXY_HINT, PLAIN_HINT, FLAGGED_HINT];
 /// Value of `handshake-status` for a device that TikTok blocks.
 const DEVICE_BLOCKED: &str = "415";
 /// Maximum number of redirects of a request.
@@ -60,6 +70,9 @@ pub(super) struct Upstream {
     pub(super) origins: Origins,
     pub(super) requests: Arc<Requests>,
     pub(super) redact: Redact,
+    pub(super) secrets: Secrets,
+    /// A secret that this attempt did not send.
+    withheld: Option<Withheld>,
     pub(super) limit: Limit,
     /// When the next look-up may begin.
     pub(super) turn: Turn,
@@ -86,6 +99,8 @@ impl Upstream {
             origins: Origins::new(options),
             requests: Arc::clone(&options.requests),
             redact,
+            secrets: Secrets::new(options),
+            withheld: None,
             limit: options.limit.clone(),
             turn: options.turn.map_or(Turn::Queue, Turn::Reserved),
             conn: 1,
@@ -138,15 +153,20 @@ impl Upstream {
         with_body: bool,
     ) -> Result<HttpResponse, Failure> {
         let mut request = request.clone();
+        let (is_look_up, kinds) = match role {
+            Role::Lookup | Role::RoomInfo => (true, Kind::OF_TIKTOK),
+            Role::Sign => (false, Kind::OF_SIGN),
+            _ => (false, &[][..]),
+        };
         for _ in 0..=REDIRECTS_MAX {
-            let answer = self.get_once(role, &request, with_body).await?;
-            let is_redirect = matches!(role, Role::Lookup | Role::RoomInfo)
-                && matches!(answer.status, 301 | 302 | 303 | 307 | 308);
-            let to = answer.header("location").filter(|_| is_redirect);
-            match to.and_then(|to| url::redirected(&request.url, to)) {
-                Some(url) => request.url = url,
-                None => return Ok(answer),
-            }
+            let mut sent = request.clone();
+            self.add_secrets(kinds, &mut sent);
+            let answer = self.get_once(role, &sent, with_body).await?;
+            let is_redirect = is_look_up && matches!(answer.status, 301 | 302 | 303 | 307 | 308);
+            let Some(to) = answer.header("location").filter(|_| is_redirect) else { return Ok(answer) };
+            request.url = self.secrets.redirected(&request.url, to).map_err(|to| {
+                Failure::new(Code::Blocked, format!("TikTok redirects to {to}, which is not followed"))
+            })?;
         }
         Err(Failure::new(Code::Blocked, format!("TikTok redirects more than {REDIRECTS_MAX} times")))
     }
@@ -165,12 +185,11 @@ impl Upstream {
                 let (host, through) = (url::host(&request.url), &self.through);
                 return Err(lost(&format!("no response from {host} within 10 s{through}")));
             }
-            Some(Err(unreached)) if unreached.is_of_proxy => return Err(unreached.into()),
             Some(Err(unreached)) => {
-                let (host, why) = (url::host(&request.url), &unreached.why);
-                let names_host = why.contains(&format!("`{host}`"));
-                let detail = if names_host { why.clone() } else { format!("{host}: {why}") };
-                return Err(Failure::new(unreached.code, detail));
+                let is_plain = unreached.is_without_tls();
+                let failure = Failure::unreached(unreached, &request.url);
+                let hint = is_plain.then(|| PLAIN_HINT.to_owned());
+                return Err(Failure { hint: failure.hint.or(hint), ..failure });
             }
             Some(Ok(answer)) => answer,
         };
@@ -182,21 +201,52 @@ impl Upstream {
         Ok(answer)
     }
 
-    /// Opens a WebSocket. Records a rejection. TikTok uses no subprotocol.
+    /// Opens a WebSocket with the cookies that it needs, and those of the session. Records a rejection. TikTok uses no
+    /// subprotocol.
     pub(super) async fn open_socket(&mut self, url: String, cookie: &str) -> Result<Opened, Failure> {
-        let request = Request { url, headers: self.requests.headers(Group::SocketHeaders, cookie) };
+        let headers = self.secrets.shared(Place::Header, self.requests.headers(Group::SocketHeaders), &url);
+        let cookie = (!cookie.is_empty()).then(|| ("cookie".into(), cookie.to_owned()));
+        let mut request = Request { url, headers: headers.into_iter().chain(cookie).collect() };
+        self.add_secrets(Kind::OF_TIKTOK, &mut request);
+        let has_session = self.secrets.has_session(&request);
         let wall = self.wall();
         match within(OPEN_TIMEOUT, self.transport.open(&request)).await {
             Some(Ok(opened)) => Ok(opened),
-            Some(Err(OpenError::Unreached(unreached))) => Err(unreached.into()),
+            Some(Err(OpenError::Unreached(unreached))) => Err(Failure::unreached(unreached, &request.url)),
             Some(Err(OpenError::Refused(answer))) => {
                 self.note_http(Role::Unknown, &request, &answer, true);
-                Err(refusal(&answer, wall))
+                let failure = refusal(&answer, wall);
+                let hint = (has_session && is_silent(&answer)).then(|| FLAGGED_HINT.to_owned());
+                Err(Failure { hint, ..failure })
             }
             None => {
-                let detail = format!("the WebSocket was not opened within 20 s{}", self.through);
+                let (host, through) = (url::host(&request.url), &self.through);
+                let detail = format!("{host}: the WebSocket was not opened within 20 s{through}");
                 Err(Failure::new(Code::ConnectionLost, detail))
             }
+        }
+    }
+
+    /// Adds secrets to a request. Says which of them are withheld.
+    fn add_secrets(&mut self, kinds: &[Kind], request: &mut Request) {
+        let Some(withheld) = self.secrets.add(kinds, request) else { return };
+        if self.withheld.as_ref() != Some(&withheld) {
+            warn!(target: SECRETS, hint = withheld.hint, "⚠️ {}", withheld.what.replacen("the", "The", 1));
+        }
+        self.withheld = Some(withheld);
+    }
+
+    /// Returns the secret that was withheld since the last call.
+    pub(super) fn take_withheld(&mut self) -> Option<Withheld> {
+        self.withheld.take()
+    }
+
+    /// Adds to a failed attempt which secret it did not send, because that may be why.
+    pub(super) fn explain(&mut self, failure: &mut Failure) {
+        if let Some(Withheld { what, .. }) = self.take_withheld()
+            && !matches!(failure.code, Code::UserOffline | Code::UserNotFound | Code::OfflineMode)
+        {
+            failure.detail += &format!("; {what}");
         }
     }
 
@@ -238,6 +288,15 @@ impl Failure {
         Self { code, detail: detail.to_string(), wait: None, is_of_way: false, recurs: false, hint: None }
     }
 
+    /// No answer from the server of a URL, or from the proxy.
+    fn unreached(unreached: Unreached, url: &str) -> Self {
+        let Unreached { code, why, is_of_proxy } = unreached;
+        let host = url::host(url);
+        let names_host = is_of_proxy || why.contains(&format!("`{host}`"));
+        let detail = if names_host { why } else { format!("{host}: {why}") };
+        Self { hint: is_of_proxy.then(|| PROXY_HINT.to_owned()), ..Self::new(code, detail) }
+    }
+
     /// Too many requests, with the wait time from the response headers. `wall` is the time since the Unix
     /// epoch.
     pub(super) fn rate_limited(answer: &HttpResponse, wall: Duration) -> Self {
@@ -260,20 +319,13 @@ impl From<Problem> for Failure {
     }
 }
 
-impl From<Unreached> for Failure {
-    fn from(unreached: Unreached) -> Self {
-        let hint = unreached.is_of_proxy.then(|| PROXY_HINT.to_owned());
-        Self { hint, ..Self::new(unreached.code, unreached.why) }
-    }
-}
-
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         let Failure { code, detail, wait, hint, .. } = failure;
         let hint = hint.unwrap_or_else(|| code.hint().to_owned());
         let Some(wait) = wait else { return Self::new(code, detail).hint(hint) };
         let message = format!("{detail}; the server requires a wait of {}", length(wait));
-        Self::new(code, message).hint(without_wait(&hint))
+        Self::new(code, message).hint(fitting(&hint, false, true))
     }
 }
 
@@ -332,6 +384,11 @@ pub(super) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::O
 fn length(wait: Duration) -> String {
     let seconds = wait.as_millis().div_ceil(1000);
     if seconds > 120 { format!("{} min", seconds.div_ceil(60)) } else { format!("{seconds} s") }
+}
+
+/// Whether TikTok accepts no WebSocket and does not say why, as for sessions that are flagged.
+fn is_silent(answer: &HttpResponse) -> bool {
+    answer.status == 200 && answer.body.is_empty() && answer.header("handshake-status").is_none()
 }
 
 /// Converts a rejection into a failure. TikTok rejects with status 200 and puts the reason into custom

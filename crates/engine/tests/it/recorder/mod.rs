@@ -58,6 +58,10 @@ impl Disk {
         self.stuck.1.notify_all();
     }
 
+    fn holding(path: &Path) -> Self {
+        Self { bytes: Arc::new(Mutex::new(fs::read(path).unwrap())), ..Self::default() }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         self.bytes.lock().unwrap().clone()
     }
@@ -400,35 +404,147 @@ fn only_the_owner_can_read_a_recording() {
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
 }
 
-#[test]
-fn a_recording_that_was_removed_meanwhile_is_not_a_success() {
-    let folder = tempfile::tempdir().unwrap();
-    for rotate in [None, Some(Rotate::Every(Duration::from_secs(60)))] {
-        let target = Target::File(folder.path().join("show.bin"));
-        let options = RecorderOptions { rotate, ..options() };
-        let recorder = Recorder::start(&target, live_header("ann"), &options).unwrap();
-        recorder.record(&numbered(1));
-        let path = recorder.path().unwrap();
-        fs::remove_file(&path).unwrap();
-        let problem = recorder.finish().unwrap_err();
-        let message = format!("{} was removed or renamed while it was written", path.display());
-        assert_eq!((problem.code, problem.message), (Code::Io, message));
-    }
+/// Starts to record into `show.bin` in a folder, each second in a file of its own if it is split.
+fn start_in(folder: &Path, is_split: bool) -> Recorder {
+    let rotate = is_split.then_some(Rotate::Every(Duration::from_secs(1)));
+    let options = RecorderOptions { rotate, flush: Flush::Each, ..options() };
+    Recorder::start(&Target::File(folder.join("show.bin")), live_header("ann"), &options).unwrap()
+}
+
+#[cfg(unix)]
+type Displace = fn(&Path);
+
+/// What another program does to a recording, and what the recorder says of it.
+#[cfg(unix)]
+const DISPLACED: [(&str, Displace, &str); 6] = [
+    ("rm", |path| fs::remove_file(path).unwrap(), "was removed or renamed"),
+    ("mv", |path| fs::rename(path, path.with_file_name("elsewhere.bin")).unwrap(), "was removed or renamed"),
+    ("rm, then a new file", |path| put(path, OTHER), "was replaced"),
+    ("mv of another file", |path| fs::rename(other(path), path).unwrap(), "was replaced"),
+    ("a link to another file", |path| link(&other(path), path), "was replaced"),
+    (
+        "mv of the folder",
+        |path| fs::rename(folder_of(path), folder_of(path).with_file_name("old")).unwrap(),
+        "was removed or renamed",
+    ),
+];
+#[cfg(unix)]
+const OTHER: &str = "another file";
+
+#[cfg(unix)]
+fn put(path: &Path, text: &str) {
+    fs::remove_file(path).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+#[cfg(unix)]
+fn other(path: &Path) -> std::path::PathBuf {
+    let other = path.with_file_name("other.bin");
+    fs::write(&other, OTHER).unwrap();
+    other
+}
+
+#[cfg(unix)]
+fn link(to: &Path, path: &Path) {
+    fs::remove_file(path).unwrap();
+    std::os::unix::fs::symlink(to, path).unwrap();
+}
+
+#[cfg(unix)]
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap()
 }
 
 #[cfg(unix)]
 #[test]
-fn a_recording_that_was_shortened_meanwhile_is_not_a_success() {
+fn a_recording_that_is_displaced_meanwhile_is_kept_under_another_name() {
+    for (how, displace, what) in DISPLACED {
+        for is_split in [false, true] {
+            let parent = tempfile::tempdir().unwrap();
+            let folder = parent.path().join("recordings");
+            fs::create_dir(&folder).unwrap();
+            let recorder = start_in(&folder, is_split);
+            let (path, files) = (recorder.path().unwrap(), recorder.files());
+            recorder.record(&numbered(1));
+            eventually(|| Disk::holding(&path).items().len() == 1);
+            displace(&path);
+            recorder.record(&numbered(2));
+            let problem = recorder.finish().unwrap_err();
+            let name = if is_split { "show.000.partial.bin" } else { "show.partial.bin" };
+            let kept = path.with_file_name(name);
+            let message = format!(
+                "{} {what} while it was written; what was recorded is in {}",
+                path.display(),
+                kept.display()
+            );
+            assert_eq!((problem.code, problem.message), (Code::Io, message), "{how}");
+            let (items, report) = read(&fs::read(&kept).unwrap());
+            assert_eq!((items, report.sealed), (vec![numbered(1), numbered(2)], true), "{how}");
+            assert_eq!(files.paths(), [kept], "{how}");
+            if what == "was replaced" {
+                assert_eq!(fs::read_to_string(&path).unwrap(), OTHER, "{how}");
+            }
+        }
+    }
+}
+
+/// The recorder looks at intervals, also while nothing is recorded.
+#[cfg(unix)]
+#[test]
+fn a_displaced_recording_is_reported_while_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
-    let options = RecorderOptions { flush: Flush::Each, ..options() };
+    let options = RecorderOptions { sync_every: Duration::from_millis(20), ..options() };
     let target = Target::File(folder.path().join("show.bin"));
     let recorder = Recorder::start(&target, live_header("ann"), &options).unwrap();
-    let path = recorder.path().unwrap();
     recorder.record(&numbered(1));
-    eventually(|| path.metadata().unwrap().len() > 100);
-    fs::File::options().write(true).open(&path).unwrap().set_len(50).unwrap();
-    let problem = recorder.finish().unwrap_err();
-    assert!(problem.message.contains("another program has shortened it"), "{problem}");
+    fs::remove_file(recorder.path().unwrap()).unwrap();
+    eventually(|| recorder.failure().is_some());
+    let problem = recorder.failure().unwrap();
+    assert!(problem.message.contains("was removed or renamed while it was written"), "{problem}");
+    let kept = folder.path().join("show.partial.bin");
+    assert_eq!(read(&fs::read(kept).unwrap()).0, [numbered(1)]);
+    assert_eq!(recorder.finish().unwrap_err(), problem);
+}
+
+/// A symbolic link on the way to the file leads elsewhere.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_retargeted_displaces_the_recording() {
+    let parent = tempfile::tempdir().unwrap();
+    let [today, tomorrow, current] = ["today", "tomorrow", "current"].map(|name| parent.path().join(name));
+    for folder in [&today, &tomorrow] {
+        fs::create_dir(folder).unwrap();
+    }
+    std::os::unix::fs::symlink(&today, &current).unwrap();
+    let recorder = start_in(&current, false);
+    recorder.record(&numbered(1));
+    link(&tomorrow, &current);
+    recorder.finish().unwrap_err();
+    assert_eq!(read(&fs::read(tomorrow.join("show.partial.bin")).unwrap()).0, [numbered(1)]);
+    assert!(read(&fs::read(today.join("show.bin")).unwrap()).1.sealed);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_recording_that_another_program_writes_to_is_not_a_success() {
+    for (content, what) in
+        [(vec![], "shortened it"), (vec![7; 50], "shortened it"), (vec![7; 9000], "written to it")]
+    {
+        for is_last in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let recorder = start_in(folder.path(), false);
+            let path = recorder.path().unwrap();
+            recorder.record(&numbered(1));
+            eventually(|| Disk::holding(&path).items().len() == 1);
+            fs::write(&path, &content).unwrap();
+            if !is_last {
+                recorder.record(&numbered(2));
+            }
+            let problem = recorder.finish().unwrap_err();
+            assert!(problem.message.contains(&format!("another program has {what}")), "{problem}");
+            assert_eq!(fs::read(&path).unwrap(), content, "nothing is added to what it wrote");
+        }
+    }
 }
 
 #[test]
@@ -453,6 +569,7 @@ fn finished_parts_may_be_moved_away() {
     for seconds in [0, 61, 122] {
         recorder.record(&Item { offset: Duration::from_secs(seconds), ..numbered(1) });
     }
+    eventually(|| recorder.files().paths().len() == 3);
     fs::remove_file(recorder.path().unwrap()).unwrap();
     recorder.finish().unwrap();
 }

@@ -105,6 +105,7 @@ fn problem(name: &str, error: &Error) -> Problem {
             let list = numbers.collect::<Vec<_>>().join(", ");
             problem.hint(format!("import it with `livetape import --entry N`; the first connections: {list}"))
         }
+        Error::Events(producer) => problem.hint(producer.hint()),
         Error::Scratch(_) => problem.hint("free some space on the disk of the recordings"),
         Error::Read(error) if error.kind() == io::ErrorKind::NotFound => {
             problem.hint("zip the capture with the files that it refers to, and send the zip")

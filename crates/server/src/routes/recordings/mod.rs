@@ -15,7 +15,6 @@ use std::{
 };
 
 use axum::{
-    Json,
     body::Bytes,
     extract::{
         Path, Query, State,
@@ -26,7 +25,7 @@ use axum::{
 use livetape_core::{
     error::{Code, Problem},
     offset,
-    recording::{NAME_BYTES_MAX, Reader, is_plain_name},
+    recording::{NAME_BYTES_MAX, Reader, is_plain_name, why_not_on_windows},
 };
 use livetape_engine::recorder::FOLDER;
 use livetape_io::files::{self, Disk as _, Draft};
@@ -43,7 +42,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{App, Offset, parse_body, path_params, read_offset};
-use crate::state::Refusal;
+use crate::state::{Json, Refusal};
 
 use shelf::{Changing, Whole, refuse_written, unreadable};
 use transfer::unwritable;
@@ -154,15 +153,16 @@ fn read_query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> 
     Ok(query)
 }
 
-/// Names that [`plain`] accepts, apart from their length and from invisible characters.
-pub(crate) const NAME_PATTERN: &str = r#"^[^\s./\\:"%]([^/\\:"%]*[^\s/\\:"%])?$"#;
+/// Names that [`plain`] accepts, apart from their length, from invisible characters, and from devices of Windows.
+pub(crate) const NAME_PATTERN: &str = r#"^[^\s./\\:"%<>|?*]([^/\\:"%<>|?*]*[^\s./\\:"%<>|?*])?$"#;
 
 /// Accepts plain names only, so that REST opens no file outside the directory.
 pub(crate) fn plain(name: String) -> Result<String, String> {
     if is_plain_name(&name) {
         return Ok(name);
     }
-    Err(format!("`{}` is not the name of a recording", name.escape_debug()))
+    let why = why_not_on_windows(&name).map(|why| format!(": {why}")).unwrap_or_default();
+    Err(format!("`{}` is not the name of a recording{why}", name.escape_debug()))
 }
 
 /// Body of `PATCH /recordings/{name}`.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io::{self, BufReader, Cursor, Read},
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,7 +18,7 @@ use livetape_engine::{
     demo::{DEMO, DEMO_BYTES},
     source::missing,
 };
-use livetape_io::files;
+use livetape_io::files::{self, Disk as _};
 use livetape_tools::{
     info::{Glance, Info, glance, info},
     timeline::{Chart, chart},
@@ -284,14 +284,11 @@ impl Drop for Changing {
 
 /// Rejects changes to a file that a recorder is writing. The recorder holds a lock on it.
 pub(super) fn refuse_written(name: &str, path: &Path) -> Result<(), Problem> {
-    let Ok(file) = files::open_inside(path) else { return Ok(()) };
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => {
-            Err(Problem::new(Code::RecordingBusy, format!("`{name}` is being recorded")))
-        }
-        // On file systems without locks, no recorder holds one.
-        _ => Ok(()),
-    }
+    if files::System.is_locked(path) { Err(is_recorded(name)) } else { Ok(()) }
+}
+
+pub(super) fn is_recorded(name: &str) -> Problem {
+    Problem::new(Code::RecordingBusy, format!("`{name}` is being recorded"))
 }
 
 pub(super) fn unreadable(name: &str, error: &recording::Error) -> Problem {

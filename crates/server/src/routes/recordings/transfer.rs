@@ -9,7 +9,6 @@ use std::{
 };
 
 use axum::{
-    Json,
     body::{Body, Bytes},
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -27,9 +26,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     App, ImportReport, Name, Shelf, exists, on_thread, read_name, read_query,
-    shelf::{ListedRecording, refuse_written},
+    shelf::{ListedRecording, is_recorded, refuse_written},
 };
-use crate::{routes::percent_encode, state::Refusal};
+use crate::{
+    routes::percent_encode,
+    state::{Json, Refusal},
+};
 
 /// Maximum time between two chunks of an upload.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -171,6 +173,7 @@ fn convert(
 pub(super) fn unwritable(shelf: &Shelf, name: &str, error: files::Error) -> Problem {
     match error {
         files::Error::Exists { .. } => exists(name, "choose another name, or replace it with `?force=1`"),
+        files::Error::Busy { .. } => is_recorded(name),
         files::Error::Other { source, .. } => shelf.explain(name, &source),
         _ => Problem::new(Code::Io, format!("cannot write {name}: no permission, or not a file")),
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use livetape_core::recording::Item;
+use livetape_core::{error::fitting, recording::Item};
 use livetape_engine::{
     channels::{Channel, ChannelOptions, Ended},
     source::{
@@ -515,10 +515,15 @@ fn state(event: &Value) -> Option<String> {
             format!("connection_closed {} {} willRetry={}", data["code"], data["reason"], data["willRetry"])
         }
         "disconnected" => format!("disconnected {}", data["reason"]),
-        "error" => format!(
-            "error {} attempt={} retrying={} retryAfterMs={} {}",
-            data["code"], data["attempt"], data["retrying"], data["retryAfterMs"], data["message"]
-        ),
+        "error" => {
+            let (hint, retrying) = (data["hint"].as_str().unwrap(), data["retrying"] == true);
+            // No hint advises a wait that is told or that livetape observes.
+            assert_eq!(fitting(hint, retrying, data["retryAfterMs"].is_u64()), hint, "{data}");
+            format!(
+                "error {} attempt={} retrying={retrying} retryAfterMs={} {}",
+                data["code"], data["attempt"], data["retryAfterMs"], data["message"]
+            )
+        }
         _ => return None,
     })
 }

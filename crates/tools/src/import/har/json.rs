@@ -1,7 +1,10 @@
 //! A streaming JSON parser. It skips unwanted parts without storing them, but validates them. It tolerates
 //! values of unexpected types.
 
-use std::io::{self, Read};
+use std::{
+    borrow::Cow,
+    io::{self, Read},
+};
 
 use memchr::memchr2;
 use serde::de::IgnoredAny;
@@ -17,6 +20,8 @@ pub(super) struct Json<R> {
     depth: u32,
     /// Name of the current field; kept for its capacity.
     name: String,
+    /// The same name in the spelling in which names are compared.
+    spelling: String,
     /// Whether a string had half of a surrogate pair since [`Json::take_lone`].
     has_lone: bool,
 }
@@ -24,7 +29,7 @@ pub(super) struct Json<R> {
 impl Json<io::Empty> {
     /// Parses JSON that is already in memory.
     pub(super) fn whole(bytes: Vec<u8>) -> Self {
-        Self { window: Window::whole(bytes), depth: 0, name: String::new(), has_lone: false }
+        Self::of(Window::whole(bytes))
     }
 
     /// Returns the buffer for reuse.
@@ -35,11 +40,16 @@ impl Json<io::Empty> {
 
 impl<R: Read> Json<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { window: Window::new(input), depth: 0, name: String::new(), has_lone: false }
+        Self::of(Window::new(input))
+    }
+
+    fn of(window: Window<R>) -> Self {
+        let (name, spelling) = (String::new(), String::new());
+        Self { window, depth: 0, name, spelling, has_lone: false }
     }
 
     /// Reads an object, or skips any other value. `field` reads the value of a field that it knows. For any other, it
-    /// reads nothing and returns `false`.
+    /// reads nothing and returns `false`. Names are in lower case, without `_` and `-`.
     pub(super) fn object(
         &mut self,
         mut field: impl FnMut(&mut Self, &str) -> Result<bool, Error>,
@@ -47,13 +57,22 @@ impl<R: Read> Json<R> {
         if self.next()? != b'{' {
             return self.skip();
         }
-        let mut name = std::mem::take(&mut self.name);
+        let mut spelling = std::mem::take(&mut self.spelling);
         self.members(b'}', |json| {
-            json.name_into(&mut name)?;
-            if field(json, &name)? { Ok(()) } else { json.skip() }
+            json.read_name()?;
+            spelling.clear();
+            spelling.extend(
+                json.name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()),
+            );
+            if field(json, &spelling)? { Ok(()) } else { json.skip() }
         })?;
-        self.name = name;
+        self.spelling = spelling;
         Ok(())
+    }
+
+    /// Returns the name of the current field as it is written.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Reads these fields of an object as strings, or skips any other value.
@@ -71,14 +90,46 @@ impl<R: Read> Json<R> {
         Ok(self.next()? == b'{')
     }
 
+    pub(super) fn is_list(&mut self) -> Result<bool, Error> {
+        Ok(self.next()? == b'[')
+    }
+
     /// Whether the value is a list, or `null`.
     pub(super) fn is_list_or_null(&mut self) -> Result<bool, Error> {
         Ok(matches!(self.next()?, b'[' | b'n'))
     }
 
+    pub(super) fn is_number(&mut self) -> Result<bool, Error> {
+        Ok(matches!(self.next()?, b'-' | b'0'..=b'9'))
+    }
+
     /// Whether the value is a string, or a number, which is read as one.
     pub(super) fn is_text(&mut self) -> Result<bool, Error> {
         Ok(matches!(self.next()?, b'"' | b'-' | b'0'..=b'9'))
+    }
+
+    /// Reads a list of bytes, or an object with one: `[8,1]`, `{"0":8,"1":1}`, `{"type":"Buffer","data":[8,1]}`. Returns
+    /// `None` for any other value.
+    pub(super) fn bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let (mut bytes, mut are_all) = (Vec::new(), true);
+        let mut byte = |json: &mut Self| {
+            let value = json.float()?.filter(|value| value.fract() == 0.0 && (0.0..256.0).contains(value));
+            are_all &= value.is_some() && bytes.len() < TEXT_BYTES_MAX as usize;
+            if are_all {
+                bytes.push(value.unwrap_or_default() as u8);
+            }
+            Ok(())
+        };
+        if self.is_list()? {
+            self.list(byte)?;
+        } else {
+            self.object(|json, name| match name {
+                "data" => json.list(&mut byte).map(|()| true),
+                _ if name.bytes().all(|digit| digit.is_ascii_digit()) => byte(json).map(|()| true),
+                _ => Ok(false),
+            })?;
+        }
+        Ok(Some(bytes).filter(|bytes| are_all && !bytes.is_empty()))
     }
 
     /// Reads a list, or skips any other value.
@@ -190,12 +241,14 @@ impl<R: Read> Json<R> {
         Ok(())
     }
 
-    fn name_into(&mut self, name: &mut String) -> Result<(), Error> {
+    fn read_name(&mut self) -> Result<(), Error> {
         if self.next()? != b'"' {
             return Err(self.broken("a name is missing"));
         }
+        let mut name = std::mem::take(&mut self.name);
         name.clear();
         self.text(|text| name.push_str(text))?;
+        self.name = name;
         self.expect(b':', "a colon is missing")
     }
 
@@ -203,14 +256,18 @@ impl<R: Read> Json<R> {
     fn text<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Error> {
         self.window.pass(1);
         let Span { bytes, has_escapes } = span(&mut self.window)?;
-        let written = &self.window.rest()[..bytes];
+        // Bytes that are not UTF-8 are Latin-1: the default of old programs on Windows.
+        let written = match std::str::from_utf8(&self.window.rest()[..bytes]) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => self.window.rest()[..bytes].iter().copied().map(char::from).collect(),
+        };
         let value = if has_escapes {
-            unescape(written).map(|(text, is_lone)| {
+            unescape(written.as_bytes()).map(|(text, is_lone)| {
                 self.has_lone |= is_lone;
                 read(&text)
             })
         } else {
-            std::str::from_utf8(written).ok().map(read)
+            Some(read(&written))
         };
         let value = value.ok_or_else(|| self.broken("invalid string"))?;
         self.window.pass(bytes + 1);

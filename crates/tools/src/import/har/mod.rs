@@ -1,10 +1,12 @@
 //! Reads HAR files of any length as a stream. Only the current element is kept in memory.
 //!
-//! Fields can come in any order: Chrome writes the messages of a connection before its URL.
+//! Fields can come in any order: Chrome writes the messages of a connection before its URL. Their names are compared without
+//! case, `_` and `-`, in which producers differ.
 
 mod json;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::{
     io::{BufRead, Read},
@@ -13,14 +15,17 @@ use std::{
 
 use base64::Engine as _;
 use bytes::Bytes;
-use livetape_core::recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader};
+use livetape_core::{
+    observer::is_push_frame,
+    recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader},
+};
 
 use super::{
     Error,
     captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit},
-    lines::BASE64,
+    content::{BASE64, decode, is_destroyed, is_sent},
     merge::parse_date,
-    source::{Unpacked, next_line},
+    source::{RESOURCES, Unpacked, next_line},
 };
 
 use json::{Json, TEXT_BYTES_MAX};
@@ -28,23 +33,25 @@ use json::{Json, TEXT_BYTES_MAX};
 /// Why a string is not Unicode.
 const LONE: &str = "half of a surrogate pair";
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) use trace::Trace;
 
 pub(super) struct Har<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Har<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
-        let mut input = self.0.open()?;
-        if input.fill_buf().map_err(Error::Read)?.starts_with(BYTE_ORDER_MARK) {
-            input.consume(BYTE_ORDER_MARK.len());
+        let (mut json, mut entries) = (Json::new(self.0.open()?), 0);
+        if json.is_list()? {
+            json.list(|json| self.entry(json, &mut entries, visit))?;
+        } else {
+            // Some producers omit the object `log`.
+            json.object(|json, name| match name {
+                "log" => {
+                    json.object(|json, name| self.log(name, json, &mut entries, visit))?;
+                    Ok(true)
+                }
+                _ => self.log(name, json, &mut entries, visit),
+            })?;
         }
-        let (mut json, mut entries) = (Json::new(input), 0);
-        json.object(|json, name| {
-            if name == "log" {
-                json.object(|json, name| self.log(name, json, &mut entries, visit))?;
-            }
-            Ok(name == "log")
-        })?;
         json.end()
     }
 }
@@ -68,29 +75,41 @@ impl Har<'_> {
                 visit.about(About::Page(title));
                 Ok(())
             })?,
-            "entries" => json.list(|json| {
-                *entries += 1;
-                self.entry(*entries - 1, json, visit)
-            })?,
+            "entries" => json.list(|json| self.entry(json, entries, visit))?,
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    fn entry(&self, id: u64, json: &mut Json<impl Read>, visit: &mut dyn Visit) -> Result<(), Error> {
-        if !json.is_object()? {
-            visit.about(About::Skipped(id, "not an object".into()));
-            return json.skip();
-        }
-        let mut fields = EntryFields::new(id, visit, self.0);
-        json.take_lone();
-        json.object(|json, name| fields.field(name, json))?;
-        if json.take_lone() && !fields.entry.is_socket {
-            fields.visit.about(About::Skipped(id, format!("not Unicode ({LONE})")));
-            return Ok(());
-        }
-        fields.finish()
+    fn entry(
+        &self,
+        json: &mut Json<impl Read>,
+        entries: &mut u64,
+        visit: &mut dyn Visit,
+    ) -> Result<(), Error> {
+        *entries += 1;
+        entry(self.0, *entries - 1, json, visit)
     }
+}
+
+fn entry(
+    har: &Unpacked<'_>,
+    id: u64,
+    json: &mut Json<impl Read>,
+    visit: &mut dyn Visit,
+) -> Result<(), Error> {
+    if !json.is_object()? {
+        visit.about(About::Skipped(id, "not an object".into()));
+        return json.skip();
+    }
+    let mut fields = EntryFields::new(id, visit, har);
+    json.take_lone();
+    json.object(|json, name| fields.field(name, json))?;
+    if json.take_lone() && !fields.entry.is_socket {
+        fields.visit.about(About::Skipped(id, format!("not Unicode ({LONE})")));
+        return Ok(());
+    }
+    fields.finish()
 }
 
 /// Playwright's `.jsonl` of frames, without its HAR.
@@ -100,7 +119,7 @@ impl Capture for Messages<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
         visit.about(About::Producer("Playwright".into(), String::new()));
         visit.entry(0, CaptureEntry { is_socket: true, ..CaptureEntry::default() })?;
-        lines(self.0.open()?, 0, visit)
+        lines(self.0.open_lines()?, 0, visit)
     }
 }
 
@@ -133,6 +152,9 @@ struct EntryFields<'a> {
     /// The body; `None` if it is too long to keep.
     text: Option<String>,
     is_base64: bool,
+    has_messages: bool,
+    /// Name of an unknown list.
+    unread: Option<String>,
     message: MessageFields,
 }
 
@@ -140,7 +162,8 @@ impl<'a> EntryFields<'a> {
     fn new(id: u64, visit: &'a mut dyn Visit, har: &'a Unpacked<'a>) -> Self {
         let (file, text) = (String::new(), Some(String::new()));
         let (entry, message) = (CaptureEntry::default(), MessageFields::default());
-        Self { id, visit, har, entry, status: None, file, text, is_base64: false, message }
+        let (status, is_base64, has_messages, unread) = (None, false, false, None);
+        Self { id, visit, har, entry, status, file, text, is_base64, has_messages, unread, message }
     }
 
     /// Emits the entry, once all fields are known.
@@ -158,10 +181,19 @@ impl<'a> EntryFields<'a> {
         }
         let is_socket = self.entry.is_socket;
         self.visit.entry(self.id, self.entry)?;
-        if !is_socket || self.file.is_empty() {
-            return Ok(());
+        match is_socket {
+            true if !self.file.is_empty() => match self.har.open_beside(&self.file) {
+                Ok(input) => lines(input, self.id, self.visit),
+                Err(error) => {
+                    self.visit.message(self.id, CaptureItem::said(None, Said::Bad(error.to_string())))
+                }
+            },
+            true if !self.has_messages => {
+                self.visit.about(About::WithoutMessages(self.unread));
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        lines(self.har.open_beside(&self.file)?, self.id, self.visit)
     }
 
     /// Returns what an exchange lacks: a default in its place would look like something that was captured.
@@ -200,16 +232,21 @@ impl<'a> EntryFields<'a> {
 
     fn field(&mut self, name: &str, json: &mut Json<impl Read>) -> Result<bool, Error> {
         match name {
-            "_resourceType" => self.entry.is_socket |= json.string()? == "websocket",
-            "startedDateTime" => self.entry.started_ms = parse_date(&json.string()?),
+            "resourcetype" => self.entry.is_socket |= json.string()?.eq_ignore_ascii_case("websocket"),
+            "starteddatetime" => self.entry.started_ms = parse_date(&json.string()?),
             "request" => json.object(|json, name| self.request(name, json))?,
             "response" => json.object(|json, name| self.response(name, json))?,
-            "_webSocketMessages" => {
+            "websocketmessages" | "websocketframes" | "wsmessages" | "wsframes" | "messages" | "frames" => {
                 self.entry.is_socket = true;
+                self.has_messages = true;
                 if !json.is_list_or_null()? {
                     self.visit.about(About::Skipped(self.id, "messages that are not a list".into()));
                 }
                 json.list(|json| self.message(json))?;
+            }
+            _ if json.is_list()? => {
+                self.unread.get_or_insert_with(|| json.name().to_owned());
+                return Ok(false);
             }
             _ => return Ok(false),
         }
@@ -259,7 +296,9 @@ impl<'a> EntryFields<'a> {
                 match name {
                     "text" if self.wants_body() => self.text = json.string_if_short()?,
                     "encoding" => self.is_base64 = json.string()? == "base64",
-                    "_file" => self.file = json.string()?,
+                    // In traces of Playwright before 1.65, the name of a file in a folder.
+                    "sha1" => self.file = format!("{RESOURCES}{}", json.string()?),
+                    "file" => self.file = json.string()?,
                     _ => return Ok(false),
                 }
                 Ok(true)
@@ -274,22 +313,50 @@ impl<'a> EntryFields<'a> {
 #[derive(Default)]
 struct MessageFields {
     wants_data: bool,
+    is_error: bool,
+    /// Whether the client sent it, if known.
+    sent: Option<bool>,
+    /// A direction that is not known.
     kind: String,
     time: Option<f64>,
     opcode: Option<f64>,
     data: String,
+    /// The data, if it is a list of bytes.
+    bytes: Option<Bytes>,
     has_data: bool,
+    text: String,
 }
 
 impl MessageFields {
     fn field(&mut self, name: &str, json: &mut Json<impl Read>) -> Result<bool, Error> {
         match name {
-            "type" => json.string_into(&mut self.kind)?,
-            "time" => self.time = json.float()?,
+            "type" | "direction" => {
+                json.string_into(&mut self.text)?;
+                match self.text.to_ascii_lowercase().as_str() {
+                    "send" | "sent" | "outgoing" => self.sent = Some(true),
+                    "receive" | "received" | "incoming" => self.sent = Some(false),
+                    "error" => self.is_error = true,
+                    "binary" => self.opcode = self.opcode.or(Some(2.0)),
+                    "text" => self.opcode = self.opcode.or(Some(1.0)),
+                    _ => self.kind.clone_from(&self.text),
+                }
+            }
+            "time" | "timestamp" => {
+                self.time = if json.is_number()? {
+                    json.float()?
+                } else {
+                    json.string_into(&mut self.text)?;
+                    self.text.trim().parse().ok().or_else(|| parse_date(&self.text))
+                };
+            }
             "opcode" => self.opcode = json.float()?,
-            "data" if self.wants_data => {
+            "data" | "payload" | "payloaddata" if self.wants_data => {
                 self.has_data = json.is_text()?;
-                json.string_into(&mut self.data)?;
+                if self.has_data {
+                    json.string_into(&mut self.data)?;
+                } else {
+                    self.bytes = json.bytes()?.map(Bytes::from);
+                }
             }
             _ => return Ok(false),
         }
@@ -300,40 +367,55 @@ impl MessageFields {
     fn begin(&mut self, wants_data: bool) {
         self.kind.clear();
         self.data.clear();
-        (self.time, self.opcode, self.wants_data, self.has_data) = (None, None, wants_data, false);
+        (self.time, self.opcode, self.sent, self.bytes) = (None, None, None, None);
+        (self.wants_data, self.has_data, self.is_error) = (wants_data, false, false);
     }
 
     fn read(&mut self) -> CaptureItem {
         // -1 means that the time is unknown.
-        let time = self.time.filter(|time| *time >= 0.0);
-        CaptureItem { time, said: self.wants_data.then(|| self.said()) }
+        let time = self.time.filter(|time| *time >= 0.0 && time.is_finite());
+        CaptureItem { time, said: self.wants_data.then(|| self.said().unwrap_or_else(Said::Bad)) }
     }
 
-    fn said(&mut self) -> Said {
-        let Some(opcode) = self.opcode else { return Said::Bad("a message without an opcode".into()) };
-        if self.kind == "error" || opcode < 0.0 {
-            return Said::Trouble(std::mem::take(&mut self.data));
+    fn said(&mut self) -> Result<Said, String> {
+        if self.is_error || self.opcode.is_some_and(|opcode| opcode < 0.0) {
+            return Ok(Said::Trouble(std::mem::take(&mut self.data)));
         }
-        let sent = match self.kind.as_str() {
-            "send" | "sent" => true,
-            "receive" | "received" => false,
-            _ => return Said::Bad("a message that is neither sent nor received".into()),
+        let (opcode, bytes) = self.content()?;
+        let sent = match self.sent {
+            Some(sent) => sent,
+            None if self.kind.is_empty() && is_sent(&bytes) => true,
+            None if self.kind.is_empty() && is_push_frame(&bytes) => false,
+            None => return Err("a message that is neither sent nor received".into()),
         };
-        if opcode > OPCODE_MAX || opcode.fract() != 0.0 {
-            return Said::Bad(format!("a message with opcode {opcode}"));
+        Ok(Said::Frame(CapturedFrame { opcode, sent, injected: false, bytes }))
+    }
+
+    /// Returns the opcode and the bytes. A frame of TikTok LIVE is recognised, whatever its opcode.
+    fn content(&mut self) -> Result<(u32, Bytes), String> {
+        const BINARY: u32 = 2;
+        if let Some(bytes) = self.bytes.take() {
+            return Ok((BINARY, bytes));
         }
         if !self.has_data {
-            return Said::Bad("a message without data".into());
+            return Err("a message without data".into());
         }
-        let opcode = opcode as u8;
-        let bytes = match opcode {
-            1 => Bytes::from(std::mem::take(&mut self.data)),
-            _ => match BASE64.decode(&self.data) {
-                Ok(bytes) => Bytes::from(bytes),
-                Err(error) => return Said::Bad(format!("a frame is not base64: {error}")),
-            },
-        };
-        Said::Frame(CapturedFrame { opcode: opcode.into(), sent, injected: false, bytes })
+        let opcode = self.opcode.map(|opcode| (opcode, opcode as u8));
+        let decoded = decode(&self.data);
+        match (opcode, decoded) {
+            (_, Ok(bytes)) if is_push_frame(&bytes) => Ok((BINARY, bytes)),
+            (None | Some((_, 1)), _) if is_destroyed(&self.data) => {
+                Err("a binary frame that was stored as text, which lost its bytes".into())
+            }
+            (None | Some((_, 1)), _) => Ok((1, std::mem::take(&mut self.data).into())),
+            (Some((exact, _)), _) if exact > OPCODE_MAX || exact.fract() != 0.0 => {
+                Err(format!("a message with opcode {exact}"))
+            }
+            (Some((_, opcode)), decoded) => {
+                let bytes = decoded.map_err(|error| format!("a frame is not base64: {error}"))?;
+                Ok((opcode.into(), bytes))
+            }
+        }
     }
 }
 

@@ -35,7 +35,7 @@ fn a_har_without_frames_is_reported_with_a_hint() {
     for (producer, version, entry, expected) in [
         ("Firefox", "143.0", &socket, "Firefox does not save them, Chrome does"),
         ("Playwright", "1.60.0", &socket, "Playwright 1.60.0 does not save them, 1.62 and later do"),
-        ("WebInspector", "537.36", &socket, "its WebSockets carried no messages"),
+        ("WebInspector", "537.36", &socket, "its WebSockets were saved without their messages"),
         (
             "WebInspector",
             "537.36",
@@ -87,9 +87,9 @@ fn bad_messages_are_counted_and_the_rest_is_imported() {
     let mut all = messages(|ms| ms / 1e3);
     all[3]["data"] = json!("***");
     all[4]["type"] = json!("whispered");
-    all[5]["opcode"] = json!(null);
+    all[5] = json!({ "type": "receive", "opcode": null, "data": null });
     all[6] = json!("no message");
-    all[7]["opcode"] = json!(1e9);
+    (all[7]["opcode"], all[7]["data"]) = (json!(1e9), json!("AAAA"));
     all[8]["data"] = json!(null);
     all[9]["data"] = json!({ "a": 1 });
     all[10].as_object_mut().unwrap().remove("data");
@@ -213,6 +213,7 @@ fn files_that_are_not_captures_are_reported_with_their_type() {
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/short.bin");
     assert!(matches!(error(std::fs::read(demo).unwrap()), Error::Recording));
     assert!(matches!(error(&b"PK\x05\x06"[..]), Error::Archive(_)));
-    assert!(matches!(error(&b"\x1f\x8b\x08"[..]), Error::Read(_)));
+    let cut = error(&b"\x1f\x8b\x08"[..]);
+    assert!(matches!(cut, Error::Read(_)), "{cut:?}");
     assert_eq!(frames().len(), 82);
 }

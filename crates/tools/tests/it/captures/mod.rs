@@ -2,6 +2,8 @@
 //! events.
 
 mod bad;
+mod clocks;
+mod contents;
 mod har;
 mod others;
 mod sources;

@@ -125,6 +125,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
+fn utf16(text: &[u8]) -> Vec<u8> {
+    String::from_utf8(text.to_vec()).unwrap().encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
 /// Lengths at which a capture can be truncated without a trace.
 fn ends(capture: &[u8], is_lines: bool) -> Vec<usize> {
     if is_lines {
@@ -150,6 +154,7 @@ proptest! {
             ("mitm", flow(21, flowing()), vec![]),
             ("piratetok", piratetok(), frames_end),
             ("lines.gz", gzip(&lines), vec![]),
+            ("lines.utf16", utf16(&lines), lines_end.iter().map(|end| 2 * end).collect()),
             ("lines", lines, lines_end),
         ] {
             let end = at.index(whole.len());

@@ -2,6 +2,7 @@
 
 mod audit;
 mod people;
+mod planted;
 mod tree;
 
 use std::sync::LazyLock;
@@ -41,7 +42,7 @@ fn items(file: &[u8]) -> Vec<Item> {
     items
 }
 
-/// A recording of every payload of `fixtures/webcast/messages.jsonl`, many per frame, some compressed.
+/// A recording of every payload of `fixtures/webcast` and `webcast-2026`, many per frame, some compressed.
 fn all_payloads() -> Vec<Item> {
     let open = ConnOpen {
         room_id: 7_309_142_864_777_853_434,
@@ -50,7 +51,10 @@ fn all_payloads() -> Vec<Item> {
         ..ConnOpen::default()
     };
     let mut all = vec![item(0, What::ConnOpen(open)), item(0, What::Http(lookup()))];
-    let messages: Vec<Message> = fixture("messages.jsonl").lines().zip(1..).map(message).collect();
+    let later =
+        ["made-up", "response"].map(|name| fixture(&format!("../webcast-2026/{name}.messages.jsonl")));
+    let lines = fixture("messages.jsonl") + &later.concat();
+    let messages: Vec<Message> = lines.lines().zip(1..).map(message).collect();
     for (batch, number) in messages.chunks(9).zip(1_u64..) {
         let info = BatchInfo { cursor: format!("c{number}"), need_ack: true, ..BatchInfo::default() };
         let batch = write_batch(&Batch { messages: batch.to_vec(), info });

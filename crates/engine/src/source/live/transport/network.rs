@@ -176,11 +176,12 @@ impl Transport for NetTransport {
 
     fn open<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Opened, OpenError>> {
         Box::pin(async {
-            let upgrade = upgrade(request)?;
             let no_address = || OpenError::Unreached(Unreached::new("not an address for a WebSocket"));
             let url = Url::parse(&request.url).map_err(|_| no_address())?;
             let host = url.host_str().ok_or_else(no_address)?;
             let port = url.port_or_known_default().ok_or_else(no_address)?;
+            // As it was parsed, so that the upgrade is for the host that is dialled.
+            let upgrade = upgrade(&Request { url: url.to_string(), headers: request.headers.clone() })?;
             let (stream, received) = Counted::new(self.dial(host, port).await?);
             let config = Some(socket_config());
             let shaken = tokio_tungstenite::client_async_tls_with_config(upgrade, stream, config, None);

@@ -50,8 +50,34 @@ impl From<&NotLoopback> for Unreached {
     }
 }
 
+/// Why a connection with TLS failed.
+const WITHOUT_TLS: &str = "the server does not use TLS";
+const UNTRUSTED: &str = "its TLS certificate is not trusted";
+/// What answers without TLS has no HTTP.
+const NOT_HTTP: &str = "the response is not HTTP";
+const NO_WEBSOCKET: &str = "the server does not speak the WebSocket protocol";
+
 impl Unreached {
-    pub(in crate::source) fn new(why: impl Into<String>) -> Self {
+    /// Whether the server has no TLS, but its address requires it.
+    #[must_use]
+    pub fn is_without_tls(&self) -> bool {
+        self.why == WITHOUT_TLS
+    }
+
+    /// Whether the certificate of the server is not trusted.
+    #[must_use]
+    pub fn is_untrusted(&self) -> bool {
+        self.why == UNTRUSTED
+    }
+
+    /// Whether what answered has no HTTP, as a server whose address requires TLS.
+    #[must_use]
+    pub fn is_without_http(&self) -> bool {
+        [NOT_HTTP, NO_WEBSOCKET].contains(&&*self.why)
+    }
+
+    #[must_use]
+    pub fn new(why: impl Into<String>) -> Self {
         Self { code: Code::ConnectionLost, why: why.into(), is_of_proxy: false }
     }
 
@@ -62,7 +88,8 @@ impl Unreached {
     }
 
     /// Finds the first known error in a chain of causes.
-    pub(in crate::source) fn of(error: &(dyn Error + 'static)) -> Self {
+    #[must_use]
+    pub fn of(error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(known) = known(error) {
@@ -79,7 +106,8 @@ impl Unreached {
     }
 
     /// Explains why a WebSocket could not be opened, or was lost.
-    pub(in crate::source) fn of_socket(error: &tungstenite::Error) -> Self {
+    #[must_use]
+    pub fn of_socket(error: &tungstenite::Error) -> Self {
         use tungstenite::Error as Socket;
         match error {
             Socket::Io(error) => Self::of(error),
@@ -88,7 +116,7 @@ impl Unreached {
             Socket::Protocol(
                 ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete,
             ) => Self::new("closed without a close frame"),
-            Socket::Protocol(_) => Self::new("the server does not speak the WebSocket protocol"),
+            Socket::Protocol(_) => Self::new(NO_WEBSOCKET),
             Socket::Capacity(CapacityError::MessageTooLong { size, .. }) => Self::new(format!(
                 "a message of {size} bytes is longer than the maximum of {FRAME_BYTES_MAX}"
             )),
@@ -118,21 +146,33 @@ fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
     #[cfg(feature = "live")]
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(Unreached::new(match error {
-            rustls::Error::InvalidCertificate(_) => "its TLS certificate is not trusted",
+            rustls::Error::InvalidCertificate(_) => UNTRUSTED,
+            // The first bytes are no record of TLS.
+            rustls::Error::InvalidMessage(_) => WITHOUT_TLS,
             _ => "the TLS handshake failed",
         }));
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         let why = match error {
             _ if error.is_parse_too_large() => "the response head is too long",
-            _ if error.is_parse() => "the response is not HTTP",
+            _ if error.is_parse() => NOT_HTTP,
             _ if error.is_incomplete_message() => "closed before the response was complete",
             _ => return None,
         };
         return Some(Unreached::new(why));
     }
-    let error = error.downcast_ref::<io::Error>().filter(|error| error.get_ref().is_none())?;
-    Some(Unreached::new(words(error.kind())))
+    let error = error.downcast_ref::<io::Error>()?;
+    if is_unresolved(error) {
+        return Some(Unreached { code: Code::DnsFailed, ..Unreached::new("its name cannot be resolved") });
+    }
+    error.get_ref().is_none().then(|| Unreached::new(words(error.kind())))
+}
+
+/// Whether the resolver of the system found no address, for which the standard library has no kind of error.
+fn is_unresolved(error: &io::Error) -> bool {
+    const WINSOCK: [i32; 3] = [11_001, 11_002, 11_004];
+    error.raw_os_error().is_some_and(|code| cfg!(windows) && WINSOCK.contains(&code))
+        || error.get_ref().is_some_and(|inside| inside.to_string().starts_with("failed to lookup address"))
 }
 
 fn words(kind: io::ErrorKind) -> &'static str {
@@ -173,6 +213,11 @@ mod tests {
         assert_eq!(Unreached::of_socket(&refused).why, "connection refused: no server listens there");
         let tls = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::HandshakeNotComplete);
         assert_eq!(Unreached::of(&tls).why, "the TLS handshake failed");
+        let plain = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        let plain = tungstenite::Error::Io(io::Error::new(io::ErrorKind::InvalidData, plain));
+        assert!(Unreached::of_socket(&plain).is_without_tls());
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(Unreached::of(&io::Error::new(io::ErrorKind::InvalidData, unknown)).is_untrusted());
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! The file of a recording. Other programs may move it, replace it or write to it while it is written.
+
+use std::{
+    env, fmt, fs,
+    io::{self, Seek as _, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use livetape_io::files::{Disk, DiskFile, FileId, partial_names};
+
+use super::Output;
+
+/// What another program did to the name of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Displaced {
+    Gone,
+    Replaced,
+}
+
+impl fmt::Display for Displaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "was removed or renamed while it was written",
+            Self::Replaced => "was replaced while it was written",
+        })
+    }
+}
+
+/// What was saved of a displaced recording.
+#[derive(Debug)]
+pub struct Rescued {
+    pub message: String,
+    /// Path of the copy.
+    pub path: Option<PathBuf>,
+}
+
+/// A file that is found under its name, and that only the recorder writes to.
+#[derive(Debug)]
+pub(super) struct Placed {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+    /// `None` where files have no identity.
+    id: Option<FileId>,
+    /// Its length, in bytes.
+    length: u64,
+}
+
+impl Placed {
+    pub(super) fn new(disk: Arc<dyn Disk>, path: PathBuf, file: Box<dyn DiskFile>) -> Self {
+        let id = file.id().ok();
+        Self { disk, path, file, id, length: 0 }
+    }
+
+    /// Checks that nobody else has written to it: what follows would stand behind a hole, or in other data.
+    fn check_length(&self) -> io::Result<()> {
+        match self.file.length()? {
+            length if length < self.length => Err(io::Error::other("another program has shortened it")),
+            length if length > self.length => Err(io::Error::other("another program has written to it")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Copies the content to a new file with the first of these names that is free. Returns its name, and why the copy is
+    /// incomplete.
+    fn copy_to(&mut self, mut names: impl Iterator<Item = PathBuf>) -> io::Result<(PathBuf, io::Result<()>)> {
+        let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+        let created = names.find_map(|path| match self.disk.create(&path, false) {
+            Err(error) if is_taken(&error) => None,
+            created => Some(created.map(|file| (file, path))),
+        });
+        let (mut copy, path) = created.unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()))?;
+        let copied = self.file.seek(SeekFrom::Start(0)).and_then(|_| io::copy(&mut self.file, &mut copy));
+        let kept = copied.and_then(|_| copy.sync()).and_then(|()| self.disk.sync_folder(&path));
+        Ok((path, kept))
+    }
+}
+
+impl Write for Placed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check_length()?;
+        let written = self.file.write(bytes)?;
+        self.length += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Output for Placed {
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    fn check(&self) -> io::Result<Option<Displaced>> {
+        match (self.disk.id(&self.path), self.id) {
+            (Ok(found), Some(id)) if found != id => Ok(Some(Displaced::Replaced)),
+            (Err(error), _) if is_absence(&error) => Ok(Some(Displaced::Gone)),
+            _ => self.check_length().map(|()| None),
+        }
+    }
+
+    fn rescue(&mut self, displaced: Displaced) -> Rescued {
+        // The folder may have been renamed. If it is out of reach, the copy goes to the folder for temporary files.
+        drop(self.path.parent().map(fs::create_dir_all));
+        let elsewhere = self.path.file_name().map(|name| env::temp_dir().join(name)).unwrap_or_default();
+        let copied = self.copy_to(partial_names(&self.path));
+        let copied = copied.or_else(|error| self.copy_to(partial_names(&elsewhere)).map_err(|_| error));
+        let (path, result) = match copied {
+            Ok((path, Ok(()))) => (Some(path), "what was recorded is in".to_owned()),
+            Ok((path, Err(error))) => (Some(path), format!("a part could be copied ({error}), and is in")),
+            Err(error) => (None, format!("it could not be copied: {error}")),
+        };
+        let shown = path.as_deref().map(Path::display).map(|path| format!(" {path}")).unwrap_or_default();
+        Rescued { message: format!("{} {displaced}; {result}{shown}", self.path.display()), path }
+    }
+}
+
+/// Whether nothing has this name, as opposed to a failure to find out.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
