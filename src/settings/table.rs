@@ -225,6 +225,8 @@ settings! {
         /// Keep serving when the room ends or cannot be reached
         stay: bool = false, "--stay", "LIVETAPE_STAY";
         /// Record the first room (or replay) to this file
+        ///
+        /// `livetape record` writes to it, too, without -o.
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
 

@@ -184,6 +184,32 @@ impl Observer {
         }
     }
 
+    /// Reports a frame that could not be read, of this many bytes as received. Those of other sockets count for nothing.
+    pub fn unreadable_frame(&mut self, offset: Duration, socket: &Socket, is_sent: bool, bytes: usize) {
+        let is_known = socket.conn.is_some() || socket.looked_at < FRAMES_LOOKED_AT_MAX;
+        if is_known && !is_other_address(&socket.url) {
+            let direction = if is_sent { Direction::Sent } else { Direction::Received };
+            self.miss(
+                offset,
+                socket.conn.unwrap_or_default(),
+                (bytes, direction),
+                "a frame could not be read",
+            );
+        }
+    }
+
+    /// Reports that the body of an exchange is not known. Only first batches have messages of a room.
+    pub fn unreadable_body(&mut self, offset: Duration, http: &Http) {
+        if http.role() == Role::InitialBatch {
+            self.miss(offset, self.conn, (0, Direction::Received), "the first batch could not be read");
+        }
+    }
+
+    /// Reports what may have been a frame, of this many bytes.
+    pub fn unreadable(&mut self, offset: Duration, bytes: usize) {
+        self.miss(offset, 0, (bytes, Direction::Unknown), "a message of the browser could not be read");
+    }
+
     /// Reports a problem with a socket.
     pub fn trouble(&mut self, offset: Duration, socket: &Socket, label: String) {
         if let Some(conn) = socket.conn {
@@ -204,17 +230,14 @@ impl Observer {
     /// user: events at this time, long after they arrived, would be wrong. They count as missing.
     pub fn finish(&mut self, offset: Duration) {
         for (arrived, _, http) in std::mem::take(&mut self.held) {
-            let at = u64::try_from(arrived.as_nanos()).unwrap_or(u64::MAX);
-            let gap = Gap {
-                first_t_ns: at,
-                last_t_ns: at,
-                records: 1,
-                bytes: http.body.len() as u64,
-                direction: Direction::Received.into(),
-                reason: "no socket followed the answer of the sign server".to_owned(),
-            };
+            let reason = "no socket followed the answer of the sign server";
+            let gap = gap(arrived, (http.body.len(), Direction::Received), reason);
             self.put(offset, 0, 0, What::Gap(gap));
         }
+    }
+
+    fn miss(&mut self, offset: Duration, conn: u32, missing: (usize, Direction), reason: &str) {
+        self.put(offset, conn, 0, What::Gap(gap(offset, missing, reason)));
     }
 
     /// Remembers for whom a room was returned.
@@ -241,6 +264,19 @@ impl Observer {
 
     fn put(&mut self, offset: Duration, conn: u32, flags: u8, what: What) {
         self.items.push(Item { offset, conn, flags: Flags(flags), what });
+    }
+}
+
+/// Returns the gap for one record, of this many bytes and from this side.
+fn gap(at: Duration, (bytes, direction): (usize, Direction), reason: &str) -> Gap {
+    let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+    Gap {
+        first_t_ns: at,
+        last_t_ns: at,
+        records: 1,
+        bytes: bytes as u64,
+        direction: direction.into(),
+        reason: reason.to_owned(),
     }
 }
 

@@ -62,17 +62,17 @@ scopes! {
     OfReplay, common [
         "replay.speed", "replay.loop", "replay.start", "replay.end", "server.wait_clients", "replay.exit_when_done",
         "server.listen", "server.port", "server.quiet", "live.record", "live.upstream",
-    ]; key => is_served(key) && key.path() != "live.stay", reads is_of_servers(key);
+    ]; key => is_served(key) && key.path() != "live.stay", reads Self::holds(key);
     /// `serve`: like [`OfReplay`], and settings of a cluster.
     OfServe, common [
         "replay.speed", "replay.loop", "replay.start", "replay.end", "server.wait_clients", "replay.exit_when_done",
         "server.listen", "server.port", "server.quiet", "live.record", "live.upstream", "cluster.nats",
-    ]; key => OfReplay::holds(key) || key.section == "cluster", reads is_of_servers(key);
+    ]; key => OfReplay::holds(key) || key.section == "cluster", reads Self::holds(key);
     /// `live`: like [`OfReplay`], but `--wait-clients` delays the connection instead of the first frame.
     OfLive, common [
         "live.upstream", "live.cdp", "live.sign_url", "live.max_attempts", "live.wait_live", "server.wait_clients", "live.stay",
         "live.record", "server.listen", "server.port", "server.quiet",
-    ]; key => is_served(key), reads is_of_servers(key), texts [
+    ]; key => is_served(key), reads Self::holds(key), texts [
         ("server.wait_clients", "Connect to the room once N subscribers are connected\n\n[default: 0] [env: LIVETAPE_WAIT_CLIENTS]"),
     ];
     /// `run`: settings of `replay`, except those that its own flags replace.
@@ -81,7 +81,11 @@ scopes! {
     ]; key => key.path() == "mock.ca_dir" || is_served(key) && !matches!(
         key.path().as_str(),
         "server.quiet" | "server.wait_clients" | "live.stay" | "live.offline"
-    ), reads matches!(&*key.path(), "mock.ca_dir" | "mock.pass") || is_of_servers(key) && key.path() != "server.port", texts [
+    ), reads match &*key.path() {
+        "mock.pass" | "live.offline" => true,
+        "server.port" => false,
+        _ => Self::holds(key),
+    }, texts [
         ("server.listen", "Listen on a port or ADDR:PORT [default: any free port]\n\nA port alone listens on loopback."),
         ("server.port", "Override the port of --listen [default: any free port]"),
         ("replay.exit_when_done", "Close the sockets (1000) at the end of the recording\n\n[env: LIVETAPE_EXIT_WHEN_DONE]"),
@@ -94,8 +98,8 @@ scopes! {
     ]; key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),
         "live" => !matches!(key.name(), "record" | "stay" | "allow_inject"),
-        section => matches!(section, "log" | "record"),
-    }, reads is_of_servers(key);
+        section => matches!(section, "log" | "record" | "live.request"),
+    }, reads Self::holds(key) || matches!(&*key.path(), "live.record" | "limits.shutdown_time");
     /// `mock`.
     OfMock, common [
         "mock.play", "mock.scenario", "mock.port", "mock.speed", "mock.seed", "mock.proxy_listen", "mock.tls", "mock.pass",
@@ -148,14 +152,10 @@ fn heading(key: &Key) -> Option<&'static str> {
     }
 }
 
-/// Returns whether servers and `record` use the setting, rather than the mock.
-fn is_of_servers(key: &Key) -> bool {
-    key.section != "mock"
-}
-
-/// Returns whether the commands that serve have the flag.
+/// Returns whether the commands that serve use the setting.
 fn is_served(key: &Key) -> bool {
-    matches!(key.section, "server" | "webhook" | "limits" | "log" | "live" | "replay")
+    let sections = ["server", "webhook", "limits", "log", "live", "live.request", "replay", "record"];
+    sections.contains(&key.section)
 }
 
 impl<S: Scope> Flags<S> {

@@ -400,7 +400,7 @@ pub(in crate::cli) struct RecordRoom {
     pub(in crate::cli) user: Option<String>,
     /// Write the recording to this file
     ///
-    /// [default: <user>-<utc>.bin under --recordings]
+    /// [default: <user>-<utc>.bin under --recordings] [env: LIVETAPE_RECORD]
     #[arg(short, long, value_name = "FILE", help_heading = "Recording")]
     pub(in crate::cli) output: Option<PathBuf>,
     #[command(flatten)]

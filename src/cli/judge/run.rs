@@ -40,11 +40,11 @@ use crate::{
         },
     },
     log,
-    settings::{Address, KEYS, Listen, Origin, Settings},
+    settings::{Address, KEYS, Listen, Origin, Resolved, Settings},
 };
 
 pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
-    let mut settings = settings(&args)?;
+    let mut settings = adapted(config::resolved(&args.flags)?, args.clients());
     let _log = log::start(&settings.log, false)?;
     let tape =
         Tape::find_in(&settings.server.folder(), args.recording.as_deref().unwrap_or(Path::new(DEMO)))?;
@@ -122,8 +122,7 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
 
 /// Returns the settings with the defaults of `run`: no display, offline, and a free port unless a flag names
 /// one.
-fn settings(args: &args::Run) -> Result<Settings, Problem> {
-    let resolved = config::resolved(&args.flags)?;
+pub(in crate::cli) fn adapted(resolved: Resolved, clients: usize) -> Settings {
     let origin = |path: &str| KEYS.iter().find(|key| key.path() == path).map(|key| resolved.origin(key));
     let is_flag = |path: &str| origin(path) == Some(Origin::Flag);
     let mut settings = resolved.settings.clone();
@@ -134,11 +133,11 @@ fn settings(args: &args::Run) -> Result<Settings, Problem> {
     if origin("live.offline") == Some(Origin::Default) {
         settings.live.offline = true;
     }
-    settings.server.wait_clients = Some(args.clients());
+    settings.server.wait_clients = Some(clients);
     if is_flag("replay.speed") {
         settings.mock.speed = Some(settings.replay.speed);
     }
-    Ok(settings)
+    settings
 }
 
 /// Starts the mock, which also becomes the upstream of the server.

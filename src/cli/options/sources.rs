@@ -28,7 +28,6 @@ use crate::{
 /// Returns the options of the channel; `user` is empty if no room is connected at the start.
 pub(crate) fn options(settings: &Settings, user: &str) -> Result<ChannelOptions, Problem> {
     Ok(ChannelOptions {
-        record: settings.live.record.clone().map(Record::File),
         allow_inject: settings.live.allow_inject,
         warn: |problem| {
             display::say(&format!("⚠️ The recording is incomplete: {problem}; still serving"));
@@ -38,8 +37,18 @@ pub(crate) fn options(settings: &Settings, user: &str) -> Result<ChannelOptions,
         on_end: tell,
         wait_clients: settings.server.wait_clients.unwrap_or_default(),
         browser: settings.live.cdp.map(Browser::from),
-        ..ChannelOptions::new(live_options(settings, user, settings.server.seed)?)
+        ..recorded(settings, live_options(settings, user, settings.server.seed)?)
     })
+}
+
+/// Returns options that record as the settings say, and are the default otherwise.
+pub(crate) fn recorded(settings: &Settings, live: live::LiveOptions) -> ChannelOptions {
+    ChannelOptions {
+        record: settings.live.record.clone().map(Record::File),
+        rotate: settings.record.rotate,
+        record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
+        ..ChannelOptions::new(live)
+    }
 }
 
 fn play(settings: &Settings) -> source::ReplayOptions {
@@ -169,7 +178,6 @@ mod tests {
     use std::{collections::BTreeSet, path::Path};
 
     use clap::CommandFactory as _;
-    use livetape_core::secret::Secret;
 
     use crate::{
         cli::args::Args,
@@ -177,66 +185,6 @@ mod tests {
     };
 
     use super::*;
-
-    /// Returns a value other than the default.
-    fn another(key: &Key) -> &'static str {
-        match key.path().as_str() {
-            "live.upstream" | "live.sign_url" | "live.proxy" => "http://127.0.0.1:3100",
-            "live.ways" => "sign",
-            "live.session_cookie" => "sessionid=another",
-            "live.cdp" => "9222",
-            "live.max_attempts" | "server.wait_clients" | "replay.loop" => "3",
-            "live.wait_live"
-            | "live.offline"
-            | "live.stay"
-            | "live.allow_inject"
-            | "replay.precise"
-            | "replay.exit_when_done" => "true",
-            "replay.speed" => "4",
-            "live.request.user_agent" => "Mozilla/5.0 (Macintosh)",
-            "live.request.hosts" => "www=tiktok.example",
-            "live.request.paths" => "lookup=/another",
-            path if path.starts_with("live.request.") => "another=1",
-            "replay.start" | "replay.end" | "replay.idle_limit" => "9s",
-            _ => "another",
-        }
-    }
-
-    /// Returns every option of a source as text.
-    fn shown(options: &ChannelOptions) -> String {
-        let ChannelOptions {
-            live, record, allow_inject, play, wait_clients, ends_with_source, browser, ..
-        } = options;
-        let key = live.sign_key.as_ref().map(Secret::reveal);
-        let urls = (&live.upstream, &live.sign_url, &live.proxy, &live.ways);
-        let session = live.session.as_ref().map(|cookies| cookies.header(""));
-        let is_changed = *live.requests != live::Requests::default();
-        format!(
-            "{live:?} {urls:?} {key:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source} {is_changed} {session:?} {browser:?}"
-        )
-    }
-
-    /// Settings that the commands read themselves.
-    const OF_COMMANDS: [&str; 1] = ["live.stay"];
-
-    #[test]
-    fn every_live_and_replay_setting_reaches_the_sources() {
-        let of_env = |env: &str, value: &str| {
-            let env = |name: &str| match name {
-                "LIVETAPE_SEED" => Some("7".into()),
-                name => (name == env).then(|| value.into()),
-            };
-            settings::resolve(&Sources { file: None, env: &env, flags: &[] }).unwrap().settings
-        };
-        let unset = shown(&options(&of_env("", ""), "ann").unwrap());
-        let is_of_sources = |key: &&Key| {
-            matches!(key.section, "live" | "live.request" | "replay") || key.path() == "server.wait_clients"
-        };
-        for key in KEYS.iter().filter(is_of_sources) {
-            let set = shown(&options(&of_env(key.env, another(key)), "ann").unwrap());
-            assert_eq!(set == unset, OF_COMMANDS.contains(&key.path().as_str()), "{}", key.path());
-        }
-    }
 
     #[test]
     fn a_session_is_read_from_a_file_of_its_owner() {
@@ -277,7 +225,7 @@ mod tests {
             let args = Args::command();
             let args = args.find_subcommand(command).unwrap();
             let flags: BTreeSet<_> = args.get_arguments().filter_map(|arg| arg.get_long()).collect();
-            let sections = ["server", "limits", "log", "live", "replay"];
+            let sections = ["server", "limits", "log", "live", "replay", "record"];
             for flag in KEYS.iter().filter(|key| sections.contains(&key.section)).filter_map(Key::flag) {
                 let has = flags.contains(flag.long);
                 assert_eq!(has, !elsewhere(command).contains(&flag.long), "{command} --{}", flag.long);

@@ -1,7 +1,10 @@
 //! `livetape live`, `livetape serve` and `livetape replay`; and `livetape record`, which records a room, or a tab of a
 //! browser, to a file, without a server.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use livetape_cases::table::Suite;
 use livetape_core::{
@@ -186,6 +189,18 @@ fn is_nothing(ended: &Ended) -> bool {
     recordings.is_empty() && problem.is_none() && refused.is_none() && recorder.is_none()
 }
 
+/// Returns options that record a room to a file, and do nothing else.
+pub(in crate::cli) fn recording(
+    settings: &Settings,
+    output: Option<PathBuf>,
+    user: &str,
+) -> Result<ChannelOptions, Problem> {
+    let options = sources::recorded(settings, sources::live_options(settings, user, None)?);
+    let folder = || Record::Folder(settings.server.folder());
+    let record = Some(output.map(Record::File).or(options.record.clone()).unwrap_or_else(folder));
+    Ok(ChannelOptions { ends_with_source: true, record_only: true, record, ..options })
+}
+
 /// Prints `lines`, then records and displays the source that `start` runs on a channel.
 async fn into_file<E: Future<Output = Ended>>(
     settings: &Settings,
@@ -194,19 +209,9 @@ async fn into_file<E: Future<Output = Ended>>(
     lines: &[String],
     start: impl FnOnce(Channel) -> E,
 ) -> Result<Ended, Problem> {
-    let folder = || Record::Folder(settings.server.folder());
-    let mut live = sources::live_options(settings, user, None)?;
-    live.tab = sources::way(user, args.tab.number, &settings.live);
     let (watch, last) = drift::start(args.drift.drift.as_deref(), &settings.server.folder())?;
-    let options = ChannelOptions {
-        ends_with_source: true,
-        record: Some(args.output.clone().map_or_else(folder, Record::File)),
-        rotate: settings.record.rotate,
-        record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
-        record_only: true,
-        watch,
-        ..ChannelOptions::new(live)
-    };
+    let mut options = ChannelOptions { watch, ..recording(settings, args.output.clone(), user)? };
+    options.live.tab = sources::way(user, args.tab.number, &settings.live);
     options.check_file()?;
     let named = options.live.clone();
     let transport = NetTransport::new(&options.live)?;

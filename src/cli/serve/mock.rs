@@ -72,7 +72,7 @@ pub(crate) async fn start(
     Ok((Arc::new(mock), playing))
 }
 
-fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {
+pub(in crate::cli) fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {
     let mut file = match &settings.scenario {
         Some(path) => ScenarioFile::read(path)?,
         // Without a scenario, a room that has ended starts again for the next client.

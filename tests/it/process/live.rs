@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -176,8 +176,8 @@ async fn a_socket_that_a_sign_server_names_gets_no_secret() {
     assert!(heads.try_recv().is_err(), "each was asked once");
 }
 
-/// A tab that opens no connection, and is closed.
-async fn close_silent_tab(listener: TcpListener) {
+/// A tab in which this happens, before it is closed.
+async fn show_tab(listener: TcpListener, events: &[(&str, Value)]) {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -191,10 +191,10 @@ async fn close_silent_tab(listener: TcpListener) {
     let (stream, _) = listener.accept().await.unwrap();
     let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
     socket.next().await.unwrap().unwrap();
-    for message in [
-        json!({ "id": 1, "result": {} }),
-        json!({ "method": "Inspector.detached", "params": { "reason": "target_closed" } }),
-    ] {
+    let closed = ("Inspector.detached", json!({ "reason": "target_closed" }));
+    let events = events.iter().chain([&closed]);
+    let events = events.map(|(method, params)| json!({ "method": method, "params": params }));
+    for message in [json!({ "id": 1, "result": {} })].into_iter().chain(events) {
         socket.send(Message::text(message.to_string())).await.unwrap();
     }
     drop(socket.close(None).await);
@@ -208,13 +208,36 @@ async fn record_says_that_a_tab_received_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("never.bin");
     let recording = output(livetape(&["record", "ann", "--cdp", &browser, "-o", text(&file)]));
-    let (recorded, ()) = tokio::join!(recording, close_silent_tab(listener));
+    let (recorded, ()) = tokio::join!(recording, show_tab(listener, &[]));
     assert_eq!(recorded.status.code(), Some(1), "{}", stdout(&recorded));
     let expected = "❌ nothing was recorded: no connection to a LIVE in the tab LIVE \
                     (https://www.tiktok.com/@ann/live)\n💡 check in the tab that the LIVE plays and that you are \
                     logged in, then reload it\n";
     assert_eq!(stderr(&recorded), expected);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn record_counts_the_frames_of_a_tab_that_it_cannot_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let browser = listener.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.bin");
+    let recording = output(livetape(&["record", "ann", "--cdp", &browser, "-o", text(&file)]));
+    let url = "wss://webcast-ws.tiktok.com/webcast/im/?room_id=7";
+    let frame = json!({ "requestId": "a", "response": { "opcode": 2, "payloadData": "***" } });
+    let events = [
+        ("Network.webSocketCreated", json!({ "requestId": "a", "url": url })),
+        (
+            "Network.webSocketHandshakeResponseReceived",
+            json!({ "requestId": "a", "response": { "status": 101 } }),
+        ),
+        ("Network.webSocketFrameReceived", frame),
+    ];
+    let (recorded, ()) = tokio::join!(recording, show_tab(listener, &events));
+    assert_eq!(recorded.status.code(), Some(3), "{}", stderr(&recorded));
+    assert!(stdout(&recorded).contains("⚠️ Incomplete: 1 record missing"), "{}", stdout(&recorded));
+    assert_eq!(run(&["verify", text(&file)]).status.code(), Some(3));
 }
 
 /// File names are bytes on Unix, in flags too.
@@ -251,18 +274,34 @@ async fn record_stops_at_the_requested_size() {
     assert_eq!(run(&["verify", text(&file)]).status.code(), Some(0));
 }
 
+/// Flags, variables and keys of the file mean the same for each command that records.
 #[tokio::test(flavor = "multi_thread")]
-async fn record_names_each_part() {
-    let mock = over_tcp("speed = \"max\"\nend = \"control\"\n").await;
+async fn each_part_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let (url, file) = (mock.url(), folder.path().join("show.bin"));
-    let args = ["record", "demo", "--upstream", &url, "-q", "-o", text(&file), "--rotate", "64KB"];
-    let output = output(livetape(&args)).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let said = stdout(&output);
-    let parts = Vec::from_iter(said.lines().filter_map(|line| Some(line.split_once("📼 ")?.1)));
-    assert!(parts[0].ends_with("show.000.bin") && parts[1].ends_with("show.001.bin"), "{parts:?}");
-    assert!(parts.iter().all(|part| run(&["verify", part]).status.success()), "{parts:?}");
+    let config = folder.path().join("livetape.toml");
+    std::fs::write(&config, "[record]\nrotate = \"64KB\"\nmax_size = \"150KB\"\n").unwrap();
+    let of_file = format!("live demo -q --port 0 --config {}", text(&config));
+    let cases: [(&str, &str, &[(&str, &str)]); 4] = [
+        ("a", "record demo -q -o FILE --rotate 64KB --max-size 150KB", &[]),
+        ("b", "live demo -q --port 0 --record FILE --rotate 64KB --max-size 150KB", &[]),
+        ("c", "record demo -q", &[("LIVETAPE_ROTATE", "64KB"), ("LIVETAPE_MAX_SIZE", "150KB")]),
+        ("d", &of_file, &[]),
+    ];
+    for (name, line, env) in cases {
+        let mock = over_tcp("speed = \"max\"\nend = \"control\"\n").await;
+        let (url, file) = (mock.url(), folder.path().join(format!("{name}.bin")));
+        let words = line.split(' ').map(|word| if word == "FILE" { text(&file) } else { word });
+        let mut command = livetape(&Vec::from_iter(words.chain(["--upstream", &url])));
+        command.envs(env.iter().copied()).env("LIVETAPE_RECORD", &file);
+        let output = output(command).await;
+        assert_eq!(output.status.code(), Some(0), "{line}: {}", stderr(&output));
+        let said = stdout(&output);
+        let parts = Vec::from_iter(said.lines().filter_map(|line| Some(line.split_once("📼 ")?.1)));
+        let ends = ["000", "001"].map(|number| format!("{name}.{number}.bin"));
+        assert!(parts[0].ends_with(&ends[0]) && parts[1].ends_with(&ends[1]), "{line}: {parts:?}");
+        assert!(parts.iter().all(|part| run(&["verify", part]).status.success()), "{line}: {parts:?}");
+        assert!(said.contains("🏁 Stopped at --max-size: "), "{line}: {said}");
+    }
 }
 
 /// A limit on the file size simulates a full disk: the written part stays, and losses are reported.

@@ -359,6 +359,8 @@ impl Channel {
     }
 
     pub(super) fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
+        // The later parts must not exist either.
+        self.options.check_file()?;
         let target = match &self.options.record {
             None => return Ok(None),
             Some(Record::File(path)) => Target::File(path.clone()),

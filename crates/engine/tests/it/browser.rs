@@ -166,6 +166,7 @@ fn outline(item: &Item) -> String {
             format!("{secs} s: {} closed: {} {}", item.conn, close.reason, close.will_retry)
         }
         What::Frame(_) => format!("{secs} s: {} frame", item.conn),
+        What::Gap(gap) => format!("{secs} s: {} missing {}: {}", item.conn, gap.records, gap.reason),
         What::Status(status) => {
             format!("{secs} s: {} {} {}", status.code, status.attempt, status.retrying)
         }
@@ -295,6 +296,53 @@ async fn a_long_connection_resets_the_attempts() {
         ];
         expect(&mut live, &lines.each_ref().map(String::as_str)).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_of_a_tab_counts_as_missing() {
+    let mut chrome = Chrome::start();
+    chrome.shows(&[ANN]);
+    let mut live = chrome.follow(Some("ann"), &LiveOptions::new(""));
+    let mut tab = chrome.attached().await;
+    tab.open("a").await;
+    expect(&mut live, &["0 s: 1 opened for ann"]).await;
+    let frame = |request: &str, response: Value| json!({ "requestId": request, "response": response });
+    let of_socket = "0 s: 1 missing 1: a frame could not be read";
+    let of_any = "0 s: 0 missing 1: a message of the browser could not be read";
+    let (received, sent) = ("Network.webSocketFrameReceived", "Network.webSocketFrameSent");
+    for (method, params, line) in [
+        (received, frame("a", json!({ "opcode": 2, "payloadData": "***" })), of_socket),
+        (sent, frame("a", json!({ "opcode": 2, "payloadData": "***" })), of_socket),
+        (received, frame("a", json!({ "payloadData": "AAAA" })), of_socket),
+        (received, frame("a", json!({ "opcode": 2000, "payloadData": "AAAA" })), of_socket),
+        (received, frame("a", json!({ "opcode": 2, "payloadData": 7 })), of_any),
+    ] {
+        tab.event(method, params).await;
+        expect(&mut live, &[line]).await;
+    }
+    tab.0.send(Message::text("{\"method\":")).await.unwrap();
+    expect(&mut live, &[of_any]).await;
+    // Nothing of a room is missing.
+    tab.event("Network.dataReceived", json!({ "requestId": 7 })).await;
+    let other = json!({ "requestId": "b", "url": "wss://im-ws.tiktok.com/ws/v2" });
+    tab.event("Network.webSocketCreated", other).await;
+    tab.event(received, frame("b", json!({ "opcode": 2, "payloadData": "***" }))).await;
+    tab.receive("a", &chat()).await;
+    expect(&mut live, &["0 s: 1 frame"]).await;
+
+    // A first batch that the browser no longer has.
+    let response = json!({ "url": "https://webcast.tiktok.com/webcast/im/fetch/?room_id=7", "status": 200 });
+    tab.event("Network.responseReceived", frame("c", response)).await;
+    tab.event("Network.loadingFinished", json!({ "requestId": "c" })).await;
+    let asked = loop {
+        let Some(Ok(Message::Text(text))) = tab.0.next().await else { panic!("nothing is asked for") };
+        let command: Value = serde_json::from_str(&text).unwrap();
+        if command["method"] == "Network.getResponseBody" {
+            break command["id"].clone();
+        }
+    };
+    tab.say(json!({ "id": asked, "error": { "message": "No resource with given identifier found" } })).await;
+    expect(&mut live, &["0 s: 1 missing 1: the first batch could not be read"]).await;
 }
 
 #[tokio::test(start_paused = true)]

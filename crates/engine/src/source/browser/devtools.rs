@@ -23,6 +23,10 @@ use super::watch::command;
 const EXCHANGES_MAX: usize = 256;
 /// Id of the command that enables network events.
 const ENABLE: u64 = 1;
+/// Start of the names of events with a frame.
+const FRAMES: &str = "Network.webSocketFrame";
+/// Maximum opcode of a frame (RFC 6455 §5.2).
+const OPCODE_MAX: f64 = 15.0;
 /// Maximum number of sockets to track. Beyond it, the first count as closed.
 const SOCKETS_MAX: usize = 1000;
 
@@ -153,7 +157,12 @@ impl Tab {
     pub(super) fn handle(&mut self, text: &str, now: Duration) {
         let Ok(message) = serde_json::from_str::<Incoming>(text) else {
             self.unreadable += 1;
-            return;
+            let method = serde_json::from_str::<Method>(text).map(|message| message.method);
+            if !self.is_enabled || method.is_ok_and(|method| !method.starts_with(FRAMES)) {
+                return;
+            }
+            let offset = self.clock.offset(None, now);
+            return self.observer.unreadable(offset, text.len());
         };
         if let Some(id) = message.id {
             self.is_enabled |= id == ENABLE;
@@ -178,8 +187,8 @@ impl Tab {
             "Page.navigatedWithinDocument" if params.frame_id == self.frame => {
                 self.navigated(&params.url, now);
             }
-            "Network.responseReceived" if self.is_wanted => self.responded(key, params),
-            "Network.loadingFinished" => self.finished(&key),
+            "Network.responseReceived" if self.is_wanted => self.responded(key, params, now),
+            "Network.loadingFinished" => self.finished(&key, now),
             "Network.loadingFailed" => drop(self.exchanges.remove(&key)),
             _ => self.socket_event(&method, key, params, now),
         }
@@ -234,7 +243,7 @@ impl Tab {
         self.last_command
     }
 
-    fn responded(&mut self, key: Key, params: Params) {
+    fn responded(&mut self, key: Key, params: Params, now: Duration) {
         let Some(role) = role_of(&params.response.url) else { return };
         let response = params.response;
         let header = |(name, value): (String, String)| HttpHeader { name: name.to_ascii_lowercase(), value };
@@ -246,31 +255,43 @@ impl Tab {
             body: Bytes::new(),
         };
         self.exchanges.insert(key, http);
-        if self.exchanges.len() > EXCHANGES_MAX {
-            self.exchanges.pop_first();
+        if self.exchanges.len() > EXCHANGES_MAX
+            && let Some((_, forgotten)) = self.exchanges.pop_first()
+        {
+            self.miss_body(&forgotten, now);
         }
     }
 
-    fn finished(&mut self, key: &Key) {
+    fn finished(&mut self, key: &Key, now: Duration) {
         let Some(http) = self.exchanges.remove(key) else { return };
         let session = (!key.session.is_empty()).then_some(key.session.as_str());
         let params = serde_json::json!({ "requestId": key.request }).to_string();
         let id = self.send(session, "Network.getResponseBody", &params);
         self.asked.insert(id, http);
-        if self.asked.len() > EXCHANGES_MAX {
-            self.asked.pop_first();
+        if self.asked.len() > EXCHANGES_MAX
+            && let Some((_, forgotten)) = self.asked.pop_first()
+        {
+            self.miss_body(&forgotten, now);
         }
     }
 
     fn answered(&mut self, id: u64, message: &Incoming, now: Duration) {
         let Some(mut http) = self.asked.remove(&id) else { return };
-        let result = message.result.as_ref();
-        http.body = result.map_or_else(Bytes::new, |result| match result.is_base64 {
-            true => STANDARD.decode(&result.body).unwrap_or_default().into(),
-            false => result.body.clone().into(),
+        let body = message.result.as_ref().and_then(|result| match result.is_base64 {
+            true => STANDARD.decode(&result.body).ok(),
+            false => Some(result.body.clone().into_bytes()),
         });
+        if body.is_none() {
+            self.miss_body(&http, now);
+        }
+        http.body = body.unwrap_or_default().into();
         let offset = self.clock.offset(None, now);
         self.observer.exchange(offset, http, 0);
+    }
+
+    fn miss_body(&mut self, http: &Http, now: Duration) {
+        let offset = self.clock.offset(None, now);
+        self.observer.unreadable_body(offset, http);
     }
 
     fn socket_event(&mut self, method: &str, key: Key, params: Params, now: Duration) {
@@ -302,24 +323,24 @@ impl Tab {
     }
 
     fn frame(&mut self, key: Key, params: Params, is_sent: bool, now: Duration) {
-        let opcode = Opcode(params.response.opcode as u8);
-        let bytes = match opcode {
-            Opcode::TEXT => Bytes::from(params.response.payload_data),
-            _ => match STANDARD.decode(&params.response.payload_data) {
-                Ok(bytes) => bytes.into(),
-                Err(_) => {
-                    self.unreadable += 1;
-                    return;
-                }
-            },
-        };
+        let Response { opcode, payload_data, .. } = params.response;
+        let length = payload_data.len();
+        let read =
+            match opcode.filter(|opcode| (0.0..=OPCODE_MAX).contains(opcode)).map(|it| Opcode(it as u8)) {
+                Some(Opcode::TEXT) => Some((Opcode::TEXT, Bytes::from(payload_data))),
+                Some(opcode) => STANDARD.decode(&payload_data).ok().map(|bytes| (opcode, bytes.into())),
+                None => None,
+            };
         let offset = self.clock.offset(params.timestamp, now);
         if !self.is_wanted && !self.sockets.contains_key(&key) {
             return;
         }
         // A socket opened before watching started has no known URL, so its frames identify it.
         let socket = self.sockets.entry(key).or_default();
-        self.observer.frame(offset, socket, is_sent, opcode, bytes);
+        match read {
+            Some((opcode, bytes)) => self.observer.frame(offset, socket, is_sent, opcode, bytes),
+            None => self.observer.unreadable_frame(offset, socket, is_sent, length),
+        }
         self.forget_first(now);
     }
 
@@ -359,6 +380,12 @@ pub(super) fn broken(reason: &str) -> ConnClose {
 struct Key {
     session: String,
     request: String,
+}
+
+/// The kind of a message from the browser.
+#[derive(Debug, Deserialize)]
+struct Method {
+    method: String,
 }
 
 /// A message from the browser, with the fields of all kinds of messages in use.
@@ -402,7 +429,7 @@ struct Response {
     url: String,
     status: f64,
     headers: BTreeMap<String, String>,
-    opcode: f64,
+    opcode: Option<f64>,
     payload_data: String,
 }
 
