@@ -44,7 +44,7 @@ use crate::{
 };
 
 pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
-    let mut settings = adapted(config::resolved(&args.flags)?, args.clients());
+    let mut settings = adapted(&config::resolved(&args.flags)?, args.clients());
     let _log = log::start(&settings.log, false)?;
     let tape =
         Tape::find_in(&settings.server.folder(), args.recording.as_deref().unwrap_or(Path::new(DEMO)))?;
@@ -122,7 +122,7 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
 
 /// Returns the settings with the defaults of `run`: no display, offline, and a free port unless a flag names
 /// one.
-pub(in crate::cli) fn adapted(resolved: Resolved, clients: usize) -> Settings {
+pub(in crate::cli) fn adapted(resolved: &Resolved, clients: usize) -> Settings {
     let origin = |path: &str| KEYS.iter().find(|key| key.path() == path).map(|key| resolved.origin(key));
     let is_flag = |path: &str| origin(path) == Some(Origin::Flag);
     let mut settings = resolved.settings.clone();

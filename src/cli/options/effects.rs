@@ -140,7 +140,7 @@ fn a_command_reads_the_settings_that_change_what_it_does() {
     check::<OfLive>("live", |resolved| served(&resolved.settings));
     check::<OfReplay>("replay", |resolved| served(&resolved.settings));
     check::<OfServe>("serve", |resolved| served(&resolved.settings));
-    check::<OfRun>("run", |resolved| served(&run::adapted(resolved, 1)));
+    check::<OfRun>("run", |resolved| served(&run::adapted(&resolved, 1)));
     check::<OfRecord>("record", |resolved| {
         let mut options = recording(&resolved.settings, None, "ann").unwrap();
         options.live.seed = 0;

@@ -281,7 +281,8 @@ async fn each_part_is_named() {
     let config = folder.path().join("livetape.toml");
     std::fs::write(&config, "[record]\nrotate = \"64KB\"\nmax_size = \"150KB\"\n").unwrap();
     let of_file = format!("live demo -q --port 0 --config {}", text(&config));
-    let cases: [(&str, &str, &[(&str, &str)]); 4] = [
+    type Env = [(&'static str, &'static str)];
+    let cases: [(&str, &str, &Env); 4] = [
         ("a", "record demo -q -o FILE --rotate 64KB --max-size 150KB", &[]),
         ("b", "live demo -q --port 0 --record FILE --rotate 64KB --max-size 150KB", &[]),
         ("c", "record demo -q", &[("LIVETAPE_ROTATE", "64KB"), ("LIVETAPE_MAX_SIZE", "150KB")]),

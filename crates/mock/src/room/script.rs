@@ -344,10 +344,10 @@ fn stages(
 fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
     let unplayable = |error| {
         let message = format!("cannot play {name}: {error}");
-        match error {
-            Error::Write(_) => format!("{message}; set {} to another folder", files::TEMPORARY),
-            _ => message,
+        if let Error::Write(_) = error {
+            return format!("{message}; set {} to another folder", files::TEMPORARY);
         }
+        message
     };
     if let Some(Opener(open)) = recordings.built_in.get(name) {
         return Show::read(open().map_err(|problem| problem.to_string())?).map_err(unplayable);

@@ -238,6 +238,6 @@ mod tests {
         }
         assert_eq!(windows.len(), 2 * ON_WINDOWS.len());
         assert_eq!(macos[..2], ["", "/Users/ann"].map(|home| format!("{home}/Applications/{}", ON_MACOS[0])));
-        assert_eq!(installed("linux", set), [PathBuf::new(); 0]);
+        assert!(installed("linux", set).is_empty());
     }
 }
