@@ -510,8 +510,9 @@ fn exponent(text: &str) -> Option<(usize, i32)> {
     let signed = text.strip_prefix(['e', 'E'])?;
     let unsigned = signed.strip_prefix(['+', '-']).unwrap_or(signed);
     let end = text.len() - unsigned.len() + digits(unsigned);
-    let is_word = text[end..].starts_with(char::is_alphanumeric);
-    Some((end, text[1..end].parse().ok()?)).filter(|_| !is_word)
+    let is_number = !text[end..].starts_with(char::is_alphanumeric);
+    let value = text[1..end].parse().ok()?;
+    is_number.then_some((end, value))
 }
 
 /// Returns the value of a number in scientific notation in decimal. One whose last digits were rounded away keeps its

@@ -185,7 +185,7 @@ fn text(value: &Value) -> String {
 /// characters that change the text direction; cuts the text at 300 characters.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    let mut shown: String = text.chars().filter(|&c| is_harmless(c)).take(TEXT_CHARS_MAX + 1).collect();
+    let mut shown: String = text.chars().filter(|&c| !is_invisible(c)).take(TEXT_CHARS_MAX + 1).collect();
     if let Some((end, _)) = shown.char_indices().nth(TEXT_CHARS_MAX) {
         shown.truncate(end);
         shown.push('…');
@@ -236,11 +236,8 @@ pub fn without_commands(text: &str, bracket: Bracket) -> String {
 /// it can make one name look like another.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
-    !is_harmless(c) || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')
-}
-
-fn is_harmless(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Formats a number: `18,233`
@@ -411,8 +408,7 @@ mod tests {
 
     #[test]
     fn terminal_control_characters_are_removed() {
-        let event =
-            json!({"type":"chat","data":{"sender":"a\u{1b}[2Jb\r\n","comment":"\u{202e}evil\u{7}\u{9b}1m"}});
+        let event = json!({"type":"chat","data":{"sender":"a\u{1b}[2Jb\r\n","comment":"\u{202e}e\u{61c}v\u{200f}il\u{7}\u{9b}1m"}});
         check(&event, "💬 a[2Jb: evil1m");
     }
 

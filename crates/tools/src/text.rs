@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use livetape_core::terminal::is_invisible;
 pub(super) use livetape_core::terminal::thousands;
 
 pub(super) const COLUMNS_MAX: usize = 80;
@@ -42,7 +43,7 @@ pub(super) fn printable(text: &str, columns: usize) -> String {
             _ => text.to_owned(),
         };
     }
-    let clean = String::from_iter(text.chars().map(|c| if is_harmless(c) { c } else { '\u{fffd}' }));
+    let clean = String::from_iter(text.chars().map(|c| if is_invisible(c) { '\u{fffd}' } else { c }));
     if clean.width() <= columns {
         return clean;
     }
@@ -54,12 +55,6 @@ pub(super) fn printable(text: &str, columns: usize) -> String {
         short.push(c);
     }
     short + "…"
-}
-
-/// Whether a character neither controls the terminal nor changes the text direction.
-fn is_harmless(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Returns a bar for each count. Counts above 0 are always visible.
@@ -88,7 +83,7 @@ mod tests {
 
     #[test]
     fn untrusted_text_neither_controls_the_terminal_nor_overflows() {
-        assert_eq!(printable("a\x1b[2Jb\u{202e}c", 80), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(printable("a\x1b[2Jb\u{202e}c\u{61c}d", 80), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
         assert_eq!(printable("日本語です", 7), "日本語…");
         assert_eq!(printable("host_078", 8), "host_078");
         assert_eq!(["host_0789", "host_078é"].map(|text| printable(text, 8)), ["host_07…"; 2]);

@@ -335,10 +335,11 @@ impl Hub {
         }
         let number = relay.sought.fetch_add(1, Ordering::SeqCst) + 1;
         let reached = async {
-            while !is_known()
-                && relay.answered.load(Ordering::SeqCst) < number
-                && news.changed().await.is_ok()
-            {}
+            while !is_known() && relay.answered.load(Ordering::SeqCst) < number {
+                if news.changed().await.is_err() {
+                    break;
+                }
+            }
         };
         timeout(BEHIND_MAX, reached).await.map_err(|_| {
             let message =

@@ -8,8 +8,9 @@ use tokio::{task::spawn_blocking, time::sleep_until};
 /// Maximum time that a thread sleeps, so that a cancelled wait soon leaves it. The runtime's timer, late as it is, does the rest.
 const ASLEEP_MAX: Duration = Duration::from_millis(40);
 
+#[cfg_attr(target_os = "linux", expect(unreachable_pub, reason = "elsewhere, a public type has it"))]
 #[derive(Debug)]
-pub(super) struct Timer;
+pub struct Timer;
 
 impl Timer {
     pub(super) fn new() -> io::Result<Self> {

@@ -80,7 +80,7 @@ fn is_one(tokens: &[Secret], given: &str) -> bool {
 fn padded(token: &str) -> Option<[u8; TOKEN_BYTES_MAX]> {
     let mut padded = [0; TOKEN_BYTES_MAX];
     padded.get_mut(..token.len())?.copy_from_slice(token.as_bytes());
-    Some(padded).filter(|_| !token.is_empty() && !token.contains('\0'))
+    (!token.is_empty() && !token.contains('\0')).then_some(padded)
 }
 
 /// Request extension: the request carries a valid token.

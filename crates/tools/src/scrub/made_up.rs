@@ -44,8 +44,8 @@ const LINK: &str = "://link.example.invalid/";
 /// Whether a number could be an id. Small negative numbers, and times in seconds to nanoseconds, could not.
 pub(super) fn is_id_shaped(number: u64) -> bool {
     let is_time = [1_u64, 1000, 1_000_000, 1_000_000_000].into_iter().any(|unit| {
-        // From 2001 to 2096.
-        (1_000_000_000 * unit..4_000_000_000 * unit).contains(&number)
+        // From 2014 to 2039.
+        (1_400_000_000 * unit..2_200_000_000 * unit).contains(&number)
     });
     number >= SHAPED_MIN && !is_negative(number) && !is_time
 }
@@ -658,7 +658,17 @@ mod tests {
         ] {
             assert!(!is_id_shaped(number), "{number}");
         }
-        assert!(is_id_shaped(7_286_469_691_624_746_063) && is_id_shaped(149_308_244_322_143_963));
+        for id in [
+            7_286_469_691_624_746_063,
+            149_308_244_322_143_963,
+            // No show has these times.
+            1_000_000_000_000_000_001,
+            1_300_000_000_000_000_000,
+            3_449_561_728_394_506_172,
+            3_500_000_000_000_000,
+        ] {
+            assert!(is_id_shaped(id), "{id}");
+        }
     }
 
     #[test]
