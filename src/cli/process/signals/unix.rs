@@ -16,7 +16,7 @@ pub(crate) struct Signals([Option<Handler>; 3]);
 
 impl Signals {
     pub(crate) fn new() -> Self {
-        let hangup = Some(SignalKind::hangup()).filter(|_| !ignores_hangup());
+        let hangup = (!ignores_hangup()).then(SignalKind::hangup);
         let kinds = [Some(SignalKind::interrupt()), Some(SignalKind::terminate()), hangup];
         Self(kinds.map(|kind| signal(kind?).ok()))
     }
