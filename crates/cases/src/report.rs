@@ -175,18 +175,21 @@ impl Failure {
             }
     }
 
-    /// Whether another failure probably has the same cause: the same mistake, or, without one, a number that is wrong in the
-    /// same direction.
+    /// Whether another failure probably has the same cause: the same mistake, also if others give one of the numbers as well;
+    /// or, without one, a number that is wrong in the same direction.
     #[must_use]
     pub fn has_cause_of(&self, other: &Self) -> bool {
         let number = |text: &Option<String>| text.as_deref()?.parse::<i128>().ok();
         let direction = |failure: &Self| Some(number(&failure.got)?.cmp(&number(&failure.expected)?));
         let is_exit = self.what == "exit";
         let is_equal = (&self.what, &self.got, &self.expected) == (&other.what, &other.got, &other.expected);
-        is_equal
-            || (&self.what, self.diagnosis, direction(self))
-                == (&other.what, other.diagnosis, direction(other))
-                && !is_exit
+        let is_one_of = |one: &Self, several: &Self| {
+            several.diagnosis.is_none() && one.diagnosis.is_some_and(|it| several.candidates.contains_key(it))
+        };
+        let has_same_mistake =
+            self.diagnosis == other.diagnosis || is_one_of(self, other) || is_one_of(other, self);
+        let is_alike = self.what == other.what && direction(self) == direction(other);
+        is_equal || is_alike && has_same_mistake && !is_exit
     }
 
     /// Leaves out mistakes, and the diagnosis if it names one of them or none is left.

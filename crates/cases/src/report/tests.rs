@@ -241,6 +241,21 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
     assert_eq!(Vec::from_iter(likes.failures[0].candidates.keys()), [&"counted_again"]);
 }
 
+#[test]
+fn a_number_that_several_mistakes_give_has_the_cause_of_one_of_them() {
+    let named = Failure { diagnosis: Some("counted_again"), ..wrong(172, &["counted_again"]) };
+    let both = wrong(115, &["counted_again", "same_user"]);
+    for (one, other, is_same) in [
+        (&named, &both, true),
+        (&both, &named, true),
+        (&named, &wrong(115, &["same_user", "same_gift"]), false),
+        (&named, &wrong(9, &["counted_again", "same_user"]), false),
+        (&named, &Failure { what: "likes".to_owned(), ..both.clone() }, false),
+    ] {
+        assert_eq!(one.has_cause_of(other), is_same, "{one:?} {other:?}");
+    }
+}
+
 /// The last line accuses nobody of what a single number gave by chance.
 #[test]
 fn a_conclusion_leaves_no_wrong_number_unexplained() {
