@@ -53,6 +53,14 @@ pub trait Output: Write + Send + 'static {
         Ok(())
     }
 
+    /// Reads the data, and compares it with what was written.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is something else.
+    fn read_back(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Returns whether the data is no longer where it was to be found.
     ///
     /// # Errors

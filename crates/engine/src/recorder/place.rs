@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use crc32fast::Hasher;
 use livetape_io::files::{Disk, DiskFile, FileId, partial_names};
 
 use super::Output;
@@ -45,12 +46,14 @@ pub(super) struct Placed {
     id: Option<FileId>,
     /// Its length, in bytes.
     length: u64,
+    /// Checksum of what was written.
+    written: Checksum,
 }
 
 impl Placed {
     pub(super) fn new(disk: Arc<dyn Disk>, path: PathBuf, file: Box<dyn DiskFile>) -> Self {
         let id = file.id().ok();
-        Self { disk, path, file, id, length: 0 }
+        Self { disk, path, file, id, length: 0, written: Checksum::default() }
     }
 
     /// Checks that nobody else has written to it: what follows would stand behind a hole, or in other data.
@@ -77,11 +80,27 @@ impl Placed {
     }
 }
 
+/// CRC-32 of what is written to it.
+#[derive(Debug, Default)]
+struct Checksum(Hasher);
+
+impl Write for Checksum {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Write for Placed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check_length()?;
         let written = self.file.write(bytes)?;
         self.length += written as u64;
+        self.written.0.update(&bytes[..written]);
         Ok(written)
     }
 
@@ -93,6 +112,16 @@ impl Write for Placed {
 impl Output for Placed {
     fn sync(&self) -> io::Result<()> {
         self.file.sync()
+    }
+
+    fn read_back(&mut self) -> io::Result<()> {
+        let mut found = Checksum::default();
+        self.file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut self.file, &mut found)?;
+        if found.0.finalize() != self.written.0.clone().finalize() {
+            return Err(io::Error::other("another program has written to it"));
+        }
+        Ok(())
     }
 
     fn check(&self) -> io::Result<Option<Displaced>> {

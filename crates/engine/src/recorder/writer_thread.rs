@@ -353,13 +353,14 @@ impl WriterThread {
         if closed.seal { self.seal() } else { self.sync() }
     }
 
-    /// Seals the file with an End record.
+    /// Seals the file with an End record, and checks that nothing in it was overwritten.
     fn seal(&mut self) -> Result<(), Error> {
         let duration = self.writer.last_offset();
         let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let what = What::End(End { counts: Some(self.writer.counts()), duration_ns });
         self.writer.write(&Item { offset: duration, conn: 0, flags: Flags::default(), what })?;
-        self.sync()
+        self.sync()?;
+        self.writer.get_mut().get_mut().read_back().map_err(Error::Write)
     }
 }
 

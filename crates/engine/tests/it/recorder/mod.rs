@@ -547,6 +547,24 @@ fn a_recording_that_another_program_writes_to_is_not_a_success() {
     }
 }
 
+/// As `dd conv=notrunc` does.
+#[cfg(unix)]
+#[test]
+fn a_recording_that_another_program_overwrites_in_place_is_not_a_success() {
+    for is_split in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = start_in(folder.path(), is_split);
+        let path = recorder.path().unwrap();
+        recorder.record(&numbered(1));
+        eventually(|| Disk::holding(&path).items().len() == 1);
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, b"other", 20).unwrap();
+        recorder.record(&numbered(2));
+        let problem = recorder.finish().unwrap_err();
+        assert!(problem.message.contains("another program has written to it"), "{problem}");
+    }
+}
+
 #[test]
 fn a_part_that_exists_is_found_before_anything_begins() {
     let folder = tempfile::tempdir().unwrap();
