@@ -194,8 +194,8 @@ settings! {
         upstream: Option<Address> = None, "--upstream URL", "LIVETAPE_UPSTREAM";
         /// Enter rooms by direct, sign, sign-connect or tab [repeat the flag]
         ///
-        /// They are tried in the order of the flags: one that fails for good hands over to the next. `sign` sends the room's id and the user agent to a sign server at /webcast/fetch, `sign-connect` at /webcast/rooms/ID/connect; `tab` needs --cdp. With the default, --sign-url or --sign-key puts `sign` first.
-        ways: Vec<Way> = vec![Way::Direct], "--way WAY", "LIVETAPE_WAYS";
+        /// They are tried in the order of the flags: one that fails for good hands over to the next. `sign` sends the room's id and the user agent to a sign server at /webcast/fetch, `sign-connect` at /webcast/rooms/ID/connect; `tab` needs --cdp. Without any, it is `direct`, and `sign` before it if there is --sign-url or --sign-key.
+        ways: Vec<Way> = Vec::new(), "--way WAY", "LIVETAPE_WAYS";
         /// Follow a tab of Chrome through its debugging port
         ///
         /// Start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER first. It is the only way unless `tab` is one of several. Servers other than `live` follow it at POST /connect.
@@ -216,7 +216,7 @@ settings! {
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
         /// Send all upstream traffic through this proxy
         ///
-        /// E.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080.
+        /// E.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080; with socks5h://, it also looks up names.
         proxy: Option<Address> = None, "--proxy URL", "LIVETAPE_PROXY";
         /// Contact only loopback addresses, as `livetape run` does by default
         offline: bool = false, "--offline", "LIVETAPE_OFFLINE";

@@ -106,8 +106,12 @@ async fn only_ways_that_are_set_count_and_each_that_fails_has_its_hint() {
     assert_eq!(found.next, [run, format!("sign: {hint}")]);
     // With a sign server, both are the default.
     let sign_url = Some(Url::parse("http://127.0.0.1:3100").unwrap());
-    let found = examine("sign-401", &LiveOptions { ways: vec![Way::Direct], sign_url, ..options() }).await;
+    let found = examine("sign-401", &LiveOptions { sign_url: sign_url.clone(), ..options() }).await;
     assert_eq!((found.works.len(), found.next.len()), (1, 2), "{found:?}");
+    // If another way is named, nothing goes to it.
+    let found = examine("sign-401", &LiveOptions { ways: vec![Way::Direct], sign_url, ..options() }).await;
+    let sign = found.steps.iter().find(|step| step.way == Some("sign")).unwrap();
+    assert_eq!(sign.verdict, StepResult::Skipped, "{found:?}");
 }
 
 #[tokio::test(start_paused = true)]

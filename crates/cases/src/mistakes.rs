@@ -338,6 +338,7 @@ struct Sender {
 #[derive(Clone, Debug)]
 struct Gift {
     gift_id: i64,
+    group_id: i64,
     gift_name: SmolStr,
     gift_type: i32,
     diamond_count: i32,
@@ -407,6 +408,7 @@ impl Details {
         match data {
             Data::Gift(gift) => Self::Gift(Box::new(Gift {
                 gift_id: gift.gift_id,
+                group_id: gift.group_id.0,
                 gift_name: gift.gift_name.clone(),
                 gift_type: gift.gift_type,
                 diamond_count: gift.diamond_count,

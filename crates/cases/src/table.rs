@@ -335,7 +335,7 @@ pub const CASES: &[Case] = &[
         "interleaved",
         &[gifts::interleaved],
         "two users send the same gift at once, and one user two gifts",
-        "each streak counts: `groupId` tells them apart",
+        "each streak counts: user, gift and `groupId` together tell them apart",
     ),
     room_show(
         "again",

@@ -124,18 +124,26 @@ impl Listening {
         sockets.filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
-    /// Resets the first connection, of which it `tells`, and all others for some time after it. Without a time, it resets
-    /// none.
-    pub async fn refuse(&mut self, time: Duration, tell: impl FnOnce()) {
+    /// Resets the first connection to this or to the other listener, of which it `tells`, and all others for some time
+    /// after it. Without a time, it resets none.
+    pub async fn refuse(&mut self, mut other: Option<&mut Self>, time: Duration, tell: impl FnOnce()) {
         if time.is_zero() {
             return;
         }
-        let (first, _) = self.accept().await;
+        let first = self.accept_either(other.as_deref_mut()).await;
         tell();
         reset(first).await;
         let until = clock::now() + time;
-        while let Ok((socket, _)) = timeout_at(until, self.accept()).await {
+        while let Ok(socket) = timeout_at(until, self.accept_either(other.as_deref_mut())).await {
             reset(socket).await;
+        }
+    }
+
+    async fn accept_either(&mut self, other: Option<&mut Self>) -> TcpStream {
+        let Some(other) = other else { return self.accept().await.0 };
+        tokio::select! { biased;
+            (socket, _) = self.accept() => socket,
+            (socket, _) = other.accept() => socket,
         }
     }
 }

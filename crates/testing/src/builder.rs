@@ -282,7 +282,7 @@ async fn listen(
     let mut listening = Listening::bind(([127, 0, 0, 1], 0).into()).await?;
     let address = listening.addresses()[0].to_string();
     let open = async move {
-        listening.refuse(late, || ()).await;
+        listening.refuse(None, late, || ()).await;
         listening
     };
     Ok((address, open))

@@ -13,17 +13,20 @@ use livetape_core::{
     error::{Code, Problem, exit},
     event::{Millis, finish_json},
     recording::{Loss, Reader},
-    terminal::printable,
+    terminal::{Bracket, printable},
 };
 use livetape_engine::source::{Step, Tape, unreadable};
 use livetape_io::clock;
 use livetape_tools::{diff, drift};
 use serde_json::{Value, json};
 
-use crate::cli::{
-    args,
-    options::config::tape,
-    process::output::{cannot_write, complain, json_line, report_loss, say},
+use crate::{
+    cli::{
+        args,
+        options::config::tape,
+        process::output::{cannot_write, complain, json_line, report_loss, say},
+    },
+    log,
 };
 
 /// Exit code for differences.
@@ -66,7 +69,7 @@ fn events(args: &args::Diff) -> Result<u8, Problem> {
         let written = if args.json {
             out.write_all(json_line(&json!(change)).as_bytes())
         } else {
-            write!(out, "{change}")
+            out.write_all(log::for_runner(&change.to_string(), Bracket::Apart).as_bytes())
         };
         written.map_err(|error| closed_or_failed(&error))
     });

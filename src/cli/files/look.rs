@@ -12,7 +12,7 @@ use livetape_core::{
     error::{Code, Problem, exit},
     nearest, offset,
     recording::{Reader, Record},
-    terminal::{printable, thousands},
+    terminal::{Bracket, printable, thousands},
 };
 use livetape_engine::source::{Events, OFFLINE, unreadable};
 use livetape_tools::{
@@ -21,12 +21,16 @@ use livetape_tools::{
     info, synth, verify,
 };
 
-use crate::cli::{
-    args,
-    options::config::tape_or_stdin,
-    process::output::{
-        FileFate, Written, cannot_write, json_line, progress, report_loss, say, say_json, shown, warn, write,
+use crate::{
+    cli::{
+        args,
+        options::config::tape_or_stdin,
+        process::output::{
+            FileFate, Written, cannot_write, json_line, progress, report_loss, say, say_json, shown, warn,
+            write,
+        },
     },
+    log,
 };
 
 pub(crate) fn events(args: &args::Events) -> Result<u8, Problem> {
@@ -51,8 +55,9 @@ fn print_events(events: &mut Events, args: &args::Events) -> io::Result<()> {
                 seq += 1;
                 line.clear();
                 if filter.encode(OFFLINE, seq, &event, &mut line) {
-                    line.push(b'\n');
-                    out.write_all(&line)?;
+                    let json = String::from_utf8_lossy(&line);
+                    out.write_all(log::for_runner(&json, Bracket::Escaped).as_bytes())?;
+                    out.write_all(b"\n")?;
                 }
             }
             Err(error) => warn(format_args!("⚠️ {error}")),
@@ -77,10 +82,10 @@ pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         let found = reader.report().missing;
         let lost = found - std::mem::replace(&mut missing, found);
         let lines = record.as_ref().map(|record| match (args.fields, args.json) {
-            (false, false) => cat::text(record) + "\n",
+            (false, false) => log::for_runner(&cat::text(record), Bracket::Apart).into_owned() + "\n",
             (false, true) => json_line(&cat::json(record)),
             (true, _) if args.at.is_some_and(|at| record.item.offset < at) => String::new(),
-            (true, false) => selection.text(record),
+            (true, false) => log::for_runner(&selection.text(record), Bracket::Apart).into_owned(),
             (true, true) => selection.json(record).iter().map(json_line).collect(),
         });
         let lines = lines.unwrap_or_default();

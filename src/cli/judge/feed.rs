@@ -32,6 +32,7 @@ use crate::{
 
 /// What a command that never connects should do.
 const HINT: &str = "connect to LIVETAPE_URL";
+const TIKFINITY_HINT: &str = "connect to LIVETAPE_TIKFINITY_URL, or to LIVETAPE_URL";
 
 impl Plan {
     pub(super) async fn run_feed(
@@ -88,7 +89,11 @@ struct Feed<'a> {
 
 impl Feed<'_> {
     fn hint(&self) -> &'static str {
-        if self.plan.page.is_some() { page::HINT } else { HINT }
+        match (&self.plan.page, self.plan.has_tikfinity) {
+            (Some(_), _) => page::HINT,
+            (None, true) => TIKFINITY_HINT,
+            (None, false) => HINT,
+        }
     }
 
     fn is_over(&self) -> bool {

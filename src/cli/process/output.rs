@@ -209,7 +209,8 @@ pub(crate) fn say_json(report: &impl Serialize) -> Result<(), Problem> {
 
 /// Returns a value as a line of JSON.
 pub(crate) fn json_line(value: &impl Serialize) -> String {
-    json::escaped(serde_json::to_string(value).expect("all keys are strings")) + "\n"
+    let json = json::escaped(serde_json::to_string(value).expect("all keys are strings"));
+    log::for_runner(&json, Bracket::Escaped).into_owned() + "\n"
 }
 
 /// Prints workflow commands, if GitHub Actions runs this.

@@ -203,7 +203,7 @@ impl Bound {
             config,
             mut listener,
             late,
-            tikfinity,
+            mut tikfinity,
             webhook,
             exits_when_done,
         } = self;
@@ -226,7 +226,9 @@ impl Bound {
             tokio::select! { biased;
                 // Nobody may ever try to connect.
                 () = shutdown.cancelled() => {}
-                () = listener.refuse(late, || door.iter().for_each(Door::note_reset)) => {}
+                () = listener.refuse(tikfinity.as_mut().map(|it| &mut it.listener), late, || {
+                    door.iter().for_each(Door::note_reset);
+                }) => {}
             }
             livetape_server::serve_both(listener, tikfinity, server).await;
         });

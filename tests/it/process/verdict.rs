@@ -19,7 +19,11 @@ use tokio::{
 };
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
-use crate::support::process::{livetape, pipe, run, stderr, stdout};
+use crate::support::{
+    messages,
+    process::{livetape, pipe, run, stderr, stdout},
+    recording,
+};
 
 /// Time between two attempts of the bot to connect.
 const DELAY: Duration = Duration::from_millis(200);
@@ -76,6 +80,9 @@ impl Bot {
     }
 
     async fn run(mut self) {
+        if Self::has("tikfinity") {
+            return self.watch_tikfinity().await;
+        }
         let url = env::var("LIVETAPE_URL").unwrap();
         loop {
             let since = match &self.position {
@@ -107,6 +114,23 @@ impl Bot {
             }
             let delay = if Self::has("hammers") { Duration::ZERO } else { DELAY };
             sleep_until(clock::now() + delay).await;
+        }
+    }
+
+    /// Counts comments in TikFinity's format.
+    async fn watch_tikfinity(&mut self) {
+        let url = env::var("LIVETAPE_TIKFINITY_URL").unwrap();
+        loop {
+            if let Ok((mut socket, _)) = connect_async(&url).await {
+                while let Some(Ok(message)) = socket.next().await {
+                    if let Message::Text(text) = message {
+                        let event: Value = serde_json::from_str(&text).unwrap();
+                        self.chats += i64::from(event["event"] == "chat");
+                        self.print();
+                    }
+                }
+            }
+            sleep_until(clock::now() + DELAY).await;
         }
     }
 
@@ -164,6 +188,7 @@ impl Bot {
                 {
                     fs::write(result, r#"{"diamonds":1,"chats":0}"#).unwrap();
                 }
+                #[cfg(unix)]
                 if let Some(result) = env::var_os("LIVETAPE_RESULT").filter(|_| Self::has("links_result")) {
                     std::os::unix::fs::symlink("/dev/zero", result).unwrap();
                 }
@@ -239,6 +264,13 @@ fn bots_that_read_lines_or_print_their_totals_again_and_again_pass() {
     }
 }
 
+/// Also where the server is there late: for both ports.
+#[test]
+fn a_bot_for_tikfinity_passes() {
+    let output = judge_by(&["chats: {chats}"], "tikfinity", &["plain", "late"], &["--tikfinity"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
 #[test]
 #[ignore = "takes 20 s of a processor: of `cargo xtask nightly soak`"]
 fn a_bot_that_still_computes_is_waited_for() {
@@ -253,6 +285,7 @@ fn each_planted_bug_is_found_and_named() {
         ("only_repeat_end", "no-final", "diamonds", "only_repeat_end", "right is 114"),
         ("again_after_reconnect", "cut", "diamonds", "counted_again", "right is 114"),
         ("writes_wrong_result", "plain", "diamonds", "", "wrote \"diamonds\" as 1, right is 114"),
+        #[cfg(unix)]
         ("links_result", "plain", "result", "", "wrote a LIVETAPE_RESULT that cannot be read"),
         ("exits_when_closed", "cut", "connection", "", "did not come back after its connection was cut at "),
         (
@@ -503,6 +536,36 @@ fn the_runner_of_github_executes_nothing_that_a_command_prints() {
     }
 }
 
+/// Nor what a viewer writes, in any command that shows a recording.
+#[test]
+fn the_runner_of_github_executes_nothing_of_a_recording() {
+    let folder = tempdir().unwrap();
+    let [show, other] = ["show.bin", "other.bin"].map(|name| folder.path().join(name));
+    let chats = ["##[error]one", "::error::two", "three ##[stop-commands]"];
+    let chats = chats.iter().zip(1..).map(|(text, id)| messages::chat(id, 50, "##[group]ann", text));
+    let items = [messages::open(1, 0, "ann", 7), messages::frame(100, chats.collect())];
+    fs::write(&show, recording(&items)).unwrap();
+    fs::write(&other, recording(&items[..1])).unwrap();
+    let [show, other] = [&show, &other].map(|path| path.to_str().unwrap());
+    for args in [
+        &["events", show][..],
+        &["cat", show],
+        &["cat", "--json", show],
+        &["cat", "--fields", show],
+        &["cat", "--fields", "--json", show],
+        &["diff", show, other],
+        &["diff", "--json", show, other],
+        &["info", show],
+        &["audit", show],
+        &["replay", show, "--speed", "max", "--exit-when-done", "--port", "0", "--wait-clients", "0"],
+    ] {
+        let output = livetape(args).env("GITHUB_ACTIONS", "true").output().unwrap();
+        let all = stdout(&output) + "\n" + &stderr(&output);
+        assert!(all.len() > 100, "{args:?}: {all}");
+        assert!(commands(&all).is_empty(), "{args:?}: {all}");
+    }
+}
+
 #[test]
 fn bad_input_is_one_clear_line() {
     for (args, code, said) in [
@@ -604,6 +667,7 @@ fn who_stops_it_is_told_what_was_written() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn the_recording_is_never_the_output() {
     let folder = tempdir().unwrap();

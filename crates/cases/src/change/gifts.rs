@@ -27,20 +27,20 @@ const UNIVERSE: Kind = (9072, "TikTok Universe", 44_999);
 /// the streak.
 type Sent = (i64, Kind, i64, i32, bool);
 
-/// Three people: two with the same gift, and one with two gifts.
+/// Three people: two with the same gift and the same `groupId`, and one with two gifts.
 const INTERLEAVED: &[Sent] = &[
     (1, ROSE, 1, 1, false),
-    (2, ROSE, 2, 1, false),
+    (2, ROSE, 1, 1, false),
     (1, ROSE, 1, 3, false),
-    (2, ROSE, 2, 2, false),
+    (2, ROSE, 1, 2, false),
     (3, ROSE, 3, 1, false),
     (3, FINGER_HEART, 4, 1, false),
     (1, ROSE, 1, 5, false),
-    (2, ROSE, 2, 4, false),
+    (2, ROSE, 1, 4, false),
     (3, ROSE, 3, 2, false),
     (3, FINGER_HEART, 4, 3, false),
     (1, ROSE, 1, 5, true),
-    (2, ROSE, 2, 4, true),
+    (2, ROSE, 1, 4, true),
     (3, FINGER_HEART, 4, 3, true),
     (3, ROSE, 3, 2, true),
 ];

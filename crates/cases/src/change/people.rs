@@ -83,7 +83,14 @@ pub(crate) fn missing(mut items: Vec<Item>) -> Vec<Item> {
             0 if matches!(&known.data, Data::Gift(gift) if gift.group_id.0 == 0) => false,
             0 => edit_top(message, |node| node.remove("user")),
             1 => remove_content(message),
-            2 => edit_top(message, |node| node.remove("common")),
+            2 => edit_top(message, |node| match node.child("common") {
+                // Client libraries tell follows and shares by its text.
+                Some(mut common) if node.schema.name == "Social" => {
+                    common.remove_all_but("display_text");
+                    node.set_child("common", &common);
+                }
+                _ => node.remove("common"),
+            }),
             _ => false,
         }
     });

@@ -14,7 +14,7 @@ use livetape_core::{
 };
 use smol_str::SmolStr;
 
-use super::{decode, *};
+use super::{batches::Batches, decode, node::Node, *};
 use crate::table::{Case, FEED, Suite};
 
 const DEMO: &[u8] = include_bytes!("../../../../recordings/demo.bin");
@@ -330,6 +330,25 @@ fn everybody_has_one_unusual_name() {
         assert!(texts.iter().any(|text| text.chars().count() == 1_000));
         assert!(texts.iter().any(|text| text.ends_with("<img src=x onerror=alert(1)>")));
     });
+}
+
+/// Client libraries tell them by the text that is displayed.
+#[test]
+fn follows_and_shares_are_still_known_without_other_fields() {
+    for mut items in [read(DEMO), read(BUSY)].map(people::missing) {
+        let (mut all, mut bare) = (0, 0);
+        Batches::default().edit_each(&mut items, |message| {
+            let Some(node) = Node::of(message).filter(|node| node.schema.name == "Social") else {
+                return false;
+            };
+            let common = node.child("common").unwrap();
+            all += 1;
+            bare += i32::from(common.number("msg_id") == 0);
+            assert!(!common.child("display_text").unwrap().text("key").is_empty());
+            false
+        });
+        assert!(bare > 0 && bare < all, "{bare} of {all}");
+    }
 }
 
 #[test]

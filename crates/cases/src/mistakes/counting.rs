@@ -95,23 +95,31 @@ pub(super) fn streak(counted: &mut Counted<'_>) -> usize {
     1
 }
 
-/// Counts by how much a count is above the last one with the same key, which is made of the ids of the user and
+/// Counts by how much a count is above the last one with the same key, which is made of the id of the user and of
 /// the gift. `is_highest` means that it must be above all of them.
 pub(super) fn rise(
     memory: &mut Memory,
     counted: &mut Counted<'_>,
-    key: fn(i64, i64) -> (i64, i64),
+    key: fn(i64, &Gift) -> (i64, i64),
     is_highest: bool,
 ) -> usize {
     let user_id = counted.event.user.as_ref().map_or(0, |user| user.user_id);
     gift(counted, |gift| {
-        let last = memory.counts.entry(key(user_id, gift.gift_id)).or_default();
+        let last = memory.counts.entry(key(user_id, gift)).or_default();
         let count = gift.repeat_count.max(0);
         // A lower count begins another streak.
         let counted = if count < *last && !is_highest { count } else { (count - *last).max(0) };
         *last = if is_highest { count.max(*last) } else { count };
         counted
     })
+}
+
+/// Counts by how much a streak's count is above the last one of any user with the same gift and group.
+pub(super) fn same_group(memory: &mut Memory, counted: &mut Counted<'_>, is_highest: bool) -> usize {
+    match &counted.event.details {
+        Details::Gift(gift) if gift.streak_id.is_empty() => 1,
+        _ => rise(memory, counted, |_, gift| (gift.gift_id, gift.group_id), is_highest),
+    }
 }
 
 /// Counts the whole count of a streak's message if none came for long before.

@@ -229,7 +229,7 @@ pub(super) const TABLE: &[Mistake] = &[
         GIFTS,
         "taking all streaks of a user with the same gift for one",
         "taken for an earlier one",
-        |memory, _, _, counted| rise(memory, counted, |user, gift| (user, gift), true),
+        |memory, _, _, counted| rise(memory, counted, |user, gift| (user, gift.gift_id), true),
     )
     .shown_by("again"),
     mistake(
@@ -237,7 +237,7 @@ pub(super) const TABLE: &[Mistake] = &[
         GIFTS,
         "taking a streak for the last one of the same user with the same gift",
         "taken for an earlier one",
-        |memory, _, _, counted| rise(memory, counted, |user, gift| (user, gift), false),
+        |memory, _, _, counted| rise(memory, counted, |user, gift| (user, gift.gift_id), false),
     )
     .shown_by("again"),
     obvious(
@@ -259,15 +259,31 @@ pub(super) const TABLE: &[Mistake] = &[
         GIFTS,
         "taking all streaks with the same gift for one",
         "taken for another with the gift",
-        |memory, _, _, counted| rise(memory, counted, |_, gift| (0, gift), true),
+        |memory, _, _, counted| rise(memory, counted, |_, gift| (0, gift.gift_id), true),
     ),
     obvious(
         "same_gift",
         GIFTS,
         "taking a streak for the last one with the same gift",
         "taken for another with the gift",
-        |memory, _, _, counted| rise(memory, counted, |_, gift| (0, gift), false),
+        |memory, _, _, counted| rise(memory, counted, |_, gift| (0, gift.gift_id), false),
     ),
+    mistake(
+        "same_group",
+        GIFTS,
+        "taking streaks of several users with the same gift and `groupId` for one",
+        "taken for another user's",
+        |memory, _, _, counted| same_group(memory, counted, true),
+    )
+    .shown_by("interleaved"),
+    mistake(
+        "same_group",
+        GIFTS,
+        "taking a streak for the last one with the same gift and `groupId`, of any user",
+        "taken for another user's",
+        |memory, _, _, counted| same_group(memory, counted, false),
+    )
+    .shown_by("interleaved"),
     mistake(
         "one_streak",
         GIFTS,

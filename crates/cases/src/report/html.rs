@@ -111,7 +111,7 @@ pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 10] = [
         ],
         [
             "add `repeatDelta` (gifts) or `diamonds` of every gift event",
-            "in each streak (`groupId`), add by how much `repeatCount` rose, times the price",
+            "in each streak (user, gift and `groupId`), add by how much `repeatCount` rose, times the price",
         ],
     ),
     (

@@ -126,7 +126,9 @@ impl Options {
             .name(format!("livetape {}", self.node))
             .connection_timeout(CONNECT_TIME)
             .ping_interval((self.lease / 2).min(PING_INTERVAL_MAX))
-            .reconnect_delay_callback(|attempts| if attempts < 2 { Duration::ZERO } else { RECONNECT_DELAY })
+            .reconnect_delay_callback(|_| RECONNECT_DELAY)
+            // Anybody on the way can announce a server, which would get the login.
+            .ignore_discovered_servers()
             .event_callback(move |event| {
                 note(&connected, &event);
                 note_rejected(&rejecting, &event);

@@ -36,6 +36,15 @@ pub struct Rescued {
     pub path: Option<PathBuf>,
 }
 
+/// A copy of a file.
+struct Copied {
+    path: PathBuf,
+    /// Its length.
+    bytes: u64,
+    /// Why it is incomplete, if it is.
+    kept: io::Result<()>,
+}
+
 /// A file that is found under its name, and that only the recorder writes to.
 #[derive(Debug)]
 pub(super) struct Placed {
@@ -65,9 +74,8 @@ impl Placed {
         }
     }
 
-    /// Copies the content to a new file with the first of these names that is free. Returns its name, and why the copy is
-    /// incomplete.
-    fn copy_to(&mut self, mut names: impl Iterator<Item = PathBuf>) -> io::Result<(PathBuf, io::Result<()>)> {
+    /// Copies the content to a new file with the first of these names that is free.
+    fn copy_to(&mut self, mut names: impl Iterator<Item = PathBuf>) -> io::Result<Copied> {
         let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
         let created = names.find_map(|path| match self.disk.create(&path, false) {
             Err(error) if is_taken(&error) => None,
@@ -76,7 +84,7 @@ impl Placed {
         let (mut copy, path) = created.unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()))?;
         let copied = self.file.seek(SeekFrom::Start(0)).and_then(|_| io::copy(&mut self.file, &mut copy));
         let kept = copied.and_then(|_| copy.sync()).and_then(|()| self.disk.sync_folder(&path));
-        Ok((path, kept))
+        Ok(Copied { path, bytes: copy.length().unwrap_or(0), kept })
     }
 }
 
@@ -136,11 +144,21 @@ impl Output for Placed {
         // The folder may have been renamed. If it is out of reach, the copy goes to the folder for temporary files.
         drop(self.path.parent().map(fs::create_dir_all));
         let elsewhere = self.path.file_name().map(|name| env::temp_dir().join(name)).unwrap_or_default();
-        let copied = self.copy_to(partial_names(&self.path));
-        let copied = copied.or_else(|error| self.copy_to(partial_names(&elsewhere)).map_err(|_| error));
+        let mut copied = self.copy_to(partial_names(&self.path));
+        let is_complete = |copied: &io::Result<Copied>| copied.as_ref().is_ok_and(|copy| copy.kept.is_ok());
+        if !is_complete(&copied) {
+            let mut other = self.copy_to(partial_names(&elsewhere));
+            let bytes = |copied: &io::Result<Copied>| copied.as_ref().map_or(0, |copy| copy.bytes);
+            if is_complete(&other) || bytes(&other) > bytes(&copied) {
+                std::mem::swap(&mut copied, &mut other);
+            }
+            drop(other.and_then(|copy| self.disk.remove(&copy.path)));
+        }
         let (path, result) = match copied {
-            Ok((path, Ok(()))) => (Some(path), "what was recorded is in".to_owned()),
-            Ok((path, Err(error))) => (Some(path), format!("a part could be copied ({error}), and is in")),
+            Ok(Copied { path, kept: Ok(()), .. }) => (Some(path), "what was recorded is in".to_owned()),
+            Ok(Copied { path, bytes, kept: Err(error) }) => {
+                (Some(path), format!("{bytes} bytes could be copied ({error}), and are in"))
+            }
             Err(error) => (None, format!("it could not be copied: {error}")),
         };
         let shown = path.as_deref().map(Path::display).map(|path| format!(" {path}")).unwrap_or_default();

@@ -21,7 +21,10 @@ use serde_json::json;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::Guard;
-use crate::state::{Json, Refusal};
+use crate::{
+    handlers::select_protocol,
+    state::{Json, Refusal},
+};
 
 /// Subprotocol that the server selects when a client offers it along with its token.
 const PROTOCOL: &str = "livetape";
@@ -104,6 +107,10 @@ pub(crate) fn is_token(protocol: &str) -> bool {
     protocol.starts_with(PROTOCOL_OF_TOKEN)
 }
 
+/// Response extension: the socket is of a path that the program handles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handled;
+
 /// Request extension: the token of the request allows reading only.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadOnly;
@@ -140,7 +147,7 @@ pub(crate) async fn check(State(guard): State<Guard>, mut request: Request, next
     }
     let mut response = next.run(request).await;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS
-        && let Some(chosen) = choose(&offered)
+        && let Some(chosen) = choose(&offered, response.extensions().get::<Handled>().is_some())
     {
         response.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL).or_insert(chosen);
     }
@@ -190,10 +197,11 @@ pub(crate) fn protocols(headers: &HeaderMap) -> Vec<String> {
     values.flat_map(|value| value.split(',')).map(|name| name.trim().to_owned()).collect()
 }
 
-/// Selects one of the offered subprotocols, because a browser fails the connection otherwise. The token is
-/// only echoed if the client offers nothing else.
-fn choose(offered: &[String]) -> Option<HeaderValue> {
-    let known = offered.iter().find(|name| *name == PROTOCOL);
+/// Selects one of the offered subprotocols, because browsers and some libraries fail the connection otherwise. The
+/// token is only echoed if the client offers nothing else. The paths that a program handles speak what it lists.
+fn choose(offered: &[String], is_handled: bool) -> Option<HeaderValue> {
+    let first = select_protocol(offered, &[]).filter(|_| !is_handled);
+    let known = first.or_else(|| offered.iter().find(|name| *name == PROTOCOL));
     let chosen = known.or_else(|| offered.iter().find(|name| is_token(name)))?;
     HeaderValue::from_str(chosen).ok()
 }

@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use super::{App, door::Denied, openapi, query};
 use crate::{
-    access::bearer::{Authenticated, MaskedQuery, Removed, protocols},
+    access::bearer::{Authenticated, Handled, MaskedQuery, Removed, protocols},
     handlers::select_protocol,
     lobby::{self, Opening, Role},
     state::{Asker, Refusal, Rejected, Traffic},
@@ -237,6 +237,7 @@ pub(crate) async fn intercept(State(app): State<App>, request: Request, next: Ne
             open(&app, upgrade, request).await
         }
     };
+    response.extensions_mut().insert(Handled);
     if let Some(protocol) = protocol.and_then(|name| HeaderValue::try_from(name).ok()) {
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }

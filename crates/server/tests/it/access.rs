@@ -445,6 +445,28 @@ async fn sockets_are_authorized_by_a_token() {
     }
 }
 
+/// Browsers and some libraries fail a connection whose response names none of the subprotocols that they offered.
+#[tokio::test(start_paused = true)]
+async fn the_first_offered_subprotocol_is_accepted_on_every_socket() {
+    let rig = Rig::start();
+    let forty = (0..40).map(|number| format!("v{number}")).collect::<Vec<_>>().join(", ");
+    for path in ["", "ws", "ws/echo", "ws/play/demo", "ws/nonsense", "?nonsense=1"] {
+        for (offered, chosen) in [
+            ("tiktok", Some("tiktok")),
+            ("chat, livetape", Some("chat")),
+            (",, a b, bearer.x,chat.v1", Some("chat.v1")),
+            ("bearer.x", Some("bearer.x")),
+            (forty.as_str(), Some("v0")),
+        ] {
+            let header = Some(("sec-websocket-protocol", offered));
+            let (_, response) = open(&rig, path, header).await.unwrap();
+            let protocol =
+                response.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap());
+            assert_eq!(protocol, chosen, "{path} {offered}");
+        }
+    }
+}
+
 /// A client that sends tokens also works with a server that requires none.
 #[tokio::test(start_paused = true)]
 async fn an_unneeded_token_is_ignored() {

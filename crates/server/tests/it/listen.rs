@@ -34,20 +34,24 @@ use crate::support::{Rig, Served, chat, wait};
 
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// The client sends nothing.
+/// The client sends nothing, to either of two listeners.
 #[tokio::test(start_paused = true)]
 async fn a_connection_is_not_reset_before_its_request_or_ten_seconds() {
-    let mut listening = Listening::bind(ANY).await.unwrap();
-    let address = listening.addresses()[0];
-    let started = clock::now();
-    let client = async {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let ended = stream.read(&mut [0]).await;
-        (ended.unwrap_err().kind(), clock::now() - started)
-    };
-    let (_, ended) = tokio::join!(listening.refuse(Duration::from_secs(3), || ()), client);
-    assert_eq!(ended.0, ErrorKind::ConnectionReset);
-    assert!(ended.1 >= Duration::from_secs(10), "{:?}", ended.1);
+    for is_first in [true, false] {
+        let [mut listening, mut other] =
+            [Listening::bind(ANY).await.unwrap(), Listening::bind(ANY).await.unwrap()];
+        let address = if is_first { &listening } else { &other }.addresses()[0];
+        let started = clock::now();
+        let client = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let ended = stream.read(&mut [0]).await;
+            (ended.unwrap_err().kind(), clock::now() - started)
+        };
+        let refused = listening.refuse(Some(&mut other), Duration::from_secs(3), || ());
+        let (_, ended) = tokio::join!(refused, client);
+        assert_eq!(ended.0, ErrorKind::ConnectionReset);
+        assert!(ended.1 >= Duration::from_secs(10), "{:?}", ended.1);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The server and what it shows: the feed, REST, channels and rooms, mostly in memory under a paused clock.
 
+#![cfg_attr(not(target_os = "linux"), allow(unused, reason = "tests of other systems use it"))]
+
 mod access;
 mod bounds;
 mod broken;

@@ -1,8 +1,13 @@
 //! Scrubs HTTP exchanges: URLs keep the words of the protocol in their path and the room, and bodies are
 //! rewritten or dropped.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use livetape_core::recording::records::{Http, HttpHeader, http::Role};
+use livetape_core::{
+    recording::records::{Http, HttpHeader, http::Role},
+    retry_after,
+};
 
 use super::{
     Tally, allow,
@@ -112,7 +117,7 @@ pub(super) fn check_address(line: &str, checker: &mut Checker<'_>) {
 pub(super) fn check_headers(place: &str, headers: &[HttpHeader], checker: &mut Checker<'_>) {
     for HttpHeader { name, value } in headers {
         let place = format!("{place}.{name}");
-        match kept(name) {
+        match kept(name, value) {
             Some(Header::Room) => {
                 Leaves::text(checker, &Place::unnamed(Class::Id), value);
             }
@@ -132,17 +137,24 @@ enum Header {
 }
 
 /// Returns what a header that stays holds.
-fn kept(name: &str) -> Option<Header> {
+fn kept(name: &str, value: &str) -> Option<Header> {
     let name = name.to_ascii_lowercase();
+    let line = if is_line(value) { Header::Line } else { Header::Words };
     match name.as_str() {
         "x-room-id" => Some(Header::Room),
         "handshake-msg" => Some(Header::Words),
-        "server-timing" | "content-length" => Some(Header::Line),
+        "server-timing" | "content-length" => Some(line),
         _ if !allow::is_word(&name) => None,
-        _ if HEADERS.contains(&name.as_str()) => Some(Header::Line),
-        _ if name.contains("ratelimit") || name.contains("rate-limit") => Some(Header::Line),
+        _ if HEADERS.contains(&name.as_str()) => Some(line),
+        _ if name.contains("ratelimit") || name.contains("rate-limit") => Some(line),
         _ => None,
     }
+}
+
+/// Whether a value has the form of those of the app's servers: words that commas or semicolons part, or a date.
+fn is_line(value: &str) -> bool {
+    let is_date = value.ends_with(" GMT") && retry_after::parse(value, Duration::ZERO).is_some();
+    is_date || !value.split([',', ';']).any(|part| part.trim().contains(char::is_whitespace))
 }
 
 /// Returns the path of a URL without its query.
@@ -279,7 +291,9 @@ fn segments(path: &str, rewriter: &mut Rewriter<'_>) -> String {
 pub(super) fn headers(headers: &mut Vec<HttpHeader>, rewriter: &mut Rewriter<'_>) {
     let before = headers.len();
     headers.retain_mut(|header| {
-        let Some(kind) = kept(&header.name).filter(|_| !rewriter.betrays(&header.name, Within::Text)) else {
+        let Some(kind) =
+            kept(&header.name, &header.value).filter(|_| !rewriter.betrays(&header.name, Within::Text))
+        else {
             return false;
         };
         header.value = match kind {

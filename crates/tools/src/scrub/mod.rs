@@ -28,7 +28,7 @@ use livetape_core::{
         records::{ConnOpen, Header, header::Privacy},
         write_payload,
     },
-    redact::redact,
+    redact::{self, redact, redact_value},
 };
 use serde::Serialize;
 
@@ -222,8 +222,9 @@ fn mark(header: &mut Header, rewriter: &mut Rewriter<'_>) {
                 _ => Class::Unknown,
             };
             let new = rewriter.text(&Place::unnamed(class), &value);
-            let named = rewriter.text(&Place::unnamed(Class::Word), &name);
-            (named.unwrap_or(name), new.unwrap_or(value))
+            let name = rewriter.text(&Place::unnamed(Class::Word), &name).unwrap_or(name);
+            let value = redact_value(redact::Place::Tag, &name, &new.unwrap_or(value)).into_owned();
+            (name, value)
         })
         .collect();
 }

@@ -203,7 +203,14 @@ impl<'a> Walk<'a> {
                 let context = Context { person: self.person(field), ..inner(kind.schema()) };
                 Some(bounded(value, context, place, leaves))
             }
-            Some(Kind::Number) => packed(value, place, leaves),
+            // Text can be read as numbers, too. In a field for one number, anything is of unknown meaning.
+            Some(Kind::Number)
+                if field.is_some_and(|field| field.repeated)
+                    && !is_fields(value)
+                    && as_text(value).is_none() =>
+            {
+                packed(value, place, leaves)
+            }
             Some(Kind::Text) if !(is_fields(value) && has_control(value)) => {
                 leaves.text(place, &String::from_utf8_lossy(value)).map(String::into_bytes)
             }

@@ -12,6 +12,11 @@ use livetape_core::{
 const SITES: [&str; 2] = ["tiktok.com", "www.tiktok.com"];
 /// Cookies of which a session has at least one.
 const OF_SESSIONS: [&str; 3] = ["sessionid", "sessionid_ss", "sid_tt"];
+/// Cookies of a visit rather than of a user: a signature is only valid with the one that came with it.
+const OF_VISITS: [&str; 2] = ["ttwid", "msToken"];
+/// What a server adds to a cookie that it sets, which no request has, in lower case.
+const ATTRIBUTES: [&str; 8] =
+    ["domain", "path", "expires", "max-age", "secure", "httponly", "samesite", "partitioned"];
 /// Maximum number of cookies, and of bytes in a header with all of them.
 const COOKIES_MAX: usize = 128;
 const HEADER_BYTES_MAX: usize = 16 << 10;
@@ -132,14 +137,20 @@ impl Cookies {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// Returns a `Cookie` header: `first`, and the cookies whose names it does not have.
+    /// Returns a `Cookie` header: these cookies, and those that a server set. Of two with a name, that of the owner, but
+    /// for [`OF_VISITS`].
     #[must_use]
-    pub fn header(&self, first: &str) -> String {
-        let has = |name: &str| first.split(';').any(|pair| pair.trim().split('=').next() == Some(name));
-        let own = self.iter().filter(|(name, _)| !has(name));
+    pub fn header(&self, set: &str) -> String {
+        let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+        let counts = |pair: &&str| {
+            let name = name(pair);
+            let is_own = self.get(&name).is_some() && !OF_VISITS.contains(&&*name);
+            !is_own && !name.is_empty() && !ATTRIBUTES.contains(&&*name.to_ascii_lowercase())
+        };
+        let set = Vec::from_iter(set.split(';').map(str::trim).filter(counts));
+        let own = self.iter().filter(|(own, _)| !set.iter().any(|pair| name(pair) == *own));
         let own = own.map(|(name, value)| format!("{name}={}", value.reveal()));
-        let first = Some(first.to_owned()).filter(|first| !first.is_empty());
-        first.into_iter().chain(own).collect::<Vec<_>>().join("; ")
+        set.iter().map(|pair| (*pair).to_owned()).chain(own).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -164,8 +175,10 @@ mod tests {
         assert_eq!(cookies.header(""), "sessionid=planted-1; tt-target-idc=eu-ttp2; tt_csrf_token=planted=2");
         assert_eq!((cookies.count(), cookies.others, cookies.expired), (3, 3, 1));
         assert!(!format!("{cookies:?}").contains("planted"));
-        let merged = cookies.header("ttwid=1; sessionid=other");
-        assert_eq!(merged, "ttwid=1; sessionid=other; tt-target-idc=eu-ttp2; tt_csrf_token=planted=2");
+        let merged = cookies.header("ttwid=1; sessionid=other; Domain=.evil.example; path=/; HttpOnly; ;");
+        assert_eq!(merged, "ttwid=1; sessionid=planted-1; tt-target-idc=eu-ttp2; tt_csrf_token=planted=2");
+        let visited = Cookies::parse("sessionid=1; ttwid=2", "it", NOW).unwrap();
+        assert_eq!(visited.header("ttwid=3; odin_tt=4"), "ttwid=3; odin_tt=4; sessionid=1");
     }
 
     #[test]

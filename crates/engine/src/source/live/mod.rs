@@ -218,8 +218,8 @@ pub struct LiveOptions {
     pub user: String,
     /// Server to use instead of TikTok for all requests, such as a mock: `http://127.0.0.1:PORT`.
     pub upstream: Option<Url>,
-    /// Ways into the room, in this order: one that fails for good hands over to the next. With only
-    /// [`Way::Direct`], and the URL or key of a sign server, [`Way::Sign`] comes first.
+    /// Ways into the room, in this order: one that fails for good hands over to the next. Without any, it is
+    /// [`Way::Direct`], and [`Way::Sign`] before it if there is the URL or key of a sign server.
     pub ways: Vec<Way>,
     /// Tab for [`Way::Tab`].
     pub tab: Option<Tab>,
@@ -328,7 +328,7 @@ impl LiveOptions {
         Self {
             user: user.into(),
             upstream: None,
-            ways: vec![Way::Direct],
+            ways: Vec::new(),
             tab: None,
             sign_url: None,
             sign_key: None,
@@ -421,7 +421,7 @@ impl LiveOptions {
             }
         }
         match ways[..] {
-            [] | [Way::Direct] if has_server => vec![Way::Sign, Way::Direct],
+            [] if has_server => vec![Way::Sign, Way::Direct],
             [] => vec![Way::Direct],
             _ => ways,
         }

@@ -374,6 +374,12 @@ fn platform(user_agent: &str) -> Result<&'static str, (String, String)> {
 /// Checks one change. Values are not repeated, because they may be secret.
 fn check(group: Group, name: &str, value: &str) -> Result<(), (String, String)> {
     let bad = |message: String, hint: &str| Err((message, hint.to_owned()));
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.[]".contains(c);
+    if let Some(at) = name.find(|c| !is_part(c)) {
+        // The rest may be the value.
+        let message = format!("`{}…` is not a name", &name[..at]);
+        return bad(message, "write NAME=VALUE, with letters, digits, `-`, `_` and `.` in the name");
+    }
     if name.is_empty() || name.len().max(value.len()) > TEXT_BYTES_MAX || value.contains(char::is_control) {
         return bad(format!("`{name}` is empty, too long or has control characters"), "use one line of text");
     }
@@ -496,7 +502,10 @@ mod tests {
             (Headers, "Cookie", "a=b", "livetape sets the header `Cookie` itself"),
             (Headers, "accept-encoding", "br", "livetape sets the header `accept-encoding` itself"),
             (SocketHeaders, "sec-websocket-key", "x", "livetape sets the header `sec-websocket-key` itself"),
-            (Headers, "a b", "x", "`a b` is not a header"),
+            (Headers, "a b", "x", "`a…` is not a name"),
+            (Headers, "authorization: secret", "", "`authorization…` is not a name"),
+            (Socket, "msToken:secret", "", "`msToken…` is not a name"),
+            (Headers, "X-A", "x", "`X-A` is not a header"),
             (Headers, "x-a", "é", "`x-a` is not a header"),
             (Headers, "x-a", "a\r\nb: c", "`x-a` is empty, too long or has control characters"),
             (Lookup, "uniqueId", "", "no parameter is `{user}`"),

@@ -354,6 +354,38 @@ fn no_planted_value_is_left_in_any_field_of_any_message() {
     }
 }
 
+/// As if TikTok had changed the type of a field. Words that are nobody's name elsewhere are replaced, too.
+#[test]
+fn a_text_in_a_field_of_numbers_is_replaced() {
+    let sentence = b"Sir Quigley lives in Oslo, Main Street 5".to_vec();
+    let mut inner = Vec::new();
+    write_bytes(1, &sentence, &mut inner);
+    let planted = |schema: &Schema| {
+        let mut bytes = Vec::new();
+        for field in schema.fields.iter().filter(|field| field.kind == Kind::Number) {
+            write_bytes(field.number, &sentence, &mut bytes);
+            write_bytes(field.number, &inner, &mut bytes);
+        }
+        bytes
+    };
+    let all = event::known_methods().filter_map(|method| Some((method, event::schema(method)?)));
+    let mut items = Vec::from_iter(
+        all.map(|(method, schema)| frame(write_push(&push(batch(vec![message(method, planted(schema))]))))),
+    );
+    items.push(frame(planted(Schema::named("PushFrame").unwrap())));
+    items.push(frame(write_push(&push(planted(Schema::named("Batch").unwrap())))));
+    let file = recording(&items);
+    let found = audit(&file[..], Auditor::default()).unwrap();
+    assert!(!found.counts.is_empty());
+    let (out, _) = scrubbed(&file, key(3));
+    for word in [&b"Quigley"[..], b"Oslo"] {
+        assert!(memchr::memmem::find(&out, word).is_none());
+    }
+    for (before, after) in items.iter().zip(self::items(&out)) {
+        assert!(!shortened(&after).contains("Quigley"), "{}", shortened(before));
+    }
+}
+
 /// Records of all types that hold a text, with the text in each place for one.
 fn records(text: &str) -> Vec<(&'static str, What)> {
     let header = |name: &str| HttpHeader { name: name.into(), value: text.into() };
