@@ -32,14 +32,14 @@ program trusts only this CA. After a renewal, remove the old CA before you trust
 new one.
 
 curl
-    trust    export CURL_CA_BUNDLE=<pem>
-    remove   unset CURL_CA_BUNDLE
+    trust    <set CURL_CA_BUNDLE>
+    remove   <unset CURL_CA_BUNDLE>
 Node.js
-    trust    export NODE_EXTRA_CA_CERTS=<pem>
-    remove   unset NODE_EXTRA_CA_CERTS
+    trust    <set NODE_EXTRA_CA_CERTS>
+    remove   <unset NODE_EXTRA_CA_CERTS>
 Python
-    trust    export SSL_CERT_FILE=<pem> REQUESTS_CA_BUNDLE=<pem>
-    remove   unset SSL_CERT_FILE REQUESTS_CA_BUNDLE
+    trust    <set SSL_CERT_FILE REQUESTS_CA_BUNDLE>
+    remove   <unset SSL_CERT_FILE REQUESTS_CA_BUNDLE>
 Java, for one command
     trust    java -Djavax.net.ssl.trustStore=<jks> -Djavax.net.ssl.trustStorePassword=<password> ...
 Java, for all programs
@@ -51,6 +51,10 @@ Chromium (Linux; certutil is in Debian's libnss3-tools)
     remove   certutil -d sql:$HOME/.pki/nssdb -D -n livetape
 ";
 
+/// Variables of [`CLIENTS`] that are set together.
+const VARIABLES: [&[&str]; 3] =
+    [&["CURL_CA_BUNDLE"], &["NODE_EXTRA_CA_CERTS"], &["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"]];
+
 /// Length of a date in a time, as in 2026-11-22T10:00:00Z.
 const DATE_CHARS: usize = 10;
 
@@ -61,9 +65,33 @@ pub(crate) fn ca(args: &args::Ca) -> Result<u8, Problem> {
     let (pem, jks) =
         (quoted(&opened.certificate.to_string_lossy()), quoted(&opened.trust_store.to_string_lossy()));
     let text = CLIENTS.replace("<domains>", &DOMAINS.join(" and ")).replace("<password>", Opened::PASSWORD);
-    let text = text.replace("<date>", &date(opened.ca.expires()));
+    let mut text = text.replace("<date>", &date(opened.ca.expires()));
+    for names in VARIABLES {
+        let values = Vec::from_iter(names.iter().map(|name| (*name, &*opened.certificate)));
+        let name = names.join(" ");
+        text = text.replace(&format!("<set {name}>"), &setting(&values));
+        text = text.replace(&format!("<unset {name}>"), &unsetting(names));
+    }
     warn(text.replace("<pem>", &pem).replace("<jks>", &jks).trim_end());
     Ok(exit::DONE)
+}
+
+/// Returns the line that sets variables in bash, or in cmd.exe.
+fn setting(variables: &[(&str, &Path)]) -> String {
+    let one = |(name, value): &(&str, &Path)| match cfg!(windows) {
+        true => format!("set \"{name}={}\"", value.display()),
+        false => format!("{name}={}", quoted(&value.to_string_lossy())),
+    };
+    let all = Vec::from_iter(variables.iter().map(one));
+    if cfg!(windows) { all.join(" & ") } else { format!("export {}", all.join(" ")) }
+}
+
+/// Returns the line that undoes [`setting`].
+fn unsetting(names: &[&str]) -> String {
+    match cfg!(windows) {
+        true => names.iter().map(|name| format!("set {name}=")).collect::<Vec<_>>().join(" & "),
+        false => format!("unset {}", names.join(" ")),
+    }
 }
 
 /// Returns the date of a time since the Unix epoch, in UTC.

@@ -16,8 +16,9 @@ pub(crate) fn livetape(args: &[&str]) -> Command {
         command.env_remove(name);
     }
     // A home folder without settings.
+    let home = std::path::absolute(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for name in ["HOME", "APPDATA", "LOCALAPPDATA"] {
-        command.env(name, env!("CARGO_TARGET_TMPDIR"));
+        command.env(name, &home);
     }
     command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME");
     command

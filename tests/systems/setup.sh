@@ -10,6 +10,7 @@ if [ ! -x "$root/usr/bin/apt-get" ]; then
   unshare --mount debootstrap --variant=minbase --include=ca-certificates sid "$root" "$mirror" >/dev/null
 fi
 install -D /etc/resolv.conf "$root/etc/resolv.conf"
+printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
 install -D --mode 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 rm -rf "$root/opt/zig"
 mkdir -p "$root/livetape" "$root/opt/home" "$root/target"

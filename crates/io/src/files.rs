@@ -161,11 +161,14 @@ pub fn open_inside(path: &Path) -> io::Result<File> {
 /// See [`open_regular`]; also `InvalidFilename` for a new file with a name that another system refuses.
 pub fn append(path: &Path) -> io::Result<File> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) => {
             check_name(path).map_err(|error| io::Error::new(io::ErrorKind::InvalidFilename, error))?;
+            if error.kind() != io::ErrorKind::NotFound {
+                return Err(error);
+            }
         }
         // Checked before opening, because opening a FIFO without a reader blocks.
-        found => require_regular(&found?)?,
+        Ok(found) => require_regular(&found)?,
     }
     let mut options = OpenOptions::new();
     options.create(true).append(true);

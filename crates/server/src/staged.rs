@@ -60,6 +60,8 @@ pub struct Progress {
     pub awaited: Option<String>,
     /// What the clients of a room were waited for in vain to do.
     pub left_undone: Option<String>,
+    /// Whether the clients stayed until the show began.
+    pub has_begun: bool,
     /// Whether a client came back to a room that was over: nothing has told it the end, so it may wait for the next one.
     pub is_back_in_vain: bool,
 }
@@ -203,6 +205,7 @@ impl Staged {
                 break;
             }
         }
+        self.lock(|progress| progress.has_begun = true);
         self.gates.open(0);
     }
 

@@ -28,7 +28,7 @@ use crate::cli::process::{
 
 use system::Process;
 
-pub(super) use system::{Guard, MEASURES_WORK, STOP, kill_strays, was_stopped};
+pub(super) use system::{Guard, MEASURES_WORK, STOP, kill_strays};
 
 /// How the names of folders for the files of a command begin.
 const FOLDER: &str = "livetape-test-";
@@ -73,6 +73,8 @@ pub(crate) struct Child {
     /// Whether it leads a process group, which receives the signals and none of the terminal's.
     leads_group: bool,
     was_killed: bool,
+    /// Whether it was killed because it cannot be asked to exit.
+    is_unasked: bool,
 }
 
 /// How a command is started.
@@ -105,7 +107,15 @@ impl Child {
         let process =
             Process::start(command, leads_group).map_err(|error| refused(program.as_ref(), &error))?;
         guard.watch(&process);
-        Ok(Self { process, grace, deadline: None, is_quiet: is_piped, leads_group, was_killed: false })
+        Ok(Self {
+            process,
+            grace,
+            deadline: None,
+            is_quiet: is_piped,
+            leads_group,
+            was_killed: false,
+            is_unasked: false,
+        })
     }
 
     /// Takes the ends of the pipes that it prints to.
@@ -133,6 +143,11 @@ impl Child {
         self.was_killed
     }
 
+    /// Whether the stop ended it: it has no handler, or could not be asked.
+    pub(super) fn was_stopped(&self, status: ExitStatus) -> bool {
+        self.is_unasked || system::was_stopped(status)
+    }
+
     /// Forwards a signal that this process received, unless a terminal has sent it to both.
     pub(super) fn forward(&mut self, signal: Signal) {
         if system::is_shared(signal) && !self.leads_group {
@@ -146,6 +161,7 @@ impl Child {
     pub(crate) fn stop(&mut self, signal: Signal) {
         self.deadline = clock::now().checked_add(self.grace);
         if !self.process.send(signal) {
+            self.is_unasked = true;
             self.kill();
         }
     }

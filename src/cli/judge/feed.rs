@@ -78,6 +78,9 @@ impl Plan {
     }
 }
 
+/// Number of connections that each client may give up before the show begins: some close the first and open another.
+const LEAVES_MAX: usize = 10;
+
 /// The server of a case.
 struct Feed<'a> {
     plan: &'a Plan,
@@ -127,6 +130,19 @@ impl Feed<'_> {
     }
 }
 
+impl Feed<'_> {
+    /// Waits until the command has given up so many connections before the show that it never keeps one.
+    async fn leaves_at_once(&self) -> Failure {
+        let times = || self.staged.door.attempts().iter().filter(|attempt| attempt.is_let_in).count();
+        while self.progress().has_begun || times() <= LEAVES_MAX * self.plan.clients {
+            sleep_until(clock::now() + LOOK).await;
+        }
+        let hint = "look at the error of its library: it wants another handshake, or another first message";
+        let message = "connected and left at once, again and again";
+        Failure { detail: Some(hint.to_owned()), ..Failure::new("connection", message) }
+    }
+}
+
 impl Venue for Feed<'_> {
     async fn perform(&self) {
         self.staged.perform(&self.stage.hub, &self.stage.control, |_| ()).await;
@@ -135,6 +151,7 @@ impl Venue for Feed<'_> {
     async fn late(&self) -> Failure {
         tokio::select! { biased;
             failure = self.out_of_time() => failure,
+            failure = self.leaves_at_once() => failure,
             () = self.stage.control.shutdown().cancelled() => Failure::new("show", "shut the server down"),
         }
     }

@@ -308,6 +308,7 @@ impl Venue for RoomVenue<'_> {
 
     fn progress(&self) -> Progress {
         self.log(|log| Progress {
+            has_begun: true,
             complaints: log.conduct.complaints.clone(),
             left_undone: log.conduct.left_undone.clone(),
             awaited: log.conduct.awaited(self.mock.is_over()).map(str::to_owned),

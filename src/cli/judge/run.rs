@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    child::{Child, Guard, Start, exit_code, was_stopped},
+    child::{Child, Guard, Start, exit_code},
     proxies::{self, LOOPBACK, NO_PROXY},
 };
 use crate::{
@@ -200,7 +200,7 @@ impl Run<'_> {
             tokio::select! { biased;
                 status = child.wait() => {
                     let status = status.map_err(|error| Problem::new(Code::Io, format!("cannot wait for COMMAND: {error}")))?;
-                    return self.conclude(status, why);
+                    return self.conclude(status, child.was_stopped(status), why);
                 }
                 signal = signals.next() => match ending.take(signal, clock::now() - started) {
                     Action::Ignore => {}
@@ -235,12 +235,12 @@ impl Run<'_> {
         }
     }
 
-    fn conclude(&self, status: ExitStatus, why: Option<Why>) -> Result<u8, Problem> {
+    fn conclude(&self, status: ExitStatus, was_stopped: bool, why: Option<Why>) -> Result<u8, Problem> {
         let code = exit_code(status);
         match why {
             Some(Why::NotConnected(problem)) => Err(problem),
             // A program without a handler for the signal.
-            Some(Why::Silence) if was_stopped(status) => Ok(exit::DONE),
+            Some(Why::Silence) if was_stopped => Ok(exit::DONE),
             None => match self.unused(code) {
                 Some(problem) if code == exit::DONE => Err(problem),
                 Some(problem) => {

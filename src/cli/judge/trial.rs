@@ -33,7 +33,7 @@ use tokio::{
 };
 
 use super::{
-    child::{Child, Folder, Meter, STOP, Start, Work, exit_code, kill_strays, was_stopped},
+    child::{Child, Folder, Meter, STOP, Start, Work, exit_code, kill_strays},
     page::Findings,
     plan::{Manner, Plan},
     proxies,
@@ -218,6 +218,8 @@ struct Ended {
     itself: bool,
     /// Whether it was killed, because it did not when it was told to.
     was_killed: bool,
+    /// Whether the stop ended it.
+    was_stopped: bool,
     /// Whether it had written a result by then.
     has_result: bool,
     /// What it still did when it was told to end.
@@ -311,7 +313,14 @@ impl<V: Venue> Trial<'_, V> {
         match self.wait(child).await? {
             Over::Exited(status) => {
                 let has_result = self.has_result();
-                let ended = Ended { status, itself: true, was_killed: false, has_result, still: None };
+                let ended = Ended {
+                    status,
+                    itself: true,
+                    was_killed: false,
+                    was_stopped: false,
+                    has_result,
+                    still: None,
+                };
                 Ok((ended, Vec::new()))
             }
             Over::Show => Ok((self.end(child, printed).await?, Vec::new())),
@@ -344,7 +353,14 @@ impl<V: Venue> Trial<'_, V> {
             if let Ok(status) = timeout(LOOK, child.wait()).await {
                 let has_result = self.has_result();
                 let status = waited(status)?;
-                return Ok(Ended { status, itself: true, was_killed: false, has_result, still: None });
+                return Ok(Ended {
+                    status,
+                    itself: true,
+                    was_killed: false,
+                    was_stopped: false,
+                    has_result,
+                    still: None,
+                });
             }
             let now = clock::now();
             let is_due = watch.is_due(now);
@@ -386,7 +402,8 @@ impl<V: Venue> Trial<'_, V> {
             }
             child.extend(self.note(meter.read(clock::now(), child.work())).waited);
         };
-        Ok(Ended { status, itself: false, was_killed: child.was_killed(), has_result, still })
+        let (was_killed, was_stopped) = (child.was_killed(), child.was_stopped(status));
+        Ok(Ended { status, itself: false, was_killed, was_stopped, has_result, still })
     }
 
     /// Notes for how long the command waited for a processor.
@@ -472,7 +489,7 @@ impl<V: Venue> Trial<'_, V> {
         if ended.was_killed {
             let message = format!("did not exit within {} s after {STOP}", GRACE.as_secs());
             failures.push(Failure::new("exit", &message));
-        } else if code != 0 && !has_said_code && (ended_itself || !was_stopped(status)) {
+        } else if code != 0 && !has_said_code && !ended.was_stopped {
             failures.push(Failure {
                 expected: Some("0".to_owned()),
                 got: Some(code.to_string()),

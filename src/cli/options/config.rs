@@ -240,6 +240,7 @@ mod tests {
         assert_eq!(found, expected.map(|(config, data)| (config.into(), data.into())), "{os} {variables:?}");
     }
 
+    #[cfg(unix)]
     #[test]
     fn each_platform_has_its_own_folders() {
         let home = [("HOME", "/u")];
@@ -252,6 +253,7 @@ mod tests {
         assert_found("windows", &windows, Some(("/roaming/livetape", "/local/livetape")));
     }
 
+    #[cfg(unix)]
     #[test]
     fn variables_that_are_missing_empty_or_relative_are_ignored() {
         assert_found("linux", &[], None);

@@ -267,7 +267,8 @@ pub(crate) fn shown(path: &Path) -> String {
 
 /// Quotes a word for the shells of this system, in one line that shows all its characters.
 pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+".contains(c);
+    let is_plain =
+        |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+".contains(c) || cfg!(windows) && c == '\\';
     // In double quotes, all others mean themselves to bash, PowerShell and cmd.exe.
     let is_special = |c: char| "\"$`\\!%".contains(c) || is_invisible(c);
     if !word.is_empty() && word.chars().all(is_plain) {

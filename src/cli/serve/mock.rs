@@ -235,8 +235,12 @@ impl Fronts {
     pub(crate) fn lines(&self) -> String {
         let (domains, ca) = (DOMAINS.join(" and "), printable(&self.certificate.display().to_string()));
         let proxy = self.proxy_url().map(|url| {
-            let file = quoted(&self.certificate.to_string_lossy());
-            format!("🔀 Proxy for {domains} on {url}\n    HTTPS_PROXY={url} SSL_CERT_FILE={file} COMMAND\n")
+            let certificate = self.certificate.to_string_lossy();
+            let variables = match cfg!(windows) {
+                true => format!("set HTTPS_PROXY={url}& set \"SSL_CERT_FILE={}\"&", printable(&certificate)),
+                false => format!("HTTPS_PROXY={url} SSL_CERT_FILE={}", quoted(&certificate)),
+            };
+            format!("🔀 Proxy for {domains} on {url}\n    {variables} COMMAND\n")
         });
         let proxy = proxy.unwrap_or_default();
         let tls = self.tls.map(|address| format!("🔒 TLS for {domains} on {address}\n")).unwrap_or_default();

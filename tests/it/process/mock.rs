@@ -32,6 +32,7 @@ fn get(client: ClientBuilder, url: &str) -> Result<String, String> {
 }
 
 /// Variables of the server may be set in the same shell.
+#[cfg(unix)]
 #[test]
 fn the_mock_ignores_variables_of_the_server_explains_how_to_connect_and_stops_gracefully() {
     let is_read = |key: &Key| {
@@ -121,6 +122,7 @@ fn proxied(env: &HashMap<String, String>) -> ClientBuilder {
         .proxy(Proxy::http(proxy("http_proxy")).unwrap().no_proxy(direct))
 }
 
+#[cfg(unix)]
 #[test]
 fn a_client_reaches_the_mock_through_the_proxy_and_over_tls() {
     let folder = tempfile::tempdir().unwrap();
@@ -133,7 +135,10 @@ fn a_client_reaches_the_mock_through_the_proxy_and_over_tls() {
     let greeting = mock.greeting.join("\n");
     for line in [
         format!("🔀 Proxy for tiktok.com and eulerstream.com on {proxy}"),
-        format!("    HTTPS_PROXY={proxy} SSL_CERT_FILE={ca} COMMAND"),
+        match cfg!(windows) {
+            true => format!("    set HTTPS_PROXY={proxy}& set \"SSL_CERT_FILE={ca}\"& COMMAND"),
+            false => format!("    HTTPS_PROXY={proxy} SSL_CERT_FILE={ca} COMMAND"),
+        },
         format!("🔒 TLS for tiktok.com and eulerstream.com on {tls}"),
         format!("🔑 Clients must trust {ca}; run `livetape ca --ca-dir "),
     ] {
@@ -176,9 +181,14 @@ fn ca_prints_the_certificate_and_how_to_trust_it() {
     assert_eq!(stdout(&output), fs::read_to_string(&pem).unwrap());
     let advice = stderr(&output);
     for words in [
-        format!("export NODE_EXTRA_CA_CERTS={}", text(&pem)),
-        format!("export SSL_CERT_FILE={0} REQUESTS_CA_BUNDLE={0}", text(&pem)),
-        format!("-Djavax.net.ssl.trustStore={}", text(&ca.join("ca.jks"))),
+        match cfg!(windows) {
+            true => format!("set \"SSL_CERT_FILE={0}\" & set \"REQUESTS_CA_BUNDLE={0}\"", text(&pem)),
+            false => format!("export SSL_CERT_FILE={0} REQUESTS_CA_BUNDLE={0}", text(&pem)),
+        },
+        match cfg!(windows) {
+            true => format!("-Djavax.net.ssl.trustStore=\"{}\"", text(&ca.join("ca.jks"))),
+            false => format!("-Djavax.net.ssl.trustStore={}", text(&ca.join("ca.jks"))),
+        },
         "certutil -d sql:$HOME/.pki/nssdb -D -n livetape".into(),
     ] {
         assert!(advice.contains(&words), "{words}: {advice}");
@@ -195,6 +205,7 @@ fn ca_prints_the_certificate_and_how_to_trust_it() {
 }
 
 /// The feed and the REST API are reached directly, TikTok through the proxy, and nothing else at all.
+#[cfg(unix)]
 #[test]
 fn a_command_reaches_the_mock_with_its_hosts_unchanged() {
     let folder = tempfile::tempdir().unwrap();
@@ -225,6 +236,7 @@ fn a_command_reaches_the_mock_with_its_hosts_unchanged() {
 }
 
 /// `run` is offline by default: then even the hosts of `--pass` are refused.
+#[cfg(unix)]
 #[test]
 fn run_passes_no_host_while_it_is_offline() {
     let folder = tempfile::tempdir().unwrap();

@@ -93,6 +93,7 @@ fn events_are_injected_at_a_port_or_an_address() {
     assert!(repeated.iter().all(|answer| answer["seqs"].as_array().unwrap().len() == 51));
 }
 
+#[cfg(unix)]
 #[test]
 fn within_run_the_server_is_found_by_its_variable() {
     let script = format!(

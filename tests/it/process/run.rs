@@ -52,6 +52,7 @@ impl Started {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn the_command_gets_the_addresses_and_its_exit_code_is_returned() {
     let output = run_with(&["demo", "--clients", "0"], &["sh", "-c", &format!("{ADDRESSES}; exit 7")]);
@@ -76,6 +77,7 @@ fn a_client_gets_the_show_and_the_terminal_is_its_own() {
     assert!(events(&output) == expected, "{}", stdout(&output));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_mock_runs_beside_the_server() {
     let script = format!("{ADDRESSES}; exit 3");
@@ -88,6 +90,7 @@ fn a_mock_runs_beside_the_server() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_command_that_does_not_connect_fails_with_a_count() {
     let offline = "demo --mock fixtures/scenarios/offline.toml --clients 2";
@@ -115,6 +118,7 @@ fn a_command_that_does_not_connect_fails_with_a_count() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_command_that_uses_the_mock_or_the_feed_need_not_use_both() {
     let live = "live demo --port 0 --max-attempts 1 --upstream $LIVETAPE_MOCK_URL";
@@ -131,6 +135,7 @@ fn a_command_that_uses_the_mock_or_the_feed_need_not_use_both() {
 }
 
 /// Otherwise, a command that reads its socket to the end seems to hang.
+#[cfg(unix)]
 #[test]
 fn the_end_of_the_recording_is_reported_if_sockets_stay_open() {
     let script = format!(
@@ -144,6 +149,7 @@ fn the_end_of_the_recording_is_reported_if_sockets_stay_open() {
 }
 
 /// As a bot that throws at its start: advice on addresses would hide its error.
+#[cfg(unix)]
 #[test]
 fn a_command_that_fails_before_it_connects_is_not_told_how_to_connect() {
     for flags in
@@ -227,6 +233,7 @@ fn why_a_command_cannot_run_is_one_clear_line() {
     assert_eq!((code(&output), stdout(&output).as_str()), (Some(0), "long\n"), "{}", stderr(&output));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_proxy_in_the_environment_is_not_used_for_this_machine() {
     let args = ["run", "demo", "--clients", "0", "--", "sh", "-c", "echo \"$NO_PROXY $no_proxy\""];
@@ -244,6 +251,7 @@ fn a_proxy_in_the_environment_is_not_used_for_this_machine() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_proxy_in_the_environment_is_named_if_nothing_connected() {
     let said =
@@ -295,6 +303,7 @@ fn the_port_of_the_environment_is_not_used() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn the_command_gets_the_token_and_is_offline_too() {
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -311,6 +320,7 @@ fn the_command_gets_the_token_and_is_offline_too() {
     assert_eq!(stdout(&output), "false\n");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_damaged_private_replay_is_reported_like_that_of_the_main_channel() {
     let folder = tempfile::tempdir().unwrap();
@@ -326,6 +336,7 @@ fn a_damaged_private_replay_is_reported_like_that_of_the_main_channel() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn silence_stops_a_command_that_would_run_on() {
     let flags = ["short", "--speed", "max", "--until-idle", "300ms"];

@@ -193,6 +193,7 @@ async fn a_replay_takes_requests_as_soon_as_the_ready_file_exists() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+#[cfg(unix)]
 #[test]
 fn the_ready_file_of_run_names_the_mock() {
     let folder = tempfile::tempdir().unwrap();

@@ -251,7 +251,7 @@ fn the_second_room_starts_over() {
 fn repeated_messages_do_not_count_in_the_second_room() {
     for bytes in [DEMO, BUSY] {
         let mut items = read(bytes);
-        let (offset, mut batches) = (items.last().unwrap().offset, batches::Batches::default());
+        let (offset, mut batches) = (items.last().unwrap().offset, Batches::default());
         let is_frame = |item: &&Item| matches!(item.what, What::Frame(_));
         let repeated: Vec<_> = items.iter().filter(is_frame).cloned().collect();
         let mut history = repeated[..repeated.len() / 3].to_vec();
@@ -425,7 +425,7 @@ fn a_burst_comes_at_once_in_frames_of_reasonable_size() {
         let ids: BTreeSet<_> = events_of(&items).into_iter().filter_map(|event| event.id).collect();
         let before = events_of(&plain).into_iter().filter(|event| event.id.is_some()).count();
         assert_eq!(ids.len(), before + 5_000);
-        let (mut batches, mut offsets, mut likes) = (batches::Batches::default(), BTreeSet::new(), 0);
+        let (mut batches, mut offsets, mut likes) = (Batches::default(), BTreeSet::new(), 0);
         for item in &items {
             let messages = batches.messages(item).unwrap_or_default();
             assert!(messages.len() < BATCH_MESSAGES_MAX / 10);

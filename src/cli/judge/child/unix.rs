@@ -122,7 +122,7 @@ pub(super) fn exit_code(status: ExitStatus) -> Option<i32> {
 }
 
 /// Whether [`STOP`] ended the process: it has no handler, or a shell reports it.
-pub(in crate::cli::judge) fn was_stopped(status: ExitStatus) -> bool {
+pub(super) fn was_stopped(status: ExitStatus) -> bool {
     exit_code(status) == Some(SIGNALLED + Number::TERM.as_raw())
 }
 

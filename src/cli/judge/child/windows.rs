@@ -100,7 +100,7 @@ pub(super) fn exit_code(status: ExitStatus) -> Option<i32> {
 }
 
 /// Whether [`STOP`] ended the process: it has no handler.
-pub(in crate::cli::judge) fn was_stopped(status: ExitStatus) -> bool {
+pub(super) fn was_stopped(status: ExitStatus) -> bool {
     status.code() == Some(CONTROL_C_EXIT.cast_signed())
 }
 
