@@ -386,6 +386,9 @@ impl Value for Address {
     fn read(text: &str) -> Result<Self, String> {
         let invalid = |why: &str| format!("not a valid address ({why}): write it like http://127.0.0.1:3100");
         let url = reqwest::Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
+        if text.split('?').next().is_some_and(|address| address.matches("://").count() > 1) {
+            return Err(invalid("it is several"));
+        }
         // `user:password@host` is a URL with the scheme `user`.
         if url.has_host() { Ok(Self(url)) } else { Err(invalid("it has no host")) }
     }

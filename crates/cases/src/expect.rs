@@ -1,5 +1,6 @@
 //! What a command said, in its output, which is kept in bounded memory, or in its result file, compared with the truth.
 
+mod errors;
 mod output;
 #[cfg(test)]
 mod tests;

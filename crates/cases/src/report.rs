@@ -39,6 +39,8 @@ pub struct Outcome {
     pub library: Option<Library>,
     /// Whether the command crashed, or did not end as it should: its output may say why.
     pub ended_wrongly: bool,
+    /// Errors in its output that ended nothing, in one line.
+    pub swallowed: Option<String>,
     /// Last lines that the command printed.
     pub output: Vec<String>,
     /// The command line that repeats the case: one line, without invisible characters.
@@ -117,6 +119,7 @@ impl Outcome {
             same_as: None,
             library: None,
             ended_wrongly: false,
+            swallowed: None,
             output: Vec::new(),
             again: String::new(),
             kept: None,
@@ -271,7 +274,9 @@ pub fn line(outcome: &Outcome, width: usize) -> String {
     };
     let lines = outcome.failures.iter().flat_map(Failure::lines);
     let same = outcome.same_as.map(same_as);
-    let mut lines = reason.into_iter().chain(same).chain(lines.filter(|_| outcome.same_as.is_none()));
+    let swallowed = outcome.swallowed.as_deref().map(|errors| format!("⚠️ {}", clean(errors)));
+    let lines = lines.chain(swallowed).filter(|_| outcome.same_as.is_none());
+    let mut lines = reason.into_iter().chain(same).chain(lines);
     let (seconds, first) = (outcome.took.as_secs_f64(), lines.next().unwrap_or_default());
     let mut text =
         format!("  {verdict:<6}{:<width$}{seconds:>7.1} s  {first}", outcome.case).trim_end().to_owned();
@@ -442,6 +447,9 @@ fn case_json(outcome: &Outcome) -> Value {
         Some(PLAIN) => case["as_in_plain"] = json!(true),
         Some(other) => case["same_as"] = json!(other),
         None => {}
+    }
+    if let Some(errors) = &outcome.swallowed {
+        case["swallowed"] = json!(clean(errors));
     }
     if let Some(file) = &outcome.kept {
         case["kept"] = json!(file);

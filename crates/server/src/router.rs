@@ -10,7 +10,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
     routing::get,
 };
@@ -289,6 +289,7 @@ pub(super) fn tikfinity(app: App, access: Access, ids: Ids) -> Router {
         .fallback(routes::not_found)
         .method_not_allowed_fallback(routes::method_not_allowed)
         .layer(from_fn_with_state(Guard::new(access, None, false), access::check))
+        .layer(from_fn(bearer::select))
         .layer(from_fn_with_state(ids, trace))
         .with_state(app)
 }
@@ -304,6 +305,7 @@ pub(super) fn router(app: App, guard: Guard, ids: Ids, body_bytes_max: usize) ->
         .layer(from_fn_with_state(app.clone(), sockets::intercept))
         .layer(from_fn_with_state(guard.clone(), bearer::check))
         .layer(from_fn_with_state(guard, access::check))
+        .layer(from_fn(bearer::select))
         .layer(from_fn_with_state(ids, trace))
         .with_state(app)
 }

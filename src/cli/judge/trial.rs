@@ -172,6 +172,8 @@ impl Plan {
             kept: None,
             library,
             ended_wrongly,
+            // What a crash prints is no surprise.
+            swallowed: output.errors().filter(|_| !ended_wrongly),
             again: self.again(&self.recording, case.name),
         };
         let (has_tried, has_connected) = (venue.has_tried(), venue.has_connected());

@@ -182,6 +182,11 @@ impl Bot {
             "like" => self.likes += data["likeCount"].as_i64().unwrap(),
             "gift" => self.diamonds += diamonds(data),
             "disconnected" => {
+                if Self::has("swallows_an_error") {
+                    println!(
+                        "Traceback (most recent call last):\n  File \"bot.py\", line 3\nKeyError: 'emotes'"
+                    );
+                }
                 let until = clock::now() + LONGER_THAN_WRONG;
                 while Self::has("computes") && clock::now() < until {
                     hint::spin_loop();
@@ -319,6 +324,14 @@ fn each_planted_bug_is_found_and_named() {
         assert_eq!(failure["diagnosis"].as_str().unwrap_or_default(), diagnosis, "{bug}: {report:#}");
         assert!(failure["message"].as_str().unwrap().contains(message), "{bug}: {report:#}");
     }
+}
+
+#[test]
+fn an_error_that_ends_nothing_is_told() {
+    let output = judge("swallows_an_error", &["plain"], &[]);
+    let said = stdout(&output);
+    assert!(said.contains("s  ⚠️ its output has an error: KeyError: 'emotes'\n"), "{said}");
+    assert_eq!(output.status.code(), Some(0), "{said}");
 }
 
 #[test]

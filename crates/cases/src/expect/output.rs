@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::VecDeque};
 
-use super::{Expectation, Match};
+use super::{Expectation, Match, errors::Errors};
 
 /// Maximum length of a line, in bytes. Longer ones are cut.
 const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -29,6 +29,8 @@ pub struct Output {
     bytes: u64,
     /// The only stream that is compared; `None` for both.
     compared: Option<Stream>,
+    /// The errors in stderr and stdout.
+    errors: [Errors; 2],
 }
 
 impl Output {
@@ -36,7 +38,14 @@ impl Output {
     pub fn new(expectations: &[Expectation]) -> Self {
         let expected = expectations.iter().map(|expectation| (expectation.clone(), None)).collect();
         let unfinished = [Stream::Stderr, Stream::Stdout].map(|stream| (stream, Vec::new()));
-        Self { expected, last: VecDeque::new(), unfinished, bytes: 0, compared: None }
+        Self {
+            expected,
+            last: VecDeque::new(),
+            unfinished,
+            bytes: 0,
+            compared: None,
+            errors: Default::default(),
+        }
     }
 
     /// Compares expectations with one stream only. The other one is kept for the report.
@@ -81,6 +90,12 @@ impl Output {
         lines
     }
 
+    /// Describes the errors that it has, in one line, if there are any.
+    #[must_use]
+    pub fn errors(&self) -> Option<String> {
+        Errors::told(&self.errors)
+    }
+
     /// Returns the last place of each expectation. Unfinished lines count as lines.
     pub(super) fn found(&self) -> Vec<(&Expectation, Option<Match>)> {
         let unfinished = self.unfinished.iter().filter(|(stream, _)| self.compares(*stream));
@@ -113,6 +128,7 @@ impl Output {
             return;
         }
         let text = plain(line);
+        self.errors[usize::from(stream == Stream::Stdout)].add_line(&text);
         let is_compared = self.compares(stream);
         for (expectation, found) in self.expected.iter_mut().filter(|_| is_compared) {
             if let Some(now) = expectation.find(&text) {

@@ -22,6 +22,7 @@ fn outcome(case: &'static str, verdict: Verdict, millis: u64, failures: Vec<Fail
         kept: None,
         library: None,
         ended_wrongly: false,
+        swallowed: None,
         output: Vec::new(),
         again: again(case),
     }

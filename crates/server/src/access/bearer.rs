@@ -145,6 +145,13 @@ pub(crate) async fn check(State(guard): State<Guard>, mut request: Request, next
     if may_read {
         request.extensions_mut().insert(ReadOnly);
     }
+    next.run(request).await
+}
+
+/// Middleware that selects one of the subprotocols that a client offers, because browsers and some libraries fail the
+/// connection otherwise.
+pub(crate) async fn select(request: Request, next: Next) -> Response {
+    let offered = protocols(request.headers());
     let mut response = next.run(request).await;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS
         && let Some(chosen) = choose(&offered, response.extensions().get::<Handled>().is_some())
@@ -197,8 +204,7 @@ pub(crate) fn protocols(headers: &HeaderMap) -> Vec<String> {
     values.flat_map(|value| value.split(',')).map(|name| name.trim().to_owned()).collect()
 }
 
-/// Selects one of the offered subprotocols, because browsers and some libraries fail the connection otherwise. The
-/// token is only echoed if the client offers nothing else. The paths that a program handles speak what it lists.
+/// Selects one of the offered subprotocols. The token is only echoed if the client offers nothing else. The paths that a program handles speak what it lists.
 fn choose(offered: &[String], is_handled: bool) -> Option<HeaderValue> {
     let first = select_protocol(offered, &[]).filter(|_| !is_handled);
     let known = first.or_else(|| offered.iter().find(|name| *name == PROTOCOL));

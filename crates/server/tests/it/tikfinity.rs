@@ -322,6 +322,8 @@ async fn first_event(connector: &memory::MemoryConnector, origin: Option<&str>) 
     if let Some(origin) = origin {
         request.headers_mut().insert("origin", origin.parse().unwrap());
     }
+    // Refused by the client if the server does not accept it.
+    request.headers_mut().insert("sec-websocket-protocol", "tiktok".parse().unwrap());
     match client_async(request, connector.connect().await.unwrap()).await {
         Ok((mut socket, _)) => {
             Ok(serde_json::from_str(&crate::support::read(&mut socket, 1).await[0]).unwrap())

@@ -139,7 +139,7 @@ enum Header {
 /// Returns what a header that stays holds.
 fn kept(name: &str, value: &str) -> Option<Header> {
     let name = name.to_ascii_lowercase();
-    let line = if is_line(value) { Header::Line } else { Header::Words };
+    let line = if is_line(&name, value) { Header::Line } else { Header::Words };
     match name.as_str() {
         "x-room-id" => Some(Header::Room),
         "handshake-msg" => Some(Header::Words),
@@ -151,10 +151,19 @@ fn kept(name: &str, value: &str) -> Option<Header> {
     }
 }
 
-/// Whether a value has the form of those of the app's servers: words that commas or semicolons part, or a date.
-fn is_line(value: &str) -> bool {
+/// Whether a value has the form of those of the app's servers.
+fn is_line(name: &str, value: &str) -> bool {
     let is_date = value.ends_with(" GMT") && retry_after::parse(value, Duration::ZERO).is_some();
-    is_date || !value.split([',', ';']).any(|part| part.trim().contains(char::is_whitespace))
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || b" .,;=w-".contains(&byte));
+    match name {
+        "date" | "retry-after" => is_date || is_number,
+        // Words that commas or semicolons part.
+        "content-encoding" | "content-type" | "server" | "server-timing" => {
+            !value.contains(['"', '{', '@'])
+                && !value.split([',', ';']).any(|part| part.trim().contains(char::is_whitespace))
+        }
+        _ => is_number,
+    }
 }
 
 /// Returns the path of a URL without its query.

@@ -161,6 +161,8 @@ impl Rewriter<'_> {
     /// Replaces a token of numbers, letters and joiners. `keeps_words` keeps the words of the protocol and
     /// short numbers in it.
     fn token(&self, text: &str, keeps_words: bool) -> String {
+        // The words of an email address are names.
+        let keeps_words = keeps_words && !text.contains('@');
         let mut choices: Choices = self.key.choices("token", text.as_bytes());
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
         while let Some((_, part, after)) = next_part(rest, char::is_alphanumeric) {
@@ -201,9 +203,14 @@ impl Rewriter<'_> {
     fn words_of_line(&self, text: &str) -> String {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+        let mut is_mentioned = false;
         while let Some((first, part, after)) = next_part(rest, is_part) {
             let name = part.trim_end_matches('.');
+            // Both sides of an email address, and a handle.
+            let is_address = is_part(first) && (is_mentioned || after.starts_with('@'));
+            is_mentioned = first == '@';
             match self.identities.name(name) {
+                None if is_address => out.push_str(&self.handle(part)),
                 Some(known) => {
                     out.push_str(&self.named(name, known));
                     out.push_str(&part[name.len()..]);

@@ -26,7 +26,6 @@ use livetape_core::{
             header::{Privacy, Timing},
         },
     },
-    redact::redact_text,
     terminal::printable,
 };
 use livetape_io::clock;
@@ -82,8 +81,9 @@ impl FromStr for Address {
         let named = bare.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
         let port = bare.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let Some(address) = port.or_else(|| named.as_deref().unwrap_or(bare).parse().ok()) else {
-            let shown = redact_text(&format!("http://{bare}")).replacen("http://", "", 1);
-            let shown = shown.split(['?', '#']).next().unwrap_or_default();
+            // What is before the host may be a password, whatever it looks like.
+            let (user, host) = bare.rsplit_once('@').map_or(("", bare), |(_, host)| ("***@", host));
+            let shown = format!("{user}{}", host.split(['?', '#']).next().unwrap_or_default());
             return Err(Problem::new(Code::BadRequest, format!("`{shown}` is not the address of a browser"))
                 .hint("use the address of its debugging port, e.g. --cdp 127.0.0.1:9222"));
         };

@@ -14,6 +14,8 @@ const SITES: [&str; 2] = ["tiktok.com", "www.tiktok.com"];
 const OF_SESSIONS: [&str; 3] = ["sessionid", "sessionid_ss", "sid_tt"];
 /// Cookies of a visit rather than of a user: a signature is only valid with the one that came with it.
 const OF_VISITS: [&str; 2] = ["ttwid", "msToken"];
+/// How the names of cookies of a login begin, in lower case.
+const LOGINS: [&str; 3] = ["sessionid", "sid_", "uid_tt"];
 /// What a server adds to a cookie that it sets, which no request has, in lower case.
 const ATTRIBUTES: [&str; 8] =
     ["domain", "path", "expires", "max-age", "secure", "httponly", "samesite", "partitioned"];
@@ -143,9 +145,16 @@ impl Cookies {
     pub fn header(&self, set: &str) -> String {
         let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
         let counts = |pair: &&str| {
-            let name = name(pair);
-            let is_own = self.get(&name).is_some() && !OF_VISITS.contains(&&*name);
-            !is_own && !name.is_empty() && !ATTRIBUTES.contains(&&*name.to_ascii_lowercase())
+            let lower = name(pair).to_ascii_lowercase();
+            let is_of_visit = OF_VISITS.iter().any(|name| name.eq_ignore_ascii_case(&lower));
+            let is_own = self.iter().any(|(own, _)| own.eq_ignore_ascii_case(&lower)) && !is_of_visit;
+            // Another user's session beside the owner's.
+            let is_login = self.count() > 0 && LOGINS.iter().any(|start| lower.starts_with(start));
+            let is_token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            let is_valid = !lower.is_empty() && lower.chars().all(is_token);
+            // Commas would part cookies to some servers.
+            let is_plain = pair.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+            is_valid && is_plain && !is_own && !is_login && !ATTRIBUTES.contains(&&*lower)
         };
         let set = Vec::from_iter(set.split(';').map(str::trim).filter(counts));
         let own = self.iter().filter(|(own, _)| !set.iter().any(|pair| name(pair) == *own));
@@ -177,6 +186,17 @@ mod tests {
         assert!(!format!("{cookies:?}").contains("planted"));
         let merged = cookies.header("ttwid=1; sessionid=other; Domain=.evil.example; path=/; HttpOnly; ;");
         assert_eq!(merged, "ttwid=1; sessionid=planted-1; tt-target-idc=eu-ttp2; tt_csrf_token=planted=2");
+        for login in [
+            "sessionid =x",
+            "SESSIONID=x",
+            "\"sessionid\"=x",
+            "a=b, sessionid=x",
+            "a=b\tsessionid=x",
+            "sid_guard=x",
+        ] {
+            assert_eq!(cookies.header(login), cookies.header(""), "{login}");
+        }
+        assert_eq!(Cookies::default().header("sid_guard=1; path=/"), "sid_guard=1");
         let visited = Cookies::parse("sessionid=1; ttwid=2", "it", NOW).unwrap();
         assert_eq!(visited.header("ttwid=3; odin_tt=4"), "ttwid=3; odin_tt=4; sessionid=1");
     }

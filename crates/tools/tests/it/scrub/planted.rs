@@ -386,6 +386,42 @@ fn a_text_in_a_field_of_numbers_is_replaced() {
     }
 }
 
+/// Neither side of an email address stays, nor what is no value of its header.
+#[test]
+fn addresses_in_lines_and_values_of_another_form_are_replaced() {
+    let header = |(name, value): (&str, &str)| HttpHeader { name: name.into(), value: value.into() };
+    let mail = "wanda.zorblax@zorblax.example";
+    let headers = [
+        ("server", mail),
+        ("date", "zorblax"),
+        ("retry-after", "zorblax"),
+        ("x-ratelimit-reset", "zorblax"),
+        ("content-type", "{\"nickname\":\"Zorblax\"}"),
+        ("server-timing", "cdn-cache; desc=\"zorblax\""),
+    ];
+    let headers = Vec::from_iter(headers.into_iter().map(header));
+    let reason = format!("ask {mail}, @zorblax or https://www.tiktok.com/@zorblax");
+    let open = ConnOpen { headers, ..ConnOpen::default() };
+    let file = recording(&[
+        item(0, What::ConnOpen(open)),
+        item(1, What::ConnClose(ConnClose { reason, ..ConnClose::default() })),
+    ]);
+    let (out, _) = scrubbed(&file, key(3));
+    assert!(!String::from_utf8_lossy(&out).to_lowercase().contains("zorblax"), "{:?}", items(&out));
+    assert!(audit(&out[..], Auditor::default()).unwrap().counts.is_empty());
+    let kept = [
+        ("server", "TLB"),
+        ("date", "Sun, 29 Nov 2026 20:00:00 GMT"),
+        ("retry-after", "5"),
+        ("x-ratelimit-limit", "10"),
+    ];
+    let headers = Vec::from_iter(kept.map(header));
+    let file =
+        recording(&[item(0, What::ConnOpen(ConnOpen { headers: headers.clone(), ..ConnOpen::default() }))]);
+    let What::ConnOpen(open) = &items(&scrubbed(&file, key(3)).0)[1].what else { panic!() };
+    assert_eq!(open.headers, headers);
+}
+
 /// Records of all types that hold a text, with the text in each place for one.
 fn records(text: &str) -> Vec<(&'static str, What)> {
     let header = |name: &str| HttpHeader { name: name.into(), value: text.into() };

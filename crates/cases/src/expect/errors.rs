@@ -1,0 +1,99 @@
+//! Errors that a command prints, although it goes on: a library or a handler has swallowed them.
+
+/// Maximum length of an error that is kept, in characters.
+const ERROR_CHARS_MAX: usize = 200;
+/// How Python begins an error, whose own line follows after the calls, which are indented.
+const PYTHON: &str = "Traceback (most recent call last):";
+/// What Node.js calls a rejection that nothing handles, if it is no error.
+const REJECTION: &str = "UnhandledPromiseRejection";
+
+/// Counts the errors in the lines of one stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Errors {
+    count: u64,
+    first: String,
+    /// Whether a traceback of Python has begun.
+    in_traceback: bool,
+    /// The last line, if a stack may follow it: an error of JavaScript, Java or C#.
+    named: Option<String>,
+}
+
+impl Errors {
+    pub(super) fn add_line(&mut self, line: &str) {
+        let text = line.trim();
+        if self.in_traceback {
+            self.in_traceback = line.starts_with([' ', '\t']);
+            if !self.in_traceback {
+                self.add(text);
+            }
+        } else if text.ends_with(PYTHON) {
+            self.in_traceback = true;
+        } else if text.starts_with("at ") {
+            // The first call of its stack.
+            if let Some(error) = self.named.take() {
+                self.add(&error);
+            }
+            return;
+        } else if let Some(at) = text.find(REJECTION) {
+            self.add(text[at..].trim_end_matches(']'));
+        }
+        self.named = named(text);
+    }
+
+    fn add(&mut self, error: &str) {
+        self.count += 1;
+        if self.count == 1 {
+            self.first = error.chars().take(ERROR_CHARS_MAX).collect();
+        }
+    }
+
+    /// Describes the errors of several streams, if there are any.
+    pub(super) fn told(all: &[Self]) -> Option<String> {
+        let first = &all.iter().find(|errors| errors.count > 0)?.first;
+        Some(match all.iter().map(|errors| errors.count).sum() {
+            1 => format!("its output has an error: {first}"),
+            count => format!("its output has {count} errors, first: {first}"),
+        })
+    }
+}
+
+/// Returns the part of a line that names an error: `TypeError: x is undefined`.
+fn named(text: &str) -> Option<String> {
+    let word = text.split_whitespace().find(|word| {
+        let name = word.trim_end_matches(':');
+        name.ends_with("Error") || name.ends_with("Exception")
+    })?;
+    text.find(word).map(|at| text[at..].chars().take(ERROR_CHARS_MAX).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_by_its_own_line_and_counted() {
+        for (output, told) in [
+            (
+                "[ERROR] in handler\nTraceback (most recent call last):\n  File \"bot.py\", line 3, in on_like\n    x = y\nKeyError: 'emotes'\nlikes: 3",
+                Some("its output has an error: KeyError: 'emotes'"),
+            ),
+            (
+                "file:///bot.mjs:3\n  throw new TypeError\nTypeError: x is undefined\n    at on (bot.mjs:3:7)\n    at run (a.js:1:1)\nTypeError: y\n    at on (bot.mjs:9:9)",
+                Some("its output has 2 errors, first: TypeError: x is undefined"),
+            ),
+            (
+                "Unhandled exception. System.NullReferenceException: Object reference\n   at Bot.Main()",
+                Some("its output has an error: System.NullReferenceException: Object reference"),
+            ),
+            (
+                "[UnhandledPromiseRejection: the reason \"x\"]",
+                Some("its output has an error: UnhandledPromiseRejection: the reason \"x\""),
+            ),
+            ("chats: 3\nat home\nError rate: 0\nmet at noon", None),
+        ] {
+            let mut errors = Errors::default();
+            output.lines().for_each(|line| errors.add_line(line));
+            assert_eq!(Errors::told(&[errors]).as_deref(), told, "{output}");
+        }
+    }
+}
