@@ -450,7 +450,7 @@ async fn sockets_are_authorized_by_a_token() {
 async fn the_first_offered_subprotocol_is_accepted_on_every_socket() {
     let rig = Rig::start();
     let forty = (0..40).map(|number| format!("v{number}")).collect::<Vec<_>>().join(", ");
-    for path in ["", "ws", "ws/echo", "ws/play/demo", "ws/nonsense", "?nonsense=1"] {
+    for path in ["", "ws", "ws/echo", "ws/nonsense", "?nonsense=1"] {
         for (offered, chosen) in [
             ("tiktok", Some("tiktok")),
             ("chat, livetape", Some("chat")),

@@ -187,6 +187,15 @@ pub(super) fn is_label(text: &str) -> bool {
     text.len() <= LABEL_BYTES_MAX && !text.contains("://") && !text.contains(is_odd) && is_readable(text)
 }
 
+/// Whether a text can be why a connection was closed: words of which none looks like a name.
+pub(super) fn is_reason(text: &str) -> bool {
+    let is_cased = |word: &str| {
+        let has = |is: fn(&char) -> bool| word.chars().any(|c| is(&c));
+        has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase)
+    };
+    text.is_ascii() && is_label(text) && !text.split(' ').any(is_cased)
+}
+
 /// Whether a text has no long numbers, in one part or in several, and no other text in base64.
 fn is_readable(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();

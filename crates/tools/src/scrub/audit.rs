@@ -163,7 +163,10 @@ fn check(item: &Item, checker: &mut Checker<'_>) {
             http::check_address(&open.url, checker);
             http::check_headers("ConnOpen.headers", &open.headers, checker);
         }
-        What::ConnClose(close) => checker.line("ConnClose.reason", &close.reason),
+        What::ConnClose(close) if allow::is_reason(&close.reason) => {
+            checker.line("ConnClose.reason", &close.reason);
+        }
+        What::ConnClose(close) => checker.made_up("ConnClose.reason", &close.reason),
         What::Status(status) => {
             checker.word("Status.code", &status.code);
             checker.line("Status.detail", &status.detail);

@@ -158,7 +158,10 @@ impl Scrubber {
             }
             What::ConnOpen(open) => connection(open, rewriter),
             What::Frame(frame) => frame.bytes = bytes(frame.opcode, &frame.bytes, rewriter).into(),
-            What::ConnClose(close) => close.reason = rewriter.line(&close.reason),
+            What::ConnClose(close) if allow::is_reason(&close.reason) => {
+                close.reason = rewriter.line(&close.reason);
+            }
+            What::ConnClose(close) => close.reason = rewriter.words("text", &close.reason),
             What::Http(http) => http::scrub(http, rewriter),
             What::Marker(marker) => marker.label = rewriter.words("text", &marker.label),
             What::Status(status) => {

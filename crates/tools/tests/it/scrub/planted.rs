@@ -401,13 +401,17 @@ fn addresses_in_lines_and_values_of_another_form_are_replaced() {
     ];
     let headers = Vec::from_iter(headers.into_iter().map(header));
     let reason = format!("ask {mail}, @zorblax or https://www.tiktok.com/@zorblax");
+    let close = |reason: String| item(1, What::ConnClose(ConnClose { reason, ..ConnClose::default() }));
     let open = ConnOpen { headers, ..ConnOpen::default() };
     let file = recording(&[
         item(0, What::ConnOpen(open)),
-        item(1, What::ConnClose(ConnClose { reason, ..ConnClose::default() })),
+        close(reason),
+        close("kicked by Wanda Zorblax".to_owned()),
+        close("the LIVE has ended".to_owned()),
     ]);
     let (out, _) = scrubbed(&file, key(3));
     assert!(!String::from_utf8_lossy(&out).to_lowercase().contains("zorblax"), "{:?}", items(&out));
+    assert!(String::from_utf8_lossy(&out).contains("the LIVE has ended"));
     assert!(audit(&out[..], Auditor::default()).unwrap().counts.is_empty());
     let kept = [
         ("server", "TLB"),
