@@ -18,7 +18,7 @@ use super::{
         serving::{self, Webhook},
         sources,
     },
-    process::output::{FileFate, Written, cannot_write, complain, quoted, say, warn, write},
+    process::output::{FileFate, Written, assignments, cannot_write, complain, quoted, say, warn, write},
     serve::{cluster, mock::open_ca},
 };
 use crate::settings::{self, Settings};
@@ -29,7 +29,7 @@ This CA can only sign for <domains>, and is valid until <date>.
 `livetape run --mock-proxy -- COMMAND` sets all variables for COMMAND. These lines
 do not set the proxy. With CURL_CA_BUNDLE, SSL_CERT_FILE or REQUESTS_CA_BUNDLE, a
 program trusts only this CA. After a renewal, remove the old CA before you trust the
-new one.
+new one.<shells>
 
 curl
     trust    <set CURL_CA_BUNDLE>
@@ -51,6 +51,8 @@ Chromium (Linux; certutil is in Debian's libnss3-tools)
     remove   certutil -d sql:$HOME/.pki/nssdb -D -n livetape
 ";
 
+/// Part of [`CLIENTS`] on Windows.
+const POWERSHELL: &str = " `set` is for cmd.exe; in PowerShell, write $env:NAME = \"VALUE\".";
 /// Variables of [`CLIENTS`] that are set together.
 const VARIABLES: [&[&str]; 3] =
     [&["CURL_CA_BUNDLE"], &["NODE_EXTRA_CA_CERTS"], &["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"]];
@@ -65,31 +67,28 @@ pub(crate) fn ca(args: &args::Ca) -> Result<u8, Problem> {
     let (pem, jks) =
         (quoted(&opened.certificate.to_string_lossy()), quoted(&opened.trust_store.to_string_lossy()));
     let text = CLIENTS.replace("<domains>", &DOMAINS.join(" and ")).replace("<password>", Opened::PASSWORD);
-    let mut text = text.replace("<date>", &date(opened.ca.expires()));
+    let shells = if cfg!(windows) { POWERSHELL } else { "" };
+    let mut text = text.replace("<shells>", shells).replace("<date>", &date(opened.ca.expires()));
     for names in VARIABLES {
-        let values = Vec::from_iter(names.iter().map(|name| (*name, &*opened.certificate)));
         let name = names.join(" ");
-        text = text.replace(&format!("<set {name}>"), &setting(&values));
+        let certificate = opened.certificate.to_string_lossy();
+        text = text.replace(&format!("<set {name}>"), &setting(names, &certificate));
         text = text.replace(&format!("<unset {name}>"), &unsetting(names));
     }
     warn(text.replace("<pem>", &pem).replace("<jks>", &jks).trim_end());
     Ok(exit::DONE)
 }
 
-/// Returns the line that sets variables in bash, or in cmd.exe.
-fn setting(variables: &[(&str, &Path)]) -> String {
-    let one = |(name, value): &(&str, &Path)| match cfg!(windows) {
-        true => format!("set \"{name}={}\"", value.display()),
-        false => format!("{name}={}", quoted(&value.to_string_lossy())),
-    };
-    let all = Vec::from_iter(variables.iter().map(one));
-    if cfg!(windows) { all.join(" & ") } else { format!("export {}", all.join(" ")) }
+/// Returns the line that sets variables to a value in bash, or in cmd.exe.
+fn setting(names: &[&str], value: &str) -> String {
+    let all = assignments(&Vec::from_iter(names.iter().map(|name| (*name, value))));
+    if cfg!(windows) { all.trim_end_matches('&').to_owned() } else { format!("export {all}") }
 }
 
 /// Returns the line that undoes [`setting`].
 fn unsetting(names: &[&str]) -> String {
     match cfg!(windows) {
-        true => names.iter().map(|name| format!("set {name}=")).collect::<Vec<_>>().join(" & "),
+        true => names.iter().map(|name| format!("set {name}=")).collect::<Vec<_>>().join("& "),
         false => format!("unset {}", names.join(" ")),
     }
 }

@@ -2,6 +2,7 @@
 //! formats.
 
 use std::{
+    fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -134,8 +135,7 @@ struct Capture<'a> {
 }
 
 impl Capture<'_> {
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Input>> {
-        let file = files::open_regular(path)?;
+    fn count(&self, file: File) -> io::Result<Box<dyn Input>> {
         // The file is read several times.
         self.bar.inc_length(file.metadata()?.len());
         Ok(Box::new(self.bar.wrap_read(file)))
@@ -144,7 +144,7 @@ impl Capture<'_> {
 
 impl Source for Capture<'_> {
     fn open(&self) -> io::Result<Box<dyn Input>> {
-        let Some(spool) = &self.spool else { return self.open(self.path) };
+        let Some(spool) = &self.spool else { return self.count(files::open_regular(self.path)?) };
         self.bar.inc_length(spool.bytes());
         Ok(Box::new(self.bar.wrap_read(spool.open())))
     }
@@ -153,7 +153,8 @@ impl Source for Capture<'_> {
         if self.spool.is_some() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        self.open(&self.path.with_file_name(name))
+        // The capture names it, and may come from somebody else.
+        self.count(files::open_inside(&self.path.with_file_name(name))?)
     }
 
     /// Created next to the recording, where as much space is needed anyway.

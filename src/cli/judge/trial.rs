@@ -172,7 +172,7 @@ impl Plan {
             kept: None,
             library,
             ended_wrongly,
-            // What a crash prints is no surprise.
+            // A crash is reported itself.
             swallowed: output.errors().filter(|_| !ended_wrongly),
             again: self.again(&self.recording, case.name),
         };
@@ -313,18 +313,7 @@ impl<V: Venue> Trial<'_, V> {
     /// Runs the command until everything that is judged is over, and ends it. Returns what it did wrong meanwhile.
     async fn run(&self, child: &mut Child, printed: &Printed) -> Result<(Ended, Vec<Failure>), Problem> {
         match self.wait(child).await? {
-            Over::Exited(status) => {
-                let has_result = self.has_result();
-                let ended = Ended {
-                    status,
-                    itself: true,
-                    was_killed: false,
-                    was_stopped: false,
-                    has_result,
-                    still: None,
-                };
-                Ok((ended, Vec::new()))
-            }
+            Over::Exited(status) => Ok((self.exited(status), Vec::new())),
             Over::Show => Ok((self.end(child, printed).await?, Vec::new())),
             Over::Late(failure) => Ok((self.stop(child, None).await?, vec![failure])),
         }
@@ -353,16 +342,7 @@ impl<V: Venue> Trial<'_, V> {
         let mut watch = Watch::new(self.patience, over, slack.total());
         let still = loop {
             if let Ok(status) = timeout(LOOK, child.wait()).await {
-                let has_result = self.has_result();
-                let status = waited(status)?;
-                return Ok(Ended {
-                    status,
-                    itself: true,
-                    was_killed: false,
-                    was_stopped: false,
-                    has_result,
-                    still: None,
-                });
+                return Ok(self.exited(waited(status)?));
             }
             let now = clock::now();
             let is_due = watch.is_due(now);
@@ -391,6 +371,12 @@ impl<V: Venue> Trial<'_, V> {
             }
         };
         self.stop(child, still).await
+    }
+
+    /// Describes a command that has exited by itself.
+    fn exited(&self, status: ExitStatus) -> Ended {
+        let has_result = self.has_result();
+        Ended { status, itself: true, was_killed: false, was_stopped: false, has_result, still: None }
     }
 
     /// Asks the command to exit, with as much more time as it waits for a processor.

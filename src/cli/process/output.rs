@@ -265,6 +265,15 @@ pub(crate) fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy())
 }
 
+/// Returns how bash, or cmd.exe on Windows, sets variables before a command.
+pub(crate) fn assignments(variables: &[(&str, &str)]) -> String {
+    let one = |(name, value): &(&str, &str)| match cfg!(windows) {
+        true => format!("set \"{name}={}\"&", printable(value)),
+        false => format!("{name}={}", quoted(value)),
+    };
+    Vec::from_iter(variables.iter().map(one)).join(" ")
+}
+
 /// Quotes a word for the shells of this system, in one line that shows all its characters.
 pub(crate) fn quoted(word: &str) -> String {
     let is_plain =

@@ -30,7 +30,7 @@ use crate::{
         options::{config, serving::Addresses},
         process::{
             display,
-            output::{quoted, report_loss, warn},
+            output::{assignments, quoted, report_loss, warn},
             signals,
         },
     },
@@ -236,10 +236,7 @@ impl Fronts {
         let (domains, ca) = (DOMAINS.join(" and "), printable(&self.certificate.display().to_string()));
         let proxy = self.proxy_url().map(|url| {
             let certificate = self.certificate.to_string_lossy();
-            let variables = match cfg!(windows) {
-                true => format!("set HTTPS_PROXY={url}& set \"SSL_CERT_FILE={}\"&", printable(&certificate)),
-                false => format!("HTTPS_PROXY={url} SSL_CERT_FILE={}", quoted(&certificate)),
-            };
+            let variables = assignments(&[("HTTPS_PROXY", &*url), ("SSL_CERT_FILE", &*certificate)]);
             format!("🔀 Proxy for {domains} on {url}\n    {variables} COMMAND\n")
         });
         let proxy = proxy.unwrap_or_default();

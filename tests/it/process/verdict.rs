@@ -585,7 +585,6 @@ fn the_runner_of_github_executes_nothing_of_a_recording() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn bad_input_is_one_clear_line() {
     for (args, code, said) in [
@@ -600,15 +599,19 @@ fn bad_input_is_one_clear_line() {
         (&["--random", "0", "--", "true"], 2, "use a number from 1 to 10000"),
         (&["--case", "names+offline", "--", "true"], 2, "offline only stands alone"),
         (&["--junit", "no/such/folder.xml", "--", "true"], 2, "the folder no/such does not exist"),
+        #[cfg(unix)]
         (
             &["--junit", "/dev/full", "--", "true"],
             1,
             "/dev/full is not a regular file\n💡 use another path for the report",
         ),
         (&["--", "true"], 1, "never connected before it exited with 0"),
+        #[cfg(unix)]
         (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "never connected before it exited with 7"),
+        #[cfg(unix)]
         (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "look for its error in its output"),
         (&["--case", "late", "--", "true"], 1, "never connected before it exited with 0"),
+        #[cfg(unix)]
         (&["--suite", "room", "--", "sh", "-c", "exit 7"], 1, "look for its error in its output"),
     ] {
         let output = run(&[&["test", "demo"], args].concat());

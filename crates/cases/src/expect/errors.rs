@@ -4,7 +4,7 @@
 const ERROR_CHARS_MAX: usize = 200;
 /// How Python begins an error, whose own line follows after the calls, which are indented.
 const PYTHON: &str = "Traceback (most recent call last):";
-/// What Node.js calls a rejection that nothing handles, if it is no error.
+/// What Node.js calls a rejection that nothing handles, if the reason is not an `Error`.
 const REJECTION: &str = "UnhandledPromiseRejection";
 
 /// Counts the errors in the lines of one stream.

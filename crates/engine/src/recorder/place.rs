@@ -84,7 +84,13 @@ impl Placed {
         let (mut copy, path) = created.unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()))?;
         let copied = self.file.seek(SeekFrom::Start(0)).and_then(|_| io::copy(&mut self.file, &mut copy));
         let kept = copied.and_then(|_| copy.sync()).and_then(|()| self.disk.sync_folder(&path));
-        Ok(Copied { path, bytes: copy.length().unwrap_or(0), kept })
+        match (copy.length().unwrap_or(0), kept) {
+            (0, Err(error)) => {
+                drop(copy);
+                self.disk.remove(&path).and(Err(error))
+            }
+            (bytes, kept) => Ok(Copied { path, bytes, kept }),
+        }
     }
 }
 
@@ -148,6 +154,7 @@ impl Output for Placed {
         let is_complete = |copied: &io::Result<Copied>| copied.as_ref().is_ok_and(|copy| copy.kept.is_ok());
         if !is_complete(&copied) {
             let mut other = self.copy_to(partial_names(&elsewhere));
+            // The longer one is kept.
             let bytes = |copied: &io::Result<Copied>| copied.as_ref().map_or(0, |copy| copy.bytes);
             if is_complete(&other) || bytes(&other) > bytes(&copied) {
                 std::mem::swap(&mut copied, &mut other);

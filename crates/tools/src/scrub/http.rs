@@ -154,7 +154,8 @@ fn kept(name: &str, value: &str) -> Option<Header> {
 /// Whether a value has the form of those of the app's servers.
 fn is_line(name: &str, value: &str) -> bool {
     let is_date = value.ends_with(" GMT") && retry_after::parse(value, Duration::ZERO).is_some();
-    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || b" .,;=w-".contains(&byte));
+    // Also `10;w=60`, whose parameter is recorded as `***`.
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || b" .,;=w*-".contains(&byte));
     match name {
         "date" | "retry-after" => is_date || is_number,
         // Words that commas or semicolons part.

@@ -5,6 +5,9 @@ use std::{
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
 };
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_width::UnicodeWidthChar as _;
+
 use super::{allow, check, made_up};
 
 /// Maximum number of ids and names in a recording, which take about 200 MB.
@@ -94,7 +97,8 @@ impl Identities {
         let lower = core.to_ascii_lowercase();
         let wide =
             |bytes: fn(u16) -> [u8; 2]| lower.encode_utf16().flat_map(bytes).take(NAME_BYTES_MAX).collect();
-        for form in [lower.clone().into_bytes(), wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+        let folded = folded(core).into_bytes().into_iter().take(NAME_BYTES_MAX).collect();
+        for form in [lower.clone().into_bytes(), folded, wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
             if let Some(head) = head(&form) {
                 self.sieve.add(head);
             }
@@ -197,6 +201,11 @@ impl Identities {
                     })
         })
     }
+}
+
+/// Returns a text as a reader knows it: in lowercase, each character in its usual form, without those of no width.
+pub(super) fn folded(text: &str) -> String {
+    text.nfkc().filter(|c| c.width().is_some_and(|width| width > 0)).flat_map(char::to_lowercase).collect()
 }
 
 /// Returns the start of a name, in lowercase, as a number.

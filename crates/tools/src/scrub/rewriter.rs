@@ -7,7 +7,7 @@ use super::{
     Tally, allow,
     class::Class,
     http,
-    identities::{Identities, Name, Within},
+    identities::{Identities, Name, Within, folded},
     json::{self, NESTED_MAX},
     made_up::{self, Choices, ID_MIN, Key, SEC_UID_START},
     views::{BASE64, is_base64, views},
@@ -62,6 +62,7 @@ impl Rewriter<'_> {
         };
         let mut runs = text.as_bytes().split(|byte| !is_base64(byte));
         self.identities.occur_in(text.as_bytes(), within)
+            || !text.is_ascii() && self.identities.occur_in(folded(text).as_bytes(), within)
             || self.identities.len() > 0 && runs.any(|run| run.len() >= BASE64_CHARS_MIN && is_in_base64(run))
     }
 
