@@ -19,6 +19,10 @@ const inject = async (url, body) => expect((await fetch(`${url}/inject`, { metho
 const host = (url) => new URL(url).host
 const isTransparent = (page) => page.evaluate(() => [document.documentElement, document.body].every((it) => getComputedStyle(it).backgroundColor === 'rgba(0, 0, 0, 0)'))
 
+const numberOf = (text) => Number(text.replaceAll(/\D/g, ''))
+/** What a goal counts, and the diamonds of everyone on a leaderboard. */
+const reached = async ({ page }) => numberOf((await page.locator('#numbers').innerText()).split('/')[0])
+
 const OVERLAYS = {
   alerts: { options: { seconds: 30, sound: 0 }, recording: 'busy', selector: '.alert .name', size: { width: 520, height: 320 } },
   battle: { options: {}, recording: 'battle', selector: '.side .points', size: { width: 640, height: 170 } },
@@ -34,7 +38,7 @@ for (const [name, { options, recording: tape, selector, size }] of Object.entrie
     const visit = await open(browser, example(`overlays/${name}.html`, { url: `${ws}/`, ...options }), { ...size, backdrop: BACKDROP })
     await visit.page.locator(selector).first().waitFor()
     if (name === 'chat') await until('a full box', async () => (await visit.page.locator('.line').count()) === 8)
-    if (name === 'goal') await until('something counted', async () => (await visit.page.locator('#numbers').innerText()).match(/^\d\d/))
+    if (name === 'goal') await until('something counted', async () => (await reached(visit)) > 0)
     await fetch(`${url}/replay/pause`, { method: 'POST' })
     await visit.page.waitForFunction(() => document.getAnimations().length === 0)
     await visit.picture(`overlay-${name}`)
@@ -44,9 +48,6 @@ for (const [name, { options, recording: tape, selector, size }] of Object.entrie
   })
 }
 
-const numberOf = (text) => Number(text.replaceAll(/\D/g, ''))
-/** What a goal counts, and the diamonds of everyone on a leaderboard. */
-const reached = async ({ page }) => numberOf((await page.locator('#numbers').innerText()).split('/')[0])
 const given = async ({ page }) => (await page.locator('.sum').allInnerTexts()).reduce((sum, text) => sum + numberOf(text), 0)
 /** The diamonds of a pass over the recording `gifts`. */
 const diamonds = async () => (await eventsOf('gifts', '--types', 'gift')).reduce((sum, { data }) => sum + data.diamonds, 0)
