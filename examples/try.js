@@ -8,14 +8,25 @@ const SHOWN_MAX = 500
 const CHARACTERS_MAX = 4000
 /** Time between two attempts to connect, in ms. */
 const RETRY_MS = 3000
+/** What the dashboard stores the token of this tab as. */
+const TOKEN = 'livetape.token'
+/** Characters of a token that a subprotocol may have: it then need not be in the address. */
+const PROTOCOL = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** Control characters but tabs and line breaks, bidirectional marks and invisible characters. */
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 const find = (id) => document.getElementById(id)
 let socket
 /** Whether the server accepted the room. */
 let isInRoom = false
 let timer
 
+/** What anybody sent, as text. */
+const said = (value = '') => (typeof value === 'string' ? value : JSON.stringify(value))
+/** Truncates a text, and makes characters visible that nobody sees, or that reverse others. */
+const visible = (text) => text.slice(0, CHARACTERS_MAX).replaceAll(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 function tell(text, isWrong = false) {
-  find('state').textContent = text
+  find('state').textContent = visible(text)
   find('state').classList.toggle('wrong', isWrong)
 }
 
@@ -24,8 +35,8 @@ const WORDS = {
   welcome: ({ client_id }) => `Connected as ${client_id}`,
   room_joined: ({ room_id }) => `Joined the room ${room_id}`,
   room_left: ({ room_id }) => `Left the room ${room_id}`,
-  room_message: ({ from, room_id, message }) => `${from} to ${room_id}: ${message}`,
-  broadcast: ({ from, message }) => `${from} to everyone: ${message?.message ?? ''}`,
+  room_message: ({ from, room_id, message }) => `${from} to ${room_id}: ${said(message)}`,
+  broadcast: ({ from, message }) => `${from} to everyone: ${said(message?.message ?? message)}`,
   error: ({ message }) => message,
   room_join_error: ({ message }) => message,
 }
@@ -33,7 +44,7 @@ const WORDS = {
 function show(sign, text, words = '', isWrong = false) {
   const line = document.createElement('li')
   // Only text, never markup: other clients write the messages.
-  for (const [tag, content] of [['time', new Date().toTimeString().slice(0, 8)], ['span', sign], ['bdi', words], ['code', text.slice(0, CHARACTERS_MAX)]]) {
+  for (const [tag, content] of [['time', new Date().toTimeString().slice(0, 8)], ['span', sign], ['bdi', visible(words)], ['code', visible(text)]]) {
     if (content) line.appendChild(document.createElement(tag)).textContent = content
   }
   line.classList.toggle('error', isWrong)
@@ -57,6 +68,7 @@ function send(message) {
 
 /** Says what a message of the server means for this page. */
 function take({ type, message, hint, room_id }) {
+  if (type === 'welcome') sessionStorage.setItem(TOKEN, find('token').value)
   if (type === 'welcome') send({ type: 'join_room', room_id: find('name').value })
   if (type === 'room_joined') tell(`Connected, in the room ${room_id}`)
   if (type === 'room_left') tell('Connected, in no room')
@@ -71,8 +83,8 @@ function connect() {
   const url = new URL(location.protocol.startsWith('http') ? './ws' : new URLSearchParams(location.search).get('url') ?? 'http://127.0.0.1:3000/ws', location.href)
   const [token, client] = [find('token').value, find('client').value.trim()]
   url.protocol = url.protocol.replace('http', 'ws')
-  url.search = new URLSearchParams({ feed: '0', ...(client && { client_id: client }), ...(token && { token }) })
-  const opened = new WebSocket(url)
+  url.search = new URLSearchParams({ feed: '0', ...(client && { client_id: client }), ...(token && !PROTOCOL.test(token) && { token }) })
+  const opened = new WebSocket(url, PROTOCOL.test(token) ? ['livetape', `bearer.${token}`] : [])
   socket?.close(1000)
   socket = opened
   isInRoom = false
@@ -124,4 +136,5 @@ find('say').onsubmit = (event) => {
   }
   send(made[event.submitter?.value ?? 'room'])
 }
+find('token').value = sessionStorage.getItem(TOKEN) ?? ''
 connect()

@@ -101,7 +101,7 @@ function show(alert) {
   const { data, says, gift } = alert
   const what = element('span', 'what')
   what.append(says, gift && ' ', ...(gift ? [textElement(gift)] : []))
-  const picture = gift ? pictureElement(data.giftPictureUrl, options.pictures, 'picture', paint(gift)) : avatarElement(data, options.pictures)
+  const picture = gift ? pictureElement(data.giftPictureUrl, options.pictures, paint(gift)) : avatarElement(data, options.pictures)
   picture.classList.add('picture')
   alert.card = element('div', 'alert')
   alert.card.append(picture, ...(gift ? [avatarElement(data, options.pictures)] : []), nameElement(data), what, element('strong', 'count'), element('span', 'diamonds'))

@@ -5,8 +5,8 @@
 const SWITCH = 'checkbox'
 // A field is its option's name, a label, the default, and either choices or the type of an input.
 const ALIGN = ['align', 'Alignment', 'start', CHOICES.align]
-const PICTURES = ['pictures', 'Pictures (from TikTok)', '0', SWITCH]
-const STATUS = ['status', 'Show when the connection is lost', '0', SWITCH]
+const PICTURES = ['pictures', 'Real pictures (from TikTok)', '0', SWITCH]
+const STATUS = ['status', 'Show a note when the connection is lost', '0', SWITCH]
 const COMMON = [['look', 'Look', 'card', CHOICES.look], ['size', 'Text size (pixels)', '24', 'number'], ['font', 'Font', '', 'text']]
 const COLOURS = {
   colour: ['colour', 'Text colour', '#ffffff', 'color'],
@@ -14,6 +14,8 @@ const COLOURS = {
   rival: ['rival', 'Colour of the rival', '#25d4e8', 'color'],
   background: ['background', 'Background colour', '#12141bd9', 'color'],
 }
+/** What choices are called, where their values are not words that streamers use. */
+const CHOICE_LABELS = { card: 'on a panel', plain: 'text only', start: 'left', center: 'centre', end: 'right', subscribes: 'subscriptions' }
 const GIFTS = ['gift', 'streak']
 /** What a goal can count, and what tests it. */
 const COUNTS = { diamonds: GIFTS, gifts: GIFTS, likes: ['like'], follows: ['follow'], shares: ['share'], subscribes: ['subscribe'] }
@@ -24,13 +26,13 @@ const PAGES = {
     box: [520, 320],
     tests: ({ follows, subscribes, shares }) => [...GIFTS, ...(follows ? ['follow'] : []), ...(subscribes ? ['subscribe'] : []), ...(shares ? ['share'] : [])],
     fields: [
-      ['seconds', 'Seconds on screen', '5', 'number'],
-      ['max', 'Alerts at once', '1', 'number'],
-      ['min', 'Minimum value of gifts (diamonds)', '0', 'number'],
-      ['follows', 'Follows', '1', SWITCH],
-      ['subscribes', 'Subscriptions', '1', SWITCH],
-      ['shares', 'Shares', '0', SWITCH],
-      ['sound', 'Sound', '1', SWITCH],
+      ['seconds', 'How long an alert stays (seconds)', '5', 'number'],
+      ['max', 'Alerts at the same time', '1', 'number'],
+      ['min', 'Only gifts worth at least (diamonds)', '0', 'number'],
+      ['follows', 'Alerts for follows', '1', SWITCH],
+      ['subscribes', 'Alerts for subscriptions', '1', SWITCH],
+      ['shares', 'Alerts for shares', '0', SWITCH],
+      ['sound', 'Play a sound', '1', SWITCH],
       PICTURES,
       ['align', 'Alignment', 'center', CHOICES.align],
     ],
@@ -39,31 +41,31 @@ const PAGES = {
     label: 'Chat',
     box: [420, 520],
     tests: () => ['chat'],
-    fields: [['max', 'Messages on screen', '12', 'number'], ['seconds', 'Seconds on screen (0: no limit)', '0', 'number'], PICTURES, ALIGN],
+    fields: [['max', 'Messages at the same time', '12', 'number'], ['seconds', 'How long a message stays (seconds; 0: no limit)', '0', 'number'], PICTURES, ALIGN],
   },
   goal: {
     label: 'Goal',
     box: [560, 110],
     tests: ({ count }) => COUNTS[count] ?? [],
-    fields: [['count', 'Count', 'diamonds', Object.keys(COUNTS)], ['goal', 'Goal', '1000', 'number'], ['start', 'Initial value', '0', 'number'], ['title', 'Title', '', 'text']],
+    fields: [['count', 'What counts', 'diamonds', Object.keys(COUNTS)], ['goal', 'Number to reach', '1000', 'number'], ['start', 'Start from', '0', 'number'], ['title', 'Title', '', 'text']],
   },
   leaderboard: {
     label: 'Leaderboard',
     box: [420, 300],
     tests: () => GIFTS,
-    fields: [['title', 'Title', 'Top gifters', 'text'], ['max', 'Viewers on screen', '5', 'number'], PICTURES],
+    fields: [['title', 'Title', 'Top gifters', 'text'], ['max', 'How many viewers it lists', '5', 'number'], PICTURES],
   },
   battle: {
     label: 'Battle',
     box: [640, 170],
     tests: () => ['battle', 'points', 'over'],
-    fields: [['seconds', 'Seconds on screen after the end', '15', 'number'], PICTURES],
+    fields: [['seconds', 'How long the result stays (seconds)', '15', 'number'], PICTURES],
   },
   viewers: {
     label: 'Viewers',
     box: [400, 80],
     tests: () => ['viewers'],
-    fields: [['total', 'Also show the total', '0', SWITCH], ALIGN],
+    fields: [['total', 'Also show how many came in total', '0', SWITCH], ALIGN],
   },
 }
 const find = (id) => document.getElementById(id)
@@ -138,7 +140,7 @@ function rowOf(field) {
     input.ariaInvalid = String(className === 'wrong')
   }
   if (Array.isArray(kind)) {
-    input = make('select', {}, ...kind.map((choice) => new Option(choice, choice)))
+    input = make('select', {}, ...kind.map((choice) => new Option(CHOICE_LABELS[choice] ?? choice, choice)))
     Object.assign(input, { value: kind.includes(value) ? value : unset, onchange: () => take(input.value) })
   } else if (kind === 'color') {
     input = make('input', { type: kind })

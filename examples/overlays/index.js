@@ -9,10 +9,13 @@ const tell = (text) => (find('told').textContent = text)
 
 // ── Link and preview ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** What the dashboard stores the token of this tab as. */
+const TOKEN = 'livetape.token'
+find('token').value = sessionStorage.getItem(TOKEN) ?? ''
+
 /** The address of the overlay. */
-function urlOf(feed, more = []) {
+function urlOf(feed, more = [], token = find('token').value) {
   const url = new URL(`${page}.html`, location.href)
-  const token = find('token').value
   url.search = new URLSearchParams([...(feed ? [['url', feed]] : []), ...(token && feed ? [['token', token]] : []), ...changed(), ...more])
   return url.href
 }
@@ -39,8 +42,8 @@ function show() {
   // A test now waits for the next preview, also if this one is still loading.
   isLoading = true
   find('preview').onload = undefined
-  find('link').value = urlOf(socketOf('../'))
-  if (copied && copied !== find('link').value) {
+  showLink()
+  if (copied && copied !== link()) {
     copied = undefined
     tell(INTRODUCTION)
   }
@@ -54,6 +57,10 @@ function show() {
     find('preview').replaceWith(preview)
   }, 200)
 }
+
+const link = () => urlOf(socketOf('../'))
+/** Shows the link without its token, which viewers of the stream might read. */
+const showLink = () => (find('link').value = urlOf(socketOf('../'), [], find('token').value && '•••'))
 
 /** Shows the preview as OBS would, smaller if it has to be. */
 function fit(width, height) {
@@ -148,9 +155,10 @@ find('source').onchange = () => {
 }
 find('form').onsubmit = (event) => event.preventDefault()
 find('copy').onclick = async () => {
-  find('link').select()
-  copied = find('link').value
+  copied = link()
   const isCopied = await navigator.clipboard?.writeText(copied).then(() => true, () => false)
+  if (!isCopied) find('link').value = copied
+  find('link').select()
   const secret = find('token').value ? 'The link contains the token: keep it secret. ' : ''
   tell(secret + (isCopied ? `Copied. ${INTRODUCTION}` : 'The browser refused: copy the selected link by hand.'))
 }
@@ -169,6 +177,7 @@ async function list() {
   find('token').ariaInvalid = String(isRefused && token !== '')
   find('refused').textContent = isRefused ? (token ? 'The server rejected this token. Enter the one that it was started with.' : 'This server requires a token.') : ''
   if (isRefused) return
+  if (token) sessionStorage.setItem(TOKEN, token)
   if (!answer.ok) return tell((failure = (await answer.json()).error?.message ?? `The server answered with status ${answer.status}.`))
   // What was told since, such as that the link was copied, stays.
   if (find('told').textContent === failure) tell(INTRODUCTION)

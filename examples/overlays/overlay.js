@@ -50,7 +50,7 @@ function element(tag, className, text) {
   return made
 }
 
-const nameOf = ({ user, sender }) => shorten(user?.nickname, NAME_CHARACTERS_MAX) || shorten(sender, NAME_CHARACTERS_MAX) || 'someone'
+const nameOf = ({ user, sender }) => shorten(user?.nickname, NAME_CHARACTERS_MAX) || shorten(sender ?? user?.uniqueId, NAME_CHARACTERS_MAX) || 'someone'
 const nameElement = (data) => element('span', 'name', nameOf(data))
 const textElement = (text, charactersMax = TEXT_CHARACTERS_MAX) => element('span', 'text', shorten(text, charactersMax))
 
@@ -91,12 +91,30 @@ function isPicture(url) {
   return port === '' && PICTURE_DOMAINS.some((domain) => hostname.endsWith(`.${domain}`))
 }
 
-/** Creates a picture, or `instead` if it is not wanted or does not load. */
-function pictureElement(url, isWanted, className, instead) {
+/** Maximum number of pictures to remember; the oldest are forgotten first. */
+const PICTURES_MAX = 500
+/** The pictures that were requested, and whether each has loaded: one that fails is not requested again. */
+const pictures = new Map()
+const imageOf = (url, className) => Object.assign(new Image(), { alt: '', className, referrerPolicy: 'no-referrer', src: url })
+
+/** Returns the picture, or `instead`, which the picture replaces when it has loaded. */
+function pictureElement(url, isWanted, instead) {
   if (!isWanted || !isPicture(url)) return instead
-  const picture = element('img', className)
-  Object.assign(picture, { alt: '', referrerPolicy: 'no-referrer', src: url, onerror: () => picture.replaceWith(instead) })
-  return picture
+  const isLoaded = pictures.get(url)
+  if (isLoaded) return imageOf(url, instead.getAttribute('class'))
+  instead.dataset.picture = url
+  if (isLoaded === undefined) load(url)
+  return instead
+}
+
+/** Requests a picture once, and puts it wherever it is wanted by then. */
+function load(url) {
+  pictures.set(url, false)
+  if (pictures.size > PICTURES_MAX) pictures.delete(pictures.keys().next().value)
+  imageOf(url, '').onload = () => {
+    pictures.set(url, true)
+    for (const it of document.querySelectorAll('[data-picture]')) if (it.dataset.picture === url) it.replaceWith(imageOf(url, it.getAttribute('class')))
+  }
 }
 
 /** Creates the user's picture, or a disc with the first letter of their name. */
@@ -104,7 +122,7 @@ function avatarElement(data, isWanted) {
   const disc = element('span', 'avatar')
   disc.dataset.letter = shorten(nameOf(data), 1).replace('…', '')
   disc.style.setProperty('--hue', hashOf(nameOf(data)) % 360)
-  return pictureElement(data.user?.avatar, isWanted, 'avatar', disc)
+  return pictureElement(data.user?.avatar, isWanted, disc)
 }
 
 /** Shows mistakes for a while, or for good if the page will never show anything else. */
@@ -130,9 +148,25 @@ function mistakeOf(key, value, isNumber, choices) {
 /** The server of this page; for a file from disk, the default address. */
 const OWN_URL = location.protocol.startsWith('http') ? `${location.origin.replace('http', 'ws')}/` : 'ws://127.0.0.1:3000/'
 
+/** Maximum length of the name in the dashboard's list of clients, in characters, and of a value in it. */
+const [CLIENT_CHARACTERS_MAX, VALUE_CHARACTERS_MAX] = [64, 24]
+/** Options that are not in this name: they say where the events come from. */
+const UNNAMED = ['url', 'token', 'preview', 'title']
+/** What the dashboard's list of clients calls this overlay. */
+let clientName = document.title
+
+/** Names an overlay by its title, and by the options that differ from their defaults, its own first. */
+function nameBy(options, defaults, own) {
+  const values = Object.keys({ ...own, ...defaults }).filter((key) => !UNNAMED.includes(key) && options[key] !== defaults[key])
+  const head = [document.title, shorten(options.title, VALUE_CHARACTERS_MAX)].filter(Boolean).join(': ')
+  const name = [head, ...values.map((key) => `${key}=${shorten(options[key], VALUE_CHARACTERS_MAX)}`)].join(', ')
+  return [...name].slice(0, CLIENT_CHARACTERS_MAX).join('')
+}
+
 /** Reads the options: query parameters override `defaults`. Mistaken values are ignored, and shown for a while. */
 function optionsOf(defaults, ownChoices = {}) {
   const options = { url: OWN_URL, token: '', types: '', user: '', look: 'card', size: 24, colour: '', accent: '', background: '', font: '', status: 0, preview: 0, ...defaults }
+  const unset = { ...options }
   const choices = { ...CHOICES, ...ownChoices }
   const mistakes = []
   for (const [key, value] of new URLSearchParams(location.search)) {
@@ -144,6 +178,7 @@ function optionsOf(defaults, ownChoices = {}) {
     if (mistake && key === 'url') options.url = ''
   }
   if (mistakes.length > 0) complain(mistakes)
+  clientName = nameBy(options, unset, defaults)
   const root = document.documentElement
   root.dataset.look = options.look
   root.style.setProperty('--size', `${options.size}px`)
@@ -164,9 +199,9 @@ function connect(options, types, show, more = {}) {
 }
 
 /** The address of the feed, with what this overlay is called in the dashboard's list of clients. */
-function addressOf({ url, count, look }) {
+function addressOf({ url }) {
   const address = new URL(url)
-  if (!address.searchParams.has('name')) address.searchParams.set('name', [document.title, count, look].filter(Boolean).join(', '))
+  if (!address.searchParams.has('name')) address.searchParams.set('name', clientName)
   return address.href
 }
 

@@ -192,7 +192,7 @@ export async function addresses({ browser, livetape }) {
     await visit.leave()
     const own = await ipv6({ browser, livetape })
     return `TikFinity's address, sections, forced colours, redirects${own}`
-  }, { env })
+  })
 }
 
 /** At an IPv6 address, the page connects without a complaint about its policy. */

@@ -73,7 +73,7 @@ export async function overlays({ browser, livetape, pictures }) {
     assert.deepEqual([...(await linkOf(page)).searchParams.keys()], ['url', 'follows'])
     await choose(page, 'leaderboard')
     await page.getByLabel('Title').fill('<b>Stars</b> & "quotes"')
-    await page.getByLabel('Viewers on screen').fill('2')
+    await page.getByLabel('How many viewers it lists').fill('2')
     await page.getByLabel('Pictures').check()
     await page.getByLabel('Preview with').selectOption('the recording short')
     await shown.getByText('<b>Stars</b> & "quotes"').waitFor()
@@ -126,13 +126,13 @@ export async function show({ browser, livetape, pictures }) {
         await visit.axe()
         await page.getByLabel('Shares').check()
         // Each alert stays until the next test.
-        await page.getByLabel('Seconds on screen').fill('60')
+        await page.getByLabel('How long an alert stays').fill('60')
       }
       for (const [label, text] of Object.entries(tests)) {
         if (name === 'goal') {
           // The preview is loaded again, and paused, it only shows the beginning: 12 diamonds.
           const counts = { Likes: 'likes', Follow: 'follows', Subscription: 'subscribes', Share: 'shares' }[label] ?? 'diamonds'
-          const count = page.getByLabel('Count')
+          const count = page.getByLabel('What counts')
           if ((await count.inputValue()) !== counts) await count.selectOption(counts)
           // The last preview may have the same numbers.
           await shown.locator('#title').getByText(counts).waitFor()
@@ -239,6 +239,9 @@ export async function gone({ browser, livetape, pictures }) {
     await goal.picture(pictures, 'overlay-status')
     const [panel, line] = await Promise.all([goal.page.locator('#goal').boundingBox(), status.boundingBox()])
     assert.ok(panel.y + panel.height <= line.y && line.y + line.height <= 140, 'the status has a line of its own')
+    await goal.page.setViewportSize({ width: 560, height: 80 })
+    const [low, below] = await Promise.all([goal.page.locator('#goal').boundingBox(), status.boundingBox()])
+    assert.ok(low.y + low.height <= below.y, 'also if the page is too low for both')
     const second = await serve()
     port = second.port
     await said.waitFor({ state: 'hidden' })

@@ -18,7 +18,7 @@ export const clipboard = (page) => page.evaluate(() => navigator.clipboard.readT
 /** Runs in each page: reports each kind of control once when it can be used, and once when it was used. */
 function watchControls() {
   const CONTROL = 'button, input, select, summary, a[href], [role=slider], article, kbd'
-  const KEYS = { ' ': 'space', ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', PageUp: 'page', PageDown: 'page', Home: 'home', End: 'end' }
+  const KEYS = { ' ': 'space', ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', PageUp: 'page', PageDown: 'page', Home: 'home', End: 'end', Enter: 'enter' }
   const told = new Set()
   const tell = (what, kind) => {
     if (!told.has(what + kind)) void globalThis.tellControl(what, kind)
@@ -61,16 +61,25 @@ export function inked() {
   return data.filter((_, index) => index % 4 === 3 && data[index] > 0).length
 }
 
+/** Paths of the pages in `examples`. */
+const EXAMPLES = /^\/(overlays\/.*|try(\.js)?|livetape-client\.js)$/
 const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' }
 
-/** Serves the dashboard from a folder instead of the program, which then need not be built again. */
+/** The file of a path, from the folder of the dashboard. */
+function fileOf(pathname) {
+  if (EXAMPLES.test(pathname)) return `../../examples${pathname.replace(/\/$/, '/index.html').replace(/\/try$/, '/try.html')}`
+  return pathname === '/' ? 'index.html' : pathname
+}
+
+/** Serves the dashboard and the pages beside it from the checkout instead of the program, which then need not be built again. */
 async function serveFrom(folder, context) {
-  await context.route(({ pathname }) => pathname === '/' || pathname.startsWith('/assets/'), async (route) => {
+  await context.route(({ pathname }) => pathname === '/' || pathname.startsWith('/assets/') || EXAMPLES.test(pathname), async (route) => {
     const { pathname } = new URL(route.request().url())
     // A script that asks for `/` gets a list of addresses.
     if (pathname === '/' && route.request().resourceType() !== 'document') return route.fallback()
-    const file = pathname === '/' ? 'index.html' : pathname
-    const page = await fetch(new URL('/', route.request().url()), { headers: { accept: 'text/html' } }).catch(() => undefined)
+    const file = fileOf(pathname)
+    // Overlays have a policy of their own.
+    const page = await fetch(EXAMPLES.test(pathname) ? route.request().url() : new URL('/', route.request().url()), { headers: { accept: 'text/html' } }).catch(() => undefined)
     // A check may end, and its server with it, while its page still loads a picture.
     if (!page) return route.abort()
     const headers = { 'content-security-policy': page.headers.get('content-security-policy') }
@@ -82,7 +91,7 @@ export class Visit {
   #complaints = []
   #asked = []
 
-  static async open(browser, url, { width = 1440, height = 900, scheme = 'light', path: where = '/', ready = true, watched = true } = {}) {
+  static async open(browser, url, { width = 1440, height = 900, scheme = 'light', path: where = '/', ready = true, watched = true, everything = true } = {}) {
     const context = await browser.newContext({
       viewport: { width, height },
       colorScheme: scheme,
@@ -96,6 +105,8 @@ export class Visit {
       await context.addInitScript(watchControls)
     }
     if (process.env.DASHBOARD) await serveFrom(process.env.DASHBOARD, context)
+    // Checks read rows of all kinds, which the page only shows on request.
+    if (everything) await context.addInitScript(() => location.protocol === 'http:' && localStorage.setItem('livetape.everything', '1'))
     const visit = new Visit()
     visit.context = context
     visit.page = await context.newPage()

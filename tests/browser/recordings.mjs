@@ -131,6 +131,24 @@ async function onlyReads(browser, url, token, pictures) {
   await visit.leave(REFUSED, /WebSocket connection to/)
 }
 
+/** The token of the dashboard counts for the other pages of the same tab, and is only in the link that is copied. */
+async function tokenOfTab({ page }, url, token) {
+  await page.getByRole('button', { name: 'OBS', exact: true }).click()
+  const [other] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: 'set up an overlay', exact: true }).click()])
+  await other.getByLabel('Preview with').locator('option', { hasText: 'short' }).waitFor({ state: 'attached' })
+  await other.close()
+  await page.goto(`${url}/overlays/`)
+  await page.getByLabel('Preview with').locator('option', { hasText: 'short' }).waitFor({ state: 'attached' })
+  assert.equal(await page.locator('#locked').isVisible(), false, 'not asked again')
+  assert.ok(!page.url().includes(token) && !(await page.getByLabel('Link for OBS').inputValue()).includes(token), 'not in what is shown')
+  await page.getByRole('button', { name: 'Copy OBS link' }).click()
+  await page.getByText('keep it secret').waitFor()
+  assert.equal(new URL(await clipboard(page)).searchParams.get('token'), token)
+  await page.goto(`${url}/try`)
+  await page.locator('#log li', { hasText: '"type":"welcome"' }).waitFor()
+  assert.equal(await page.locator('#locked').isVisible(), false, 'not asked again')
+}
+
 /** The token on the other pages: in the link for OBS, and for rooms. */
 async function tokenElsewhere(browser, url, token) {
   const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
@@ -146,6 +164,7 @@ async function tokenElsewhere(browser, url, token) {
   await page.getByRole('button', { name: 'Copy OBS link' }).click()
   await page.getByText('keep it secret').waitFor()
   assert.equal(new URL(await clipboard(page)).searchParams.get('token'), token)
+  await page.evaluate(() => sessionStorage.clear())
   await page.goto(`${url}/try`)
   await page.getByText('This server requires a token: enter it here.').waitFor()
   await page.getByLabel('Token').fill('a wrong one')
@@ -186,7 +205,8 @@ export async function token({ browser, livetape, pictures }) {
     await page.reload()
     await page.locator('.link-open').waitFor()
     assert.ok(!page.url().includes(SECRET), 'no token in the URL')
-    await visit.leave(REFUSED, /WebSocket connection to/)
+    await tokenOfTab(visit, url, SECRET)
+    await visit.leave(REFUSED, /WebSocket connection to|AudioContext/)
     await onlyReads(browser, url, READING, pictures)
     await tokenElsewhere(browser, url, SECRET)
     return 'required, a wrong one rejected, the right one kept for the tab; one that only reads disables the controls'

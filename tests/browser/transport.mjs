@@ -8,7 +8,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 
 import { ask, recording, until, withServer } from '../support/livetape.mjs'
-import { Visit, clipboard } from './page.mjs'
+import { Visit, clipboard, inked } from './page.mjs'
 
 /** An offset as the page shows it. */
 const shownTime = (ms) => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}.${Math.floor(ms / 100) % 10}`
@@ -348,6 +348,37 @@ const measure = () => {
 }
 
 const isNear = (a, b, what) => assert.ok(Math.abs(a - b) <= OFF_PX_MAX, `${what} is at ${a}, not ${b}`)
+
+/** A recording from elsewhere: the page says what it cannot show, and plays from its events. */
+export async function elsewhere({ browser, livetape, pictures }) {
+  return withServer(livetape, ['replay', recording('quiet'), '--port', '0', '--speed', '20'], async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    await page.locator('.transport').getByText('This recording is not in the folder of recordings').waitFor()
+    await page.locator('article.kind-chat').nth(2).click()
+    await page.keyboard.press('k')
+    await page.getByRole('button', { name: 'Play replay (space)' }).waitFor()
+    const { offsetMs } = await ask(url, 'replay')
+    await page.getByRole('button', { name: 'Play from here' }).click()
+    await until('an earlier moment', async () => (await ask(url, 'replay')).offsetMs < offsetMs)
+    await visit.axe()
+    await visit.picture(pictures, 'elsewhere')
+    await visit.leave()
+    // One that does not say when it started has a timeline.
+    await ask(url, 'replay/load', { method: 'POST', body: '{"recording":"demo"}' })
+    const undated = await Visit.open(browser, url, { ready: false })
+    await undated.page.route('**/recordings', async (route) => {
+      const answer = await route.fetch()
+      const { recordings, ...rest } = await answer.json()
+      await route.fulfill({ json: { ...rest, recordings: recordings.map((listed) => ({ ...listed, started: null })) } })
+    })
+    await undated.page.reload()
+    await undated.page.locator('.transport').getByText('This recording does not say when it started').waitFor()
+    await until('bars', () => undated.page.evaluate(inked))
+    await undated.leave()
+    return 'the reason, and play from here'
+  })
+}
 
 export async function marks({ browser, livetape, pictures }) {
   return withRecordings(livetape, (cwd) => withServer(livetape, ['replay', 'recordings/damaged.bin', '--port', '0'], async ({ url }) => {

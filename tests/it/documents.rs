@@ -10,10 +10,10 @@ use std::{
 use clap::error::ErrorKind;
 use livetape::cli::command;
 use livetape_cases::{
-    mistakes,
+    library, mistakes,
     table::{CHANGES, Case, Suite},
 };
-use livetape_core::event::KINDS;
+use livetape_core::{event::KINDS, truth::Truth};
 use serde_json::Value;
 
 /// Folders of the repository. A path that starts with one of them must exist.
@@ -286,6 +286,26 @@ fn the_document_has_the_cases_and_mistakes() {
     let expected = with_tables(&document, head, suites.map(|(suite, is_default)| cases(suite, is_default)));
     let expected = with_tables(&expected, "| code | mistake |\n|---|---|\n", [codes]);
     assert_written("docs/cases.md", &document, &expected);
+}
+
+/// The table of what libraries cannot do, in `docs/verdict.md`; `LIVETAPE_DOCS=update` writes it.
+#[test]
+fn the_document_has_the_known_limits_of_libraries() {
+    let row = |[library, case, what]: [String; 3]| format!("| {library} | `{case}` | {what} |\n");
+    let document = fs::read_to_string(root().join("docs/verdict.md")).unwrap();
+    let rows = library::limits().into_iter().map(row).collect();
+    let expected = with_tables(&document, "| library | case | limit |\n|---|---|---|\n", [rows]);
+    assert_written("docs/verdict.md", &document, &expected);
+}
+
+#[test]
+fn each_number_that_can_be_expected_is_explained() {
+    let document = fs::read_to_string(root().join("docs/reference.md")).unwrap();
+    let (_, rows) = document.split_once("| field | what it counts |\n").unwrap();
+    let (rows, _) = rows.split_once("\n\n").unwrap();
+    for (name, _) in Truth::default().totals() {
+        assert!(rows.contains(&format!("`{name}`")), "{name} is not in the table of the truth");
+    }
 }
 
 /// Rows have bugs that fail a case in another way than `plain`; others prove nothing.

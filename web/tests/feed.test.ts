@@ -32,6 +32,14 @@ describe('streaks', () => {
     for (const [count, delta] of [[1, 1], [3, 2], [7, 4]] as const) store.take(gift('s', count, delta))
     expect(store.window(0, 9)).toMatchObject([{ count: 7, added: 4, diamonds: 7 }])
   })
+  test('count as one row of their group, also when rows are removed', () => {
+    const store = new Store()
+    for (const count of [1, 2, 3]) store.take(gift('s', count, 1))
+    for (const type of ['link', 'link_layer', 'chat']) store.take(json(type, { comment: 'hi' }))
+    expect(store.groups).toEqual({ gift: 1, other: 1, chat: 1 })
+    for (let at = 0; at < ROWS_MAX; at += 1) store.take(json('like'))
+    expect(store.groups).toEqual({ gift: 0, other: 0, chat: 0, like: ROWS_MAX })
+  })
   test('without an ID stay separate', () => {
     const store = new Store()
     store.take(gift('', 1, 1))
@@ -263,7 +271,7 @@ describe('the rows of a replay that is moved', () => {
   test('show a streak as it was then', () => {
     const store = taken(begins(0), said(1, 'a'), rose(2, 1, 1), rose(3, 2, 1), rose(4, 5, 3), begins(4, 2))
     expect(store.window(2, 1)).toMatchObject([{ count: 2, added: 1, diamonds: 2 }])
-    expect(store.groups.gift).toBe(2)
+    expect(store.groups.gift).toBe(1)
     // Its first gift in this pass counts all.
     store.take(rose(4, 5, 5, 2))
     expect(store.window(2, 9)).toMatchObject([{ count: 5, diamonds: 5 }])

@@ -312,6 +312,7 @@ const event = (type: string, data: object) => ({ type, data: { ...data }, userna
 /** The part of an element that pictures use. */
 class FakeElement {
   attributes: Record<string, string> = {}
+  textContent = ''
   children: FakeElement[] = []
   constructor(readonly tag: string) {}
   setAttribute(name: string, value: unknown): void {
@@ -323,25 +324,34 @@ class FakeElement {
 }
 
 /** The shapes of the picture that the overlay draws. */
-function overlayShapes(giftName: unknown): { tag: string; attributes: Record<string, string> }[] {
+function overlayShapes(giftName: unknown): { tag: string; attributes: Record<string, string>; text: string }[] {
   const document = { createElementNS: (_: string, tag: string) => new FakeElement(tag) }
   const draw = new Function('document', 'location', 'data', `${overlay}\n${gift}\nreturn paint(giftOf(data))`)
   const picture = draw(document, { protocol: 'file:', search: '' }, { giftName }) as FakeElement
-  return picture.children.map(({ tag, attributes }) => ({ tag, attributes }))
+  return picture.children.map(({ tag, attributes, textContent }) => ({ tag, attributes: tag === 'text' ? {} : attributes, text: textContent }))
 }
 
-function ownShapes(giftName: unknown): { tag: string; attributes: Record<string, string> }[] {
-  const { petals, heart } = paint(giftOf(event('gift', { giftName })) ?? '')
+function ownShapes(giftName: unknown): { tag: string; attributes: Record<string, string>; text: string }[] {
+  const { sign, petals, heart } = paint(giftOf(event('gift', { giftName })) ?? '')
   const strings = (shape: object) => Object.fromEntries(Object.entries(shape).map(([name, value]) => [name, String(value)]))
-  return [...petals.map((petal) => ({ tag: 'ellipse', attributes: strings(petal) })), { tag: 'circle', attributes: strings(heart) }]
+  if (sign) return [{ tag: 'text', attributes: {}, text: sign }]
+  return [...petals.map((petal) => ({ tag: 'ellipse', attributes: strings(petal), text: '' })), { tag: 'circle', attributes: strings(heart), text: '' }]
 }
 
 test.each([
   'Rose', 'Heart Me', ' Rosa\u200b ', 'Café', '玫瑰', 'バラの花束', '🌹', '👩‍👩‍👧‍👦 Family', '\u202Eevil\u202C', '', undefined, '<b>', 'W'.repeat(10_000), '👩‍👩‍👧‍👦'.repeat(100), `e${'\u0301'.repeat(99)}`,
 ])('the gift %s looks the same as in the overlay', (name) => {
   const shapes = ownShapes(name)
-  expect(shapes.length).toBeGreaterThan(5)
+  expect(shapes.length).not.toBe(0)
   expect(shapes).toEqual(overlayShapes(name))
+})
+
+test('the commonest gifts look like what they are', () => {
+  expect(ownShapes('Rose')).toMatchObject([{ text: '🌹' }])
+  const names = [...gift.match(/const SIGNS = \{(.+?)\n\}/s)![1]!.matchAll(/(?:'([^']+)'|(\w+)): '/g)].map(([, quoted, word]) => quoted ?? word)
+  expect(names.length).toBe(20)
+  for (const name of names) expect([name, ownShapes(name)]).toEqual([name, overlayShapes(name)])
+  for (const name of ['toString', '__proto__']) expect(ownShapes(name)).toEqual(overlayShapes(name))
 })
 
 test('gifts differ, and other events have no picture', () => {

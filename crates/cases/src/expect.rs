@@ -10,7 +10,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use livetape_core::{
     error::{Code, Problem},
     nearest,
-    truth::{STRINGS, Truth},
+    truth::{STRINGS, Truth, counted_kinds},
 };
 use serde_json::{Map, Value};
 
@@ -31,6 +31,8 @@ pub const PRINTED_NOTHING: &str = "printed nothing; print totals as they change,
 /// Prefixes of the names of users' diamonds, and of those that guests received.
 const OF_USER: &str = "diamonds.";
 const OF_GUEST: &str = "received.";
+/// Prefix of the names of numbers of events, by their type.
+const OF_TYPE: &str = "count.";
 /// Maximum length of a printed value that is not a number, in characters.
 const WORD_CHARS_MAX: usize = 40;
 /// Maximum length of a text in a message, in characters.
@@ -38,8 +40,8 @@ const TEXT_CHARS_MAX: usize = 80;
 /// Maximum number of right words in a message.
 const WORDS_SHOWN_MAX: usize = 3;
 
-/// Name of a value of the truth: one of [`Truth::totals`], `diamonds.NAME` for the diamonds of a user, or `received.ID` for
-/// those of a guest.
+/// Name of a value of the truth: one of [`Truth::totals`], `diamonds.NAME` for the diamonds of a user, `received.ID` for
+/// those of a guest, or `count.TYPE` for the number of events of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -50,10 +52,17 @@ impl Name {
         let known = Truth::default().totals().map(|(name, _)| name);
         let is_user = text.strip_prefix(OF_USER).is_some_and(|user| !user.is_empty());
         let is_guest = text.strip_prefix(OF_GUEST).is_some_and(|id| id.parse::<i64>().is_ok());
-        if is_user || is_guest || known.contains(&text) {
+        let kind = text.strip_prefix(OF_TYPE);
+        let is_kind = kind.is_some_and(|kind| counted_kinds().any(|known| known == kind));
+        if is_user || is_guest || is_kind || known.contains(&text) {
             return Ok(Self(text.to_owned()));
         }
-        let known = Vec::from_iter(known.into_iter().chain(["diamonds.NAME", "received.ID"]));
+        if let Some(kind) = kind {
+            let message = format_args!("events of the type {} are not counted", quoted(kind));
+            let hint = nearest::hint(kind, &Vec::from_iter(counted_kinds()));
+            return Err(Problem::new(Code::BadRequest, message).hint(hint));
+        }
+        let known = Vec::from_iter(known.into_iter().chain(["diamonds.NAME", "received.ID", "count.TYPE"]));
         let problem = Problem::new(Code::BadRequest, format_args!("unknown number {}", quoted(text)));
         Err(problem.hint(nearest::hint(text, &known)))
     }
@@ -76,6 +85,9 @@ impl Name {
         }
         if let Some(guest) = self.0.strip_prefix(OF_GUEST) {
             return truth.guests.get(guest).copied().unwrap_or_default().to_string();
+        }
+        if let Some(kind) = self.0.strip_prefix(OF_TYPE) {
+            return truth.count.get(kind).copied().unwrap_or_default().to_string();
         }
         truth
             .totals()
@@ -107,6 +119,9 @@ impl Name {
 
     /// Returns the unit of the value in a sentence.
     pub(crate) fn unit(&self) -> &str {
+        if self.0.starts_with(OF_TYPE) {
+            return "events";
+        }
         self.0.split_once('.').map_or(&self.0, |(total, _)| total)
     }
 

@@ -23,6 +23,9 @@ pub const PLAIN: &str = "plain";
 /// Numbers below this are given by several mistakes by chance.
 const BY_CHANCE_BELOW: u128 = 10;
 
+/// What lines have that say why a program crashed, in most languages.
+const ERRORS: [&str; 4] = ["Error", "error", "Exception", "panicked"];
+
 /// Code of the mistake to count messages again that were sent again.
 pub(crate) const REPEATED: &str = "repeated_messages";
 
@@ -33,8 +36,9 @@ pub struct Outcome {
     pub took: Duration,
     /// What was wrong; empty unless the case failed.
     pub failures: Vec<Failure>,
-    /// The case in which all of it was wrong in the same way, so that this one says nothing new.
-    pub same_as: Option<&'static str>,
+    /// The case, or the kept file, in which all of it was wrong in the same way or by the same mistake, so that this one says
+    /// nothing new.
+    pub same_as: Option<String>,
     /// The client library, if it told its name to a room.
     pub library: Option<Library>,
     /// Whether the command crashed, or did not end as it should: its output may say why.
@@ -53,6 +57,8 @@ pub struct Outcome {
 pub enum Verdict {
     Passed,
     Failed,
+    /// It failed because of the client library: what that cannot do.
+    KnownLimit(String),
     /// The case did not run, for this reason.
     Skipped(String),
 }
@@ -87,6 +93,8 @@ pub struct Failure {
     /// What the library itself does wrong in this case, or that the machine was too busy for a fair one.
     pub known: Option<String>,
     pub habit: Option<Habit>,
+    /// Whether the client did something too late or not at all, which it may have done with more time.
+    pub is_late: bool,
 }
 
 /// What a client does about its connection in many cases, for one reason.
@@ -96,6 +104,29 @@ pub enum Habit {
     StaysAway,
     /// It tries too often while it is refused.
     Hammers,
+    /// It has many connections or requests at once.
+    AtOnce,
+    /// It tries again before the time that it was told.
+    ComesEarly,
+    /// It keeps a WebSocket that was opened late, and opens another one.
+    KeepsLate,
+}
+
+impl Habit {
+    const ALL: [Self; 5] = [Self::StaysAway, Self::Hammers, Self::AtOnce, Self::ComesEarly, Self::KeepsLate];
+
+    /// Returns what the client did, and what has to change.
+    fn text(self, library: Option<&Library>) -> [Cow<'static, str>; 2] {
+        match self {
+            Self::StaysAway => {
+                ["did not connect again".into(), Library::has_to_connect_again(library).into()]
+            }
+            Self::Hammers => ["tried too often".into(), BACKOFF.into()],
+            Self::AtOnce => ["had many connections at once".into(), ONE_CONNECTION.into()],
+            Self::ComesEarly => ["tried again too early".into(), STATED_WAIT.into()],
+            Self::KeepsLate => ["kept two WebSockets".into(), ONE_WEBSOCKET.into()],
+        }
+    }
 }
 
 impl Outcome {
@@ -132,7 +163,7 @@ impl Outcome {
         if self.case == plain.case || self.failures.is_empty() {
             return;
         }
-        self.same_as = Some(plain.case);
+        self.same_as = Some(plain.case.to_owned());
         for failure in &mut self.failures {
             match plain.failures.iter().find(|other| other.is_like(failure)) {
                 Some(other) => {
@@ -156,6 +187,62 @@ impl Outcome {
                     }
                 }
             }
+        }
+    }
+
+    /// Returns the first of these cases in which the same mistakes explain everything that is wrong in this one.
+    #[must_use]
+    pub fn explained_by(&self, earlier: &[Self]) -> Option<String> {
+        let explains = |other: &&Self| {
+            // One that is narrower says something new.
+            let explains = |failure: &Failure, it: &Failure| {
+                failure.has_mistake_of(it) && (failure.diagnosis.is_none() || it.diagnosis.is_some())
+            };
+            // Two crashes may have the same exit code.
+            let is_crash_of = |failure: &Failure| failure.what != "exit" || self.error() == other.error();
+            let has_cause = |failure: &Failure| {
+                is_crash_of(failure) && other.failures.iter().any(|it| explains(failure, it))
+            };
+            other.case != self.case && other.is_new_failure() && self.failures.iter().all(has_cause)
+        };
+        let is_failed = self.verdict == Verdict::Failed && !self.failures.is_empty();
+        earlier.iter().find(explains).filter(|_| is_failed).map(|other| other.case.to_owned())
+    }
+
+    /// Returns what others are called the same as: the file that is kept of it, or the case.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.kept.as_deref().unwrap_or(self.case)
+    }
+
+    /// Returns the last line of its output that names an error.
+    fn error(&self) -> Option<&str> {
+        let is_error = |line: &&String| ERRORS.iter().any(|word| line.contains(word));
+        self.output.iter().rfind(is_error).map(String::as_str)
+    }
+
+    /// Whether it failed, and not as another case did.
+    #[must_use]
+    pub fn is_new_failure(&self) -> bool {
+        self.verdict == Verdict::Failed && self.same_as.is_none()
+    }
+
+    /// Counts it apart if all that is wrong comes from its client library.
+    pub fn excuse(&mut self) {
+        let library = self.library.as_ref().filter(|_| self.verdict == Verdict::Failed);
+        if let Some(limit) = library.and_then(|library| library.limit(self.case, &self.failures)) {
+            self.verdict = Verdict::KnownLimit(limit);
+            self.failures.iter_mut().for_each(|failure| failure.known = None);
+        }
+    }
+}
+
+/// Names in each case the first one with the same mistakes, in the order of the cases and not in that in which they ended.
+pub fn group(outcomes: &mut [Outcome]) {
+    for at in 0..outcomes.len() {
+        if outcomes[at].same_as.as_deref() != Some(PLAIN) {
+            outcomes[at].same_as = None;
+            outcomes[at].same_as = outcomes[at].explained_by(&outcomes[..at]);
         }
     }
 }
@@ -186,13 +273,50 @@ impl Failure {
         let direction = |failure: &Self| Some(number(&failure.got)?.cmp(&number(&failure.expected)?));
         let is_exit = self.what == "exit";
         let is_equal = (&self.what, &self.got, &self.expected) == (&other.what, &other.got, &other.expected);
+        let are_unknown = self.diagnosis.is_none() && other.diagnosis.is_none();
+        let has_same_mistake = are_unknown || self.shares_mistake(other);
+        let is_alike = self.what == other.what && direction(self) == direction(other);
+        is_equal || is_alike && has_same_mistake && !is_exit
+    }
+
+    /// Whether a mistake that explains one of them explains the other one as well.
+    fn shares_mistake(&self, other: &Self) -> bool {
         let is_one_of = |one: &Self, several: &Self| {
             several.diagnosis.is_none() && one.diagnosis.is_some_and(|it| several.candidates.contains_key(it))
         };
-        let has_same_mistake =
-            self.diagnosis == other.diagnosis || is_one_of(self, other) || is_one_of(other, self);
-        let is_alike = self.what == other.what && direction(self) == direction(other);
-        is_equal || is_alike && has_same_mistake && !is_exit
+        let is_equal = self.diagnosis.is_some() && self.diagnosis == other.diagnosis;
+        is_equal || is_one_of(self, other) || is_one_of(other, self)
+    }
+
+    /// Names the mistake, of those that give the number.
+    pub fn narrow(&mut self, mistake: &'static str) {
+        if let (Some(Candidate { doing, .. }), Some(got)) = (self.candidates.get(mistake), &self.got)
+            && self.diagnosis != Some(mistake)
+        {
+            self.detail = Some(format!("{got} is what {doing} gives"));
+            self.diagnosis = Some(mistake);
+        }
+    }
+
+    /// Whether the same mistake gives another number, or the same is wrong about the connection or the exit.
+    #[must_use]
+    pub fn has_mistake_of(&self, other: &Self) -> bool {
+        let is_equal = !self.is_number() && self.message == other.message;
+        let is_habit = self.habit.is_some() && self.habit == other.habit;
+        self.what == other.what && (self.shares_mistake(other) || is_equal || is_habit)
+    }
+
+    /// Whether a command that waits for a processor may fail in this way: what it did not do in time, and numbers that
+    /// no mistake gives.
+    #[must_use]
+    pub fn may_come_from_waiting(&self) -> bool {
+        self.is_late || self.is_number() && self.candidates.is_empty()
+    }
+
+    /// Says what was not done in time.
+    #[must_use]
+    pub fn late(what: &str, message: &str) -> Self {
+        Self { is_late: true, ..Self::new(what, message) }
     }
 
     /// Leaves out mistakes, and the diagnosis if it names one of them or none is left.
@@ -207,7 +331,7 @@ impl Failure {
     }
 
     /// Whether a total has a wrong value.
-    fn is_number(&self) -> bool {
+    pub(crate) fn is_number(&self) -> bool {
         self.got.is_some() && Name::parse(&self.what).is_ok()
     }
 
@@ -270,21 +394,24 @@ pub fn line(outcome: &Outcome, width: usize) -> String {
     let (verdict, reason) = match &outcome.verdict {
         Verdict::Passed => ("ok", None),
         Verdict::Failed => ("FAIL", None),
+        Verdict::KnownLimit(limit) => ("limit", Some(clean(limit))),
         Verdict::Skipped(reason) => ("skip", Some(clean(reason))),
     };
     let lines = outcome.failures.iter().flat_map(Failure::lines);
-    let same = outcome.same_as.map(same_as);
+    let same = outcome.same_as.as_deref().map(same_as);
     let swallowed = outcome.swallowed.as_deref().map(|errors| format!("⚠️ {}", clean(errors)));
-    let lines = lines.chain(swallowed).filter(|_| outcome.same_as.is_none());
+    let kept = outcome.kept.as_deref().filter(|_| outcome.is_new_failure());
+    let kept = kept.map(|file| format!("still failing: {}", clean(file)));
+    let lines = lines.chain(swallowed).chain(kept).filter(|_| outcome.same_as.is_none());
     let mut lines = reason.into_iter().chain(same).chain(lines);
     let (seconds, first) = (outcome.took.as_secs_f64(), lines.next().unwrap_or_default());
     let mut text =
         format!("  {verdict:<6}{:<width$}{seconds:>7.1} s  {first}", outcome.case).trim_end().to_owned();
-    let is_new = outcome.verdict == Verdict::Failed && outcome.same_as.is_none();
+    let is_limit = matches!(outcome.verdict, Verdict::KnownLimit(_));
     for line in lines {
         text += &format!("\n        {line}");
     }
-    if is_new {
+    if outcome.is_new_failure() || is_limit {
         text += &format!("\n{}", again(&outcome.again));
     }
     text
@@ -307,18 +434,28 @@ pub fn output(outcome: &Outcome) -> String {
 /// failed in the same way.
 #[must_use]
 pub fn summary(outcomes: &[Outcome], took: Duration) -> String {
-    let Counts { passed, failed, skipped } = Counts::of(outcomes);
-    let all = passed + failed;
+    let Counts { passed, failed, limits, skipped } = Counts::of(outcomes);
+    let all = passed + failed + limits;
     let cases = if all == 1 { "case" } else { "cases" };
     let seconds = took.as_secs_f64();
     let seconds = if seconds < 9.95 { format!("{seconds:.1}") } else { format!("{seconds:.0}") };
-    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+    let mut apart = match limits {
+        0 => String::new(),
+        1 => ", 1 failed by a known limit".to_owned(),
+        several => format!(", {several} failed by known limits"),
+    };
+    if let Some(library) = library(outcomes).filter(|_| limits > 0) {
+        apart += &format!(" of {library}");
+    }
+    if skipped > 0 {
+        apart += &format!(", {skipped} skipped");
+    }
     let alike = same_failure(outcomes).and_then(|first| first.failures.first());
     let alike = alike.map(|failure| format!("{ALIKE}: {}", clean(&failure.message)));
     let end = conclusion(outcomes).map(|end| end.text).or(alike);
     let end = end.into_iter().chain(habits(outcomes));
     let end = String::from_iter(end.map(|line| format!("\n{line}")));
-    format!("{passed} of {all} {cases} passed in {seconds} s{skipped}{end}")
+    format!("{passed} of {all} {cases} passed in {seconds} s{apart}{end}")
 }
 
 fn library(outcomes: &[Outcome]) -> Option<&Library> {
@@ -327,24 +464,26 @@ fn library(outcomes: &[Outcome]) -> Option<&Library> {
 
 /// Returns what the command does in many cases, and what has to change: once, because it is one cause.
 fn habits(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
-    [Habit::StaysAway, Habit::Hammers].into_iter().filter_map(|habit| {
+    Habit::ALL.into_iter().filter_map(|habit| {
         let has = |outcome: &&Outcome| outcome.failures.iter().any(|failure| failure.habit == Some(habit));
-        let cases = match outcomes.iter().filter(has).count() {
-            0 => return None,
-            1 => "1 case".to_owned(),
-            count => format!("{count} cases"),
-        };
-        Some(match habit {
-            Habit::StaysAway => {
-                let who = Library::has_to_connect_again(library(outcomes));
-                format!("in {cases} it did not connect again: {who}")
-            }
-            Habit::Hammers => format!("in {cases} it tried too often: {BACKOFF}"),
-        })
+        let count = failed(outcomes).filter(has).count();
+        let [did, change] = habit.text(library(outcomes));
+        (count > 0).then(|| format!("in {} it {did}: {change}", cases(count)))
     })
 }
 
+fn failed(outcomes: &[Outcome]) -> impl Iterator<Item = &Outcome> {
+    outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Failed)
+}
+
+fn cases(count: usize) -> String {
+    if count == 1 { "1 case".to_owned() } else { format!("{count} cases") }
+}
+
 const BACKOFF: &str = "wait longer after each failed attempt, and start over only once the show goes on";
+const ONE_CONNECTION: &str = "open one, and another one only after it has ended";
+const STATED_WAIT: &str = "wait as long as `Retry-After` or `RateLimit-Reset` says, in seconds or as a date";
+const ONE_WEBSOCKET: &str = "close the one that was opened late, or use it";
 
 /// Formats mistakes: what a client does that makes each, and its code.
 pub(crate) fn listed(mistakes: &BTreeMap<&'static str, Candidate>) -> String {
@@ -364,7 +503,7 @@ struct Conclusion {
 fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
     let has_passed =
         |case| outcomes.iter().any(|outcome| outcome.case == case && outcome.verdict == Verdict::Passed);
-    let wrong = Vec::from_iter(outcomes.iter().flat_map(Outcome::wrong_numbers));
+    let wrong = Vec::from_iter(failed(outcomes).flat_map(Outcome::wrong_numbers));
     // What explains all that is wrong with each number.
     let mut numbers: BTreeMap<&str, BTreeMap<&'static str, Candidate>> = BTreeMap::new();
     for failure in wrong.iter().filter(|failure| !failure.candidates.is_empty()) {
@@ -400,6 +539,10 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
         (false, 1) => format!("most likely: {named}"),
         (false, _) => format!("most likely, together: {named}"),
     };
+    let explains = failed(outcomes).filter(|outcome| outcome.wrong_numbers().next().is_some()).count();
+    if explains > 1 {
+        text += &format!(", in {explains} cases");
+    }
     if !are_several && mistakes.contains_key(REPEATED) {
         text += &format!("; {}", Library::has_to_drop_repeats(library(outcomes)));
     }
@@ -419,21 +562,44 @@ fn same_failure(outcomes: &[Outcome]) -> Option<&Outcome> {
 }
 
 /// Returns the outcomes as JSON:
-/// `{"passed":24,"failed":2,"skipped":0,"cases":[…],"conclusion":null,"habits":[],"library":"TikTokLive 7.0.1"}`. A skipped case has
-/// `passed:null` and the reason in `skipped`, a failed one `again` and the last lines of its `output`; one in which
-/// everything is wrong as in `plain` has `as_in_plain`, and as in another one `same_as`. A show at random can have the file
+/// `{"passed":24,"failed":2,"limits":0,"skipped":0,"cases":[…],"groups":[…],"conclusion":null,"habits":[],"library":"TikTokLive 7.0.1"}`.
+/// A skipped case has `passed:null` and the reason in `skipped`, a failed one `again` and the last lines of its `output`; one
+/// that failed because of its library also `known_limit`; one in which
+/// everything is wrong as in `plain` has `as_in_plain`, and as in another one `same_as`. A group has the failed `cases` with
+/// one cause, and what was wrong in the first of them. A show at random can have the file
 /// that is `kept` of it.
 #[must_use]
 pub fn json(outcomes: &[Outcome]) -> Value {
-    let Counts { passed, failed, skipped } = Counts::of(outcomes);
+    let Counts { passed, failed, limits, skipped } = Counts::of(outcomes);
     let cases = Vec::from_iter(outcomes.iter().map(case_json));
     let conclusion = conclusion(outcomes).map(|end| json!({ "mistakes": end.mistakes, "message": end.text }));
     let library = library(outcomes).map(Library::to_string);
     let habits = Vec::from_iter(habits(outcomes));
     json!({
-        "passed": passed, "failed": failed, "skipped": skipped, "cases": cases, "conclusion": conclusion, "habits": habits,
-        "library": library,
+        "passed": passed, "failed": failed, "limits": limits, "skipped": skipped, "cases": cases, "groups": groups(outcomes),
+        "conclusion": conclusion, "habits": habits, "library": library,
     })
+}
+
+/// Returns the failed cases with one cause: each is in one group.
+fn groups(outcomes: &[Outcome]) -> Vec<Value> {
+    let first = failed(outcomes).filter(|outcome| outcome.is_new_failure());
+    let of = |first: &Outcome| {
+        let cases = Vec::from_iter(iter::once(first.case).chain(alike(first, outcomes)));
+        let failure = first.failures.first().map(Failure::json).unwrap_or_default();
+        json!({
+            "cases": cases, "message": failure["message"], "what": failure["what"], "diagnosis": failure["diagnosis"],
+        })
+    };
+    first.map(of).collect()
+}
+
+/// Returns the other cases that failed as this one did.
+fn alike<'a>(first: &'a Outcome, outcomes: &'a [Outcome]) -> impl Iterator<Item = &'static str> + use<'a> {
+    // A new show has its file only after others are compared with it; one that is called `plain` is none.
+    let names = [first.name(), if first.case == PLAIN { first.name() } else { first.case }];
+    let is_alike = move |other: &&Outcome| other.same_as.as_deref().is_some_and(|same| names.contains(&same));
+    failed(outcomes).filter(is_alike).map(|other| other.case)
 }
 
 fn case_json(outcome: &Outcome) -> Value {
@@ -443,7 +609,7 @@ fn case_json(outcome: &Outcome) -> Value {
     let passed = outcome.verdict == Verdict::Passed;
     let mut case =
         json!({ "name": outcome.case, "passed": passed, "seconds": seconds, "failures": failures });
-    match outcome.same_as {
+    match outcome.same_as.as_deref() {
         Some(PLAIN) => case["as_in_plain"] = json!(true),
         Some(other) => case["same_as"] = json!(other),
         None => {}
@@ -454,7 +620,10 @@ fn case_json(outcome: &Outcome) -> Value {
     if let Some(file) = &outcome.kept {
         case["kept"] = json!(file);
     }
-    if outcome.verdict == Verdict::Failed {
+    if let Verdict::KnownLimit(limit) = &outcome.verdict {
+        case["known_limit"] = json!(clean(limit));
+    }
+    if matches!(outcome.verdict, Verdict::Failed | Verdict::KnownLimit(_)) {
         case["again"] = json!(outcome.again);
         case["output"] = json!(outcome.output.iter().map(|line| clean(line)).collect::<Vec<_>>());
     }
@@ -469,6 +638,7 @@ fn case_json(outcome: &Outcome) -> Value {
 struct Counts {
     passed: usize,
     failed: usize,
+    limits: usize,
     skipped: usize,
 }
 
@@ -479,6 +649,7 @@ impl Counts {
             *match outcome.verdict {
                 Verdict::Passed => &mut counts.passed,
                 Verdict::Failed => &mut counts.failed,
+                Verdict::KnownLimit(_) => &mut counts.limits,
                 Verdict::Skipped(_) => &mut counts.skipped,
             } += 1;
         }
@@ -486,22 +657,32 @@ impl Counts {
     }
 }
 
-/// Formats an annotation for each failed case, one a line; one for all if every case failed in the same way.
+/// Formats an annotation for each cause of failures and for each known limit, one a line; one for all if every case failed
+/// in the same way.
 #[must_use]
 pub fn annotations(outcomes: &[Outcome]) -> String {
     if let Some(first) = same_failure(outcomes) {
-        return annotation(ALIKE, first);
+        return annotation(ALIKE, first, &[]);
     }
-    let failed = outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Failed);
-    failed.map(|outcome| annotation(outcome.case, outcome)).collect()
+    let told =
+        |outcome: &&Outcome| outcome.is_new_failure() || matches!(outcome.verdict, Verdict::KnownLimit(_));
+    let of = |outcome: &Outcome| annotation(outcome.case, outcome, &Vec::from_iter(alike(outcome, outcomes)));
+    outcomes.iter().filter(told).map(of).collect()
 }
 
-fn annotation(title: &str, outcome: &Outcome) -> String {
+fn annotation(title: &str, outcome: &Outcome, others: &[&str]) -> String {
+    let (level, limit) = match &outcome.verdict {
+        Verdict::KnownLimit(limit) => ("notice", Some(clean(limit))),
+        _ => ("error", None),
+    };
+    let others =
+        (!others.is_empty()).then(|| format!("the same in {}: {}", cases(others.len()), others.join(", ")));
     let again = format!("again: {}", outcome.again);
-    let lines = outcome.failures.iter().flat_map(Failure::lines).chain([again]);
+    let lines = outcome.failures.iter().flat_map(Failure::lines);
+    let lines = limit.into_iter().chain(lines).chain(others).chain([again]);
     let text = Vec::from_iter(lines).join("\n");
     let title = of_command(&format!("livetape test: {title}")).replace(':', "%3A").replace(',', "%2C");
-    format!("::error title={title}::{}\n", of_command(&text))
+    format!("::{level} title={title}::{}\n", of_command(&text))
 }
 
 /// Escapes a text for a workflow command.
@@ -516,6 +697,7 @@ pub fn step_summary(outcomes: &[Outcome]) -> String {
         let verdict = match &outcome.verdict {
             Verdict::Passed => "✅ passed".to_owned(),
             Verdict::Failed => "❌ failed".to_owned(),
+            Verdict::KnownLimit(limit) => format!("⚠️ {}", cell(&clean(limit))),
             Verdict::Skipped(reason) => format!("⏭️ skipped: {}", cell(&clean(reason))),
         };
         let failures =
@@ -538,7 +720,9 @@ const SUITE: &str = "livetape test";
 /// `took` is the time of all cases together.
 #[must_use]
 pub fn junit(outcomes: &[Outcome], took: Duration) -> String {
-    let Counts { failed, skipped, .. } = Counts::of(outcomes);
+    let Counts { failed, limits, skipped, .. } = Counts::of(outcomes);
+    // The format knows no other result that fails nothing.
+    let skipped = skipped + limits;
     let (tests, time) = (outcomes.len(), took.as_secs_f64());
     let counts = format!(
         r#"name="{SUITE}" tests="{tests}" failures="{failed}" errors="0" skipped="{skipped}" time="{time:.3}""#
@@ -553,7 +737,9 @@ fn case(outcome: &Outcome) -> String {
     let (name, time) = (escaped(outcome.case), outcome.took.as_secs_f64());
     let verdict = match &outcome.verdict {
         Verdict::Passed => String::new(),
-        Verdict::Skipped(reason) => format!("<skipped message=\"{}\"/>\n", escaped(&clean(reason))),
+        Verdict::Skipped(reason) | Verdict::KnownLimit(reason) => {
+            format!("<skipped message=\"{}\"/>\n", escaped(&clean(reason)))
+        }
         Verdict::Failed => failure(outcome),
     };
     let output =

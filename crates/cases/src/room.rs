@@ -82,6 +82,8 @@ pub struct Conduct {
     pub left_undone: Option<String>,
     /// For how long the command has waited for a processor so far.
     pub slack: Duration,
+    /// What the client that does what is seen next says in `User-Agent`.
+    pub agent: String,
     /// Times of requests, by path.
     requests: BTreeMap<String, Vec<Duration>>,
     /// The last wait that was stated for a path, and since when.
@@ -109,18 +111,27 @@ pub struct Conduct {
 }
 
 /// What paths are for, by how they end: the library sends the requests, so a bot's author may not know them.
-const PURPOSES: [(&str, &str); 5] = [
-    ("/fetch", "the sign server"),
+const PURPOSES: [(&str, &str); 7] = [
+    ("/im/fetch", "the room's messages"),
+    ("/fetch", SIGN),
+    ("/connect", SIGN),
     ("/ws_reuse_supplement", "the WebSocket"),
     ("/api-live/user/room", "the user's room"),
     ("/live", "the user's page"),
     ("/room/info", "the room's state"),
 ];
 
+const SIGN: &str = "the sign server";
+
+fn purpose(path: &str) -> Option<&'static str> {
+    let found = PURPOSES.iter().find(|(end, _)| path.trim_end_matches('/').ends_with(end));
+    found.map(|(_, purpose)| *purpose)
+}
+
 /// Returns a path with its purpose, if that is known.
 fn named(path: &str) -> String {
-    match PURPOSES.iter().find(|(end, _)| path.trim_end_matches('/').ends_with(end)) {
-        Some((_, purpose)) => format!("{path} ({purpose})"),
+    match purpose(path) {
+        Some(purpose) => format!("{path} ({purpose})"),
         None => path.to_owned(),
     }
 }
@@ -129,6 +140,8 @@ fn named(path: &str) -> String {
 #[derive(Clone, Debug)]
 struct Awaited {
     what: String,
+    /// The path whose request was rejected, until one succeeds.
+    rejected: Option<String>,
     until: Duration,
     /// How long it has, without what is added to this slack.
     within: Duration,
@@ -156,12 +169,19 @@ impl Conduct {
                 if let Some(awaited) = &mut self.awaited {
                     awaited.until = awaited.until.max(at + BACK_MAX);
                     awaited.has_tried = true;
+                    // It did try again, so only the rest is awaited.
+                    if awaited.rejected.take_if(|rejected| *rejected == path).is_some() {
+                        awaited.what = format!("open a WebSocket after its new request to {}", named(&path));
+                    }
                 }
             }
             Seen::Refused(path, how, wait) => {
                 let what = format!("try again after {how} from {}", named(&path));
                 self.rejected_until = at + wait.unwrap_or_default();
                 self.wait_for(what, self.rejected_until, BACK_MAX);
+                if let Some(awaited) = &mut self.awaited {
+                    awaited.rejected = Some(path.clone());
+                }
                 self.request(at, &path);
                 if let Some(wait) = wait {
                     self.waits.insert(path, (at, wait));
@@ -196,8 +216,8 @@ impl Conduct {
     }
 
     fn wait_for(&mut self, what: String, from: Duration, within: Duration) {
-        self.awaited =
-            Some(Awaited { what, until: from + within, within, slack: self.slack, has_tried: false });
+        let (until, slack) = (from + within, self.slack);
+        self.awaited = Some(Awaited { what, rejected: None, until, within, slack, has_tried: false });
     }
 
     fn request(&mut self, at: Duration, path: &str) {
@@ -209,20 +229,30 @@ impl Conduct {
             && self.early.insert(path.to_owned())
         {
             let (after, wait) = ((at - told).as_secs_f64(), wait.as_secs_f64().ceil());
-            let path = named(path);
-            self.complain(None, &format!("requested {path} {after:.1} s after it was told to wait {wait} s"));
+            let message =
+                format!("requested {} {after:.1} s after it was told to wait {wait} s", named(path));
+            self.complain(Some(Habit::ComesEarly), &message);
         }
         let times = self.requests.entry(path.to_owned()).or_default();
         times.push(at);
         let over = watched(REFUSED_FOR, self.slack);
-        let recent = times.iter().filter(|time| **time + over > at).count();
-        if recent > ATTEMPTS_A_MINUTE_MAX && self.hammered.insert(path.to_owned()) {
-            let (most, path) = (ATTEMPTS_A_MINUTE_MAX, named(path));
-            self.complain(
-                Some(Habit::Hammers),
-                &format!("requested {path} {recent} times within a minute, at most {most} are right"),
-            );
+        let count = times.iter().filter(|time| **time + over > at).count();
+        if count <= ATTEMPTS_A_MINUTE_MAX || !self.hammered.insert(path.to_owned()) {
+            return;
         }
+        let (most, to) = (ATTEMPTS_A_MINUTE_MAX, named(path));
+        if self.open * 2 > count {
+            let from = match &*self.agent {
+                "" => "clients without `User-Agent`",
+                agent => agent,
+            };
+            let open = self.open;
+            let message =
+                format!("had {open} WebSockets at once, from {from}; at most {most} a minute are right");
+            return self.complain(Some(Habit::AtOnce), &message);
+        }
+        let message = format!("requested {to} {count} times within a minute, at most {most} are right");
+        self.complain(Some(Habit::Hammers), &message);
     }
 
     fn complain(&mut self, habit: Option<Habit>, message: &str) {
@@ -257,6 +287,12 @@ impl Conduct {
         is_late.then(|| format!("opened no WebSocket within {} s{since}", within.as_secs()))
     }
 
+    /// Whether any request was for a signature.
+    #[must_use]
+    pub fn has_signed(&self) -> bool {
+        self.requests.keys().any(|path| purpose(path) == Some(SIGN))
+    }
+
     #[must_use]
     pub fn was_opened(&self) -> bool {
         self.opened > 0
@@ -270,11 +306,11 @@ impl Conduct {
         }
         if self.two.is_some_and(|since| now > since + TWO_MAX) {
             (self.two, self.was_late) = (None, false);
-            self.complain(None, "had two WebSockets at once after the upgrade of one was answered late");
+            let message = "had two WebSockets at once after the upgrade of one was answered late";
+            self.complain(Some(Habit::KeepsLate), message);
         }
-        let Some(first) = self.requests.values().filter_map(|times| times.first()).min().copied() else {
-            return false;
-        };
+        let first = self.requests.values().filter_map(|times| times.first()).min();
+        let Some(first) = first.copied() else { return false };
         if course == Course::Never {
             return self.is_refused_enough(first, now);
         }
@@ -367,6 +403,10 @@ mod tests {
             let conduct = after([(0, refused(Some(2))), (again, ok(SIGN))]);
             assert_eq!(conduct.complaints.len(), complaints, "{again}: {:?}", conduct.complaints);
         }
+        assert_eq!(
+            after([(0, refused(Some(2))), (1, ok(SIGN))]).complaints[0].habit,
+            Some(Habit::ComesEarly)
+        );
         // Four times, and one complaint.
         let early = after((0..4).map(|number| (number * 500, refused(Some(2)))));
         assert_eq!(
@@ -418,6 +458,48 @@ mod tests {
         let told = || after([(0, refused(Some(60)))]);
         assert!(!told().is_done(ms(89_000), Course::Whole, false));
         assert!(told().is_done(ms(90_001), Course::Whole, false));
+    }
+
+    /// The next request may succeed, and what comes after it fail.
+    #[test]
+    fn a_client_that_tried_again_is_not_told_that_it_did_not() {
+        let left_undone = |seen: &[(u64, Seen)]| {
+            let mut conduct = after([&[(0, refused(None))], seen].concat());
+            assert!(conduct.is_done(ms(80_000), Course::Whole, false));
+            conduct.left_undone.unwrap()
+        };
+        let never = "did not try again after 429 from /webcast/fetch (the sign server) within 30 s";
+        assert_eq!(left_undone(&[]), never);
+        assert_eq!(left_undone(&[(1_000, ok("/live"))]), never);
+        let after =
+            "did not open a WebSocket after its new request to /webcast/fetch (the sign server) within 30 s";
+        assert_eq!(left_undone(&[(1_000, ok(SIGN)), (1_001, ok("/live"))]), after);
+        assert_eq!(left_undone(&[(1_000, ok(SIGN)), (2_000, refused(None))]), never);
+    }
+
+    #[test]
+    fn many_at_once_are_no_matter_of_waits() {
+        let many = |opens: bool| {
+            let mut conduct = Conduct { agent: "bot/1".to_owned(), ..Conduct::default() };
+            for number in 0..33 {
+                conduct.see(ms(number * 500), ok(SOCKET));
+                if opens {
+                    conduct.see(ms(number * 500), Seen::Opened);
+                }
+            }
+            let [Failure { message, habit, .. }] = &conduct.complaints[..] else { panic!("{conduct:?}") };
+            (message.clone(), habit.unwrap())
+        };
+        let (message, habit) = many(true);
+        assert!(message.starts_with("had 30 WebSockets at once, from bot/1; "), "{message}");
+        assert_eq!((habit, many(false).1), (Habit::AtOnce, Habit::Hammers));
+    }
+
+    #[test]
+    fn signatures_are_requests_of_their_own() {
+        let signs = |paths: &[&str]| after(paths.iter().map(|path| (0, ok(path)))).has_signed();
+        assert!(!signs(&["/@demo/live", "/webcast/im/fetch/", SOCKET]));
+        assert!(signs(&["/@demo/live", "/webcast/fetch"]) && signs(&["/webcast/rooms/7/connect"]));
     }
 
     #[test]
@@ -492,6 +574,7 @@ mod tests {
                 conduct.see(ms(now), seen());
                 now += every;
             }
+            // All on one connection.
             let is_hammering = |failure: &Failure| failure.habit == Some(Habit::Hammers);
             assert!(conduct.complaints.iter().all(is_hammering));
             (now, Vec::from_iter(messages(&conduct).into_iter().map(str::to_owned)))

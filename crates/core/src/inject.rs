@@ -3,32 +3,33 @@
 //! The same decoder handles the frame like any other. Ids come from a reserved range far above TikTok's own.
 //! The name of the stream selects a block of the range, so that injected messages in a recording and newly
 //! injected ones do not collide.
+//!
+//! Here are the types of requests and their bounds. `read` reads JSON and names what is wrong with it, `make` composes the
+//! messages.
 
-use std::{fmt, time::Duration};
+mod make;
+mod read;
+#[cfg(test)]
+mod tests;
+mod user;
+
+use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::{
     error::{Code, Problem},
-    event::{
-        Id, Person,
-        compose::{self, Battle, Side, Stamp},
-    },
-    nearest::{self, choices},
-    recording::{Flags, Frame, Item, Opcode, What},
-    wire::{Batch, BatchInfo, Message, Push, write_batch, write_push},
+    event::{Id, Millis, PollState},
+    nearest::choices,
 };
 
-/// First reserved message id. TikTok's ids contain the time of their creation, and reach this one in November
-/// 2037.
-pub const RESERVED_IDS: i64 = 9_200_000_000_000_000_000;
-/// Size of one stream's block of ids, as a power of two.
-const IDS_BITS: u32 = 20;
+pub use make::{InjectTarget, Injector, RESERVED_IDS};
+pub use read::{KINDS, fields, is_text, of_event, parse, schema};
+pub use user::{InjectBadge, InjectUser, InjectUserDetails};
+
 /// Maximum number of messages per request. Longer streaks increase in larger steps.
 const MESSAGES_MAX: i32 = 100;
 /// Maximum number of likes per message, as in TikTok's own clients.
@@ -39,13 +40,17 @@ pub const LIKES_MAX: i32 = LIKES_A_MESSAGE * MESSAGES_MAX;
 pub const GIFTS_MAX: i32 = 1_000_000;
 /// Maximum number of months of a subscription.
 const MONTHS_MAX: i64 = 10_000;
+/// Maximum number of badges of a user.
+const BADGES_MAX: usize = 100;
+/// Maximum number of emotes, mentioned users, top viewers or givers.
+const LISTED_MAX: usize = 100;
 /// Number of answers in a poll.
 const OPTIONS_MIN: usize = 2;
 const OPTIONS_MAX: usize = 10;
 /// Base64 with padding.
 const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
-/// First reserved user id.
-const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
+/// Type of gifts that can be sent in streaks.
+const STREAKABLE: i32 = 1;
 /// Gifts known by name: id, name and diamonds. Requests can give the price of others.
 const GIFTS: [(i64, &str, i32); 7] = [
     (5269, "TikTok", 1),
@@ -56,10 +61,8 @@ const GIFTS: [(i64, &str, i32); 7] = [
     (5827, "Ice Cream Cone", 1),
     (5879, "Doughnut", 30),
 ];
-/// Length of a battle, in seconds.
-const BATTLE_SECS: i64 = 300;
 
-/// An event to inject.
+/// An event to inject. Fields without a default are optional. They are those of the event's `data`, some with a shorter name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum InjectRequest {
@@ -68,14 +71,30 @@ pub enum InjectRequest {
         /// The viewer.
         user: InjectUser,
         /// Text of the comment.
-        comment: String,
+        comment: SmolStr,
+        /// Emotes within the comment.
+        #[serde(default)]
+        #[schemars(length(max = LISTED_MAX))]
+        emotes: Vec<InjectEmoteAt>,
+        /// Language code.
+        #[serde(default = "english")]
+        language: SmolStr,
+        /// Whether the comment was sent before the connection opened.
+        #[serde(default)]
+        is_history: bool,
+        /// The mentioned user.
+        mentioned: Option<InjectUser>,
+        /// All mentioned users, as newer messages list them.
+        #[serde(default)]
+        #[schemars(length(max = LISTED_MAX))]
+        mentioned_users: Vec<InjectUser>,
     },
     /// A viewer sends a gift.
     Gift {
         /// The viewer.
         user: InjectUser,
         /// Name of the gift.
-        gift: String,
+        gift: SmolStr,
         /// Number of gifts.
         #[serde(default = "one")]
         #[schemars(range(min = 1, max = GIFTS_MAX))]
@@ -89,7 +108,38 @@ pub enum InjectRequest {
         diamonds: Option<i32>,
         /// URL of the gift's picture.
         #[serde(default)]
-        picture_url: String,
+        picture_url: SmolStr,
+        /// Id of the gift; defaults to the known one.
+        gift_id: Option<i64>,
+        /// 1 if the gift can be sent in streaks, the default.
+        gift_type: Option<i32>,
+        /// Whether a final ends the streak; `true` unless the gift cannot be sent in streaks.
+        repeat_end: Option<bool>,
+        /// Id of the streak. Requests with the same id, user and gift continue it; defaults to a new one.
+        group_id: Option<Id>,
+        /// The recipient, if it is a guest.
+        receiver: Option<InjectUser>,
+        /// What the sender did, in English; defaults to `Sent` and the name of the gift.
+        describe: Option<SmolStr>,
+        /// Running total of the streak, as TikTok's clients display it.
+        #[serde(default)]
+        combo_count: i32,
+        /// Number of gifts that are sent at once.
+        #[serde(default)]
+        group_count: i32,
+        /// Whether it is the sender's first gift.
+        #[serde(default)]
+        is_first: bool,
+        /// Factor by which a card multiplies the points of the gift in a battle.
+        #[serde(default)]
+        multiplier: i64,
+        /// The card: 1 boosting glove, 2 and 3 booster of the second and third, 4 vault glove.
+        #[serde(default)]
+        multiplier_type: i32,
+        /// Text key of the display; defaults to the usual one.
+        display_type: Option<SmolStr>,
+        /// Pattern of the displayed text; defaults to the usual one.
+        label: Option<SmolStr>,
     },
     /// A viewer taps the screen.
     Like {
@@ -102,8 +152,12 @@ pub enum InjectRequest {
         /// Total likes of the room afterwards; defaults to the number injected so far.
         #[schemars(range(min = 0))]
         total: Option<i64>,
+        /// Text key of the display; defaults to the usual one.
+        display_type: Option<SmolStr>,
+        /// Pattern of the displayed text; defaults to the usual one.
+        label: Option<SmolStr>,
     },
-    /// A viewer joins.
+    /// A viewer joins, or a moderator acts on them.
     #[serde(alias = "join")]
     Member {
         /// The viewer.
@@ -111,6 +165,18 @@ pub enum InjectRequest {
         /// Number of viewers afterwards.
         #[serde(default)]
         member_count: i32,
+        /// 1 joined; other codes are actions of moderators.
+        #[serde(default = "one")]
+        action_id: i32,
+        /// The moderator who acts on the viewer.
+        operator: Option<InjectUser>,
+        /// How the viewer found the room, in TikTok's terms.
+        #[serde(default)]
+        enter_source: SmolStr,
+        /// Text key of the display; defaults to the usual one.
+        display_type: Option<SmolStr>,
+        /// Pattern of the displayed text; defaults to the usual one.
+        label: Option<SmolStr>,
     },
     /// A viewer follows the host.
     Follow {
@@ -119,6 +185,12 @@ pub enum InjectRequest {
         /// Number of followers afterwards.
         #[serde(default)]
         follow_count: i64,
+        /// Id of the user whom it is about.
+        target_user_id: Option<Id>,
+        /// Text key of the display; defaults to the usual one.
+        display_type: Option<SmolStr>,
+        /// Pattern of the displayed text; defaults to the usual one.
+        label: Option<SmolStr>,
     },
     /// A viewer shares the room.
     Share {
@@ -127,6 +199,23 @@ pub enum InjectRequest {
         /// Number of shares afterwards.
         #[serde(default)]
         share_count: i32,
+        /// Id of the user whom it is about.
+        target_user_id: Option<Id>,
+        /// Text key of the display; defaults to the usual one.
+        display_type: Option<SmolStr>,
+        /// Pattern of the displayed text; defaults to the usual one.
+        label: Option<SmolStr>,
+    },
+    /// A viewer reposts the room.
+    Repost {
+        /// The viewer.
+        user: InjectUser,
+        /// Id of the user whom it is about.
+        target_user_id: Option<Id>,
+        /// Text key of the display; defaults to the usual one.
+        display_type: Option<SmolStr>,
+        /// Pattern of the displayed text; defaults to the usual one.
+        label: Option<SmolStr>,
     },
     /// A viewer subscribes.
     Subscribe {
@@ -136,23 +225,46 @@ pub enum InjectRequest {
         #[serde(default = "one_month")]
         #[schemars(range(min = 1, max = MONTHS_MAX))]
         months: i64,
+        /// 0 one-time, 1 renewed automatically.
+        #[serde(default = "one")]
+        subscribe_type: i32,
+        /// Previous status: 0 not subscribed, 1 resubscribed, …
+        #[serde(default)]
+        old_subscribe_status: i32,
+        /// TikTok's code for the current status.
+        #[serde(default = "one")]
+        subscribing_status: i32,
+        /// TikTok's code for the display.
+        #[serde(default)]
+        exhibition_type: i32,
+        /// Kind of message: 0 a subscription; others are notices.
+        #[serde(default)]
+        message_type: i32,
     },
     /// A viewer asks the host a question.
     Question {
         /// The viewer.
         user: InjectUser,
         /// Text of the question.
-        question: String,
+        question: SmolStr,
+        /// Id of the question; defaults to that of the message.
+        question_id: Option<Id>,
+        /// Time of asking, in whole seconds; defaults to now.
+        asked_at: Option<Millis>,
     },
-    /// A viewer sends an emote.
+    /// A viewer sends emotes.
     Emote {
         /// The viewer.
         user: InjectUser,
         /// Emote id.
-        emote_id: String,
+        emote_id: SmolStr,
         /// URL of its picture.
         #[serde(default)]
-        picture_url: String,
+        picture_url: SmolStr,
+        /// Further emotes.
+        #[serde(default)]
+        #[schemars(length(max = LISTED_MAX))]
+        emotes: Vec<InjectEmote>,
     },
     /// A viewer sends an envelope of diamonds for others to open.
     Envelope {
@@ -165,6 +277,21 @@ pub enum InjectRequest {
         #[serde(default = "one")]
         #[schemars(range(min = 1))]
         people: i32,
+        /// Id of the box; defaults to that of the message.
+        envelope_id: Option<Id>,
+        /// Kind of box: 1 a user's diamonds, the default, 19 a super-fan box, …
+        business_type: Option<i32>,
+        /// Name of the sender; defaults to the nickname of `user`.
+        sender_name: Option<SmolStr>,
+        /// Numeric id of the sender; defaults to that of `user`.
+        sender_id: Option<Id>,
+        /// 1 the box appears, the default, 2 it disappears.
+        display: Option<i32>,
+        /// Time at which it can be opened, in whole seconds; defaults to a minute from now.
+        opens_at: Option<Millis>,
+        /// Number of super fans that a super-fan box names.
+        #[serde(default)]
+        super_fan_count: i32,
     },
     /// A battle with another host starts or ends.
     Battle {
@@ -183,16 +310,43 @@ pub enum InjectRequest {
         /// Whether the battle ends.
         #[serde(default)]
         over: bool,
+        /// Id of the battle; defaults to one that is derived from the hosts.
+        battle_id: Option<Id>,
+        /// Start time; defaults to now.
+        started_at: Option<Millis>,
+        /// Duration, in seconds; defaults to five minutes.
+        duration_seconds: Option<i64>,
+        /// The viewers who contributed to the host's points, in order of rank.
+        #[serde(default)]
+        #[schemars(length(max = LISTED_MAX))]
+        givers: Vec<InjectGiver>,
+        /// The viewers who contributed to the other host's points, in order of rank.
+        #[serde(default)]
+        #[schemars(length(max = LISTED_MAX))]
+        opponent_givers: Vec<InjectGiver>,
     },
     /// The host starts a poll.
     Poll {
         /// The host.
         user: InjectUser,
         /// Text of the question.
-        question: String,
+        question: SmolStr,
         /// Answers to choose from.
         #[schemars(length(min = OPTIONS_MIN, max = OPTIONS_MAX))]
-        options: Vec<String>,
+        options: Vec<InjectOption>,
+        /// Id of the poll; defaults to that of the message.
+        poll_id: Option<Id>,
+        /// 0 plain, 1 by gifts, 2 the host's own, 3 the host's own by gifts, 4 quick by gifts, 5 by emotes.
+        #[serde(default)]
+        poll_kind: i32,
+        /// Kind of change; `started` by default. Only this one has the question and times.
+        state: Option<PollState>,
+        /// Start time; defaults to now.
+        started_at: Option<Millis>,
+        /// End time; defaults to a minute from now.
+        ends_at: Option<Millis>,
+        /// Cause of the end: 0 time, 1 the host, 2 others, 3 TikTok.
+        end_type: Option<i32>,
     },
     /// The LIVE ends.
     End {},
@@ -200,7 +354,7 @@ pub enum InjectRequest {
     Raw {
         /// Method of the message, e.g. `WebcastChatMessage`.
         #[schemars(length(min = 1))]
-        method: String,
+        method: SmolStr,
         /// Protobuf of the message, in base64.
         #[schemars(regex(pattern = BASE64))]
         payload: String,
@@ -211,7 +365,101 @@ pub enum InjectRequest {
         /// Number of viewers.
         #[schemars(range(min = 0))]
         viewer_count: i64,
+        /// Total number of viewers since the start of the LIVE; defaults to `viewerCount`.
+        total_user_count: Option<i64>,
+        /// Number of anonymous viewers.
+        #[serde(default)]
+        anonymous_count: i64,
+        /// Top gifters, in order of rank.
+        #[serde(default)]
+        #[schemars(length(max = LISTED_MAX))]
+        top_viewers: Vec<InjectTopViewer>,
+        /// TikTok's measure of popularity.
+        #[serde(default)]
+        popularity: i64,
     },
+}
+
+/// An emote and its position in a comment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InjectEmoteAt {
+    /// Position in the comment: the index of the following character.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    index: i32,
+    /// Id of the emote.
+    emote_id: SmolStr,
+    /// URL of the picture.
+    #[serde(default)]
+    image_url: SmolStr,
+}
+
+/// An emote.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InjectEmote {
+    /// Id of the emote.
+    emote_id: SmolStr,
+    /// URL of the picture.
+    #[serde(default)]
+    image_url: SmolStr,
+}
+
+/// A viewer who contributed to the points of a battle.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InjectGiver {
+    /// The viewer.
+    user: InjectUser,
+    /// Points of this viewer.
+    points: i64,
+}
+
+/// A position in the list of top gifters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InjectTopViewer {
+    /// Name in the profile's URL.
+    #[serde(default)]
+    unique_id: SmolStr,
+    /// Value of the gifts, in coins.
+    coin_count: Id,
+    /// Numeric id; defaults to one that is derived from the unique id.
+    user_id: Option<Id>,
+    /// Displayed name; defaults to the unique id.
+    nickname: Option<SmolStr>,
+    /// URL of the profile picture.
+    #[serde(default)]
+    avatar: SmolStr,
+    /// Position in the list; defaults to its place, from 1.
+    rank: Option<i64>,
+    /// TikTok's number for the change.
+    #[serde(default)]
+    delta: i64,
+}
+
+/// An answer in a poll: a text, or also its votes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum InjectOption {
+    /// The text.
+    Text(SmolStr),
+    /// The text and its votes.
+    Votes(InjectVotes),
+}
+
+/// An answer with its votes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InjectVotes {
+    /// Position; defaults to its place, from 0.
+    index: Option<i32>,
+    /// Text of the answer.
+    text: SmolStr,
+    /// Number of votes.
+    #[serde(default)]
+    votes: i64,
 }
 
 /// Result of an injection: the answer of `POST /inject`.
@@ -229,28 +477,6 @@ pub struct Injected {
     pub delivered: usize,
 }
 
-/// Creates frames from requests. Its ids never repeat.
-#[derive(Clone, Debug, Default)]
-pub struct Injector {
-    /// Number of the ownership of a channel that several processes share; 0 in others.
-    term: u64,
-    made: i64,
-    likes: i64,
-}
-
-/// Target of an injected frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InjectTarget {
-    /// Number of the connection; 0 if there is none.
-    pub conn: u32,
-    /// Id of the room; 0 if unknown.
-    pub room_id: i64,
-    /// Time of injection, as an offset.
-    pub offset: Duration,
-    /// Time of injection, in Unix milliseconds.
-    pub now_ms: i64,
-}
-
 impl InjectRequest {
     fn who(&self) -> Option<&InjectUser> {
         match self {
@@ -261,6 +487,7 @@ impl InjectRequest {
             | Self::Member { user, .. }
             | Self::Follow { user, .. }
             | Self::Share { user, .. }
+            | Self::Repost { user, .. }
             | Self::Subscribe { user, .. }
             | Self::Question { user, .. }
             | Self::Emote { user, .. }
@@ -270,217 +497,69 @@ impl InjectRequest {
         }
     }
 
+    /// Whether messages of this kind say what the relation of the user to the host is.
+    fn has_identity(&self) -> bool {
+        matches!(self, Self::Chat { .. } | Self::Gift { .. } | Self::Emote { .. })
+    }
+
     /// Validates the request, such as number ranges and names.
     ///
     /// # Errors
     /// `bad_request`.
     pub fn check(&self) -> Result<(), Problem> {
-        let within = |name: &str, value: i64, min: i64, max: i64| {
-            let wrong =
-                || wrong(format!("`{name}` is {value}"), format!("choose a number from {min} to {max}"));
-            (min..=max).contains(&value).then_some(()).ok_or_else(wrong)
-        };
         match self {
-            Self::Gift { count, diamonds, .. } => {
+            Self::Chat { comment, emotes, mentioned_users, .. } => {
+                listed("emotes", emotes.len(), LISTED_MAX)?;
+                listed("mentionedUsers", mentioned_users.len(), LISTED_MAX)?;
+                emotes.iter().enumerate().try_for_each(|(at, emote)| emote.check(at, comment))?;
+            }
+            Self::Gift { count, diamonds, combo, gift_type, .. } => {
                 within("count", i64::from(*count), 1, i64::from(GIFTS_MAX))?;
                 within("diamonds", i64::from(diamonds.unwrap_or(0)), 0, i64::from(i32::MAX))?;
+                if *combo && gift_type.is_some_and(|of| of != STREAKABLE) {
+                    let message = "a gift whose `giftType` is not 1 has no streaks";
+                    return Err(wrong(message, "leave out `combo`, or set `giftType` to 1"));
+                }
             }
             Self::Like { count, total, .. } => {
                 within("count", i64::from(*count), 1, i64::from(LIKES_MAX))?;
                 within("total", total.unwrap_or(0), 0, i64::MAX)?;
             }
             Self::Subscribe { months, .. } => within("months", *months, 1, MONTHS_MAX)?,
-            Self::RoomUser { viewer_count } => within("viewerCount", *viewer_count, 0, i64::MAX)?,
+            Self::RoomUser { viewer_count, top_viewers, .. } => {
+                within("viewerCount", *viewer_count, 0, i64::MAX)?;
+                listed("topViewers", top_viewers.len(), LISTED_MAX)?;
+            }
+            Self::Emote { emotes, .. } => listed("emotes", emotes.len(), LISTED_MAX)?,
             other => check_others(other)?,
         }
-        match self.who() {
-            Some(who) if who.unique_id().trim().is_empty() => {
-                Err(wrong("`user` has no name", "name a user, for example `ann`"))
+        let Some(who) = self.who() else { return Ok(()) };
+        if who.unique_id().trim().is_empty() {
+            return Err(wrong("`user` has no name", "name a user, for example `ann`"));
+        }
+        let Some(details) = who.details() else { return Ok(()) };
+        listed("user.badges", details.badges.len(), BADGES_MAX)?;
+        let identity = [("isGiftGiver", details.is_gift_giver), ("isFollower", details.is_follower)];
+        match identity.into_iter().find(|(_, is_set)| *is_set && !self.has_identity()) {
+            Some((name, _)) => {
+                let message = format!("`user.{name}` is only in comments, gifts and emotes");
+                Err(wrong(message, "leave it out, or set `user.followStatus`"))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }
 
-impl Injector {
-    /// Starts an ownership of a stream that several processes share: its ids differ from those of all others,
-    /// also if these were lost.
-    pub fn begin_term(&mut self, term: u64) {
-        self.term = term;
-    }
-
-    /// Creates the frame for a request, flagged as injected. Also returns the ids of its messages.
-    pub fn make(&mut self, request: &InjectRequest, stream: &str, target: InjectTarget) -> (Item, Vec<Id>) {
-        let mut name = crc32fast::Hasher::new();
-        name.update(stream.as_bytes());
-        if self.term > 0 {
-            name.update(&self.term.to_le_bytes());
+impl InjectEmoteAt {
+    /// Rejects a position outside the comment.
+    fn check(&self, at: usize, comment: &str) -> Result<(), Problem> {
+        let length = comment.encode_utf16().count();
+        if usize::try_from(self.index).is_ok_and(|index| index <= length) {
+            return Ok(());
         }
-        let block = RESERVED_IDS + (i64::from(name.finalize()) << IDS_BITS);
-        let mut stamps = Stamps { injector: self, block, target };
-        let messages = stamps.messages(request);
-        let ids = messages.iter().map(|message| Id(message.msg_id)).collect();
-        let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: frame(messages, target.now_ms) });
-        (Item { offset: target.offset, conn: target.conn, flags: Flags(Flags::INJECTED), what }, ids)
+        let message = format!("`emotes[{at}].index` is {}, outside the comment", self.index);
+        Err(wrong(message, format!("choose a number from 0 to {length}, the length of `comment`")))
     }
-}
-
-/// Assigns the ids of messages.
-struct Stamps<'a> {
-    injector: &'a mut Injector,
-    block: i64,
-    target: InjectTarget,
-}
-
-impl Stamps<'_> {
-    fn next(&mut self) -> Stamp {
-        self.injector.made += 1;
-        // The ids start over after a million messages.
-        let msg_id = self.block + (self.injector.made & ((1 << IDS_BITS) - 1));
-        Stamp { msg_id, room_id: self.target.room_id, create_time: self.target.now_ms }
-    }
-
-    fn messages(&mut self, request: &InjectRequest) -> Vec<Message> {
-        let person = request.who().map(InjectUser::person).unwrap_or_default();
-        match request {
-            InjectRequest::Chat { comment, .. } => vec![compose::chat(self.next(), &person, comment)],
-            InjectRequest::Gift { gift, count, combo, diamonds, picture_url, .. } => {
-                let gift = known_gift(gift, *diamonds, picture_url);
-                self.streak(&person, &gift, *count, *combo)
-            }
-            InjectRequest::Like { count, total, .. } => self.burst(&person, *count, *total),
-            InjectRequest::Member { member_count, .. } => {
-                vec![compose::member(self.next(), &person, *member_count)]
-            }
-            InjectRequest::Follow { follow_count, .. } => {
-                vec![compose::follow(self.next(), &person, *follow_count)]
-            }
-            InjectRequest::Share { share_count, .. } => {
-                vec![compose::share(self.next(), &person, *share_count)]
-            }
-            InjectRequest::Subscribe { months, .. } => {
-                vec![compose::subscribe(self.next(), &person, *months)]
-            }
-            InjectRequest::Question { question, .. } => {
-                vec![compose::question(self.next(), &person, question)]
-            }
-            InjectRequest::RoomUser { viewer_count } => {
-                vec![compose::room_user(self.next(), *viewer_count, *viewer_count, &[])]
-            }
-            other => rare_messages(self, &person, other),
-        }
-    }
-
-    /// Creates a separate streak: an increasing running total, then the final that repeats it.
-    fn streak(&mut self, person: &Person, gift: &compose::Gift, count: i32, combo: bool) -> Vec<Message> {
-        let steps = if combo { count.min(MESSAGES_MAX - 1) } else { 0 };
-        let mut group_id = 0;
-        let mut message = |repeat_count: i32, repeat_end: bool| {
-            let stamp = self.next();
-            if group_id == 0 {
-                group_id = stamp.msg_id;
-            }
-            compose::gift(
-                stamp,
-                person,
-                &compose::Gift { repeat_count, repeat_end, group_id, ..gift.clone() },
-            )
-        };
-        let rising = |step: i32| i64::from(count) * i64::from(step) / i64::from(steps);
-        let mut messages: Vec<Message> =
-            (1..=steps).map(|step| message(i32::try_from(rising(step)).unwrap_or(count), false)).collect();
-        messages.push(message(count, true));
-        messages
-    }
-
-    /// Splits likes into messages as TikTok's clients do. The last message has the remainder.
-    fn burst(&mut self, person: &Person, count: i32, total: Option<i64>) -> Vec<Message> {
-        self.injector.likes += i64::from(count);
-        let total = total.unwrap_or(self.injector.likes);
-        let (mut left, mut messages) = (count, Vec::new());
-        while left > 0 {
-            let taps = left.min(LIKES_A_MESSAGE);
-            left -= taps;
-            messages.push(compose::like(
-                self.next(),
-                person,
-                taps,
-                total.saturating_sub(i64::from(left)).max(0),
-            ));
-        }
-        messages
-    }
-}
-
-/// A user: a name, or several fields.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum InjectUser {
-    /// Unique id, also used as the displayed name.
-    Name(#[schemars(regex(pattern = r"\S"))] String),
-    /// Several fields.
-    Person(#[serde(deserialize_with = "object")] InjectUserDetails),
-}
-
-/// A user with several fields.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct InjectUserDetails {
-    /// Name in the profile's URL.
-    #[schemars(regex(pattern = r"\S"))]
-    unique_id: String,
-    /// Displayed name; defaults to the unique id.
-    nickname: Option<String>,
-    /// URL of the profile picture.
-    #[serde(default)]
-    avatar: String,
-}
-
-impl InjectUser {
-    fn unique_id(&self) -> &str {
-        match self {
-            Self::Name(name) => name,
-            Self::Person(detail) => &detail.unique_id,
-        }
-    }
-
-    /// Builds the user. The same name always has the same id.
-    fn person(&self) -> Person {
-        let unique_id = SmolStr::new(self.unique_id());
-        let user_id = Id(RESERVED_USERS + i64::from(crc32fast::hash(unique_id.as_bytes())));
-        let (nickname, avatar) = match self {
-            Self::Name(_) => (None, ""),
-            Self::Person(detail) => (detail.nickname.as_deref(), detail.avatar.as_str()),
-        };
-        let nickname = nickname.map_or_else(|| unique_id.clone(), SmolStr::new);
-        Person { user_id, nickname, unique_id, avatar: avatar.into() }
-    }
-}
-
-/// Not compressed: setting up a compressor takes longer than everything else.
-fn frame(messages: Vec<Message>, now_ms: i64) -> Bytes {
-    let info = BatchInfo { now_ms, ..BatchInfo::default() };
-    write_push(&Push {
-        payload_type: "msg".into(),
-        payload_encoding: "pb".into(),
-        compress_type: "none".into(),
-        payload: write_batch(&Batch { messages, info }),
-        ..Push::default()
-    })
-}
-
-fn one() -> i32 {
-    1
-}
-
-fn one_month() -> i64 {
-    1
-}
-
-/// Reads an object. Serde would also read a list, as the fields in their order.
-fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<InjectUserDetails, D::Error> {
-    let fields = Map::<String, Value>::deserialize(deserializer)?;
-    InjectUserDetails::deserialize(Value::Object(fields)).map_err(D::Error::custom)
 }
 
 /// Validates the fields of rarely injected kinds.
@@ -494,6 +573,10 @@ fn check_others(request: &InjectRequest) -> Result<(), Problem> {
         }
         InjectRequest::Battle { user, opponent, .. } if is_same(user, opponent) => {
             Err(wrong("`opponent` is not another host", "name a host other than `user`"))
+        }
+        InjectRequest::Battle { givers, opponent_givers, .. } => {
+            listed("givers", givers.len(), LISTED_MAX)?;
+            listed("opponentGivers", opponent_givers.len(), LISTED_MAX)
         }
         InjectRequest::Poll { options, .. } if !(OPTIONS_MIN..=OPTIONS_MAX).contains(&options.len()) => {
             let hint = format!("send {OPTIONS_MIN} to {OPTIONS_MAX} answers");
@@ -513,22 +596,19 @@ fn is_same(user: &InjectUser, opponent: &InjectUser) -> bool {
     user.unique_id() == opponent.unique_id() || opponent.unique_id().trim().is_empty()
 }
 
+fn within(name: &str, value: i64, min: i64, max: i64) -> Result<(), Problem> {
+    let wrong = || wrong(format!("`{name}` is {value}"), format!("choose a number from {min} to {max}"));
+    (min..=max).contains(&value).then_some(()).ok_or_else(wrong)
+}
+
+fn listed(name: &str, length: usize, max: usize) -> Result<(), Problem> {
+    let wrong = || wrong(format!("the length of `{name}` is {length}"), format!("send at most {max}"));
+    (length <= max).then_some(()).ok_or_else(wrong)
+}
+
 /// Returns the error for an invalid field.
 fn wrong(message: impl fmt::Display, hint: impl fmt::Display) -> Problem {
     Problem::new(Code::BadRequest, message).hint(hint)
-}
-
-fn known_gift(name: &str, diamonds: Option<i32>, picture_url: &str) -> compose::Gift {
-    let known = GIFTS.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name));
-    // The id of an unknown gift is derived from its name, in a range above TikTok's.
-    let made_up = || 1_000_000_000 + i64::from(crc32fast::hash(name.as_bytes()));
-    compose::Gift {
-        gift_id: known.map_or_else(made_up, |known| known.0),
-        name: known.map_or(name, |known| known.1).to_owned(),
-        diamond_count: diamonds.or(known.map(|known| known.2)).unwrap_or(1),
-        picture_url: picture_url.to_owned(),
-        ..compose::Gift::default()
-    }
 }
 
 /// Rejects a gift that is not known by name, unless the request gives its price.
@@ -541,140 +621,17 @@ fn check_gift(name: &str, diamonds: Option<i32>) -> Result<(), Problem> {
     }
     let hint =
         format!("{}; or set `diamonds` for any other gift", choices(name, &GIFTS.map(|(_, name, _)| name)));
-    Err(Problem::new(Code::BadRequest, format!("unknown gift `{name}`")).hint(hint))
+    Err(wrong(format!("unknown gift `{name}`"), hint))
 }
 
-/// Returns the messages of a request; none for the kinds that [`Stamps::messages`] handles.
-fn rare_messages(stamps: &mut Stamps<'_>, person: &Person, request: &InjectRequest) -> Vec<Message> {
-    match request {
-        InjectRequest::Emote { emote_id, picture_url, .. } => {
-            vec![compose::emote(stamps.next(), person, emote_id, picture_url)]
-        }
-        InjectRequest::Envelope { diamonds, people, .. } => {
-            vec![compose::envelope(stamps.next(), person, *diamonds, *people)]
-        }
-        InjectRequest::Poll { question, options, .. } => {
-            vec![compose::poll(stamps.next(), person, question, options)]
-        }
-        InjectRequest::End {} => vec![compose::control(stamps.next(), compose::ENDED)],
-        InjectRequest::Raw { method, payload } => {
-            let payload = STANDARD.decode(payload).unwrap_or_default().into();
-            let msg_id = stamps.next().msg_id;
-            vec![Message { method: method.as_str().into(), payload, msg_id, is_history: false }]
-        }
-        InjectRequest::Battle { opponent, points, opponent_points, over, .. } => {
-            let side = |host: &Person, points| Side { host: host.clone(), points, givers: Vec::new() };
-            let sides = vec![side(person, *points), side(&opponent.person(), *opponent_points)];
-            fight(stamps, person, sides, *over)
-        }
-        _ => Vec::new(),
-    }
+fn one() -> i32 {
+    1
 }
 
-/// Returns the start or end of a battle, and its points if there are any.
-fn fight(stamps: &mut Stamps<'_>, person: &Person, sides: Vec<Side>, over: bool) -> Vec<Message> {
-    let stamp = stamps.next();
-    // The id is derived from the hosts, so that the end of a battle matches its start.
-    let hosts: String = sides.iter().flat_map(|side| [side.host.unique_id.as_str(), "/"]).collect();
-    let Id(battle_id) = Id(RESERVED_USERS + i64::from(crc32fast::hash(hosts.as_bytes())));
-    let has_points = sides.iter().any(|side| side.points > 0);
-    let battle = Battle { battle_id, started_ms: stamp.create_time, duration_s: BATTLE_SECS, sides };
-    let mut messages = vec![compose::battle(stamp, &battle, over)];
-    if has_points {
-        messages.push(compose::armies(stamps.next(), &battle, person, over));
-    }
-    messages
+fn one_month() -> i64 {
+    1
 }
 
-#[cfg(test)]
-mod tests;
-
-/// Kinds and their fields, apart from `type`.
-pub const KINDS: &[(&str, &[&str])] = &[
-    ("chat", &["user", "comment"]),
-    ("gift", &["user", "gift", "count", "combo", "diamonds", "pictureUrl"]),
-    ("like", &["user", "count", "total"]),
-    ("member", &["user", "memberCount"]),
-    ("join", &["user", "memberCount"]),
-    ("follow", &["user", "followCount"]),
-    ("share", &["user", "shareCount"]),
-    ("subscribe", &["user", "months"]),
-    ("question", &["user", "question"]),
-    ("emote", &["user", "emoteId", "pictureUrl"]),
-    ("envelope", &["user", "diamonds", "people"]),
-    ("battle", &["user", "opponent", "points", "opponentPoints", "over"]),
-    ("poll", &["user", "question", "options"]),
-    ("end", &[]),
-    ("raw", &["method", "payload"]),
-    ("room_user", &["viewerCount"]),
-    ("viewers", &["viewerCount"]),
-];
-
-/// Parses a request. Rejects unknown types, fields and gifts, and suggests the nearest known one.
-///
-/// # Errors
-/// `bad_request`.
-pub fn parse(body: Map<String, Value>) -> Result<InjectRequest, Problem> {
-    let names = || KINDS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    let kind = match body.get("type") {
-        Some(Value::String(kind)) => kind.as_str(),
-        _ => {
-            let hint = format!("choose one of: {}", names().join(", "));
-            return Err(Problem::new(Code::BadRequest, "`type` is missing").hint(hint));
-        }
-    };
-    let Some((_, fields)) = KINDS.iter().find(|(name, _)| *name == kind) else {
-        return Err(unknown(format!("events of type `{kind}` cannot be injected"), kind, &names()));
-    };
-    if let Some(field) = body.keys().find(|key| *key != "type" && !fields.contains(&key.as_str())) {
-        return Err(unknown(format!("`{kind}` has no `{field}`"), field, fields));
-    }
-    let body = Value::Object(body);
-    let request = InjectRequest::deserialize(&body).map_err(|error| mistake(fields, &body, &error))?;
-    request.check()?;
-    if let InjectRequest::Gift { gift, diamonds, .. } = &request {
-        check_gift(gift, *diamonds)?;
-    }
-    Ok(request)
-}
-
-/// Describes the field because of which a request does not parse.
-fn mistake(fields: &[&str], body: &Value, error: &serde_json::Error) -> Problem {
-    let error = error.to_string();
-    let missing = error.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    let misfit = |field: &&&str| body.get(**field).is_some_and(|value| !(form(field).2)(value));
-    let (message, field) = match (missing, fields.iter().find(misfit)) {
-        (Some(field), _) => (format!("`{field}` is missing"), field),
-        (None, Some(field)) => (format!("`{field}` is not {}", form(field).0), *field),
-        (None, None) => return Problem::new(Code::BadRequest, format!("cannot inject this: {error}")),
-    };
-    Problem::new(Code::BadRequest, message).hint(format!(r#"send for example "{field}": {}"#, form(field).1))
-}
-
-/// Returns the form of a field's value, an example in JSON, and a test whether a value has this form.
-fn form(field: &str) -> (&'static str, &'static str, fn(&Value) -> bool) {
-    match field {
-        "user" | "opponent" => (
-            "a name, or an object with `uniqueId`",
-            r#""ann", or {"uniqueId": "ann", "nickname": "Ann"}"#,
-            |it| InjectUser::deserialize(it).is_ok(),
-        ),
-        "options" => ("a list of texts", r#"["yes", "no"]"#, |it| Vec::<String>::deserialize(it).is_ok()),
-        "combo" | "over" => ("true or false", "true", Value::is_boolean),
-        "gift" => ("a text", r#""Rose""#, Value::is_string),
-        "method" => ("a text", r#""WebcastChatMessage""#, Value::is_string),
-        "payload" => ("a text", r#""GgJoaQ==""#, Value::is_string),
-        "pictureUrl" => ("a text", r#""https://example.com/picture.webp""#, Value::is_string),
-        "comment" | "question" | "emoteId" => ("a text", r#""hello""#, Value::is_string),
-        "followCount" | "months" | "points" | "opponentPoints" | "viewerCount" => {
-            ("a whole number", "5", Value::is_i64)
-        }
-        "total" => ("a whole number", "500", |it| Option::<i64>::deserialize(it).is_ok()),
-        "diamonds" => ("a whole number up to 2147483647", "5", |it| Option::<i32>::deserialize(it).is_ok()),
-        _ => ("a whole number up to 2147483647", "5", |it| i32::deserialize(it).is_ok()),
-    }
-}
-
-fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
-    Problem::new(Code::BadRequest, message).hint(nearest::hint(given, known))
+fn english() -> SmolStr {
+    SmolStr::new_static("en")
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::{SmolStr, format_smolstr};
 
-use super::event::{Data, Event, SocialAction};
+use super::event::{Data, Event, KINDS, SocialAction};
 
 /// Maximum number of users whose diamonds are counted apart.
 const USERS_MAX: usize = 100_000;
@@ -14,6 +14,18 @@ const USERS_MAX: usize = 100_000;
 const NAME_BYTES_MAX: usize = 64;
 /// Maximum length of a gifter's nickname that is kept, in bytes; a longer one counts as empty.
 const NICKNAME_BYTES_MAX: usize = 4096;
+
+/// Types that are not messages of the room. They are not counted: they also depend on the client.
+const OF_CONNECTIONS: [&str; 5] =
+    ["unknown", "connection_created", "connection_closed", "disconnected", "error"];
+
+/// Types that are derived from other events, which alone count as messages.
+const DERIVED: [&str; 2] = ["super_fan", "super_fan_join"];
+
+/// Returns the types of events that are counted.
+pub fn counted_kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().copied().filter(|kind| !OF_CONNECTIONS.contains(kind))
+}
 
 /// Totals that are names or texts.
 pub const STRINGS: [&str; 3] = ["top_gifter", "top_gifter_name", "last_chat"];
@@ -59,6 +71,8 @@ pub struct Truth {
     pub empty_texts: u64,
     /// Sum of the CRC-32 of `uniqueId comment` of all comments, modulo 2^32.
     pub texts: u32,
+    /// Number of events of each type that occurred.
+    pub count: BTreeMap<&'static str, u64>,
     /// Diamonds of each user, by `uniqueId`: the first 100,000 users.
     pub users: BTreeMap<SmolStr, i64>,
     /// Diamonds that each guest of the host received, by `userId`: the first 100,000 guests. Gifts to the host name nobody.
@@ -114,6 +128,8 @@ pub struct Tally {
 pub struct Added {
     /// Generation of the replay, from 1; 0 if the event does not say it.
     generation: u32,
+    /// The type of the event.
+    kind: &'static str,
     /// The totals that it changes.
     pub what: What,
 }
@@ -190,7 +206,7 @@ impl Added {
             None => 1,
         };
         let what = if event.id.is_some() { What::of(event) } else { What::Nothing };
-        Self { generation, what }
+        Self { generation, kind: event.kind(), what }
     }
 }
 
@@ -247,7 +263,12 @@ impl Tally {
         }
         let truth = &mut self.truth;
         match &added.what {
-            What::Nothing => return,
+            What::Nothing => {
+                if DERIVED.contains(&added.kind) {
+                    *truth.count.entry(added.kind).or_default() += 1;
+                }
+                return;
+            }
             What::Event => {}
             What::Chat { text, checksum } => {
                 truth.chats += 1;
@@ -273,6 +294,7 @@ impl Tally {
             What::Viewers(viewers) => truth.viewers = *viewers,
         }
         self.truth.events += 1;
+        *self.truth.count.entry(added.kind).or_default() += 1;
     }
 
     fn add_gifter(&mut self, sender: &SmolStr, nickname: &SmolStr, diamonds: i64) {

@@ -84,6 +84,8 @@ pub(super) fn table() -> Vec<Route> {
         Route::get("/openapi.json", openapi::openapi, "This OpenAPI document.").writes_object(),
         Route::get("/schema/events.json", schema::events, "JSON Schema of the feed's messages.")
             .writes_object(),
+        Route::get("/schema/inject.json", schema::inject, "JSON Schema of what POST /inject reads.")
+            .writes_object(),
     ]);
     table
 }

@@ -19,9 +19,9 @@ use livetape_feed::{
 };
 use livetape_io::clock;
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
-use crate::Door;
+use crate::{Attempt, Door};
 
 /// Maximum size of a recording that a case changes or breaks, in bytes: it is held in memory.
 pub const RECORDING_BYTES_MAX: u64 = 32 << 20;
@@ -147,7 +147,7 @@ impl Staged {
                 let since = self.door.serves_since().filter(|_| self.gives_up && self.door.was_reset());
                 if since.is_some_and(|since| now > since + BACK_MAX + self.slack.total()) {
                     let within = BACK_MAX.as_secs();
-                    self.complain(&format!(
+                    self.complain_late(&format!(
                         "did not try again within {within} s after its first attempt was reset"
                     ));
                     return false;
@@ -161,14 +161,16 @@ impl Staged {
             }
             if self.case.script.always.is_some() {
                 let watched = self.slack.watched(REFUSED_FOR, Duration::ZERO);
-                if now > attempts[0].at + watched || attempts.len() > ATTEMPTS_A_MINUTE_MAX {
-                    self.judge_rate(&attempts.iter().map(|attempt| attempt.at).collect::<Vec<_>>());
+                if now > attempts[0].at + watched
+                    || attempts.len() > ATTEMPTS_A_MINUTE_MAX * self.clients.max(1)
+                {
+                    self.judge_rate(&attempts);
                     return false;
                 }
             } else {
                 let what = format!("try again after attempt {}: {}", attempts.len(), self.case.what);
                 if now > last.at + BACK_MAX + self.slack.total() {
-                    self.complain(&format!("did not {what} within {} s", BACK_MAX.as_secs()));
+                    self.complain_late(&format!("did not {what} within {} s", BACK_MAX.as_secs()));
                     return false;
                 }
                 self.lock(|progress| progress.awaited = Some(what));
@@ -177,20 +179,29 @@ impl Staged {
         }
     }
 
-    fn judge_rate(&self, attempts: &[Instant]) {
+    fn judge_rate(&self, attempts: &[Attempt]) {
         let since = clock::now() - RATE_OVER;
-        let recent = attempts.iter().filter(|at| **at > since).count();
-        let (count, took) = (attempts.len(), clock::now().duration_since(attempts[0]).as_secs_f64());
-        let over = RATE_OVER.as_secs();
-        let rate = if count > ATTEMPTS_A_MINUTE_MAX {
-            format!(
-                "{count} times in {took:.0} s; within a minute, at most {ATTEMPTS_A_MINUTE_MAX} are right"
-            )
-        } else if recent > RECENT_MAX {
-            format!("{recent} times in the last {over} s, at most {RECENT_MAX} are right")
+        let recent = attempts.iter().filter(|attempt| attempt.at > since).count();
+        let (count, took) = (attempts.len(), clock::now().duration_since(attempts[0].at).as_secs_f64());
+        let (over, clients) = (RATE_OVER.as_secs(), self.clients.max(1));
+        let [most, most_recent] = [ATTEMPTS_A_MINUTE_MAX, RECENT_MAX].map(|most| most * clients);
+        let open = attempts.iter().map(|attempt| attempt.open).max().unwrap_or_default();
+        let rate = if count > most {
+            format!("{count} times in {took:.0} s; within a minute, at most {most} are right")
+        } else if recent > most_recent {
+            format!("{recent} times in the last {over} s, at most {most_recent} are right")
         } else {
             return;
         };
+        // How long it waits is another question.
+        if open * 2 > count && open > clients {
+            let agents = self.door.agents().into_iter();
+            let agents = agents
+                .map(|agent| if agent.is_empty() { "clients without `User-Agent`".into() } else { agent });
+            let from = Vec::from_iter(agents).join(" and ");
+            let message = format!("had {open} connections at once, from {from}, and --clients is {clients}");
+            return self.fail(Failure { habit: Some(Habit::AtOnce), ..Failure::new("connection", &message) });
+        }
         let message = format!("tried to connect {rate}{}", self.usual_cause(attempts));
         self.fail(Failure { habit: Some(Habit::Hammers), ..Failure::new("connection", &message) });
     }
@@ -228,8 +239,8 @@ impl Staged {
     }
 
     /// Returns why clients of this case usually try too often.
-    fn usual_cause(&self, attempts: &[Instant]) -> &'static str {
-        let took = attempts[attempts.len() - 1].duration_since(attempts[0]);
+    fn usual_cause(&self, attempts: &[Attempt]) -> &'static str {
+        let took = attempts[attempts.len() - 1].at.duration_since(attempts[0].at);
         match self.case.script.always {
             _ if took < HARDLY_WAITS * u32::try_from(attempts.len()).unwrap_or(u32::MAX) => {
                 ": it hardly waits between attempts"
@@ -291,8 +302,8 @@ impl Staged {
         let (is_deaf, within) = if how == How::Deaf { (true, DEAF_MAX) } else { (false, BACK_MAX) };
         let since = is_deaf.then_some(known);
         if let Err(complaint) = self.are_back(hub, before, since, within, &what).await {
-            tell(&format!("❌ a client {complaint}"));
-            self.complain(&complaint);
+            tell(&format!("❌ a client {}", complaint.message));
+            self.fail(complaint);
             if self.gives_up {
                 return false;
             }
@@ -320,18 +331,20 @@ impl Staged {
         since: Option<usize>,
         within: Duration,
         what: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         let (broken, slack) = (clock::now(), self.slack.total());
         loop {
             let attempts = self.door.attempts();
             let rejected = attempts.iter().rfind(|attempt| !attempt.is_let_in);
             let last = rejected.map_or(broken, |attempt| attempt.at.max(broken));
             if clock::now() > last + within + (self.slack.total() - slack) {
-                return Err(format!("did not {what} within {} s", within.as_secs()));
+                let message = format!("did not {what} within {} s", within.as_secs());
+                return Err(Failure::late("connection", &message));
             }
             let lost = attempts.iter().filter(|attempt| attempt.is_lost).count();
             if lost > LOST_MAX * before.max(1) {
-                return Err(format!("asked {lost} times for a position that it was told is unknown"));
+                let message = format!("asked {lost} times for a position that it was told is unknown");
+                return Err(Failure::new("connection", &message));
             }
             let come = |known: usize| attempts[known..].iter().filter(|it| it.is_let_in).count();
             let has_come = since.is_none_or(|known| come(known) >= before);
@@ -370,6 +383,10 @@ impl Staged {
 
     fn complain(&self, message: &str) {
         self.fail(Failure::new("connection", message));
+    }
+
+    fn complain_late(&self, message: &str) {
+        self.fail(Failure::late("connection", message));
     }
 
     fn fail(&self, failure: Failure) {

@@ -6,7 +6,9 @@ use std::{
     pin::Pin,
 };
 
-use livetape_feed::control::{InjectRequest, InjectUser};
+use livetape_feed::control::InjectRequest;
+use serde::Deserialize as _;
+use serde_json::{Value, json};
 
 use crate::{
     Tape,
@@ -67,7 +69,7 @@ pub struct Sent {
 pub struct SendGift<'a> {
     tape: &'a Tape,
     at: &'static Location<'static>,
-    user: InjectUser,
+    user: String,
     gift: String,
     count: i32,
     combo: bool,
@@ -92,7 +94,7 @@ impl<'a> Sender<'a> {
         SendGift {
             tape: self.tape,
             at,
-            user: InjectUser::Name(user.into()),
+            user: user.into(),
             gift: gift.into(),
             count: 1,
             combo: false,
@@ -110,7 +112,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn chat(self, user: &str, comment: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Chat { user: InjectUser::Name(user.into()), comment: comment.into() })
+        self.request(json!({ "type": "chat", "user": user, "comment": comment }))
     }
 
     /// Sends likes, as if the user tapped the screen `count` times.
@@ -123,7 +125,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn like(self, user: &str, count: i32) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Like { user: InjectUser::Name(user.into()), count, total: None })
+        self.request(json!({ "type": "like", "user": user, "count": count }))
     }
 
     /// Sends the message that a viewer joined the room.
@@ -136,7 +138,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn join(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Member { user: InjectUser::Name(user.into()), member_count: 0 })
+        self.request(json!({ "type": "member", "user": user }))
     }
 
     /// Sends the message that a viewer followed the host.
@@ -149,7 +151,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn follow(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Follow { user: InjectUser::Name(user.into()), follow_count: 0 })
+        self.request(json!({ "type": "follow", "user": user }))
     }
 
     /// Sends the message that a viewer shared the LIVE.
@@ -162,7 +164,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn share(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Share { user: InjectUser::Name(user.into()), share_count: 0 })
+        self.request(json!({ "type": "share", "user": user }))
     }
 
     /// Sends the message that a viewer subscribed to the host; `months` is the number of months so far.
@@ -175,7 +177,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn subscribe(self, user: &str, months: i64) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Subscribe { user: InjectUser::Name(user.into()), months })
+        self.request(json!({ "type": "subscribe", "user": user, "months": months }))
     }
 
     /// Sends a question to the host.
@@ -188,10 +190,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn question(self, user: &str, question: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Question {
-            user: InjectUser::Name(user.into()),
-            question: question.into(),
-        })
+        self.request(json!({ "type": "question", "user": user, "question": question }))
     }
 
     /// Sends the number of viewers in the room.
@@ -204,11 +203,11 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn viewers(self, viewer_count: i64) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::RoomUser { viewer_count })
+        self.request(json!({ "type": "room_user", "viewerCount": viewer_count }))
     }
 
     #[track_caller]
-    fn request(self, request: InjectRequest) -> impl Future<Output = Sent> + use<'a> {
+    fn request(self, request: Value) -> impl Future<Output = Sent> + use<'a> {
         send(self.tape, request, Location::caller())
     }
 }
@@ -255,12 +254,13 @@ impl<'a> IntoFuture for SendGift<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { tape, at, user, gift, count, combo, diamonds } = self;
-        let request = InjectRequest::Gift { user, gift, count, combo, diamonds, picture_url: String::new() };
+        let request = json!({ "type": "gift", "user": user, "gift": gift, "count": count, "combo": combo, "diamonds": diamonds });
         Box::pin(send(tape, request, at))
     }
 }
 
-async fn send(tape: &Tape, request: InjectRequest, at: &'static Location<'static>) -> Sent {
+async fn send(tape: &Tape, request: Value, at: &'static Location<'static>) -> Sent {
+    let request = InjectRequest::deserialize(&request).or_fail(at);
     request.check().map_err(|problem| format!("{problem}: {}", problem.hint)).or_fail(at);
     match tape.control.inject(request).await {
         Ok(sent) => Sent {

@@ -14,10 +14,14 @@ use livetape_feed::{
     control::{Control, ReplayOrder, ReplayPhase, Unit},
     hub::{CloseReason, Filter, Gifts, Hub, Join, Next, Reader, Since},
 };
-use livetape_io::net::memory;
+use livetape_io::{clock, net::memory};
 use livetape_server::staged::Staged;
 use serde::Deserialize;
-use tokio::{io::DuplexStream, sync::watch, time::timeout};
+use tokio::{
+    io::DuplexStream,
+    sync::watch,
+    time::{sleep_until, timeout},
+};
 
 use crate::{
     builder::{Source, TapeBuilder},
@@ -30,6 +34,10 @@ use crate::{
 /// assert_eq!(livetape_testing::PATIENCE.as_secs(), 30);
 /// ```
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Time after the first attempt to connect in which [`Tape::finished`] counts attempts, in a case that lets nobody in.
+const REFUSED_FOR: Duration = Duration::from_secs(1);
+/// Time between two looks at these attempts.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// A recording served over WebSocket and HTTP. Dropping it stops the server.
 ///
@@ -258,7 +266,8 @@ impl Tape {
     }
 
     /// Waits until the recording has ended and every client has been sent all events. Clients must read
-    /// meanwhile, for example in a task: a client that does not is disconnected with 4101, as by livetape.
+    /// meanwhile, for example in a task: a client that does not is disconnected with 4101, as by livetape. In a case
+    /// that lets nobody in, waits until a second after the first attempt to connect.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -271,12 +280,16 @@ impl Tape {
     ///
     /// # Panics
     /// If no event is broadcast for [`PATIENCE`]. The message names the reason if the tape is paused or waits
-    /// for clients.
+    /// for clients. In a case that lets nobody in, if no client tries to connect for as long.
     #[track_caller]
     pub fn finished(&self) -> impl Future<Output = Finished> + use<'_> {
         let at = Location::caller();
         async move {
             let mut tally = self.tally.clone();
+            if let Some(refused) = self.refused(at).await {
+                let finished = tally.finished(&self.control.status().counts, 0);
+                return Finished { refused, ..finished };
+            }
             while !tally.has_ended() {
                 if timeout(PATIENCE, tally.changed()).await.is_err() {
                     fail(at, format!("the recording did not end: {}", self.state()));
@@ -303,6 +316,20 @@ impl Tape {
     #[must_use]
     pub fn truth(&self) -> Truth {
         self.hub.truth(None).expect("a tape's channel is its own").truth
+    }
+
+    /// Waits for attempts to connect, and returns their number, in a case that lets nobody in.
+    async fn refused(&self, at: &Location<'_>) -> Option<usize> {
+        let door = &self.staged.as_ref()?.door;
+        let began = clock::now();
+        while door.refused()? == 0 {
+            if clock::now() > began + PATIENCE {
+                fail(at, format!("no client tried to connect within {PATIENCE:?}"));
+            }
+            sleep_until(clock::now() + LOOK).await;
+        }
+        sleep_until(clock::now() + REFUSED_FOR).await;
+        door.refused()
     }
 
     /// Describes why the replay makes no progress.
@@ -367,6 +394,8 @@ pub struct Finished {
     /// Total value of all gifts since the last lap or seek, in diamonds, as in
     /// [`Tape::truth`](crate::Tape::truth).
     pub diamonds: i64,
+    /// Number of attempts to connect so far, up to 1,000, in a case that lets nobody in; 0 otherwise.
+    pub refused: usize,
     loss: Loss,
 }
 

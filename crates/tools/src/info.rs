@@ -308,7 +308,8 @@ impl Info {
     pub fn totals(&self) -> String {
         let line =
             |(name, total): &(&str, String)| format!("{name:<13}{}\n", printable(total, COLUMNS_MAX - 13));
-        self.truth.totals().iter().map(line).collect()
+        let count = self.truth.count.iter().map(|(kind, count)| format!("count.{kind} {count}\n"));
+        self.truth.totals().iter().map(line).chain(count).collect()
     }
 
     /// Writes the activity by event type and over time.

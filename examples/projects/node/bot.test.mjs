@@ -4,7 +4,7 @@ import { expect, onTestFinished } from 'vitest'
 
 import { Bot } from './bot.mjs'
 
-/** What the bot once counted wrong: `npx livetape test --list` describes each case. */
+/** What the bot once counted wrong: `npx --no-install livetape test --list` describes each case. */
 const REGRESSIONS = ['again', 'no-final', 'late-final', 'cut-in-streak']
 
 async function start(url) {

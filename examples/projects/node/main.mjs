@@ -1,4 +1,4 @@
-// Prints the totals of a LIVE when they change: `npx livetape run demo --exit-when-done -- node main.mjs`.
+// Prints the totals of a LIVE when they change: `npx --no-install livetape run demo --exit-when-done -- node main.mjs`.
 
 import { Bot } from './bot.mjs'
 

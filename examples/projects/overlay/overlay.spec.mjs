@@ -5,7 +5,7 @@ import { cases } from '@livetape/testing'
 import { expect, test as base } from '@livetape/testing/playwright'
 
 const TYPES = { html: 'text/html', js: 'text/javascript' }
-/** What the overlay once counted wrong: `npx livetape test --list` describes each case. */
+/** What the overlay once counted wrong: `npx --no-install livetape test --list` describes each case. */
 const REGRESSIONS = ['again', 'no-final', 'late-final', 'cut-in-streak']
 
 /** `open(tape)` opens the overlay, from a server on this machine: the feed rejects other pages. */

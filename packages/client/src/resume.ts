@@ -83,7 +83,7 @@ const RETRY: readonly number[] = [1001, 1005, CLOSE.LOST, 1011, 1012, 1013, 1014
 
 const MEANINGS: Record<number, string> = {
   1000: 'the source ended',
-  1001: 'the server shut down',
+  1001: 'the server ended the connection',
   1006: 'the connection was lost',
   1008: 'refused',
   1009: 'a message was too long',

@@ -213,6 +213,53 @@ test('pictures come from TikTok or are drawn, whatever a recording names', async
   expect(taken).toEqual([])
 })
 
+/** Events with the same pictures, in which only the numbers change. */
+const drawAgain = {
+  leaderboard: ['gift', (picture, count) => ({ sender: 'ann', user: { userId: '1', uniqueId: 'ann', avatar: picture }, giftName: 'Rose', repeatCount: 1, repeatDelta: 1, diamonds: count, streakId: `${count}` })],
+  battle: ['battle', (picture, count) => ({ battleId: '1', action: 4, startedAt: '', timestamp: '', durationSeconds: 60, users: ['ann', 'bob'].map((uniqueId) => ({ userId: uniqueId, uniqueId, avatar: picture, points: count })) })],
+}
+for (const [name, [type, dataOf]] of Object.entries(drawAgain)) {
+  for (const fate of ['missing', 'unanswered', 'good']) {
+    test(`${name}: a picture that is ${fate} is requested once, however often it is drawn`, async () => {
+      const PICTURE = 'https://p16-webcast.tiktokcdn.com/avatar.png'
+      const events = await scripted()
+      const visit = await open(browser, 'about:blank')
+      const { page } = visit
+      const answers = { missing: { status: 404 }, good: { contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', headers: { 'cache-control': 'no-store' } } }
+      await page.route(PICTURE, (route) => answers[fate] && route.fulfill(answers[fate]))
+      await page.goto(example(`overlays/${name}.html`, { url: events.ws, pictures: 1 }))
+      const socket = await until('a reader', () => [...events.sockets][0])
+      for (let seq = 1; seq <= 5; seq += 1) {
+        socket.send(JSON.stringify({ type, username: 'ann', ts: '', replay: true, stream: 'ab', seq, data: dataOf(PICTURE, seq) }))
+        await page.locator('.sum, .points', { hasText: name === 'battle' ? new RegExp(`^${seq}$`) : `${(seq * (seq + 1)) / 2} 💎` }).first().waitFor()
+      }
+      if (fate === 'good') await page.locator('img.avatar').first().waitFor()
+      // Until there is a picture, there is a letter.
+      else expect(await page.locator('span.avatar[data-letter=a]').count()).toBe(1)
+      expect(visit.asked().filter((url) => url === PICTURE)).toHaveLength(1)
+    })
+  }
+}
+
+test('overlays are told apart by their title, and by the options that differ', async () => {
+  const { url, ws } = await serve(['serve', '--port', '0'])
+  const server = { url: `${ws}/` }
+  const wanted = {
+    Goal: ['goal', {}],
+    'Goal: Rent, count=likes, goal=2000': ['goal', { title: 'Rent', goal: 2000, count: 'likes' }],
+    'Alerts, seconds=9, look=plain': ['alerts', { seconds: 9, look: 'plain', sound: 1 }],
+    'Leaderboard: Top gifters': ['leaderboard', { preview: 0, token: '' }],
+  }
+  for (const [name, options] of Object.values(wanted)) await open(browser, example(`overlays/${name}.html`, { ...server, ...options }))
+  const long = await open(browser, example('overlays/goal.html', { ...server, title: '👩‍👩‍👧‍👦'.repeat(100), font: 'x'.repeat(300) }))
+  const names = await until('five clients', async () => {
+    const { connections } = await ask(url, 'connections')
+    return connections.length === 5 && connections.map(({ query }) => new URLSearchParams(query).get('name'))
+  })
+  expect(names).toEqual(expect.arrayContaining(Object.keys(wanted)))
+  expect(long.complaints).toEqual([])
+})
+
 const HOSTILE = ['<img src=x onerror="document.title=\'hacked\'">', '</script><script>document.title="hacked"</script>', '\u202Egnp.exe\u202C', '😀'.repeat(10_000), 'a'.repeat(50_000), 'e\u0301\u0302'.repeat(5000), '\u0000\u0007\n\n\n', '‮‭⁦', '👩‍👩‍👧‍👦'.repeat(1000), 'עברית مرحبا', '${7*7} {{7*7}} %s', '   ']
 
 /** Texts that livetape would never send, because it truncates names. */

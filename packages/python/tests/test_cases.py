@@ -1,16 +1,71 @@
 """The cases of `livetape test` in tests."""
 
+from collections import Counter
+
 import pytest
 
 import livetape as lib
-from livetape import LivetapeError, Tape
+from livetape import LivetapeError, Tape, program
 
-from .conftest import fails
+from .conftest import ROOT, fails
+from .test_program import script
 
 #: Those in which the feed never opens.
 CLOSED = ("refused-final", "offline", "unauthorized")
 #: It takes 15 s. A test in Rust plays it without waiting.
 SLOW = "silence"
+
+
+#: A bot that does everything right, on a thread of its own.
+BOT = """
+import json
+import threading
+from contextlib import suppress
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+RETRY_SECONDS, RETRY_SECONDS_MAX = 0.05, 5
+FINAL = (1000, 1008)
+UNKNOWN_POSITION = 4001
+
+
+class start_my_bot:
+    def __init__(self, url):
+        self.url, self.since, self.total, self.wait = url, "", 0, RETRY_SECONDS
+        self.is_asked = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def diamonds(self):
+        self.is_asked.set()
+        self.thread.join()
+        return self.total
+
+    def run(self):
+        code = None
+        while code not in FINAL:
+            code = self.read()
+            if code == UNKNOWN_POSITION:
+                self.since = ""
+            if self.is_asked.wait(self.wait):
+                return
+            self.wait = min(2 * self.wait, RETRY_SECONDS_MAX)
+
+    def read(self):
+        with suppress(OSError, EOFError, WebSocketException), connect(self.url + self.since, proxy=None) as socket:
+            with suppress(WebSocketException):
+                for message in socket:
+                    self.take(json.loads(message))
+            return socket.close_code
+
+    def take(self, event):
+        if "stream" not in event:
+            return
+        self.since, self.wait = f"?since={event['stream']}:{event['seq']}", RETRY_SECONDS
+        if event["type"] == "gift":
+            self.total += event["data"]["diamonds"]
+"""
 
 
 def count(url):
@@ -99,3 +154,39 @@ def test_a_program_that_lists_no_cases_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("LIVETAPE_BIN", "/bin/false")
     with fails("exited", "livetape test exited with 1"):
         lib.cases()
+
+
+@pytest.mark.parametrize("printed", ["", "livetape 0.1.0", '{"cases": []}', "[1]", "[]", '[{"name": "plain"}]'])
+def test_a_program_that_prints_something_else_is_not_livetape(tmp_path, monkeypatch, printed):
+    program = script(tmp_path, f"print({printed!r}, end='')")
+    monkeypatch.setenv("LIVETAPE_BIN", program)
+    with fails("not_installed", f"{program} is not livetape: it printed no list of cases"):
+        lib.cases()
+
+
+def test_a_program_that_hangs_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(program, "LIST_SECONDS", 0.3)
+    monkeypatch.setenv("LIVETAPE_BIN", script(tmp_path, "import sys, threading; sys.stdin.read(); threading.Event().wait()"))
+    with fails("not_ready", "test --list did not end within 0.3 s"):
+        lib.cases()
+
+
+@pytest.mark.livetape(cases=CLOSED, hold=True)
+def test_a_case_that_lets_nobody_in_is_over_a_second_after_the_first_attempt(livetape):
+    with fails("timeout", "no client tried to connect within 0.1 s; the case `.*` lets nobody in"):
+        livetape.finished(timeout=0.1)
+    for _ in range(3):
+        with pytest.raises(LivetapeError):
+            next(iter(lib.connect(livetape.url, reconnect=False)))
+    assert livetape.finished() == lib.Finished(0, Counter(), 0, "", refused=3)
+    assert livetape.truth()["diamonds"] == 0
+
+
+def test_the_code_of_the_readme_passes_in_every_case_with_a_bot_that_is_right(pytester):
+    readme = (ROOT / "packages/python/README.md").read_text(encoding="utf-8")
+    codes = [block.split("```")[0] for block in readme.split("```python\n")[1:] if "start_my_bot" in block.split("```")[0]]
+    assert len(codes) == 2
+    pytester.makepyfile(bot=BOT, **{f"test_readme_{number}": code for number, code in enumerate(codes)})
+    # Each mostly waits.
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "xdist", "--numprocesses", "8")
+    result.assert_outcomes(passed=1 + len(lib.cases()))

@@ -107,14 +107,19 @@ def test_an_error_of_a_fixture_names_the_cause(pytester):
         @pytest.mark.livetape(sped=2)
         def test_marker(livetape):
             pass
+
+        @pytest.mark.livetape(mock=True)
+        def test_mock(livetape):
+            pass
         """
     )
     result = pytester.runpytest_subprocess()
-    result.assert_outcomes(errors=2)
+    result.assert_outcomes(errors=3)
     result.stdout.fnmatch_lines(["E *livetape replay exited with 1 before it was ready", "E *no-such-recording*"])
     result.stdout.fnmatch_lines(["*_ ERROR at setup of test_marker _*"])
     assert "During handling" not in result.stdout.str()
     result.stdout.fnmatch_lines(["marker livetape of *: got an unexpected keyword argument 'sped'"])
+    result.stdout.fnmatch_lines(["marker livetape of *: `mock` is True: pass a path"])
 
 
 def test_files_beside_the_test_are_found_from_any_folder(pytester):

@@ -229,6 +229,7 @@ def test_an_unknown_gift_is_rejected_with_the_nearest_names(livetape):
         (lambda tape: tape.request("GET", "status"), "the path `status` does not begin with a slash\n  hint: use `/status`"),
         (lambda tape: tape.send.poll("ann", "q", "xy"), "`options` is 'xy'\n  hint: pass a list of answers"),
         (lambda tape: Tape(hold="no"), "`hold` is 'no'\n  hint: choose True or False"),
+        (lambda tape: Tape(mock=True), "`mock` is True\n  hint: pass a `Mock`"),
         (lambda tape: Tape(end=math.inf), "`offset` is inf"),
     ],
 )

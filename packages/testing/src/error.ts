@@ -59,11 +59,17 @@ function edits(from: string, to: string): number {
 }
 
 /** Rejects options that are neither an object nor a path. */
-export function checkOptions(options: unknown, file: string, known?: readonly string[]): void {
-  if (typeof options === 'string') return
-  if (!isObject(options)) throw wrong('the options', options, `pass an object, or the path of a ${file}`, 'are')
-  if (known) checkKeys(options, known)
+export function checkOptions(options: unknown, file: string, known: readonly string[]): void {
+  if (isObject(options)) return checkKeys(options, known)
+  if (typeof options !== 'string') throw wrong('the options', options, orPath(file), 'are')
 }
+
+/** Rejects a mock that is neither an object nor a path. `startMock` checks the keys. */
+export function checkMock(mock: unknown): void {
+  if (mock !== undefined && typeof mock !== 'string' && !isObject(mock)) throw wrong('`mock`', mock, orPath('scenario'))
+}
+
+const orPath = (file: string) => `pass an object, or the path of a ${file}`
 
 export function checkRecording(recording: unknown): void {
   if (recording === undefined || (typeof recording === 'string' && recording !== '')) return

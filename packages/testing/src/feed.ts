@@ -3,6 +3,8 @@
 import { get, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 
+import { clearTimeout, setTimeout } from './clock.js'
+
 /** An event of the feed. `@livetape/client` has a type for each. */
 export interface FeedEvent {
   type: string

@@ -1,6 +1,6 @@
 // A mock TikTok.
 
-import { setTimeout as sleep } from 'node:timers/promises'
+import { deadline, sleep } from './clock.js'
 
 import { LivetapeError, asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, isObject, wrong } from './error.js'
 import { PATIENCE_MS, POLL_MS, ask, Server } from './server.js'
@@ -111,12 +111,12 @@ export class Mock {
     checkKeys(options, ['timeout'])
     const { timeout = PATIENCE_MS } = options
     checkTimeout(timeout)
-    const deadline = Date.now() + timeout
+    const isLate = deadline(timeout)
     for (;;) {
       const entries = await this.received()
       const found = entries.filter((entry) => is(seen, entry))
       if (isWithin(found.length, times)) return found
-      if (Date.now() > deadline) {
+      if (isLate()) {
         const expected = `expected ${shownSeen(seen, times)} within ${timeout / 1000} s, got ${found.length}`
         throw new LivetapeError('timeout', `${expected}\n${listed(entries)}`)
       }

@@ -16,6 +16,8 @@ export interface Injected {
 export interface TruthAt {
   /** Comments. */
   chats: number
+  /** Number of events of each type that occurred. */
+  count: Record<string, number>
   /** Value of all gifts: the sum of `diamonds`. */
   diamonds: number
   /** Comments without text. */

@@ -6,7 +6,7 @@ import { LivetapeError, isObject, wrong } from './error.js'
 import type { Injected } from './rest.js'
 
 /** A user: a unique id, or more. The same unique id is always the same user. */
-export type User = string | { uniqueId: string; nickname?: string; avatar?: string }
+export type User = string | { uniqueId: string; nickname?: string; avatar?: string; isModerator?: boolean; isSubscriber?: boolean; gifterLevel?: number }
 
 /** The fields of each kind of event. */
 export interface Kinds {
@@ -17,6 +17,7 @@ export interface Kinds {
   join: { user: User; memberCount?: number }
   follow: { user: User; followCount?: number }
   share: { user: User; shareCount?: number }
+  repost: { user: User }
   subscribe: { user: User; months?: number }
   question: { user: User; question: string }
   emote: { user: User; emoteId: string; pictureUrl?: string }
@@ -37,7 +38,7 @@ export type Send = {
 
 // The compiler reports a missing kind.
 const KINDS: Record<keyof Kinds, true> = {
-  chat: true, gift: true, like: true, join: true, follow: true, share: true, subscribe: true, question: true,
+  chat: true, gift: true, like: true, join: true, follow: true, share: true, repost: true, subscribe: true, question: true,
   emote: true, envelope: true, battle: true, poll: true, viewers: true, end: true, raw: true,
 }
 

@@ -5,8 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 
+import { clearTimeout, deadline, setTimeout, sleep } from './clock.js'
 import { LivetapeError } from './error.js'
 import { findProgram, notInstalled } from './program.js'
 
@@ -21,7 +21,7 @@ const START_MS = 30_000
 /** Time between two looks at the ready file, in ms. */
 const LOOK_MS = 2
 /** Time after a start in which the port may refuse or reset connections, in ms: for 3 s in the case `late`. */
-const LATE_MS = 5_000
+const LATE_MS = 10_000
 /** Time until a process that was asked to end is killed, in ms: more than `limits.shutdown_time`. */
 const STOP_MS = 7_000
 /** Maximum time to wait for the end of a process after its socket failed, in ms. After that time, the process counts as running. */
@@ -60,7 +60,8 @@ export class Server {
   /** Whether `stop` need not report how the process ended: an error has reported it already, or `stop` killed the process. */
   #isKnown = false
   readonly #ended: Promise<void>
-  #readyAt = 0
+  /** Whether the port should listen by now. */
+  #mustListen = () => false
   ready!: Ready
 
   private constructor(child: Child, command: string) {
@@ -120,12 +121,12 @@ export class Server {
   }
 
   async #becomeReady(program: string, file: string): Promise<void> {
-    const deadline = Date.now() + START_MS
+    const isLate = deadline(START_MS)
     for (;;) {
       const text = await readFile(file, 'utf8').catch(() => '')
       if (text) {
         this.ready = JSON.parse(text) as Ready
-        this.#readyAt = Date.now()
+        this.#mustListen = deadline(LATE_MS)
         return this.#checkVersion()
       }
       if (this.#child.pid === undefined) {
@@ -133,7 +134,7 @@ export class Server {
         throw notInstalled(program, this.#end)
       }
       this.check()
-      if (Date.now() > deadline) throw this.fail('not_ready', `${this.#command} was not ready within ${START_MS / 1000} s`)
+      if (isLate()) throw this.fail('not_ready', `${this.#command} was not ready within ${START_MS / 1000} s`)
       await sleep(LOOK_MS)
     }
   }
@@ -164,7 +165,7 @@ export class Server {
 
   /** Whether a request that failed for this reason may succeed later. */
   isLate({ code }: Partial<NodeJS.ErrnoException> = {}): boolean {
-    return (code === 'ECONNREFUSED' || code === 'ECONNRESET') && Date.now() < this.#readyAt + LATE_MS
+    return (code === 'ECONNREFUSED' || code === 'ECONNRESET') && !this.#mustListen()
   }
 
   #name(): string {

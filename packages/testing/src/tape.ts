@@ -1,9 +1,8 @@
 // A recording served to clients.
 
-import { setTimeout as sleep } from 'node:timers/promises'
-
+import { deadline, sleep } from './clock.js'
 import { direct } from './direct.js'
-import { LivetapeError, asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, wrong } from './error.js'
+import { LivetapeError, asPath, checkKeys, checkMock, checkOptions, checkRecording, checkTimeout, isCount, wrong } from './error.js'
 import { Feed, type FeedEvent } from './feed.js'
 import { startMock, type Mock, type MockOptions } from './mock.js'
 import type { Injected, TruthAt } from './rest.js'
@@ -12,6 +11,8 @@ import { PATIENCE_MS, POLL_MS, ask, post, Server } from './server.js'
 
 /** Time for clients to answer a close, in ms. */
 const DROP_MS = 2_000
+/** Time after the first attempt to connect in which {@link Tape.finished} counts attempts, in a case that lets nobody in, in ms. */
+const REFUSED_MS = 1_000
 /** A number of clients that never connects. */
 const NEVER = 4_294_967_295
 
@@ -69,6 +70,8 @@ export interface Finished {
   diamonds: number
   /** Missing and unreadable data; `null` if the recording is complete. */
   lost: Lost | null
+  /** Number of attempts to connect so far, up to 1,000, in a case that lets nobody in; 0 otherwise. */
+  refused: number
 }
 
 interface Status {
@@ -81,6 +84,7 @@ interface Status {
 
 interface Replay {
   case?: string
+  refused?: number
   state: 'waiting' | 'playing' | 'paused' | 'ended'
 }
 
@@ -105,13 +109,15 @@ export class Tape {
   readonly #feed: Feed
   readonly #patience: number
   readonly #isHeld: boolean
+  readonly #hasCase: boolean
 
   /** @internal */
-  constructor(server: Server, feed: Feed, mock: Mock | undefined, patience: number, isHeld: boolean) {
+  constructor(server: Server, feed: Feed, mock: Mock | undefined, patience: number, isHeld: boolean, hasCase: boolean) {
     this.#server = server
     this.#feed = feed
     this.#patience = patience
     this.#isHeld = isHeld
+    this.#hasCase = hasCase
     this.mock = mock
     this.url = server.ready.ws
     this.http = server.ready.http
@@ -131,11 +137,11 @@ export class Tape {
     checkKeys(options, ['timeout'])
     const { timeout = this.#patience } = options
     checkTimeout(timeout)
-    const deadline = Date.now() + timeout
+    const isLate = deadline(timeout)
     for (;;) {
       const { clients: connected } = await this.#status()
       if (connected >= clients) return
-      if (Date.now() > deadline) {
+      if (isLate()) {
         throw this.#server.fail('timeout', `${connected} of ${clients} clients connected within ${timeout / 1000} s; ${await this.#seen()}`)
       }
       await sleep(POLL_MS)
@@ -169,8 +175,8 @@ export class Tape {
     const order = typeof how === 'number' ? { code: closeCode(how), reason: 'dropped by the test' } : abort(how)
     const { connections } = await post<{ connections: Connection[] }>(this.#server, '/connections/close', order)
     const dropped = new Set(connections.map(({ id }) => id))
-    const deadline = Date.now() + DROP_MS
-    while (Date.now() < deadline && (await this.#connections()).some(({ id }) => dropped.has(id))) await sleep(POLL_MS)
+    const isLate = deadline(DROP_MS)
+    while (!isLate() && (await this.#connections()).some(({ id }) => dropped.has(id))) await sleep(POLL_MS)
     return dropped.size
   }
 
@@ -225,9 +231,13 @@ export class Tape {
     return ask<TruthAt>(this.#server, until === undefined ? '/truth' : `/truth?until=${until}`)
   }
 
-  /** Waits until the recording has ended and every client has been sent all events. */
+  /**
+   * Waits until the recording has ended and every client has been sent all events; in a case that lets nobody in, until a second after the first attempt to
+   * connect.
+   */
   async finished(): Promise<Finished> {
-    await this.#end()
+    const refused = await this.#refused()
+    if (refused === 0) await this.#end()
     let status = await this.#status()
     // The last event is sent before the final counts are known.
     while (status.state === 'connected' || status.behind > 0) {
@@ -241,7 +251,22 @@ export class Tape {
     }
     const events = Object.values(byType).reduce((sum, count) => sum + count, 0)
     const { diamonds } = await this.truth()
-    return { events, byType: { ...byType }, diamonds, lost: lost(status) }
+    return { events, byType: { ...byType }, diamonds, lost: lost(status), refused }
+  }
+
+  /** Returns the number of attempts to connect in a case that lets nobody in, once there are any. 0 in all others. */
+  async #refused(): Promise<number> {
+    if (!this.#hasCase) return 0
+    const isLate = deadline(this.#patience)
+    for (;;) {
+      const { case: played, refused } = await this.#replay()
+      if (refused === undefined) return 0
+      if (refused > 0) break
+      if (isLate()) throw this.#server.fail('timeout', `no client tried to connect within ${this.#patience / 1000} s; the case \`${played}\` lets nobody in`)
+      await sleep(POLL_MS)
+    }
+    await sleep(REFUSED_MS)
+    return (await this.#replay()).refused ?? 0
   }
 
   async #end(): Promise<void> {
@@ -324,7 +349,7 @@ export async function startTape(given: string | TapeOptions = {}): Promise<Tape>
   const options: TapeOptions = typeof given === 'string' ? { recording: given } : given
   checkRecording(options.recording)
   if (options.timeout !== undefined) checkTimeout(options.timeout)
-  if (options.mock !== undefined) checkOptions(options.mock, 'scenario')
+  checkMock(options.mock)
   const { recording = 'demo', speed, start, end, laps, idleLimit, case: played = process.env.LIVETAPE_CASE || undefined, waitClients = 1, hold, timeout = PATIENCE_MS } = options
   const mock = options.mock === undefined ? undefined : await startMock({ recording, ...(speed === undefined ? {} : { speed }), ...asMock(options.mock) })
   let server: Server | undefined
@@ -337,7 +362,7 @@ export async function startTape(given: string | TapeOptions = {}): Promise<Tape>
     const started = (server = await Server.start(['replay', asPath(recording), ...set], {}, [wait, '--offline', '--quiet', '--log-level', 'info']))
     // In the case `late`, the feed opens later. The show waits for its client, who cannot connect before either.
     const feed = await Feed.open(started.ready.http, (error) => (started.isLate(error) ? ask(started, '/status') : undefined))
-    const tape = new Tape(started, feed, mock, timeout, Boolean(hold))
+    const tape = new Tape(started, feed, mock, timeout, Boolean(hold), played !== undefined)
     if (hasToWait && !hold) await tape.play()
     return tape
   } catch (error) {

@@ -1,10 +1,15 @@
 // The cases of `livetape test` in tests.
 
-import { afterEach, describe, expect, test as plain, vi } from 'vitest'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+
+import { afterEach, describe, expect, onTestFinished, test as plain, vi } from 'vitest'
 import { WebSocket } from 'ws'
 
 import { cases, startTape } from '@livetape/testing'
 import { test } from '@livetape/testing/vitest'
+import { casesOf } from '../src/program.ts'
 import { until } from '../../../tests/support/livetape.mjs'
 
 afterEach(() => vi.unstubAllEnvs())
@@ -50,19 +55,25 @@ plain('the cases are those of the program', () => {
 test.for(ALL.filter((name) => ![...CLOSED, SLOW].includes(name)))('a correct client counts the truth: %s', async (name, { startTape }) => {
   const tape = await startTape({ case: name, speed: 'max', timeout: 20_000 })
   const totals = await count(tape.url)
-  const { diamonds } = await tape.finished()
+  const { diamonds, refused } = await tape.finished()
+  expect(refused).toBe(0)
   expect(await tape.truth()).toMatchObject(totals)
   expect(totals.diamonds).toBe(diamonds)
   expect(diamonds).toBeGreaterThan(0)
 })
 
-test.for(CLOSED)('the feed never opens: %s', async (name, { startTape }) => {
-  const tape = await startTape({ case: name })
-  const socket = new WebSocket(tape.url)
-  const types = []
-  socket.on('message', (text) => types.push(JSON.parse(text).type)).on('error', () => {})
-  await new Promise((resolve) => socket.on('close', resolve))
-  expect(types).toEqual(name === 'unauthorized' ? [] : ['error'])
+test.for(CLOSED)('a case that lets nobody in is over a second after the first attempt: %s', async (name, { startTape }) => {
+  const tape = await startTape({ case: name, hold: true, timeout: 100 })
+  await expect(tape.finished()).rejects.toThrow(`no client tried to connect within 0.1 s; the case \`${name}\` lets nobody in`)
+  for (let attempts = 0; attempts < 3; attempts++) {
+    const socket = new WebSocket(tape.url)
+    const types = []
+    socket.on('message', (text) => types.push(JSON.parse(text).type)).on('error', () => {})
+    await new Promise((resolve) => socket.on('close', resolve))
+    expect(types).toEqual(name === 'unauthorized' ? [] : ['error'])
+  }
+  expect(await tape.finished()).toEqual({ events: 0, byType: {}, diamonds: 0, lost: null, refused: 3 })
+  expect(await tape.truth()).toMatchObject({ diamonds: 0, chats: 0 })
   expect(await tape.clients()).toBe(0)
 })
 
@@ -93,6 +104,27 @@ test('a client that does not come back is reported', async ({ startTape }) => {
 plain('a program that cannot list them is reported', () => {
   vi.stubEnv('LIVETAPE_BIN', '/nosuch')
   expect(cases).toThrow(/^cannot run \/nosuch: .*ENOENT/)
-  vi.stubEnv('LIVETAPE_BIN', '/bin/false')
+  vi.stubEnv('LIVETAPE_BIN', process.execPath)
   expect(cases).toThrow('livetape test --list exited with 1')
+})
+
+describe.runIf(process.platform !== 'win32')('another program', () => {
+  /** Writes a script that stands for the program. */
+  async function script(body) {
+    const file = path.join(await mkdtemp(path.join(os.tmpdir(), 'livetape-cases-')), 'livetape')
+    onTestFinished(() => rm(path.dirname(file), { recursive: true }))
+    await writeFile(file, `#!/bin/sh\n${body}\n`, { mode: 0o755 })
+    return file
+  }
+
+  plain.for(['', 'livetape 0.1.0', '{"cases":[]}', '[1]', '[]'])('that prints %j is not livetape', async (text) => {
+    const program = await script(`printf %s '${text}'`)
+    vi.stubEnv('LIVETAPE_BIN', program)
+    expect(cases).toThrow(expect.objectContaining({ name: 'LivetapeError', code: 'not_installed', message: expect.stringContaining(`${program} is not livetape`) }))
+  })
+
+  plain('that hangs is killed, also if its own processes live on', async () => {
+    const program = await script('sleep 5 & sleep 5')
+    expect(() => casesOf(program, 300)).toThrow(expect.objectContaining({ name: 'LivetapeError', code: 'not_ready', message: expect.stringContaining('did not end within 0.3 s') }))
+  })
 })

@@ -129,7 +129,7 @@ describe('options', () => {
   plain.each([[5, '5'], [null, 'null'], [[], '[]'], [true, 'true']])('startTape(%o) is rejected', async (options, shown) => {
     await expect(startTape(options)).rejects.toMatchObject({ ...REJECTED, message: `the options are ${shown}\n  hint: pass an object, or the path of a recording` })
     await expect(startMock(options)).rejects.toMatchObject({ ...REJECTED, message: `the options are ${shown}\n  hint: pass an object, or the path of a scenario` })
-    await expect(startTape({ mock: options })).rejects.toMatchObject(REJECTED)
+    await expect(startTape({ mock: options })).rejects.toMatchObject({ ...REJECTED, message: `\`mock\` is ${shown}\n  hint: pass an object, or the path of a scenario` })
   })
 
   plain.each([[5, '5'], ['', "''"], [null, 'null']])('a recording is a path, not %o', async (value, shown) => {
@@ -147,7 +147,7 @@ describe('options', () => {
   })
 
   plain('a temporary folder that does not exist is reported', async () => {
-    vi.stubEnv('TMPDIR', '/nosuch')
+    for (const name of ['TMPDIR', 'TEMP', 'TMP']) vi.stubEnv(name, '/nosuch')
     try {
       await expect(startTape()).rejects.toMatchObject({ name: 'LivetapeError', code: 'not_ready', message: expect.stringMatching(/^cannot write to \/nosuch: ENOENT/) })
     } finally {

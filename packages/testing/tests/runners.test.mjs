@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { serveFolder } from '../../../tests/support/livetape.mjs'
 import { run as runIn } from './run.mjs'
+import { cases } from '@livetape/testing'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const PACKAGE = here('..')
@@ -32,10 +33,15 @@ afterAll(() => rm(project, { recursive: true, force: true }))
 
 const run = (program, args, cwd = project, env = {}) => runIn(program, args, { cwd, env })
 
+/** Returns the first snippet of a section of the README. */
+async function snippet(section) {
+  const readme = await readFile(here('../README.md'), 'utf8')
+  return new RegExp(`## ${section}[^#]+?\`\`\`js\n(.+?)\`\`\``, 's').exec(readme)[1]
+}
+
 /** Writes the snippet of a section of the README, and the same with another expectation, which fails. */
 async function write(section, name, [from, to]) {
-  const readme = await readFile(here('../README.md'), 'utf8')
-  const code = new RegExp(`## ${section}[^#]+?\`\`\`js\n(.+?)\`\`\``, 's').exec(readme)[1]
+  const code = await snippet(section)
   expect(code).toContain(from)
   await mkdir(path.join(project, section))
   const bot = (text) => text.replace('./bot.js', '../bot.js')
@@ -50,6 +56,14 @@ test('Vitest: the snippet of the README passes, and only a failed test prints th
   expect(output).toMatch(/Tests +1 failed \| 1 passed/)
   expect(output).toMatch(/stderr \| Vitest\/fails\.test\.mjs/)
   expect(output.match(LAST_LINES)).toHaveLength(1)
+})
+
+test('Vitest: the snippet for cases passes in each, with a bot that is right', { timeout: 180_000 }, async () => {
+  await mkdir(path.join(project, 'Cases'))
+  await copyFile(here('projects/bot.cjs'), path.join(project, 'Cases/bot.js'))
+  await writeFile(path.join(project, 'Cases/cases.test.mjs'), await snippet('Cases'))
+  const { code, output } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'Cases'])
+  expect([code, output]).toEqual([0, expect.stringMatching(new RegExp(`Tests +${cases().length} passed`))])
 })
 
 test('Vitest: an error that has the last lines is their only report', async () => {
@@ -76,6 +90,18 @@ test('Jest: the snippet of the README passes, and only a failed test prints the 
   expect(output).toMatch(/Tests: +1 failed, 1 passed/)
   expect(output).toContain('expected 2 events of type chat, got 1')
   expect(output.match(LAST_LINES)).toHaveLength(1)
+})
+
+test('Jest: fake timers do not affect a tape', async () => {
+  const code = `const { withTape } = require('@livetape/testing/jest')
+test('times out', async () => {
+  jest.useFakeTimers()
+  await expect(withTape({ hold: true, timeout: 200 }, (tape) => tape.waitForClients(1))).rejects.toMatchObject({ code: 'timeout' })
+})`
+  await mkdir(path.join(project, 'fake'))
+  await writeFile(path.join(project, 'fake/fake.test.cjs'), code)
+  const { code: exit, output } = await run(process.execPath, ['node_modules/jest/bin/jest.js', '--rootDir', path.join(project, 'fake')])
+  expect([exit, output]).toEqual([0, expect.stringMatching(/1 passed/)])
 })
 
 describe('Playwright', () => {

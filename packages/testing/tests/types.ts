@@ -14,8 +14,8 @@ vitestTest('fixtures are typed', async ({ startTape, startMock }) => {
   await tape.send.end()
   const { top_gifter, users }: Truth = await tape.truth(sent.seqs[0])
   vitestExpect(users[top_gifter]).toBe(1)
-  const { events, byType, diamonds, lost }: Finished = await tape.finished()
-  const [numbers, missing]: [number[], Lost | null] = [[events, diamonds, byType.gift ?? 0, sent.delivered], lost]
+  const { events, byType, diamonds, lost, refused }: Finished = await tape.finished()
+  const [numbers, missing]: [number[], Lost | null] = [[events, diamonds, byType.gift ?? 0, sent.delivered, refused], lost]
   vitestExpect(tape).toHaveSent('gift', { min: numbers.length + (missing?.records ?? 0) })
   await vitestExpect(tape).toBeDrained()
   const mock = await startMock({ toml: 'others = "offline"' })

@@ -417,6 +417,7 @@ pub(in crate::cli) struct Synth {
     ///
     /// quiet: a few viewers. busy: constant chats, gifts and likes. raid: quiet, then many viewers at once. battle: busy,
     /// with a battle against another host. everything: a battle, subscriptions, super fans, a poll, a goal and questions.
+    /// guests: guests who receive gifts. In the last two, viewers have roles, badges and emotes.
     #[arg(long, value_name = "KIND", default_value = "busy", value_parser = profiles())]
     pub(in crate::cli) profile: synth::Profile,
     /// Set the length [minutes]

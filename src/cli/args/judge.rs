@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     time::Duration,
@@ -127,7 +128,7 @@ With --suite room, instead of LIVETAPE_URL and LIVETAPE_HTTP:
 
 Numbers: events, chats, gifts, streaks, diamonds, likes, likes_total, follows,
 shares, joins, subscribes, viewers, gifters, empty_texts, texts,
-diamonds.NAME, received.USERID
+diamonds.NAME, received.USERID, count.TYPE (count.envelope, …)
 Texts: top_gifter, top_gifter_name, last_chat
 
 Examples:
@@ -139,7 +140,8 @@ Examples:
   livetape test demo --page overlay.html --text \"#total\" --expect \"{diamonds}\"
   livetape test --list
 
-Exit code: 0 if all cases passed, 1 if one failed, 126 or 127 if COMMAND cannot
+Exit code: 0 if all cases passed or showed a known limit of the client library,
+1 if one failed (with --strict, also by such a limit), 126 or 127 if COMMAND cannot
 run, 3 if the recording is damaged or a report is incomplete, 130 after Ctrl+C"
 )]
 pub(in crate::cli) struct Test {
@@ -169,6 +171,11 @@ pub(in crate::cli) struct Test {
     /// With --random: the seed of an earlier run, for the same shows
     #[arg(long, hide_short_help = true, value_name = "SEED", requires = "random", value_parser = Seed::parse)]
     pub(in crate::cli) seed: Option<(Seed, bool)>,
+    /// Fail also in cases that the client library cannot pass
+    ///
+    /// Otherwise, known limits of a library are reported apart, and do not change the exit code.
+    #[arg(long, hide_short_help = true)]
+    pub(in crate::cli) strict: bool,
     #[command(flatten)]
     pub(in crate::cli) conditions: Conditions,
     /// List the cases
@@ -241,12 +248,40 @@ pub(in crate::cli) struct Conditions {
     pub(in crate::cli) clients: NonZeroUsize,
     /// Number of commands at a time, beside those that mostly wait, such as rooms [default: the number of processors]
     ///
-    /// For a command with a port or file of its own, 1.
+    /// For a command with a file of its own, 1.
     #[arg(long, hide_short_help = true, value_name = "N")]
     pub(in crate::cli) jobs: Option<NonZeroUsize>,
-    /// Also serve the feed in TikFinity's format
+    /// Show the page as OBS does
+    ///
+    /// A file at `http://absolute/`, and a hosted page without Chrome's check of Local Network Access.
     #[arg(long, hide_short_help = true)]
-    pub(in crate::cli) tikfinity: bool,
+    pub(in crate::cli) obs: bool,
+    /// Also serve the feed in TikFinity's format, on this port [default: any free port]
+    ///
+    /// For a command with TikFinity's address in its code: --tikfinity=21213. Then one case runs at a time.
+    #[arg(long, hide_short_help = true, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub(in crate::cli) tikfinity: Option<u16>,
+    /// Listen on this port, for a command that has it in its code [default: any free port]
+    ///
+    /// One case runs at a time.
+    #[arg(long, hide_short_help = true, value_name = "N")]
+    pub(in crate::cli) port: Option<u16>,
+    /// Listen on this address, so that a command in a container reaches it
+    ///
+    /// With 0.0.0.0, LIVETAPE_URL has the host `host.docker.internal`.
+    #[arg(long, hide_short_help = true, value_name = "ADDRESS", value_parser = listen)]
+    pub(in crate::cli) listen: Option<SocketAddr>,
+}
+
+/// Parses an address, a port of loopback, or both. Without a port, it is 0.
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok((address, 0).into());
+    }
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    text.parse().map_err(|_| "use an address of this machine, such as 172.17.0.1 or 0.0.0.0:3000".to_owned())
 }
 
 impl Conditions {
@@ -263,7 +298,7 @@ impl Conditions {
         let suite = self.suite.unwrap_or(if self.mock_proxy { Suite::Room } else { Suite::Feed });
         let wrong = match suite {
             Suite::Feed => self.mock_proxy.then_some("--mock-proxy needs --suite room"),
-            Suite::Room if self.tikfinity => Some("--tikfinity needs --suite feed"),
+            Suite::Room if self.tikfinity.is_some() => Some("--tikfinity needs --suite feed"),
             Suite::Room => (self.clients.get() > 1).then_some("--clients needs --suite feed"),
         };
         wrong.map_or(Ok(suite), |wrong| {
@@ -279,6 +314,8 @@ pub(in crate::cli) struct Page {
     pub(in crate::cli) browser: PathBuf,
     #[arg(long)]
     pub(in crate::cli) text: Vec<String>,
+    #[arg(long)]
+    pub(in crate::cli) obs: bool,
     pub(in crate::cli) page: String,
 }
 

@@ -18,8 +18,9 @@ const REPEAT_MAX: u64 = 100_000;
     after_help = "Examples:
   livetape trigger gift --user ann --gift Rose --count 50 --combo
   livetape trigger chat --comment hi --repeat 10 --every 2s",
-    after_long_help = "KIND is one of: chat, gift, like, join (or member), follow, share, subscribe,
-question, emote, envelope, battle, poll, viewers (or room_user), end, raw.
+    after_long_help = "KIND is one of: chat, gift, like, join (or member), follow, share, repost,
+subscribe, question, emote, envelope, battle, poll, viewers (or room_user), end,
+raw. --schema prints all fields of each.
 
 Prints the answer to each request as a line of JSON:
   {\"offsetMs\":40583,\"ids\":[…],\"seqs\":[…],\"delivered\":2}
@@ -27,23 +28,63 @@ Prints the answer to each request as a line of JSON:
 Examples:
   livetape trigger gift --user ann --gift Rose --count 50 --combo
   livetape trigger chat --comment hi --repeat 10 --every 2s
+  livetape trigger chat --moderator --badge gifter:16 --emote 0:7031 --comment hi
+  livetape trigger gift --set user.teamLevel=4 --set groupId=77 --receiver ben
+  livetape events demo --types chat | livetape trigger --json -
   livetape trigger battle --user ann --opponent ben --points 9 --over
   livetape trigger raw --method WebcastChatMessage --payload chat.bin
   livetape trigger viewers --count 120 --url http://127.0.0.1:8080"
 )]
 pub(in crate::cli) struct Trigger {
     /// Kind of event
-    #[arg(value_parser = Kinds, hide_possible_values = true)]
-    pub(in crate::cli) kind: String,
+    #[arg(value_parser = Kinds, hide_possible_values = true, required_unless_present_any = ["json", "schema"])]
+    pub(in crate::cli) kind: Option<String>,
     /// Unique id of the user [default: viewer; host for battle and poll]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) user: Option<String>,
+    /// Displayed name of the user
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(in crate::cli) nickname: Option<String>,
+    /// URL of the user's picture
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    pub(in crate::cli) avatar: Option<String>,
+    /// Make the user a moderator
+    #[arg(long)]
+    pub(in crate::cli) moderator: bool,
+    /// Make the user a subscriber
+    #[arg(long)]
+    pub(in crate::cli) subscriber: bool,
+    /// Make the user a follower (in chat, gift and emote)
+    #[arg(long, hide_short_help = true)]
+    pub(in crate::cli) follower: bool,
+    /// Give the user a badge, as often as needed: KIND[:LEVEL[:TEXT]]
+    ///
+    /// KIND is moderator, new-gifter, friends, subscriber, top-gifter, new-subscriber, gifter, fan-club, host,
+    /// guardian, or TikTok's number. gifter:16, fan-club:5:Roses, top-gifter:1
+    #[arg(long, value_name = "BADGE")]
+    pub(in crate::cli) badge: Vec<String>,
+    /// Set any field, as often as needed: FIELD=VALUE
+    ///
+    /// FIELD has the name that --schema prints, e.g. language or user.gifterLevel. VALUE is a text or JSON.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub(in crate::cli) set: Vec<String>,
+    /// Read events from a file, or - for stdin, as JSON
+    ///
+    /// They have the fields that --schema prints, or are events of the feed. Flags add fields.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) json: Option<PathBuf>,
+    /// Print the JSON Schema of events
+    #[arg(long, exclusive = true)]
+    pub(in crate::cli) schema: bool,
     /// Text of a chat [default: Hello!]
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) comment: Option<String>,
     /// Name of the gift [default: Rose]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) gift: Option<String>,
+    /// Guest who receives the gift
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(in crate::cli) receiver: Option<String>,
     /// Number of gifts, likes, months or viewers [default: 1]
     ///
     /// With join, follow or share: number of viewers, followers or shares after the event [default: 0].
@@ -79,9 +120,9 @@ pub(in crate::cli) struct Trigger {
     /// End the battle
     #[arg(long, hide_short_help = true)]
     pub(in crate::cli) over: bool,
-    /// Emote id [default: 1]
-    #[arg(long, value_name = "ID", hide_short_help = true)]
-    pub(in crate::cli) emote: Option<String>,
+    /// Emote, as often as needed: ID[=URL], in a chat [INDEX:]ID[=URL] [default of emote: 1]
+    #[arg(long, value_name = "EMOTE")]
+    pub(in crate::cli) emote: Vec<String>,
     /// URL of the picture of a gift or emote
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(in crate::cli) picture: Option<String>,
@@ -112,8 +153,7 @@ pub(in crate::cli) struct Trigger {
 }
 
 fn kind(text: &str) -> Result<String, String> {
-    let known: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
-    if known.contains(&text) { Ok(text.to_owned()) } else { Err(nearest::choices(text, &known)) }
+    if KINDS.contains(&text) { Ok(text.to_owned()) } else { Err(nearest::choices(text, &KINDS)) }
 }
 
 /// Parses kinds with [`kind`], and lists them for the completion of shells.
@@ -128,6 +168,6 @@ impl TypedValueParser for Kinds {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(KINDS.iter().map(|(name, _)| PossibleValue::new(*name))))
+        Some(Box::new(KINDS.into_iter().map(PossibleValue::new)))
     }
 }

@@ -6,9 +6,11 @@ mod system;
 
 use std::{
     ffi::OsString,
+    fs,
     io::{self, IsTerminal as _},
     path::{Path, is_separator},
     process::{ExitStatus, Stdio},
+    sync::Once,
     time::Duration,
 };
 
@@ -32,6 +34,10 @@ pub(super) use system::{Guard, MEASURES_WORK, STOP, kill_strays};
 
 /// How the names of folders for the files of a command begin.
 const FOLDER: &str = "livetape-test-";
+/// A file in such a folder that its process holds for as long as it uses the folder.
+const OWNER: &str = ".owner";
+/// Maximum number of folders of killed processes to remove at a time.
+const REMOVED_MAX: usize = 100;
 
 /// For how long processes have used processors, and have waited for one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -228,7 +234,11 @@ pub(super) struct Folder {
 impl Folder {
     /// Creates a folder in the system's folder for temporary files.
     pub(super) fn new() -> Result<Self, Problem> {
-        let folder = tempfile::Builder::new().prefix(FOLDER).tempdir().map_err(|error| {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| remove_left_behind(&std::env::temp_dir()));
+        let mut builder = tempfile::Builder::new();
+        system::keep_private(&mut builder);
+        let folder = builder.prefix(FOLDER).tempdir().map_err(|error| {
             let message = format!("cannot create a folder in {}: {error}", shown(&std::env::temp_dir()));
             Problem::new(Code::Io, message)
                 .hint(format!("set {} to another folder", livetape_io::files::TEMPORARY))
@@ -258,6 +268,21 @@ impl Drop for Folder {
     }
 }
 
+/// Removes the folders of processes that were killed together with what cleans up after them. One without the file is not
+/// complete yet, or not ours.
+fn remove_left_behind(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| {
+        let name = entry.file_name();
+        // Links are not followed.
+        name.to_string_lossy().starts_with(FOLDER) && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    });
+    let unused = ours.map(|entry| entry.path()).filter(|folder| system::is_unused(&folder.join(OWNER)));
+    for folder in unused.take(REMOVED_MAX) {
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
 /// Returns what runs this script, if it is one.
 fn interpreter(script: &Path) -> Option<&'static str> {
     let extension = script.extension()?.to_str()?.to_ascii_lowercase();
@@ -268,6 +293,34 @@ fn interpreter(script: &Path) -> Option<&'static str> {
         extension => system::INTERPRETERS.iter().find(|(known, _)| *known == extension)?.1,
     };
     script.is_file().then_some(runs)
+}
+
+#[cfg(test)]
+mod folder_tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_that_no_process_uses_are_removed() {
+        let all = tempfile::tempdir().unwrap();
+        let [used, left, incomplete, foreign] = ["a", "b", "c", "other"].map(|name| {
+            let prefix = if name == "other" { "" } else { FOLDER };
+            let folder = all.path().join(format!("{prefix}{name}"));
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("profile"), "x").unwrap();
+            folder
+        });
+        let guard = Guard::new(Some(&used));
+        for folder in [&left, &foreign] {
+            fs::write(folder.join(OWNER), "").unwrap();
+        }
+        remove_left_behind(all.path());
+        let stay = [&used, &left, &incomplete, &foreign].map(|folder| folder.exists());
+        assert_eq!(stay, [true, false, true, true]);
+        assert!(used.join("profile").exists());
+        drop(guard);
+        remove_left_behind(all.path());
+        assert!(!used.exists());
+    }
 }
 
 #[cfg(all(test, unix))]

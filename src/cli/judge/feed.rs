@@ -27,12 +27,8 @@ use crate::{
         options::{serving::Addresses, sources},
         serve::stage::{Bound, Stage},
     },
-    settings::{Listen, Settings, Tikfinity},
+    settings::Settings,
 };
-
-/// What a command that never connects should do.
-const HINT: &str = "connect to LIVETAPE_URL";
-const TIKFINITY_HINT: &str = "connect to LIVETAPE_TIKFINITY_URL, or to LIVETAPE_URL";
 
 impl Plan {
     pub(super) async fn run_feed(
@@ -49,12 +45,14 @@ impl Plan {
         };
         let (staged, right) = self.whole_shows.run(prepare).await?;
         let settings = self.settings();
-        let (bound, driver) = Bound::listen(&settings, &Lifecycle::default(), Some(&staged)).await?;
+        let bound = Bound::listen(&settings, &Lifecycle::default(), Some(&staged)).await;
+        let (bound, driver) = bound.map_err(|problem| self.reach.explained(problem))?;
         let options = ChannelOptions { on_end: |_| (), warn: |_| (), ..sources::options(&settings, "")? };
         let show = tokio::spawn(bound.channel(driver, options)?.replay(staged.tape.clone()));
         let Addresses { feed, rest, tikfinity } = &bound.addresses;
-        let mut env = vec![("LIVETAPE_URL", feed.clone()), ("LIVETAPE_HTTP", rest.clone())];
-        env.extend(tikfinity.clone().map(|url| ("LIVETAPE_TIKFINITY_URL", url)));
+        let url = |address: &str| self.reach.url(address);
+        let mut env = vec![("LIVETAPE_URL", url(feed)), ("LIVETAPE_HTTP", url(rest))];
+        env.extend(tikfinity.as_deref().map(|address| ("LIVETAPE_TIKFINITY_URL", url(address))));
         let stage = bound.serve(None);
         let venue = Feed { plan: self, staged: &staged, stage: &stage, right: &right };
         let ran = self.run_beside(case, &venue, patience, &right, env).await;
@@ -68,11 +66,10 @@ impl Plan {
     fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         settings.server.quiet = true;
-        settings.server.port = Some(0);
         settings.server.wait_clients = Some(self.clients);
         settings.live.offline = true;
         settings.replay.speed = self.speed;
-        settings.server.tikfinity = Tikfinity(self.has_tikfinity.then_some(Listen::loopback(0)));
+        self.reach.set(&mut settings);
         settings.server.origins.extend(self.page.as_ref().and_then(|page| page.origin.clone()));
         settings
     }
@@ -91,11 +88,10 @@ struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    fn hint(&self) -> &'static str {
-        match (&self.plan.page, self.plan.has_tikfinity) {
-            (Some(_), _) => page::HINT,
-            (None, true) => TIKFINITY_HINT,
-            (None, false) => HINT,
+    fn hint(&self) -> String {
+        match self.plan.page {
+            Some(_) => page::HINT.to_owned(),
+            None => self.plan.reach.hint(),
         }
     }
 
@@ -109,7 +105,7 @@ impl Feed<'_> {
         let within = format!("within {} s", CONNECT_MAX.as_secs());
         while !self.has_connected() {
             if clock::now() >= started + CONNECT_MAX + self.slack().total() {
-                return self.plan.never_connected(&within, self.hint());
+                return Failure { is_late: true, ..self.plan.never_connected(&within, &self.hint()) };
             }
             sleep_until(clock::now() + LOOK).await;
         }
@@ -120,7 +116,7 @@ impl Feed<'_> {
             if clock::now() >= last + CONNECT_MAX + self.slack().total() {
                 let peak = hub.subscriber_peak();
                 let message = format!("only {peak} of {clients} clients connected {within}");
-                return Failure::new("connection", &message);
+                return Failure::late("connection", &message);
             }
             sleep_until(clock::now() + LOOK).await;
         }
@@ -173,7 +169,7 @@ impl Venue for Feed<'_> {
 
     fn never_connected(&self, code: u8) -> Failure {
         if !self.staged.door.was_reset() {
-            return self.plan.exited_first(code, self.hint());
+            return self.plan.exited_first(code, &self.hint());
         }
         let late = self.staged.case.script.late.as_secs();
         let message = format!("exited with {code} instead of trying again after {late} s");

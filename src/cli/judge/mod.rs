@@ -7,6 +7,7 @@ pub(super) mod page;
 mod plan;
 mod proxies;
 mod random;
+mod reach;
 mod room;
 pub(super) mod run;
 pub(super) mod shrink;

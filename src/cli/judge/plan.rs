@@ -23,7 +23,10 @@ use livetape_io::files;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::page::{self, Page};
+use super::{
+    page::{self, Page},
+    reach::Reach,
+};
 use crate::cli::{
     args,
     process::{
@@ -46,7 +49,7 @@ pub(super) struct Plan {
     pub(super) expectations: Vec<Expectation>,
     pub(super) speed: Speed,
     pub(super) clients: usize,
-    pub(super) has_tikfinity: bool,
+    pub(super) reach: Reach,
     /// What the command connects to, and whether through a proxy.
     pub(super) suite: Suite,
     pub(super) is_proxied: bool,
@@ -88,12 +91,13 @@ impl Plan {
     ) -> Result<Arc<Self>, Problem> {
         let suite = conditions.suite()?;
         page::check(conditions)?;
+        let reach = Reach::new(conditions)?;
         let arguments = arguments(conditions, &command);
         let words = Vec::from_iter(command.iter().map(|part| quoted(&part.to_string_lossy())));
         let tested = conditions.page.clone().unwrap_or(words.join(" "));
         let (mut page, manner) = (None, OnceLock::new());
         if let Some(shown) = &conditions.page {
-            let planned = page::plan(shown, &conditions.text)?;
+            let planned = page::plan(shown, conditions)?;
             (page, command) = (Some(planned.0), planned.1);
             // No page exits.
             let _ = manner.set(Manner::Stays);
@@ -111,7 +115,7 @@ impl Plan {
             expectations: expectations(&conditions.expect, &tape)?,
             speed: conditions.speed.unwrap_or(usual),
             clients: conditions.clients.get(),
-            has_tikfinity: conditions.tikfinity,
+            reach,
             tested,
             arguments,
             manner,
@@ -163,6 +167,9 @@ impl Show {
 impl args::Conditions {
     /// Returns the number of commands at a time.
     pub(super) fn jobs(&self) -> usize {
+        if self.has_fixed_port() {
+            return 1;
+        }
         self.jobs.map_or_else(|| thread::available_parallelism().map_or(1, Into::into), Into::into)
     }
 }
@@ -231,14 +238,13 @@ fn arguments(conditions: &args::Conditions, command: &[OsString]) -> String {
         Some(Speed::Max) => arguments += " --speed max",
         None => {}
     }
-    if conditions.tikfinity {
-        arguments += " --tikfinity";
-    }
+    arguments += &conditions.address_flags();
     if let Some(page) = &conditions.page {
         arguments += &format!(" --page {}", quoted(page));
         for selector in &conditions.text {
             arguments += &format!(" --text {}", quoted(selector));
         }
+        arguments += if conditions.obs { " --obs" } else { "" };
         return arguments;
     }
     arguments += " --";

@@ -44,7 +44,7 @@ pub(super) fn explained(hint: &str) -> String {
     match set {
         Some(name) => {
             format!(
-                "{hint}; {name} is set, and a client that ignores NO_PROXY connects through that proxy: unset it"
+                "{name} is set, and a client that ignores NO_PROXY connects through that proxy: unset it, or {hint}"
             )
         }
         None => hint.to_owned(),

@@ -9,7 +9,7 @@ use std::{
 
 use livetape_cases::{
     combine::{Combination, Seed},
-    report::{Outcome, PLAIN, Verdict},
+    report::{Failure, Outcome, PLAIN, Verdict},
 };
 use livetape_core::error::{Code, Problem, exit};
 use livetape_engine::source::Tape;
@@ -17,7 +17,7 @@ use livetape_io::clock;
 
 use super::{
     plan::{Plan, Show},
-    shrink::keep,
+    shrink::{Folder, Kept, keep},
 };
 use crate::cli::process::output::{report_loss, shown, warn};
 
@@ -95,19 +95,22 @@ impl AtRandom {
                     }
                     self.plan.say(format!("fixed: {file}; keep it as a test, or remove it\n"))?;
                 }
-                Verdict::Failed => self.plan.say(format!("still failing: {file}\n"))?,
-                Verdict::Skipped(_) => {}
+                // It was told with what is wrong.
+                Verdict::Failed | Verdict::KnownLimit(_) | Verdict::Skipped(_) => {}
             }
         }
         let is_failed = |outcome: &Outcome| outcome.verdict == Verdict::Failed;
-        let was_kept = |outcome: &&Outcome| is_failed(outcome) && outcome.kept.is_some();
-        let kept = outcomes.iter().filter(was_kept).map(|outcome| outcome.case);
-        let mut kinds = BTreeSet::from_iter(kept.chain([PLAIN]));
-        let is_new = |outcome: &&mut Outcome| is_failed(outcome) && outcome.kept.is_none();
-        let mut failed = Vec::from_iter(outcomes.iter_mut().filter(is_new));
+        let (known, new): (Vec<_>, Vec<_>) = outcomes
+            .iter_mut()
+            .filter(|outcome| is_failed(outcome))
+            .partition(|outcome| outcome.kept.is_some());
+        let known = Vec::from_iter(known.into_iter().map(|outcome| &*outcome));
+        let files = known.iter().filter_map(|outcome| outcome.kept.clone());
+        let mut kinds = BTreeSet::from_iter(files.chain([PLAIN.to_owned()]));
+        let mut failed = new;
         // The simplest first, and only that of each kind.
         failed.sort_by_key(|outcome| outcome.case.split('+').count());
-        failed.retain(|outcome| kinds.insert(outcome.same_as.unwrap_or(outcome.case)));
+        failed.retain(|outcome| kinds.insert(outcome.same_as.clone().unwrap_or(outcome.case.to_owned())));
         for outcome in failed.into_iter().take(KEPT_MAX) {
             if self.plan.stop.is_cancelled() {
                 return Ok(damaged);
@@ -115,13 +118,44 @@ impl AtRandom {
             fs::create_dir_all(&self.folder).map_err(|error| unusable(&self.folder, &error))?;
             warn(format_args!("🔬 {}: looking for the smallest show that fails", outcome.case));
             let case = self.plan.suite.find_combined(outcome.case)?;
-            let kept = keep(&self.plan, case, outcome, jobs, &self.folder).await?;
-            outcome.kept = kept.map(|kept| kept.path.to_string_lossy().into_owned());
+            match keep(&self.plan, case, outcome, jobs, Folder { path: &self.folder, known: &known }).await? {
+                Some(Kept { path, same_as: None, .. }) => {
+                    outcome.kept = Some(path.to_string_lossy().into_owned());
+                }
+                Some(Kept { same_as, .. }) => outcome.same_as = same_as,
+                None => {}
+            }
         }
         // Only if nothing was kept.
         let _ = fs::remove_dir(&self.folder);
         Ok(damaged)
     }
+}
+
+/// Returns the show at random, or the kept file, that failed before in the same way: by the same mistake, or in the same
+/// direction. Of `plain`, only a mistake that is known is the same.
+pub(super) fn earlier(outcome: &Outcome, outcomes: &[Outcome]) -> Option<String> {
+    let failure = outcome.failures.first()?;
+    let is_same = |earlier: &&Outcome| {
+        // All that a kept show needs to fail is in this one as well.
+        let has_all = || rows(earlier.case).all(|row| row == PLAIN || rows(outcome.case).any(|it| it == row));
+        let has_cause = |other: &Failure| match (earlier.case, &earlier.kept) {
+            (PLAIN, None) => failure.has_mistake_of(other),
+            (_, None) => failure.has_cause_of(other),
+            (_, Some(_)) => {
+                let is_unexplained = failure.diagnosis.is_none() && failure.candidates.is_empty();
+                let is_unknown = failure.what == other.what && is_unexplained;
+                failure.has_cause_of(other) || failure.has_mistake_of(other) || is_unknown && has_all()
+            }
+        };
+        earlier.is_new_failure() && earlier.failures.iter().any(has_cause)
+    };
+    outcomes.iter().find(is_same).map(|earlier| earlier.name().to_owned())
+}
+
+/// Returns the rows of the table that happen in a case.
+pub(super) fn rows(case: &str) -> impl Iterator<Item = &str> {
+    case.split('+').map(|part| part.split('@').next().unwrap_or(part))
 }
 
 /// Returns the recordings in the folder, in the order of their names.
@@ -150,4 +184,52 @@ fn unusable(folder: &Path, error: &io::Error) -> Problem {
 fn by_chance() -> u32 {
     // Short to type.
     clock::wall().subsec_micros()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn failed(case: &'static str, kept: Option<&str>, failure: Failure) -> Outcome {
+        let kept = kept.map(str::to_owned);
+        let took = Duration::ZERO;
+        Outcome {
+            verdict: Verdict::Failed,
+            took,
+            failures: vec![failure],
+            kept,
+            ..Outcome::skipped(case, "")
+        }
+    }
+
+    fn wrong(got: i64, diagnosis: Option<&'static str>) -> Failure {
+        let (expected, got) = (Some("114".to_owned()), Some(got.to_string()));
+        Failure { expected, got, diagnosis, ..Failure::new("diamonds", "printed another number") }
+    }
+
+    #[test]
+    fn a_failure_that_is_kept_is_named() {
+        let kept = |case, failure| vec![failed(case, Some("failures/x.bin"), failure)];
+        let new = |case, failure| failed(case, None, failure);
+        for (outcomes, outcome, expected) in [
+            (kept("cut@948", wrong(2, Some("a"))), new("names+cut@3", wrong(227, Some("a"))), true),
+            (kept(PLAIN, wrong(115, Some("a"))), new("names+cut@3", wrong(227, Some("a"))), true),
+            (kept("cut@948", wrong(2, Some("a"))), new("names+cut@3", wrong(3, Some("b"))), false),
+            // Nothing explains a number in a show that has all that the kept one needs.
+            (kept("cut@948", wrong(2, Some("a"))), new("names+cut@3", wrong(227, None)), true),
+            (kept("cut@948", wrong(2, Some("a"))), new("names+closed@3", wrong(227, None)), false),
+            (kept("names+cut@948", wrong(2, Some("a"))), new("cut@3", wrong(227, None)), false),
+            (kept("cut@948", Failure::new("exit", "exited with 1")), new("cut@3", wrong(2, None)), false),
+        ] {
+            let expected = expected.then(|| "failures/x.bin".to_owned());
+            assert_eq!(earlier(&outcome, &outcomes), expected, "{outcomes:?} {outcome:?}");
+        }
+        // Nor is a mistake of `plain` looked for in another show.
+        let plain = [failed(PLAIN, None, wrong(113, Some("a")))];
+        let [same, other] =
+            [Some("a"), None].map(|mistake| earlier(&new("cut@3", wrong(60, mistake)), &plain));
+        assert_eq!((same.as_deref(), other), (Some(PLAIN), None));
+    }
 }

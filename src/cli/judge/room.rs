@@ -14,7 +14,7 @@ use livetape_cases::{
     report::Failure,
     room::{Conduct, Course, Seen},
     slack::Slack,
-    table::{Case, Group},
+    table::{Case, Group, Suite},
 };
 use livetape_core::{
     error::{Code, Problem},
@@ -80,13 +80,14 @@ impl Plan {
         };
         let played = tape.clone();
         let scenario = ScenarioFile::from(script).with_opener(DEMO, move || played.open());
-        let mock = MockTikTok::start(scenario).await?;
+        let mock = MockTikTok::start_on(scenario, self.reach.listen).await;
+        let mock = mock.map_err(|problem| self.reach.explained(problem))?;
         mock.keep_sent();
         let mock = Arc::new(mock);
         let proxy_listen = self.is_proxied.then_some(Listen::loopback(0));
         let settings = settings::Mock { proxy_listen, ..settings::Mock::default() };
         let fronts = Fronts::start(&settings, &mock, BY_VARIABLES).await?;
-        let env = run::of_mock(&mock.url(), fronts.as_ref())?;
+        let env = run::of_mock(&self.reach.url(&mock.url()), fronts.as_ref())?;
         let venue = RoomVenue {
             plan: self,
             case,
@@ -161,8 +162,10 @@ impl Log {
 
     fn seen(&mut self, LogEntry { connection, what, .. }: LogEntry, is_over: bool) -> Option<Seen> {
         if let Happened::Request { headers, .. } = &what {
-            let agent = headers.iter().find(|(name, _)| name == "user-agent");
-            self.library = agent.and_then(|(_, agent)| Library::of_agent(agent)).or(self.library.take());
+            let agent =
+                headers.iter().find(|(name, _)| name == "user-agent").map(|(_, agent)| agent.as_str());
+            self.library = agent.and_then(Library::of_agent).or(self.library.take());
+            self.conduct.agent = agent.unwrap_or_default().chars().take(AGENT_CHARS_MAX).collect();
         }
         match what {
             Happened::Request { path, fault: Some(fault), .. } if fault == "refuse" => {
@@ -252,6 +255,11 @@ fn received(
 /// received and not decoded if the room closes the connection.
 const READ_MAX_MS: u64 = 30_000;
 
+/// Requests for signatures have a client of their own in a library.
+const SIGN_CLIENT: &str = "with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";
+/// Maximum length of a user agent in a report, in characters.
+const AGENT_CHARS_MAX: usize = 60;
+
 /// Number of the connection of all that was sent: a client may not care which it was.
 const CONNECTION: u32 = 1;
 
@@ -271,14 +279,14 @@ impl Venue for RoomVenue<'_> {
         while !self.has_connected() {
             if clock::now() >= started + CONNECT_MAX + self.slack.total() {
                 let within = format!("within {} s", CONNECT_MAX.as_secs());
-                return self.plan.never_connected(&within, self.hint());
+                return Failure { is_late: true, ..self.plan.never_connected(&within, &self.hint()) };
             }
             sleep_until(clock::now() + LOOK).await;
         }
         while !self.is_closed() && !self.is_let_in() {
             let elapsed = clock::now() - self.started;
             if let Some(message) = self.log(|log| log.conduct.opened_nothing(elapsed, CONNECT_MAX)) {
-                return Failure::new("connection", &message);
+                return Failure { detail: self.unused(), ..Failure::late("connection", &message) };
             }
             sleep_until(clock::now() + LOOK).await;
         }
@@ -295,7 +303,7 @@ impl Venue for RoomVenue<'_> {
     }
 
     fn never_connected(&self, code: u8) -> Failure {
-        self.plan.exited_first(code, self.hint())
+        self.plan.exited_first(code, &self.hint())
     }
 
     fn is_let_in(&self) -> bool {
@@ -333,6 +341,14 @@ impl Venue for RoomVenue<'_> {
         self.log(|log| log.library.clone())
     }
 
+    fn unused(&self) -> Option<String> {
+        let has_signed = self.log(|log| log.conduct.has_signed());
+        let hint = || {
+            format!("nothing asked the mock, which is also at SIGN_API_URL, for a signature; {SIGN_CLIENT}")
+        };
+        (!has_signed && !self.plan.is_proxied).then(hint)
+    }
+
     fn sent(&self, _has_left: bool) -> Option<Gather> {
         let (tape, mock) = (self.tape.clone(), Arc::clone(self.mock));
         let is_partial = self.case.room.course == Course::Partial;
@@ -347,15 +363,16 @@ impl Venue for RoomVenue<'_> {
 
 impl RoomVenue<'_> {
     /// Returns what a command that sends nothing should do.
-    fn hint(&self) -> &'static str {
-        if self.plan.is_proxied { IGNORES_PROXY } else { IGNORES_MOCK }
+    fn hint(&self) -> String {
+        match self.plan.is_proxied {
+            true => IGNORES_PROXY.to_owned(),
+            false => format!("{}; {SIGN_CLIENT}", self.plan.reach.with_flags(IGNORES_MOCK, Suite::Room)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use livetape_cases::table::Suite;
-
     use super::*;
 
     #[test]

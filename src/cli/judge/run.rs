@@ -277,7 +277,8 @@ impl Run<'_> {
         }
         let message = format!("`{command}` exited with {code} and used neither the mock nor the feed");
         let hint = if self.args.mock_proxy { IGNORES_PROXY } else { IGNORES_MOCK };
-        Some(Problem::new(Code::TooFewRequests, message).hint(self.explained(hint)))
+        let hint = format!("{hint}; set --clients 0 if no request is expected");
+        Some(Problem::new(Code::TooFewRequests, message).hint(self.explained(&hint)))
     }
 
     /// Adds advice on another proxy than that of the mock.
@@ -351,9 +352,9 @@ impl Run<'_> {
 }
 
 pub(super) const IGNORES_PROXY: &str = "check that the client uses the proxy of HTTPS_PROXY: `fetch` in Node.js reads it from 22.21 and 24.0 on; \
-    other clients need a setting, or hosts redirected with `livetape mock --tls`; set --clients 0 if no request is expected";
-pub(super) const IGNORES_MOCK: &str = "send its requests to LIVETAPE_MOCK_URL, or use --mock-proxy for a client with fixed hosts; \
-    set --clients 0 if no request is expected";
+    other clients need a setting, or hosts redirected with `livetape mock --tls`";
+pub(super) const IGNORES_MOCK: &str =
+    "send its requests to LIVETAPE_MOCK_URL, or use --mock-proxy for a client with fixed hosts";
 
 /// Reports the end of the recording to a command that would otherwise wait without a message.
 fn tell_end(_: &Summary) {

@@ -27,6 +27,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 use super::{
     plan::{Plan, check_output},
+    random::rows,
     trial::Ran,
     watch::Patience,
 };
@@ -76,10 +77,12 @@ pub(super) async fn keep(
     case: &'static Case,
     outcome: &Outcome,
     jobs: usize,
-    folder: &Path,
+    folder: Folder<'_>,
 ) -> Result<Option<Kept>, Problem> {
     let started = clock::now();
-    let Ok(first) = again(plan, case, outcome).await? else { return Ok(None) };
+    let Ok(mut first) = again(plan, case, outcome).await? else { return Ok(None) };
+    // It is reported again and again, so it has to show one mistake.
+    first.way.is_exact = true;
     let case = first.fewest_parts(plan, case, &plan.tape).await?;
     let target = Target::Folder(folder);
     first.smallest(plan, case, KEPT_RUNS_MAX, jobs, &target, started).await.map(Some)
@@ -89,13 +92,22 @@ pub(super) async fn keep(
 enum Target<'a> {
     File(&'a args::NewRecording),
     /// To a file with the name of the case.
-    Folder(&'a Path),
+    Folder(Folder<'a>),
+}
+
+/// The folder of shows that are kept.
+pub(super) struct Folder<'a> {
+    pub(super) path: &'a Path,
+    /// Those of earlier times that still fail.
+    pub(super) known: &'a [&'a Outcome],
 }
 
 /// The smallest recording, written.
 pub(super) struct Kept {
     pub(super) path: PathBuf,
     pub(super) code: u8,
+    /// The kept file that fails in the same way, so that nothing was written.
+    pub(super) same_as: Option<String>,
 }
 
 /// A way to fail: the same in two runs means that they have the same cause.
@@ -106,6 +118,8 @@ struct Way {
     is: Option<String>,
     /// Code of the mistake that explains it, if one was named.
     mistake: Option<&'static str>,
+    /// Whether no other mistake may give the number.
+    is_exact: bool,
 }
 
 impl Way {
@@ -115,13 +129,14 @@ impl Way {
             "exit" => failure.got.clone(),
             _ => None,
         };
-        Self { what: failure.what.clone(), is, mistake: failure.diagnosis }
+        Self { what: failure.what.clone(), is, mistake: failure.diagnosis, is_exact: false }
     }
 
     /// Whether a failure can have the same cause. With a smaller show, more mistakes give a number.
     fn explains(&self, failure: &Failure) -> bool {
-        let Self { what, is, mistake } = Self::of(failure);
-        let is_mistake = |name| mistake == Some(name) || failure.candidates.contains_key(name);
+        let Self { what, is, mistake, .. } = Self::of(failure);
+        let is_mistake =
+            |name| mistake == Some(name) || !self.is_exact && failure.candidates.contains_key(name);
         (&what, &is) == (&self.what, &self.is) && self.mistake.is_none_or(is_mistake)
     }
 
@@ -237,8 +252,14 @@ impl First {
             }
         }
         let (fewest, plain) = (all.case()?, plan.suite.find(PLAIN)?);
-        let may_be_plain = all.parts() == 1 && !fewest.changes.is_empty();
+        // Nor may the last change be needed, nor the last break: but one that somebody has named stays.
+        let may_be_plain = all.parts() == 1 && (self.way.is_exact || !fewest.changes.is_empty());
         Ok(if may_be_plain && fails(plain).await? { plain } else { fewest })
+    }
+
+    /// Whether a kept show fails in the same case, but perhaps at another place, for the same reason.
+    fn is_known(&self, known: &Outcome, case: &Case) -> bool {
+        rows(known.case).eq(rows(case.name)) && self.way.is_among(&known.failures)
     }
 
     /// Judges the smallest recording once more, writes it, and reports what is left.
@@ -255,9 +276,16 @@ impl First {
             if plan.stop.is_cancelled() { case } else { self.fewest_parts(plan, case, &small).await? };
         let (path, force) = match target {
             Target::File(new) => (new.output.clone(), new.force),
-            Target::Folder(folder) => (folder.join(format!("{}.bin", case.name)), true),
+            Target::Folder(folder) => (folder.path.join(format!("{}.bin", case.name)), true),
         };
-        let done = |code| Ok(Kept { path: path.clone(), code });
+        let done = |code| Ok(Kept { path: path.clone(), code, same_as: None });
+        if let Target::Folder(folder) = target
+            && let Some(same_as) =
+                folder.known.iter().find(|known| known.case == case.name || self.is_known(known, case))
+        {
+            plan.say(format!("the same as {}, which is kept\n", shown(same_as.name().as_ref())))?;
+            return Ok(Kept { path, code: exit::FAILED, same_as: Some(same_as.name().to_owned()) });
+        }
         let mut bytes = small.open()?;
         let written = write(&path, force, |out| {
             io::copy(&mut bytes, out)?;
@@ -294,6 +322,9 @@ impl First {
         let mut outcome = Outcome { again, ..ran.outcome };
         // A smaller show may have failures of its own.
         outcome.failures.retain(|failure| self.way.explains(failure));
+        if let Some(mistake) = self.way.mistake {
+            outcome.failures.iter_mut().for_each(|failure| failure.narrow(mistake));
+        }
         if outcome.failures.is_empty() {
             warn("❌ COMMAND did not fail in this way with it this time: it does not fail always");
             return done(exit::FAILED);
@@ -415,7 +446,9 @@ mod tests {
         };
         let way = Way::of(&failure("diamonds", "12", Some("a"), &["a"]));
         assert!(way.explains(&failure("diamonds", "1", Some("a"), &["a"])));
-        assert!(way.explains(&failure("diamonds", "1", None, &["a", "b"])), "both give the number");
+        let both = failure("diamonds", "1", None, &["a", "b"]);
+        assert!(way.explains(&both), "both give the number");
+        assert!(!Way { is_exact: true, ..way.clone() }.explains(&both));
         for other in [
             failure("chats", "1", Some("a"), &["a"]),
             failure("diamonds", "1", Some("b"), &["b"]),

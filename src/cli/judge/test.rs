@@ -26,7 +26,7 @@ use tokio::{
 use super::{
     child::MEASURES_WORK,
     plan::{Manner, Plan, Show, check_output},
-    random::AtRandom,
+    random::{AtRandom, earlier},
     trial::Ran,
     watch::Patience,
 };
@@ -82,7 +82,7 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
         None => cases.into_iter().map(|case| Show::of(&plan, case)).collect(),
     };
     let order = Vec::from_iter(shows.iter().map(|show| (show.case.name, show.kept.clone())));
-    let session = Session { plan: Arc::clone(&plan), outcomes: Vec::new() };
+    let session = Session { plan: Arc::clone(&plan), outcomes: Vec::new(), is_strict: args.strict };
     let mut outcomes = session.run(shows, jobs, at_random.is_some()).await?;
     let why = if plan.stop.is_cancelled() { "stopped by a signal" } else { "COMMAND never connected" };
     let place = |case, kept: &Option<String>| order.iter().position(|show| (show.0, &show.1) == (case, kept));
@@ -95,6 +95,9 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     outcomes.extend(skipped);
     // Reports do not depend on which case ended first.
     outcomes.sort_by_cached_key(|outcome| place(outcome.case, &outcome.kept));
+    if at_random.is_none() {
+        report::group(&mut outcomes);
+    }
     let took = clock::now() - started;
     plan.say_lines(&report::summary(&outcomes, took))?;
     let compares = !plan.expectations.is_empty() || plan.manner.get() != Some(&Manner::Stays);
@@ -235,6 +238,8 @@ fn list(cases: &VecDeque<&'static Case>, is_json: bool) -> Result<u8, Problem> {
 struct Session {
     plan: Arc<Plan>,
     outcomes: Vec<Outcome>,
+    /// Whether known limits of a library are failures.
+    is_strict: bool,
 }
 
 impl Session {
@@ -307,39 +312,36 @@ impl Session {
                 if let Some(file) = &kept {
                     outcome.again = self.plan.again(file, outcome.case);
                 }
-                if at_random {
-                    outcome.same_as = self.earlier(&outcome);
-                }
                 self.add(Outcome { kept, ..outcome }, at_random)?;
             }
         }
     }
 
-    /// Returns the show at random that failed in the same way before, by the same mistake, or in the same direction.
-    fn earlier(&self, outcome: &Outcome) -> Option<&'static str> {
-        let failure = outcome.failures.first()?;
-        let is_same = |earlier: &&Outcome| {
-            let is_first = earlier.case != PLAIN && earlier.same_as.is_none();
-            is_first && earlier.failures.first().is_some_and(|other| failure.has_cause_of(other))
-        };
-        self.outcomes.iter().find(is_same).map(|earlier| earlier.case)
-    }
-
     /// Prints an outcome, but of the shows at random only those that say something.
     fn add(&mut self, mut outcome: Outcome, is_at_random: bool) -> Result<(), Problem> {
-        // It runs first.
-        if let Some(plain) = self.outcomes.first().filter(|first| first.case == PLAIN) {
-            let earlier = outcome.same_as;
-            outcome.compare_with_plain(plain);
-            outcome.same_as = outcome.same_as.or(earlier);
+        if !self.is_strict {
+            outcome.excuse();
+        }
+        if outcome.verdict == Verdict::Failed {
+            // It runs first.
+            if let Some(plain) = self.outcomes.first().filter(|first| first.case == PLAIN) {
+                outcome.compare_with_plain(plain);
+            }
+            if outcome.same_as.is_none() {
+                outcome.same_as = match is_at_random {
+                    true => earlier(&outcome, &self.outcomes),
+                    false => outcome.explained_by(&self.outcomes),
+                };
+            }
         }
         if !is_at_random || outcome.verdict != Verdict::Passed || outcome.kept.is_some() {
             self.plan.say_lines(&report::line(&outcome, self.plan.suite.width()))?;
         }
         // Once, and what a crash printed.
-        let is_shown = self.outcomes.iter().any(|shown| !shown.output.is_empty());
+        let is_shown =
+            self.outcomes.iter().any(|shown| !shown.output.is_empty() && shown.verdict == Verdict::Failed);
         let output = report::output(&outcome);
-        if !output.is_empty() && outcome.same_as.is_none() && (outcome.ended_wrongly || !is_shown) {
+        if !output.is_empty() && outcome.is_new_failure() && (outcome.ended_wrongly || !is_shown) {
             self.plan.say(output + "\n")?;
         }
         self.outcomes.push(outcome);

@@ -53,6 +53,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 const BUFFER_BYTES: usize = 64 << 10;
+/// What to do about a command that failed before it connected.
+const ITS_ERROR: &str = "look for its error in its output";
 
 /// A case that ran.
 pub(super) struct Ran {
@@ -101,6 +103,10 @@ pub(super) trait Venue: Sync {
     fn excess(&self) -> Option<Failure>;
     /// Returns the client library, if it has told its name.
     fn library(&self) -> Option<Library>;
+    /// Returns what a command should do that used only a part of what it needs to be let in.
+    fn unused(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Gathers all events of a show.
@@ -158,9 +164,13 @@ impl Plan {
             return Ok(None);
         };
         let library = venue.library();
-        if let Some(failure) = failures.last_mut() {
-            let defect = library.as_ref().and_then(|library| library.defect(case.name));
-            failure.known = defect.or_else(|| venue.slack().note());
+        // Where that may be the reason.
+        if let Some(failure) = failures.iter_mut().rfind(|failure| failure.may_come_from_waiting()) {
+            failure.known = venue.slack().note();
+        }
+        let defect = library.as_ref().and_then(|library| library.defect(case.name));
+        if let (Some(defect), Some(failure)) = (defect, failures.last_mut()) {
+            failure.known = Some(defect);
         }
         let outcome = Outcome {
             case: case.name,
@@ -195,7 +205,10 @@ impl Plan {
 
 /// Returns what a command says if a show is not over in time.
 pub(super) fn too_long() -> Failure {
-    Failure::new("show", &format!("the show was not over {} minutes after its time", SHOW_MAX.as_secs() / 60))
+    Failure::late(
+        "show",
+        &format!("the show was not over {} minutes after its time", SHOW_MAX.as_secs() / 60),
+    )
 }
 
 /// Returns the variables of every case, and writes the files that they name.
@@ -438,8 +451,11 @@ impl<V: Venue> Trial<'_, V> {
         let progress = self.venue.progress();
         let says_no_end = progress.says_no_end();
         let mut failures = progress.complaints;
-        let left_undone =
-            |message: &str| Failure { habit: Some(Habit::StaysAway), ..Failure::new("connection", message) };
+        let left_undone = |message: &str| Failure {
+            habit: Some(Habit::StaysAway),
+            is_late: !ended_itself,
+            ..Failure::new("connection", message)
+        };
         let running = if ended_itself { "" } else { ", and kept running" };
         failures.extend(progress.left_undone.map(|message| left_undone(&(message + running))));
         let code = exit_code(status);
@@ -455,8 +471,9 @@ impl<V: Venue> Trial<'_, V> {
         }
         if !self.venue.is_let_in() {
             if failures.is_empty() {
+                let message = format!("exited with {code} before it was let in");
                 failures
-                    .push(Failure::new("connection", &format!("exited with {code} before it was let in")));
+                    .push(Failure { detail: self.venue.unused(), ..Failure::new("connection", &message) });
             }
             return failures;
         }
@@ -467,16 +484,16 @@ impl<V: Venue> Trial<'_, V> {
                     "did not exit within {} s after the show, as it did before",
                     self.patience.as_before.as_secs()
                 );
-                failures.push(Failure::new("exit", &message));
+                failures.push(Failure::late("exit", &message));
             }
             Some(Manner::WritesResult) if !self.has_result() => {
-                failures.push(Failure::new("result", "wrote no LIVETAPE_RESULT, as it did before"));
+                failures.push(Failure::late("result", "wrote no LIVETAPE_RESULT, as it did before"));
             }
             _ => {}
         }
         if ended.was_killed {
             let message = format!("did not exit within {} s after {STOP}", GRACE.as_secs());
-            failures.push(Failure::new("exit", &message));
+            failures.push(Failure::late("exit", &message));
         } else if code != 0 && !has_said_code && !ended.was_stopped {
             failures.push(Failure {
                 expected: Some("0".to_owned()),
@@ -556,8 +573,12 @@ impl<V: Venue> Trial<'_, V> {
 impl Plan {
     /// A command that exited with `code` before it connected. If it failed, its own error explains more than `hint`.
     pub(super) fn exited_first(&self, code: u8, hint: &str) -> Failure {
-        let hint = if code == exit::DONE { hint } else { "look for its error in its output" };
-        self.never_connected(&format!("before it exited with {code}"), hint)
+        let when = format!("before it exited with {code}");
+        match code {
+            exit::DONE => self.never_connected(&when, hint),
+            _ if self.is_proxied => self.never_connected(&when, ITS_ERROR),
+            _ => self.never_connected(&when, &self.reach.with_flags(ITS_ERROR, self.suite)),
+        }
     }
 
     pub(super) fn never_connected(&self, when: &str, hint: &str) -> Failure {

@@ -56,7 +56,7 @@ impl Still {
         };
         let message =
             format!("still {what} {} s after the show; its numbers are those until then", after.as_secs());
-        Failure { detail: detail.map(str::to_owned), ..Failure::new("output", &message) }
+        Failure { detail: detail.map(str::to_owned), ..Failure::late("output", &message) }
     }
 }
 

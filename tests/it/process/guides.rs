@@ -16,8 +16,10 @@ use crate::support::process::{Running, livetape, program};
 /// Maximum length of a guide, in words.
 const WORDS_MAX: usize = 600;
 /// Commands that install or build what the test provides.
-const INSTALLS: [&str; 6] = [
+const INSTALLS: [&str; 8] = [
     "cargo install ",
+    "npm --prefix ",
+    "npm pack ",
     "npm install ",
     "python3 -m venv ",
     "venv/bin/pip install ",

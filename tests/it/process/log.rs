@@ -28,7 +28,8 @@ fn start(args: &[&str], env: &[(&str, &str)]) -> Running {
 
 async fn ask(server: &Running, request: &str) -> String {
     let mut io = TcpStream::connect(&server.address).await.unwrap();
-    let request = format!("{request}\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let host = if request.contains("\r\nhost: ") { "" } else { "host: localhost\r\n" };
+    let request = format!("{request}\r\n{host}connection: close\r\n\r\n");
     io.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     io.read_to_string(&mut answer).await.unwrap();
@@ -55,18 +56,22 @@ async fn visit(server: &Running, path: &str, protocol: Option<&str>, wanted: &st
 
 /// A page from disk only learns that its socket closed with 1006, so the terminal tells why, also while it
 /// displays events.
-#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_request_of_a_rejected_origin_is_logged() {
+async fn the_first_request_of_a_rejected_origin_or_for_a_rejected_host_is_logged() {
     let server = start(&["replay", "demo"], &[]);
     for origin in ["null", "null", "https://a.example", "https://A.example:443"] {
         let answer = ask(&server, &format!("GET / HTTP/1.1\r\norigin: {origin}")).await;
         assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
     }
-    server.signal("INT");
+    for host in ["host.docker.internal", "HOST.docker.internal:3000", "a@b"] {
+        let answer = ask(&server, &format!("GET / HTTP/1.1\r\nhost: {host}")).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    }
+    server.stop();
     let (_, log) = tokio::task::block_in_place(|| server.wait_for_log());
     let told: Vec<_> = log.lines().filter(|line| line.contains("Rejected")).collect();
-    assert_eq!(told.len(), 2, "{log}");
+    assert_eq!(told.len(), 3, "{log}");
+    assert!(told[2].contains(r#"(LIVETAPE_HOSTS): hosts = ["host.docker.internal"]"#), "{log}");
     for (line, page) in told.into_iter().zip(["a page opened from disk: ", "a page: "]) {
         assert!(line.contains(page) && line.contains("`server.origins` (LIVETAPE_ORIGINS)"), "{line}");
     }
@@ -116,7 +121,6 @@ async fn failures_of_the_rooms_of_tokens_are_logged_by_default() {
 }
 
 /// Log collectors parse every line of a container, whatever wrote it.
-#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_is_json_if_the_log_is() {
     let json =
@@ -124,7 +128,7 @@ async fn every_line_is_json_if_the_log_is() {
     let server =
         start(&["replay", "demo", "--speed", "max", "--log-format", "json", "--log-level", "info"], &[]);
     visit(&server, "?since=0", None, DEMO_LAST).await;
-    server.signal("INT");
+    server.stop();
     let (status, shown, log) = tokio::task::block_in_place(|| server.wait_for_output());
     assert_eq!(status.code(), Some(0), "{log}");
     let shown = json(&shown);

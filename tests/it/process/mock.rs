@@ -186,10 +186,7 @@ fn ca_prints_the_certificate_and_how_to_trust_it() {
             true => format!("set \"SSL_CERT_FILE={0}\"& set \"REQUESTS_CA_BUNDLE={0}\"", text(&pem)),
             false => format!("export SSL_CERT_FILE={0} REQUESTS_CA_BUNDLE={0}", text(&pem)),
         },
-        match cfg!(windows) {
-            true => format!("-Djavax.net.ssl.trustStore=\"{}\"", text(&ca.join("ca.jks"))),
-            false => format!("-Djavax.net.ssl.trustStore={}", text(&ca.join("ca.jks"))),
-        },
+        format!("-Djavax.net.ssl.trustStore={}", text(&ca.join("ca.jks"))),
         "certutil -d sql:$HOME/.pki/nssdb -D -n livetape".into(),
     ] {
         assert!(advice.contains(&words), "{words}: {advice}");
@@ -198,6 +195,10 @@ fn ca_prints_the_certificate_and_how_to_trust_it() {
     // A mock uses the same one.
     let output = livetape(&["ca"]).env("LIVETAPE_MOCK_CA_DIR", &ca).output().unwrap();
     assert_eq!(stdout(&output), fs::read_to_string(&pem).unwrap());
+    // Elsewhere, no variable names it.
+    if cfg!(windows) {
+        return;
+    }
     let output = livetape(&["ca"]).env_remove("HOME").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let expected =

@@ -1,5 +1,6 @@
 //! The program itself: exit codes, output, signals and ports.
 
+mod address;
 mod bad_input;
 mod config;
 mod documents;
@@ -17,7 +18,6 @@ mod replay;
 mod rooms;
 mod run;
 mod serving;
-#[cfg(unix)]
 mod shutdown;
 mod tools;
 mod verdict;

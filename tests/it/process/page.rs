@@ -1,6 +1,13 @@
 //! `livetape test --page`: overlays with planted bugs, the shipped ones, and pages that misbehave.
 
-use std::{fs, path::Path, process::Output};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::Output,
+    thread,
+};
 
 use serde_json::Value;
 use tempfile::tempdir;
@@ -147,6 +154,134 @@ fn what_is_wrong_with_a_page_is_one_clear_line() {
     }
 }
 
+/// Serves a page at `/`; `/500`, `/empty` and `/never` are for a page that cannot be loaded. Runs until the process ends.
+fn site(body: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut silent = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            let (status, body) = match line.split(' ').nth(1) {
+                Some("/500") => ("500 Oh", "down"),
+                Some("/empty") => ("503 Oh", ""),
+                Some("/never") => {
+                    silent.push(stream);
+                    continue;
+                }
+                _ => ("200 OK", &*body),
+            };
+            let head = "content-type: text/html; charset=utf-8\r\nconnection: close";
+            let length = body.len();
+            // A browser may have gone.
+            let _ = write!(stream, "HTTP/1.1 {status}\r\n{head}\r\ncontent-length: {length}\r\n\r\n{body}");
+        }
+    });
+    address
+}
+
+/// Returns the messages of the only case of a report, without what to do.
+fn messages(report: &Value) -> Vec<&str> {
+    let failures = report["cases"][0]["failures"].as_array().unwrap();
+    let whole = failures.iter().map(|failure| failure["message"].as_str().unwrap());
+    Vec::from_iter(whole.map(|message| message.split("; ").next().unwrap_or_default()))
+}
+
+#[test]
+#[ignore = "needs Chromium: of `cargo xtask ci verdict`"]
+fn each_way_not_to_load_has_its_line() {
+    let reloads =
+        format!("<b id=total>0</b>{}<script>setTimeout(() => location.reload(), 200)</script>", reading(""));
+    let site = site(reloads);
+    for (path, expected) in [
+        ("/500", "could not be loaded: its server answered 500"),
+        ("/empty", "could not be loaded: its server answered with an error"),
+        ("/never", "could not be loaded: its server does not answer"),
+        ("/", "loads itself again and again"),
+    ] {
+        let (code, report) = judge(&format!("http://{site}{path}"), &["plain"], &TOTAL);
+        assert_eq!((code, messages(&report)), (Some(1), vec![expected]), "{report:#}");
+    }
+    let once = "<b id=total>0</b><script>if (!location.search) location.search = '?again'</script>";
+    let found = failures(&format!("{once}{}", reading("")), &TOTAL);
+    assert!(found[0].starts_with("loaded itself again 1 time"), "{found:?}");
+}
+
+/// The browser believes that a site is of the internet.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs Chromium: of `cargo xtask ci verdict`"]
+fn a_page_of_the_internet_is_checked_as_by_chrome_but_not_by_obs() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let total = "<b id=total>0</b>";
+    let counts = "let total = 0
+      socket.onmessage = ({ data }) => {
+        const event = JSON.parse(data)
+        if (event.type === 'gift') document.getElementById('total').textContent = total += event.data.diamonds
+      }";
+    let widget =
+        format!("{total}{}", reading(counts).replace("LIVETAPE_URL", "'ws://127.0.0.1:3000/?gifts=delta'"));
+    let public = site(widget);
+    let folder = tempdir().unwrap();
+    let browser = folder.path().join("browser");
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
+    let script =
+        format!("#!/bin/sh\nexec '{chromium}' \"$@\" --ip-address-space-overrides={public}=public\n");
+    fs::write(&browser, script).unwrap();
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    let judged = |page: &str, flags: &[&str]| {
+        let args = ["test", "demo", "--json", "--case", "plain", "--page", page];
+        let output =
+            livetape(&[&args[..], &TOTAL, flags].concat()).env("CHROMIUM", &browser).output().unwrap();
+        serde_json::from_str::<Value>(&stdout(&output)).unwrap()
+    };
+    let page = format!("http://{public}/");
+    let frame = site(format!("{total}<iframe src=\"http://{public}/\"></iframe>"));
+    for page in [&page, &format!("http://{frame}/")] {
+        let report = judged(page, &[]);
+        let expected = "may not connect to this machine: Chrome's Local Network Access";
+        assert_eq!(messages(&report)[0], expected, "{page}: {report:#}");
+        let whole = report.to_string();
+        assert!(whole.contains("loopback-network") && whole.contains("--obs"), "{report:#}");
+    }
+    assert_eq!(judged(&page, &["--obs"])["passed"], 1);
+}
+
+#[test]
+#[ignore = "needs Chromium: of `cargo xtask ci verdict`"]
+fn a_file_in_obs_has_no_server() {
+    let folder = tempdir().unwrap();
+    let page = folder.path().join("over lay.html");
+    let write = |host: &str| {
+        let script = format!(
+            "let total = 0
+            if (location.origin !== 'http://absolute') throw new Error(location.origin)
+            const socket = new WebSocket(`ws://${{{host}}}:3000/?gifts=delta`)
+            socket.onmessage = ({{ data }}) => {{
+              const event = JSON.parse(data)
+              if (event.type === 'gift') document.getElementById('total').textContent = add(total, event.data.diamonds)
+            }}"
+        );
+        fs::write(folder.path().join("script.js"), script).unwrap();
+    };
+    let add = "<script>function add(sum, more) { return total = sum + more }</script>";
+    fs::write(&page, format!("<b id=total>0</b>{add}<script src=script.js></script>")).unwrap();
+    let flags = [&TOTAL[..], &["--obs"]].concat();
+    write("'127.0.0.1'");
+    let (code, report) = judge(page.to_str().unwrap(), &["plain"], &flags);
+    assert_eq!(code, Some(0), "{report:#}");
+    write("location.hostname");
+    let (code, report) = judge(page.to_str().unwrap(), &["plain"], &flags);
+    assert_eq!(
+        (code, messages(&report)[0]),
+        (Some(1), "tried to connect to the host `absolute`"),
+        "{report:#}"
+    );
+}
+
 #[test]
 #[ignore = "needs Chromium: of `cargo xtask ci verdict`"]
 fn pages_have_modules_sound_and_the_feed() {
@@ -200,7 +335,7 @@ fn nothing_is_left_after_ctrl_c_or_a_kill() {
         stdout.read_exact(&mut [0; 10]).unwrap();
         let named = || named_by(folder.path());
         while named() == 0 {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         kill_process(Pid::from_child(&child), signal).unwrap();
         // What cleans up after a kill has the same error output.

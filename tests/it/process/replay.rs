@@ -30,13 +30,12 @@ async fn read(server: &Running, path: &str) -> Vec<Value> {
     events
 }
 
-#[cfg(unix)]
 #[test]
-fn a_replay_that_no_client_can_start_waits_for_play_and_an_interrupt_ends_it() {
+fn a_replay_that_no_client_can_start_waits_for_play_until_it_is_stopped() {
     let server = Running::start(&["replay", "demo", "--wait-clients", "4294967295", "--quiet"]);
     let is_said = server.greeting.iter().any(|line| line.ends_with("⏳ Waiting for `POST /replay/play`"));
     assert!(is_said, "{:?}", server.greeting);
-    server.signal("INT");
+    server.stop();
     assert_eq!(server.wait().0.code(), Some(0));
 }
 

@@ -1,11 +1,11 @@
 //! `livetape test --suite room`: `livetape live` is a client that is right, and each planted fault is found. The
-//! faulty clients are this program, run once more.
+//! clients are this program, run once more.
 
 use std::{
-    env,
+    env, fs,
     io::{Read as _, Write as _},
     net::TcpStream,
-    process::Output,
+    process::{self, Command, Output, Stdio},
 };
 
 use futures_util::StreamExt as _;
@@ -14,23 +14,21 @@ use tempfile::tempdir;
 use tokio_tungstenite::connect_async;
 
 use crate::support::{
-    process::{livetape, program, run, stderr, stdout},
+    process::{livetape, program, run, stderr, stdout, text},
     room::{ROOM, SOCKET, batch},
 };
 
-/// Records the room, then prints the totals of the recording. Exit code 3, for a frame that is unreadable, is right.
-const LIVE: &str = r#"cd "$TMPDIR"; "$0" live demo --upstream "$LIVETAPE_MOCK_URL" --port 0 --quiet --record show.bin $1
-code=$?; "$0" info --totals show*.bin; [ $code = 3 ] || exit $code"#;
-
-/// Records the room, and counts messages that were sent again.
-const REPEATS: &str = r#"cd "$TMPDIR"; "$0" live demo --upstream "$LIVETAPE_MOCK_URL" --port 0 --quiet --record show.bin
-echo "chats $("$0" events show.bin --no-dedup --types chat | wc -l)""#;
-
-/// Not a test: a faulty client, if `livetape test` runs it.
+/// Not a test: a client, if `livetape test` runs it.
 #[test]
 fn client() {
     let Ok(bug) = env::var("BUG") else { return };
     match bug.as_str() {
+        "" => record(&[], print_totals),
+        "tries_once" => record(&["--max-attempts=1"], print_totals),
+        "repeats" => record(&[], |shows| {
+            let args = [&["events"], shows, &["--no-dedup", "--types", "chat"]].concat();
+            println!("chats {}", stdout(&livetape_here(&args).output().unwrap()).lines().count());
+        }),
         "hammers" => loop {
             request("/api-live/user/room/?uniqueId=demo&aid=1988");
         },
@@ -41,6 +39,33 @@ fn client() {
         }
         _ => request("/api-live/user/room/?uniqueId=demo&aid=1988"),
     }
+}
+
+/// `livetape`, with what `livetape test` tells its command.
+fn livetape_here(args: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// Records the room with `livetape live`, and prints something of the recordings. Exit code 3, for a frame that is
+/// unreadable, is right.
+fn record(flags: &[&str], print: impl FnOnce(&[&str])) {
+    let folder = env::temp_dir();
+    let (show, mock) = (folder.join("show.bin"), env::var("LIVETAPE_MOCK_URL").unwrap());
+    let live = ["live", "demo", "--upstream", &mock, "--port", "0", "--quiet", "--record", text(&show)];
+    let code = livetape_here(&[&live, flags].concat()).status().unwrap().code();
+    let mut shows: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    shows.retain(|path| path.extension().is_some_and(|it| it == "bin"));
+    shows.sort();
+    print(&Vec::from_iter(shows.iter().map(|path| text(path))));
+    if code != Some(3) {
+        process::exit(code.unwrap());
+    }
+}
+
+fn print_totals(shows: &[&str]) {
+    livetape_here(&[&["info", "--totals"], shows].concat()).status().unwrap();
 }
 
 /// Sends a request to the mock, or through the proxy.
@@ -71,26 +96,22 @@ async fn read_room(bug: &str) {
     }
 }
 
-/// Runs `livetape live` with a flag in cases of rooms.
-fn judge_live(flag: &str, cases: &[&str], expected: &str) -> Output {
-    judge_script(LIVE, flag, cases, expected)
-}
-
-fn judge_script(script: &str, flag: &str, cases: &[&str], expected: &str) -> Output {
-    let program = program();
+/// Runs a client that records the room in cases of rooms.
+fn judge_live(bug: &str, cases: &[&str], expected: &str) -> Output {
     let cases = cases.iter().flat_map(|name| ["--case", name]);
     let args = ["test", "demo", "--suite", "room", "--speed", "100", "--json", "--expect", expected];
-    let command = ["--", "sh", "-c", script, &program, flag];
-    let args = Vec::from_iter(args.into_iter().chain(cases).chain(command));
-    livetape(&args).output().unwrap()
+    start(bug, &Vec::from_iter(args.into_iter().chain(cases)))
 }
 
 /// Runs a faulty client in a case of a room.
 fn judge(bug: &str, case: &str, flags: &[&str]) -> Output {
+    start(bug, &[&["test", "demo", "--case", case], flags].concat())
+}
+
+fn start(bug: &str, args: &[&str]) -> Output {
     let program = env::current_exe().unwrap();
-    let command = ["--", program.to_str().unwrap(), "--exact", "process::rooms::client"];
-    let args = [&["test", "demo", "--case", case], flags, &command].concat();
-    livetape(&args).env("BUG", bug).output().unwrap()
+    let command = ["--", text(&program), "--exact", "process::rooms::client", "--nocapture"];
+    livetape(&[args, &command].concat()).env("BUG", bug).output().unwrap()
 }
 
 #[test]
@@ -121,7 +142,7 @@ fn a_client_that_stays_away_is_said_to_keep_running() {
 
 #[test]
 fn messages_that_are_sent_again_are_named() {
-    let output = judge_script(REPEATS, "", &["plain", "duplicates", "repeated-history"], "chats {chats}");
+    let output = judge_live("repeats", &["plain", "duplicates", "repeated-history"], "chats {chats}");
     let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
     for case in report["cases"].as_array().unwrap() {
         assert_eq!(case["failures"][0]["diagnosis"], "repeated_messages", "{report:#}");
@@ -131,17 +152,12 @@ fn messages_that_are_sent_again_are_named() {
 
 #[test]
 fn wrong_numbers_and_clients_that_stay_away_fail() {
-    for (flag, case, expected, said) in [
+    for (bug, case, expected, said) in [
         ("", "plain", "chats {diamonds}", "printed \"chats 63\", right is 114"),
-        ("--max-attempts=1", "drop", "chats {chats}", "did not come back after its connection was"),
-        (
-            "--max-attempts=1",
-            "rate-limited-twice",
-            "chats {chats}",
-            "did not try again after 429 from /api-live/",
-        ),
+        ("tries_once", "drop", "chats {chats}", "did not come back after its connection was"),
+        ("tries_once", "rate-limited-twice", "chats {chats}", "did not try again after 429 from /api-live/"),
     ] {
-        let output = judge_live(flag, &[case], expected);
+        let output = judge_live(bug, &[case], expected);
         let printed = stdout(&output);
         assert_eq!(output.status.code(), Some(1), "{printed}");
         assert!(printed.contains(&said.replace('"', "\\\"")), "{printed}");

@@ -3,16 +3,18 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     net::TcpListener,
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
 };
 
 use crate::support::{
     json,
-    process::{livetape, program, run, stderr, stdout, text},
+    process::{lines_of, livetape, program, run, shell, stderr, stdout, text, variable},
 };
 
-/// Prints the addresses that the command is given.
-const ADDRESSES: &str = "echo $LIVETAPE_URL $LIVETAPE_HTTP $LIVETAPE_MOCK_URL $SIGN_API_URL";
+/// A script that prints addresses that the command is given.
+fn echo(names: &[&str]) -> String {
+    format!("echo {}", Vec::from_iter(names.iter().map(|name| variable(name))).join(" "))
+}
 
 fn run_with(flags: &[&str], command: &[&str]) -> Output {
     run(&[&["run"], flags, &["--"], command].concat())
@@ -26,17 +28,26 @@ fn code(output: &Output) -> Option<i32> {
 struct Started {
     child: Child,
     lines: BufReader<ChildStdout>,
+    errors: BufReader<ChildStderr>,
     first: String,
 }
 
 impl Started {
     fn new(flags: &[&str], script: &str) -> Self {
         let args = [&["run", "demo", "--clients", "0"], flags, &["--", "sh", "-c", script]].concat();
-        let mut child = livetape(&args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = livetape(&args);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let errors = BufReader::new(child.stderr.take().unwrap());
         let mut first = String::new();
         lines.read_line(&mut first).unwrap();
-        Self { child, lines, first: first.trim().to_owned() }
+        Self { child, lines, errors, first: first.trim().to_owned() }
+    }
+
+    /// Waits for a line on stderr that contains a text.
+    fn wait_until_told(&mut self, text: &str) {
+        assert!(self.errors.by_ref().lines().any(|line| line.unwrap().contains(text)), "{text}");
     }
 
     fn signal(&self, name: &str) {
@@ -52,10 +63,10 @@ impl Started {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn the_command_gets_the_addresses_and_its_exit_code_is_returned() {
-    let output = run_with(&["demo", "--clients", "0"], &["sh", "-c", &format!("{ADDRESSES}; exit 7")]);
+    let script = format!("{}&& exit 7", echo(&["LIVETAPE_URL", "LIVETAPE_HTTP"]));
+    let output = run_with(&["demo", "--clients", "0"], &shell(&script));
     assert_eq!(code(&output), Some(7), "{}", stderr(&output));
     let printed = stdout(&output);
     let [url, http] = printed.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{printed}") };
@@ -77,12 +88,12 @@ fn a_client_gets_the_show_and_the_terminal_is_its_own() {
     assert!(events(&output) == expected, "{}", stdout(&output));
 }
 
-#[cfg(unix)]
 #[test]
 fn a_mock_runs_beside_the_server() {
-    let script = format!("{ADDRESSES}; exit 3");
+    let names = ["LIVETAPE_URL", "LIVETAPE_HTTP", "LIVETAPE_MOCK_URL", "SIGN_API_URL"];
+    let script = format!("{}&& exit 3", echo(&names));
     for mock in ["demo", "fixtures/scenarios/offline.toml"] {
-        let output = run_with(&["short", "--mock", mock], &["sh", "-c", &script]);
+        let output = run_with(&["short", "--mock", mock], &shell(&script));
         assert_eq!(code(&output), Some(3), "{}", stderr(&output));
         let printed = stdout(&output);
         let words: Vec<_> = printed.split_whitespace().collect();
@@ -90,28 +101,30 @@ fn a_mock_runs_beside_the_server() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_command_that_does_not_connect_fails_with_a_count() {
     let offline = "demo --mock fixtures/scenarios/offline.toml --clients 2";
-    let live =
-        "$0 live demo --port 0 --max-attempts 1 --upstream $LIVETAPE_MOCK_URL > /dev/null 2>&1; exit 5";
-    let neither = "`sh` exited with 0 and used neither the mock nor the feed\n💡 ";
+    let at = variable("LIVETAPE_MOCK_URL");
+    let live = format!("{} live demo --port 0 --max-attempts 1 --upstream {at} || exit 5", program());
+    let [observes, serves] = ["watch --observe", "serve --port 0"].map(|it| format!("{} {it}", program()));
+    let [name, ..] = shell("");
+    let neither = &format!("`{name}` exited with 0 and used neither the mock nor the feed\n💡 ");
+    let failed = &format!("`{name}` exited with 5 before its clients connected: ");
     for (flags, script, expected, message, hint) in [
-        ("demo --connect-time 200ms", "exec sleep 600", 1, "within 200ms: 0 of 1 clients", "LIVETAPE_URL"),
+        ("demo --connect-time 200ms", &*serves, 1, "within 200ms: 0 of 1 clients", "LIVETAPE_URL"),
         (
             "demo --connect-time 5s --mock demo --clients 2",
-            "exec $0 watch --observe",
+            &observes,
             1,
             "0 of 2 clients, 1 observer, 0 entries in the log of the mock",
             "",
         ),
-        ("demo", "true", 1, "before its clients connected: 0 of 1 clients", ""),
-        (offline, live, 5, "`sh` exited with 5 before its clients connected: ", ""),
-        ("short --mock=demo", "true", 1, neither, "LIVETAPE_MOCK_URL"),
-        ("short --mock-proxy", "true", 1, neither, "HTTPS_PROXY"),
+        ("demo", "exit 0", 1, "before its clients connected: 0 of 1 clients", ""),
+        (offline, &live, 5, failed, ""),
+        ("short --mock=demo", "exit 0", 1, neither, "LIVETAPE_MOCK_URL"),
+        ("short --mock-proxy", "exit 0", 1, neither, "HTTPS_PROXY"),
     ] {
-        let output = run_with(&Vec::from_iter(flags.split(' ')), &["sh", "-c", script, &program()]);
+        let output = run_with(&Vec::from_iter(flags.split(' ')), &shell(script));
         let said = stderr(&output);
         assert_eq!(code(&output), Some(expected), "{flags}: {said}");
         assert!(said.contains(message) && said.contains(hint), "{flags}: {said}");
@@ -149,20 +162,22 @@ fn the_end_of_the_recording_is_reported_if_sockets_stay_open() {
 }
 
 /// As a bot that throws at its start: advice on addresses would hide its error.
-#[cfg(unix)]
 #[test]
 fn a_command_that_fails_before_it_connects_is_not_told_how_to_connect() {
     for flags in
         [&["demo"][..], &["demo", "--clients", "2"], &["demo", "--mock=demo"], &["demo", "--mock-proxy"]]
     {
-        let output = run_with(flags, &["sh", "-c", "echo Error: no module >&2; exit 5"]);
+        let output = run_with(flags, &shell("echo Error: no module>&2&& exit 5"));
         assert_eq!(code(&output), Some(5));
-        let expected = "Error: no module\n\
-            ⚠️ `sh` ended with exit code 5 before it connected\n\
-            💡 look for its error in the output above\n";
-        assert_eq!(stderr(&output), expected, "{flags:?}");
+        let [name, ..] = shell("");
+        let expected = format!(
+            "Error: no module\n\
+            ⚠️ `{name}` ended with exit code 5 before it connected\n\
+            💡 look for its error in the output above\n"
+        );
+        assert_eq!(lines_of(&stderr(&output)), expected, "{flags:?}");
     }
-    let output = run_with(&["demo", "--clients", "0"], &["sh", "-c", "exit 5"]);
+    let output = run_with(&["demo", "--clients", "0"], &shell("exit 5"));
     assert_eq!((code(&output), stderr(&output)), (Some(5), String::new()));
 }
 
@@ -251,21 +266,20 @@ fn a_proxy_in_the_environment_is_not_used_for_this_machine() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_proxy_in_the_environment_is_named_if_nothing_connected() {
     let said =
-        "https_proxy is set, and a client that ignores NO_PROXY connects through that proxy: unset it\n";
-    for args in [
-        &["run", "demo", "--", "true"][..],
-        &["run", "short", "--mock=demo", "--", "true"],
-        &["run", "demo", "--", "sh", "-c", "exit 1"],
-        &["test", "demo", "--case", "plain", "--", "true"],
-        &["test", "demo", "--case", "plain", "--", "sh", "-c", "exit 1"],
-        &["test", "demo", "--suite", "room", "--case", "plain", "--", "true"],
-        &["run", "short", "--mock-proxy", "--", "true"],
+        "https_proxy is set, and a client that ignores NO_PROXY connects through that proxy: unset it, or ";
+    for (args, script) in [
+        (&["run", "demo", "--"][..], "exit 0"),
+        (&["run", "short", "--mock=demo", "--"], "exit 0"),
+        (&["run", "demo", "--"], "exit 1"),
+        (&["test", "demo", "--case", "plain", "--"], "exit 0"),
+        (&["test", "demo", "--case", "plain", "--"], "exit 1"),
+        (&["test", "demo", "--suite", "room", "--case", "plain", "--"], "exit 0"),
+        (&["run", "short", "--mock-proxy", "--"], "exit 0"),
     ] {
-        let mut command = livetape(args);
+        let mut command = livetape(&[args, &shell(script)].concat());
         for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY"] {
             command.env_remove(name);
         }
@@ -273,7 +287,9 @@ fn a_proxy_in_the_environment_is_named_if_nothing_connected() {
         assert_eq!(code(&output), Some(1), "{args:?}");
         // The variables of the mock's proxy replace it.
         let is_named = !args.contains(&"--mock-proxy");
-        assert_eq!((stdout(&output) + &stderr(&output)).contains(said), is_named, "{args:?}: {output:?}");
+        // Names of variables have no case on Windows.
+        let printed = (stdout(&output) + &stderr(&output)).replace("HTTPS_PROXY is", "https_proxy is");
+        assert_eq!(printed.contains(said), is_named, "{args:?}: {output:?}");
     }
 }
 
@@ -303,34 +319,35 @@ fn the_port_of_the_environment_is_not_used() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn the_command_gets_the_token_and_is_offline_too() {
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("livetape.toml");
     std::fs::write(&config, format!("server.token = \"{TOKEN}\"\n")).unwrap();
-    let script = format!("echo $LIVETAPE_TOKEN $LIVETAPE_OFFLINE; {} watch --types disconnected", program());
+    let print = echo(&["LIVETAPE_TOKEN", "LIVETAPE_OFFLINE"]);
+    let script = format!("{print}&& {} watch --types disconnected", program());
     let flags = ["short", "--speed", "max", "--exit-when-done", "--config", text(&config)];
-    let output = run_with(&flags, &["sh", "-c", &script]);
+    let output = run_with(&flags, &shell(&script));
     assert_eq!((code(&output), stderr(&output)), (Some(0), String::new()));
-    assert!(stdout(&output).starts_with(&format!("{TOKEN} true\n")), "{}", stdout(&output));
-    let args = ["run", "demo", "--clients", "0", "--", "sh", "-c", "echo $LIVETAPE_TOKEN $LIVETAPE_OFFLINE"];
+    assert!(lines_of(&stdout(&output)).starts_with(&format!("{TOKEN} true\n")), "{}", stdout(&output));
+    let print = echo(&["LIVETAPE_OFFLINE"]);
+    let args = [&["run", "demo", "--clients", "0", "--"][..], &shell(&print)].concat();
     let output = livetape(&args).env("LIVETAPE_OFFLINE", "false").output().unwrap();
-    assert_eq!(stdout(&output), "false\n");
+    assert_eq!(lines_of(&stdout(&output)), "false\n");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_damaged_private_replay_is_reported_like_that_of_the_main_channel() {
     let folder = tempfile::tempdir().unwrap();
     let short = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin");
     let bytes = std::fs::read(short).unwrap();
     std::fs::write(folder.path().join("half.bin"), &bytes[..bytes.len() / 2]).unwrap();
-    let watch = format!("{} watch --types disconnected ${{LIVETAPE_URL}}ws/play/half?speed=max", program());
+    let url = variable("LIVETAPE_URL") + "ws/play/half?speed=max";
+    let watch = format!("{} watch --types disconnected {url}", program());
     // The code of a command that fails says more.
-    for (script, expected) in [(watch.clone(), 3), (format!("{watch}; exit 7"), 7)] {
-        let output = run_with(&["demo", "--recordings", text(folder.path())], &["sh", "-c", &script]);
+    for (script, expected) in [(watch.clone(), 3), (format!("{watch}&& exit 7"), 7)] {
+        let output = run_with(&["demo", "--recordings", text(folder.path())], &shell(&script));
         assert_eq!(code(&output), Some(expected), "{}", stderr(&output));
         assert!(stderr(&output).starts_with("⚠️ half is incomplete: "), "{}", stderr(&output));
     }
@@ -405,8 +422,11 @@ fn no_process_of_the_command_outlives_livetape() {
     for (script, expected) in [("exit 4", Some(4)), ("echo started; exec sleep 600", None)] {
         let alive = alive.clone();
         let lives = std::thread::spawn(move || std::fs::read(alive).unwrap());
-        let run = Started::new(&[], &(children.clone() + script));
+        let flags = ["--speed", "max", "--exit-when-done"];
+        let mut run = Started::new(&flags, &(children.clone() + script));
         if expected.is_none() {
+            // The command may print before livetape has noted its process.
+            run.wait_until_told("still runs");
             run.signal("KILL");
         }
         assert_eq!(run.wait().0, expected);

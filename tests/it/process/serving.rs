@@ -17,7 +17,7 @@ use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::support::{
     demo::over_tcp,
-    process::{Running, finish, livetape, run, stderr, stdout, text},
+    process::{Running, finish, livetape, run, shell, stderr, stdout, text},
 };
 
 fn start(args: &[&str], env: &[(&str, &str)], last: &str) -> Running {
@@ -74,7 +74,6 @@ async fn rest_runs_a_scenario_and_shows_its_requests_and_faults() {
     assert_eq!(ask(&server, "GET", "/mock", "").await.1["running"], Value::Null);
 }
 
-#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn with_stay_the_server_continues_after_its_room_failed() {
     let mock = over_tcp("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
@@ -87,7 +86,7 @@ async fn with_stay_the_server_continues_after_its_room_failed() {
         assert!(event.to_text().unwrap().contains(expected), "{event:?}");
     }
     assert_eq!(ask(&server, "POST", "/replay/load", r#"{"recording":"demo"}"#).await.0, 200);
-    server.signal("TERM");
+    server.stop();
     while let Some(Ok(_)) = socket.next().await {}
     assert_eq!(finish(server).await.0.code(), Some(0));
 }
@@ -116,7 +115,6 @@ fn a_recorded_replay_has_the_same_events() {
     assert_eq!(output.status.code(), Some(1), "nothing is written over");
 }
 
-#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_and_rooms_are_logged_unless_quiet() {
     for quiet in [false, true] {
@@ -130,7 +128,7 @@ async fn clients_and_rooms_are_logged_unless_quiet() {
         while let Some(Ok(_)) = socket.next().await {}
         let url = format!("http://{}/events?since=0&token=s3cret&types=gift", server.address);
         drop(reqwest::get(url).await.unwrap());
-        server.signal("TERM");
+        server.stop();
         let (status, log) = tokio::task::block_in_place(|| server.wait_for_log());
         assert_eq!(status.code(), Some(0));
         let wanted = ["✅ Client connected", "🏠 Room created", "❌ Client disconnected"];
@@ -193,13 +191,13 @@ async fn a_replay_takes_requests_as_soon_as_the_ready_file_exists() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-#[cfg(unix)]
 #[test]
 fn the_ready_file_of_run_names_the_mock() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ready.json");
-    let args = ["run", "demo", "--mock", "demo", "--ready-file", text(&file), "--", "cat", text(&file)];
-    let output = run(&args);
+    let print = format!("{} {}", if cfg!(windows) { "type" } else { "cat" }, text(&file));
+    let args = ["run", "demo", "--mock", "demo", "--ready-file", text(&file), "--"];
+    let output = run(&[&args[..], &shell(&print)].concat());
     let ready: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(ready["mock"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{ready}");
 }

@@ -76,6 +76,7 @@ fn assert_sealed(file: &Path) {
     assert_eq!(info["sealed"], true);
 }
 
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_closes_the_feed_seals_the_recording_and_leaves_the_room() {
     // If a terminal is closed, the system and the shell may both send SIGHUP.
@@ -114,7 +115,7 @@ async fn stalled_clients_delay_the_shutdown_only_briefly() {
     let server = start_within("2s", &["serve", "--log-file", text(&log)], "Press Ctrl+C");
     let _stalled = stalled(&server, "ws?feed=0").await;
     let polite = open(&server, "ws").await;
-    server.signal("TERM");
+    server.stop();
     assert_eq!(rest(polite).await, 1001);
     assert_eq!(finish(server).await.0.code(), Some(0));
     let log = fs::read_to_string(log).unwrap();
@@ -185,6 +186,7 @@ async fn a_client_that_leaves_before_the_end_is_reported_without_a_failure() {
     assert!(told.contains("⚠️ 2 clients left before the end\n"), "{told}");
 }
 
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_stops_the_server_at_once() {
     let server = start_within("10m", &["serve"], "Press Ctrl+C");
@@ -198,6 +200,7 @@ async fn a_second_signal_stops_the_server_at_once() {
 
 /// For one Ctrl+C, the terminal and a wrapper such as npm may both send a signal. Impatient users also press
 /// it again.
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn two_interrupts_leave_a_sealed_recording() {
     let mock = over_tcp(ROOM).await;
@@ -237,6 +240,7 @@ fn nohup_keeps_a_server_running_when_the_terminal_is_closed() {
 }
 
 /// A recording that starts after a hole of 64 GiB.
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_file_read_does_not_delay_the_exit() {
     let folder = tempfile::tempdir().unwrap();
@@ -268,7 +272,7 @@ async fn what_was_lost_before_a_stop_is_said() {
     let mut answer = String::new();
     io.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    server.signal("TERM");
+    server.stop();
     let (status, lines) = finish(server).await;
     assert_eq!(status.code(), Some(3));
     assert!(lines.iter().any(|line| line.contains("Incomplete: 1 frame or message unreadable")), "{lines:?}");

@@ -1,7 +1,8 @@
 //! The program, started by a test.
 
 use std::{
-    io::{BufRead as _, BufReader, Lines, Read},
+    io::{BufRead as _, BufReader, Lines, Read, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
@@ -125,6 +126,18 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Stops a server: as `kill` does, or by a request where no process can send a signal to another.
+    pub(crate) fn stop(&self) {
+        if cfg!(unix) {
+            return self.signal("TERM");
+        }
+        let mut io = TcpStream::connect(&self.address).unwrap();
+        io.write_all(b"POST /shutdown HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        io.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
+    }
+
     /// Returns the peak of resident memory, in KiB, without the program: how many pages its file has, and how many of
     /// them are changed when it is loaded, depends on the build.
     #[cfg(target_os = "linux")]
@@ -220,6 +233,25 @@ pub(crate) async fn start(args: Vec<String>) -> Running {
 
 pub(crate) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// What starts `script` in the shell of the system; `echo`, `&&` and `||` mean the same in each.
+pub(crate) fn shell(script: &str) -> [&str; 3] {
+    let [shell, flag] = SHELL;
+    [shell, flag, script]
+}
+
+/// The shell of the system, and its flag for a script.
+const SHELL: [&str; 2] = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
+
+/// A variable of the environment in a script of [`shell`].
+pub(crate) fn variable(name: &str) -> String {
+    if cfg!(windows) { format!("%{name}%") } else { format!("${{{name}}}") }
+}
+
+/// A printed text with the line ends of this file.
+pub(crate) fn lines_of(printed: &str) -> String {
+    printed.replace("\r\n", "\n")
 }
 
 pub(crate) fn text(path: &Path) -> &str {

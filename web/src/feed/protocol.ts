@@ -37,7 +37,7 @@ export interface View {
   /** Number of rows of all types, and of those removed to stay within the limit. */
   held: number
   forgotten: number
-  /** Number of events by group. */
+  /** Number of rows by group. */
   groups: Record<string, number>
   totals: Totals
   /** The row of the last event, and its index among the rows that match the filter; -1 if it does not. */
@@ -84,8 +84,6 @@ export interface Row {
 /** A row as the worker stores it. */
 export interface Kept extends Row {
   json: string
-  /** Number of its events. */
-  events: number
   /** Lowercase text to search. */
   hay: string
 }
@@ -116,5 +114,8 @@ const GROUPS: Record<string, string> = {
 }
 
 export const GROUP_NAMES = ['chat', 'gift', 'like', 'member', 'social', 'viewers', 'source', 'other', 'unknown'] as const
+
+/** Groups that the list only shows on request: what no person in the room did. */
+export const ASIDE: readonly string[] = ['viewers', 'other', 'unknown']
 
 export const groupOf = (type: string): string => (Object.hasOwn(GROUPS, type) ? (GROUPS[type] as string) : 'other')

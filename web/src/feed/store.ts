@@ -21,7 +21,7 @@ export const FOLDED_MAX = 100
 const LASTING = ['room_user', 'like', 'goal', 'battle', 'battle_score']
 const RECALLED_MAX = 10_000
 
-const shownOf = ({ json: _json, hay: _hay, events: _events, ...row }: Kept): Row => row
+const shownOf = ({ json: _json, hay: _hay, ...row }: Kept): Row => row
 
 /** Types that come in bursts and say little: consecutive ones share a row. */
 const isNoise = (type: string): boolean => type.startsWith('link')
@@ -46,6 +46,7 @@ export class Store {
   /** Position of the row of the last event. */
   newest = -1
   totals: Totals = nothing()
+  /** Number of rows by group. */
   groups: Record<string, number> = {}
   forgotten = 0
 
@@ -66,15 +67,10 @@ export class Store {
       return undefined
     }
     add(this.totals, event, this.#hosts)
-    const group = groupOf(event.type)
-    this.groups[group] = (this.groups[group] ?? 0) + 1
     if (event.type === 'connection_created') {
       this.leaders.clear()
       const room = `${event.stream} ${event.username} ${text(event.data.roomId)}`
-      if (event.replay && this.#goBack(room, `${event.generation}`, event.ts, held)) {
-        this.groups[group] -= 1
-        return event
-      }
+      if (event.replay && this.#goBack(room, `${event.generation}`, event.ts, held)) return event
     }
     if (event.type === 'gift') this.leaders.add(person(event), number(event.data.diamonds) ?? 0)
     if (event.type === 'gift' && text(event.data.streakId) !== '') this.#takeGift(event, json)
@@ -98,7 +94,7 @@ export class Store {
     const row = this.rows.at(at)
     if (!row) return
     this.#chars += json.length - row.json.length
-    this.#change(at, row, { count, added, diamonds, final, json, events: row.events + 1 })
+    this.#change(at, row, { count, added, diamonds, final, json })
     this.#makeRoom()
   }
 
@@ -124,17 +120,12 @@ export class Store {
     }
     const changed = this.#streaks.goBack(ts, end)
     const removed = this.rows.slice(end, this.rows.end)
-    for (const { group, events, json } of removed) {
-      this.groups[group] = (this.groups[group] ?? 0) - events
-      this.#chars -= json.length
-    }
+    for (const row of removed) this.#forget(row)
     this.rows.cut(end)
     this.#shown.cut(this.#shown.lowerBound((position) => position < end))
-    for (const { row: at, state: { count, added, diamonds, final }, lost } of changed) {
+    for (const { row: at, state: { count, added, diamonds, final } } of changed) {
       const row = this.rows.at(at)
-      if (!row) continue
-      this.#change(at, row, { count, added, diamonds, final, events: row.events - lost })
-      this.groups[row.group] = (this.groups[row.group] ?? 0) - lost
+      if (row) this.#change(at, row, { count, added, diamonds, final })
     }
     this.newest = end - 1
     // Before the start of a pass, events may be missing.
@@ -173,7 +164,7 @@ export class Store {
     if (!row || !isNoise(row.type) || count > FOLDED_MAX) return false
     const { type, time, text, hay } = this.#row(event, json)
     this.#chars += json.length + 1
-    const more = { type, time, text, count, json: `${row.json}\n${json}`, hay: `${row.hay}\n${hay}`, events: row.events + 1 }
+    const more = { type, time, text, count, json: `${row.json}\n${json}`, hay: `${row.hay}\n${hay}` }
     this.#change(this.rows.end - 1, row, more)
     return true
   }
@@ -194,7 +185,6 @@ export class Store {
       text: line,
       replay: event.replay,
       version: (this.#changes += 1),
-      events: 1,
       json,
       hay: `${name}\n@${handle}\n${parts(line).join('')}\n${type}`.toLowerCase(),
     }
@@ -208,14 +198,20 @@ export class Store {
     const position = this.rows.push(row)
     this.newest = position
     this.#chars += row.json.length
+    this.groups[row.group] = (this.groups[row.group] ?? 0) + 1
     if (this.#passes(row)) this.#shown.push(position)
     this.#makeRoom()
+  }
+
+  #forget({ group, json }: Kept): void {
+    this.groups[group] = (this.groups[group] ?? 0) - 1
+    this.#chars -= json.length
   }
 
   #makeRoom(): void {
     while (this.rows.length > ROWS_MAX || (this.#chars > CHARS_MAX && this.rows.length > 1)) {
       const position = this.rows.first
-      this.#chars -= this.rows.shift()?.json.length ?? 0
+      this.#forget(this.rows.shift() as Kept)
       this.forgotten += 1
       if (this.#shown.at(this.#shown.first) === position) this.#shown.shift()
     }

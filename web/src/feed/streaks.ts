@@ -63,15 +63,14 @@ export class Streaks {
     return { row: streak.row, state, isNew: !isKnown }
   }
 
-  /** Forgets what happened from a time on, and rows from `end` on. Returns the rows that show something else now, and how many events each lost. */
-  goBack(time: string, end: number): { row: number; state: State; lost: number }[] {
-    const changed: { row: number; state: State; lost: number }[] = []
+  /** Forgets what happened from a time on, and rows from `end` on. Returns the rows that show something else now. */
+  goBack(time: string, end: number): { row: number; state: State }[] {
+    const changed: { row: number; state: State }[] = []
     for (const [origin, { row, states }] of this.#open) {
       if (row >= end) this.#open.delete(origin)
       else if ((states.at(-1)?.time ?? '') >= time) {
-        const before = states.length
         while (states.length > 1 && (states.at(-1)?.time ?? '') >= time) states.pop()
-        changed.push({ row, state: states.at(-1) as State, lost: before - states.length })
+        changed.push({ row, state: states.at(-1) as State })
       }
     }
     return changed

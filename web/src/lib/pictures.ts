@@ -20,14 +20,24 @@ export function shorten(name: string): string {
   return clusters.join('')
 }
 
+/** The commonest gifts, as in `examples/overlays/gift.js`. */
+const SIGNS: Record<string, string> = {
+  Rose: '🌹', Rosa: '🌷', TikTok: '🎵', GG: '🎮', 'Ice Cream Cone': '🍦', 'Heart Me': '💖', Heart: '❤️', 'Finger Heart': '💗', Doughnut: '🍩', Perfume: '🧴',
+  Confetti: '🎉', Cap: '🧢', 'Paper Crane': '🕊️', Sunglasses: '🕶️', Corgi: '🐶', 'Money Gun': '💸', Swan: '🦢', Galaxy: '🌌', Lion: '🦁', 'TikTok Universe': '🪐',
+}
+
 /** Attributes of the petals (`ellipse`) and of the centre (`circle`), in the view box `-50 -50 100 100`. */
 export interface Picture {
+  /** A sign that stands for the gift, instead of petals. */
+  sign?: string
   petals: { cx: number; cy: number; rx: number; ry: number; fill: string; transform: string }[]
   heart: { r: number; fill: string }
 }
 
 /** Draws the gift with the same shapes as `paint` in `examples/overlays/gift.js`. */
 export function paint(name: string): Picture {
+  const sign = Object.hasOwn(SIGNS, name) ? SIGNS[name] : undefined
+  if (sign) return { sign, petals: [], heart: { r: 0, fill: 'none' } }
   let seed = [...name].reduce((sum, letter) => Math.imul(sum ^ (letter.codePointAt(0) ?? 0), 0x01000193) >>> 0, 0x811c9dc5)
   const next = (max: number): number => {
     seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0

@@ -72,7 +72,7 @@ function Code({ language, address }: { language: Language; address: string }) {
     <>
       {language === 'obs' && (
         <p class="quiet">
-          {say.obs} <a href={url('overlays/')} target="_blank" rel="noreferrer">{say.builder}</a>
+          {say.obs} <a href={url('overlays/')} target="_blank" rel="opener">{say.builder}</a>
         </p>
       )}
       <div class="snippet">
@@ -114,7 +114,7 @@ function Row({ client }: { client: ConnectionView }) {
       {client.position !== null && (
         <span class={client.lag ? 'lagging' : 'quiet'}>{say.position(client.position, client.lag ?? 0)}</span>
       )}
-      <button type="button" class="button small" disabled={readOnly.value} onClick={() => void close(client)}>{say.disconnect}</button>
+      <button type="button" class="button small" title={say.disconnectHint} disabled={readOnly.value} onClick={() => void close(client)}>{say.disconnect}</button>
     </li>
   )
 }

@@ -58,6 +58,7 @@ export function Details() {
   const source = useSignal<{ event: Event; id: string } | undefined>(undefined)
   const isRepeated = useSignal(false)
   const part = useSignal<Part | undefined>(undefined)
+  const isReachable = useSignal(false)
   const goTo = useRef<() => void>(() => undefined)
   const panel = useRef<HTMLElement>(null)
   const row = opened.value
@@ -73,11 +74,12 @@ export function Details() {
       gift.value = event && giftOf(event)
       const last = count === 0 ? undefined : readEvent(lines.at(-1) ?? '')
       part.value = last && partUpTo(last)
+      // The server knows the events of this pass by their numbers.
+      const isOfThisPass = (): boolean => last?.replay === true && last.generation === replay.peek()?.generation
+      isReachable.value = part.value !== undefined || isOfThisPass()
       goTo.current = () => {
-        const [from, state] = [part.value, replay.peek()]
-        // The server knows the events of this pass by their numbers.
-        if (last && last.generation === state?.generation) void seekEvent(last.seq)
-        else if (from) void seek(from.toMs - 1)
+        if (last && isOfThisPass()) void seekEvent(last.seq)
+        else if (part.value) void seek(part.value.toMs - 1)
       }
       const events = count === 0 ? [] : lines.map((line) => JSON.parse(line) as { id?: unknown })
       source.value = last && { event: last, id: textOf(events.at(-1)?.id) }
@@ -107,7 +109,7 @@ export function Details() {
       <div class="details-head">
         <h3>{say.details}</h3>
         {gift.value !== undefined && <Gift name={gift.value} />}
-        {part.value && (
+        {isReachable.value && (
           <button type="button" class="button small" title={say.goToHint} disabled={readOnly.value} onClick={() => goTo.current()}>
             {say.goTo}
           </button>

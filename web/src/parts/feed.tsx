@@ -8,7 +8,7 @@ import { offsetOf } from '../lib/recording.ts'
 import { placesIn } from '../lib/client.ts'
 import { isAtEnd, scrollTopAfterDrop, scrollTopToShow, windowOf } from '../lib/list.ts'
 import { readers } from '../state/clients.ts'
-import { choose, chosen, clear, hidden, look, paused, query, view } from '../state/feed.ts'
+import { aside, choose, chosen, clear, everything, hidden, look, paused, query, showAll, view } from '../state/feed.ts'
 import { features, replay } from '../state/server.ts'
 import { cursor, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
@@ -63,7 +63,8 @@ function Filters() {
   return (
     <div class={`filters ${chosen.value.length > 0 ? 'some' : ''}`} role="group" aria-label={say.filters}>
       <span class="quiet" aria-hidden="true">{say.only}</span>
-      <button type="button" class="chip" aria-pressed={chosen.value.length === 0} onClick={() => (chosen.value = [])}>{say.all}</button>
+      <button type="button" class="chip" aria-pressed={chosen.value.length === 0 && !everything.value} title={say.peopleHint} onClick={() => showAll(false)}>{say.people}</button>
+      <button type="button" class="chip" aria-pressed={chosen.value.length === 0 && everything.value} onClick={() => showAll(true)}>{say.all}</button>
       {GROUP_NAMES.map((group) => (
         <button
           key={group}
@@ -157,7 +158,9 @@ function List() {
       return
     }
     const page = Math.max(1, Math.floor(element.clientHeight / rowHeight.value) - 1)
-    const base = at < 0 ? Math.floor(element.scrollTop / rowHeight.value) : at
+    const [top, end] = [element.scrollTop / rowHeight.value, (element.scrollTop + element.clientHeight) / rowHeight.value]
+    // From outside, the first key goes to the row at that end of what is visible.
+    const base = at >= 0 ? at : ['ArrowUp', 'PageUp'].includes(event.key) ? Math.min(total, Math.floor(end)) : Math.ceil(top)
     const moves: Record<string, number> = {
       ArrowDown: at < 0 ? base : base + 1,
       ArrowUp: base - 1,
@@ -254,10 +257,12 @@ function Footer() {
   const seen = view.value
   if (!seen) return <p class="footer" />
   const { lost, losses, malformed, stream, seq } = seen.totals
+  const isPeople = chosen.value.length === 0 && !everything.value
   return (
     <p class="footer">
-      <span>{say.rows(seen.total, seen.held)}</span>
-      {hidden.value.length > 0 && <strong class="filtered">{hidden.value.length < chosen.value.length ? say.without(named(hidden.value)) : say.onlyShown(named(chosen.value))}</strong>}
+      <span>{say.rows(seen.total, seen.held - (isPeople ? aside.value : 0))}</span>
+      {isPeople && aside.value > 0 && <button type="button" class="link" onClick={() => showAll(true)}>{say.others(aside.value)}</button>}
+      {chosen.value.length > 0 && hidden.value.length > 0 && <strong class="filtered">{hidden.value.length < chosen.value.length ? say.without(named(hidden.value)) : say.onlyShown(named(chosen.value))}</strong>}
       {seen.waiting > 0 && <span>{say.whilePaused(seen.waiting)}</span>}
       {seen.forgotten > 0 && <span>{say.forgotten(seen.forgotten)}</span>}
       {lost > 0 && <strong>{say.lost(lost)}</strong>}

@@ -49,9 +49,10 @@ export const Mark = () => (
 /** A drawn gift: decoration, since its name is next to it. */
 export const Gift = memo(
   ({ name }: { name: string }) => {
-    const { petals, heart } = paint(name)
+    const { sign, petals, heart } = paint(name)
     return (
       <svg class="gift" viewBox="-50 -50 100 100" aria-hidden="true">
+        {sign && <text text-anchor="middle" dominant-baseline="central" font-size="76">{sign}</text>}
         {petals.map((petal, index) => <ellipse key={index} {...petal} />)}
         <circle {...heart} />
       </svg>

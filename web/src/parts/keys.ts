@@ -1,19 +1,31 @@
 /** Keyboard shortcuts, as in video players. Fields, buttons and dialogs keep their own keys. */
 
-import { paused } from '../state/feed.ts'
+import { paused, view } from '../state/feed.ts'
 import { readOnly, replay } from '../state/server.ts'
-import { changeSpeed, seek, seekBy, seekTenth, step, toggleLoop, togglePlay } from '../state/transport.ts'
+import { changeSpeed, cursor, seek, seekBy, seekTenth, step, toggleLoop, togglePlay } from '../state/transport.ts'
 import { showHelp } from './dialogs.tsx'
+import { opened } from './details.tsx'
 
 export const SEEK_MS = 5000
 const SEEK_FAR_MS = 30_000
 /** Seeking with j and l, in ms. */
 const SEEK_JL_MS = 10_000
 
+/** Moves in the list of events, which has these keys. */
+const inList = (key: string) => (): void => {
+  const list = document.querySelector<HTMLElement>('.list')
+  list?.focus({ preventScroll: true })
+  list?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))
+}
+const LIST_KEYS = ['ArrowUp', 'ArrowDown']
+
 const always: Record<string, () => unknown> = {
   '?': showHelp,
   '/': () => document.querySelector<HTMLInputElement>('#search')?.focus(),
   p: () => (paused.value = !paused.value),
+  // The event that a paused replay is at, or the last one.
+  Enter: () => (opened.value = (cursor.value || view.value?.last)?.row.id),
+  ...Object.fromEntries(LIST_KEYS.map((key) => [key, inList(key)])),
 }
 
 const inReplay: Record<string, (far: boolean) => void> = {
@@ -38,6 +50,8 @@ function isTaken(event: KeyboardEvent): boolean {
   const target = event.target as Element
   if (document.querySelector('dialog[open]')) return true
   if (target.closest('input, textarea, select')) return true
+  // What can be scrolled needs these keys.
+  if (LIST_KEYS.includes(event.key)) return !target.matches('body, button, a, summary')
   return (event.key === ' ' || event.key === 'Enter') && target.closest('button, a, summary, article') !== null
 }
 

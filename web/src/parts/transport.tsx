@@ -10,6 +10,7 @@ import {
   cursor,
   duration,
   isLooping,
+  lacking,
   loop,
   offsetNow,
   seek,
@@ -42,6 +43,7 @@ export function Transport() {
     <section class="panel transport" aria-label={say.title}>
       <Head state={state} />
       <TimelineBar timeline={timeline.value} durationMs={durationMs} />
+      {lacking.value && <p class="quiet">{lacking}</p>}
       <div class="deck">
         <IconButton icon="start" label={say.start} onClick={() => void seek(0)} />
         <IconButton icon="back" label={say.back} onClick={() => void seekBy(-SEEK_MS)} />

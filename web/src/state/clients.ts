@@ -60,7 +60,11 @@ export function start(): void {
   })
 }
 
+/** After this close code, clients connect again; after the default, they would stop for good. */
+const GOING_AWAY = 1001
+
 export async function close({ id }: ConnectionView): Promise<void> {
-  await attempt(() => ask(`connections/${encodeURIComponent(id)}/close`, { method: 'POST', body: {} }))
+  const body = { code: GOING_AWAY, reason: 'disconnected in the dashboard' }
+  await attempt(() => ask(`connections/${encodeURIComponent(id)}/close`, { method: 'POST', body }))
   clients.value = clients.value.filter((client) => client.id !== id)
 }

@@ -1,14 +1,19 @@
 /** The page’s side of the feed worker. */
 
 import { computed, effect, signal } from '@preact/signals'
-import { GROUP_NAMES, type Order, type Report, type View } from '../feed/protocol.ts'
+import { ASIDE, GROUP_NAMES, type Order, type Report, type View } from '../feed/protocol.ts'
 import { protocols, socketUrl, token } from './api.ts'
 
 export const view = signal<View | undefined>(undefined)
 export const paused = signal(false)
-/** The groups of event types that are shown; all if none is chosen. */
+const EVERYTHING = 'livetape.everything'
+/** The groups of event types that are shown. If none is chosen, all, or those of people. */
 export const chosen = signal<readonly string[]>([])
-export const hidden = computed(() => (chosen.value.length === 0 ? [] : GROUP_NAMES.filter((group) => !chosen.value.includes(group))))
+/** Whether all groups are shown if none is chosen. */
+export const everything = signal(localStorage.getItem(EVERYTHING) === '1')
+export const hidden = computed(() => (chosen.value.length > 0 ? GROUP_NAMES.filter((group) => !chosen.value.includes(group)) : everything.value ? [] : ASIDE))
+/** Number of rows that are only shown on request. */
+export const aside = computed(() => ASIDE.reduce((sum, group) => sum + (view.value?.groups[group] ?? 0), 0))
 export const query = signal('')
 
 const worker = new Worker(new URL('../feed/worker.ts', import.meta.url), { type: 'module' })
@@ -56,9 +61,17 @@ export function json(row?: number): Promise<{ text: string; count: number }> {
   })
 }
 
+/** Shows the events of people, or all. */
+export function showAll(isEverything: boolean): void {
+  chosen.value = []
+  everything.value = isEverything
+  localStorage.setItem(EVERYTHING, isEverything ? '1' : '')
+}
+
 /** Shows only this group, or this group too; `isOut`: all that are shown, but not this one. */
 export function choose(group: string, isOut: boolean): void {
-  const before = isOut && chosen.value.length === 0 ? GROUP_NAMES : chosen.value
+  const before = isOut && chosen.value.length === 0 ? GROUP_NAMES.filter((name) => !hidden.value.includes(name)) : chosen.value
   const next = isOut || before.includes(group) ? before.filter((name) => name !== group) : [...before, group]
-  chosen.value = next.length === GROUP_NAMES.length ? [] : next
+  if (next.length === GROUP_NAMES.length) showAll(true)
+  else chosen.value = next
 }

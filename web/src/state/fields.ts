@@ -6,7 +6,7 @@ import { offsetOf } from '../lib/recording.ts'
 import { texts } from '../texts.ts'
 import { ask } from './api.ts'
 import { attempt } from './messages.ts'
-import { path, recordings, refresh } from './recordings.ts'
+import { path, playing, recordings, refresh } from './recordings.ts'
 import type { DissectedMessages } from './rest.ts'
 import { replay } from './server.ts'
 import { startedAt } from './transport.ts'
@@ -24,7 +24,7 @@ export type Found = { messages: DissectedMessages['messages']; reason?: undefine
 async function placeOf({ ts, replay: isReplayed, username }: Event): Promise<{ recording: string; offset: number } | string> {
   if (isReplayed) {
     const state = replay.peek()
-    if (state && !recordings.peek().some(({ name }) => name === state.recording)) return say.unlisted
+    if (state && !playing.peek()) return say.unlisted
     const offset = state && offsetOf(ts, startedAt.peek(), state.durationMs ?? Infinity)
     return state && offset !== undefined ? { recording: state.recording, offset } : say.elsewhere
   }

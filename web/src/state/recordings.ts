@@ -1,6 +1,6 @@
 /** Recordings on the server’s disk. */
 
-import { effect, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import { groupOf } from '../feed/protocol.ts'
 import type { Timeline } from '../lib/charts.ts'
 import { texts } from '../texts.ts'
@@ -17,6 +17,10 @@ const KINDS = ['gift', 'chat', 'like', 'member', 'social', 'viewers', 'other']
 const PATIENCE_MS = 60_000
 
 export const recordings = signal<readonly ListedRecording[]>([])
+/** Whether the list has been read. */
+export const isRead = signal(false)
+/** The recording that is playing, if it is in the list. */
+export const playing = computed(() => recordings.value.find(({ name }) => name === replay.value?.recording))
 /** Timeline of the current replay. */
 export const timeline = signal<Timeline | undefined>(undefined)
 
@@ -28,8 +32,9 @@ let isStale = false
 export async function refresh(): Promise<void> {
   if (!features.value.recordings) return
   const list = await attempt(() => ask<{ recordings: ListedRecording[] }>('recordings'))
-  if (list) recordings.value = list.recordings
-  else isStale = true
+  if (!list) return void (isStale = true)
+  recordings.value = list.recordings
+  isRead.value = true
 }
 
 export const info = (name: string): Promise<RecordingDetails | undefined> =>
@@ -87,16 +92,16 @@ export function start(): void {
   })
   let drawn = ''
   effect(() => {
-    const name = replay.value?.recording ?? ''
-    if (!features.value.recordings || name === drawn) return
+    const name = playing.value?.name ?? ''
+    if (name === drawn) return
     drawn = name
     timeline.value = undefined
     if (name !== '') void draw(name)
   })
-  // Picks up files that another page uploaded or a recorder wrote.
+  // Picks up files that another page uploaded or a recorder wrote, above all the one that is played.
   let before = ''
   effect(() => {
-    const next = mode.value ?? ''
+    const next = `${mode.value} ${replay.value?.recording}`
     if (next !== before) void refresh()
     before = next
   })

@@ -256,6 +256,8 @@ export interface ReplayState {
   offsetMs: number
   /** Name of the recording. */
   recording: string
+  /** Number of attempts to connect, up to 1,000, in a case that lets nobody in; absent otherwise. */
+  refused?: number
   /** Playback speed. */
   speed: Speed
   /** What the replay is doing. */
@@ -288,6 +290,8 @@ export interface Status {
 export interface TruthAt {
   /** Comments. */
   chats: number
+  /** Number of events of each type that occurred. */
+  count: Record<string, number>
   /** Value of all gifts: the sum of `diamonds`. */
   diamonds: number
   /** Comments without text. */

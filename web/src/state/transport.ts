@@ -3,10 +3,11 @@
 import { computed, effect, signal } from '@preact/signals'
 import { type Range, within, zoomed } from '../lib/charts.ts'
 import { type Speed, nextSpeed } from '../lib/recording.ts'
+import { texts } from '../texts.ts'
 import { ask } from './api.ts'
 import { paused, rewind, view } from './feed.ts'
 import { attempt } from './messages.ts'
-import { recordings, timeline } from './recordings.ts'
+import { isRead, playing, timeline } from './recordings.ts'
 import type { ReplayState, Status } from './rest.ts'
 import { away, change, isLive, now, orders, refresh, replay, replayAt, setReplay, setStatus, status } from './server.ts'
 
@@ -129,9 +130,13 @@ export async function leave(user: string): Promise<void> {
 }
 
 /** Wall-clock time at which the current recording starts, in ms since 1970. */
-export const startedAt = computed(() => {
-  const started = recordings.value.find(({ name }) => name === replay.value?.recording)?.started
-  return started ? Date.parse(started) : undefined
+export const startedAt = computed(() => (playing.value?.started ? Date.parse(playing.value.started) : undefined))
+
+/** What the page cannot show of the current replay, and why; empty if it can show everything. */
+export const lacking = computed(() => {
+  if (!replay.value || !isRead.value) return ''
+  if (!playing.value) return texts.transport.unlisted
+  return startedAt.value === undefined ? texts.transport.undated : ''
 })
 
 /** Seeks to a tenth of the recording. */

@@ -126,12 +126,30 @@ fn a_rounded_number_is_right_if_its_digits_are() {
 }
 
 #[test]
+fn events_are_counted_by_their_type() {
+    let truth = Truth { count: [("envelope", 3)].into(), ..Truth::default() };
+    for (text, printed, is_right) in [
+        ("boxes: {count.envelope}", "boxes: 3", true),
+        ("boxes: {count.envelope}", "boxes: 0", false),
+        ("emotes: {count.emote}", "emotes: 0", true),
+        ("emotes: {count.emote}", "emotes: 1", false),
+    ] {
+        let failures = compare(&truth, &output(&[text], printed), &[]);
+        assert_eq!(failures.is_empty(), is_right, "{printed}: {failures:?}");
+    }
+    for kind in counted_kinds() {
+        assert!(Name::parse(&format!("count.{kind}")).is_ok(), "{kind}");
+    }
+}
+
+#[test]
 fn expectations_that_cannot_hold_are_rejected() {
     let table = [
         ("", "an expected text must be part of one line", r#"write --expect "diamonds: {diamonds}""#),
         ("a\nb", "an expected text must be part of one line", r#"write --expect "diamonds: {diamonds}""#),
         ("{dimonds}", "unknown number \"dimonds\"", "did you mean `diamonds`?"),
         ("{diamonds.}", "unknown number \"diamonds.\"", "did you mean `diamonds`?"),
+        ("{count.envelop}", "events of the type \"envelop\" are not counted", "did you mean `envelope`?"),
         ("{gifts} {likes}", "\"{gifts} {likes}\" has several placeholders", "repeat --expect for each"),
         (
             "a } b",

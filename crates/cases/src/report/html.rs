@@ -10,7 +10,7 @@ use livetape_core::terminal::is_invisible;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ALIKE, escaped};
+use super::{ALIKE, PLAIN, escaped};
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--line:#8884;--soft:#8881;--bad:light-dark(#b3261e,#ff8a80);--good:light-dark(#1b6e34,#7ddb95)}
@@ -73,6 +73,10 @@ struct Judged {
     failures: Vec<Message>,
     #[serde(default)]
     as_in_plain: bool,
+    /// The case that failed by the same mistake.
+    same_as: Option<String>,
+    /// What the client library cannot do, if that is why it failed.
+    known_limit: Option<String>,
     #[serde(default)]
     again: String,
     #[serde(default)]
@@ -158,7 +162,7 @@ pub type About<'a> = &'a dyn Fn(&str, &str) -> Option<[&'static str; 2]>;
 /// If a value does not have this form.
 pub fn html(results: &[Value], about: About<'_>) -> Result<String, serde_json::Error> {
     let results = results.iter().map(Tested::deserialize).collect::<Result<Vec<_>, _>>()?;
-    let failed = results.iter().map(|result| result.count(Some(false))).sum::<usize>();
+    let failed = results.iter().map(Tested::failed).sum::<usize>();
     let all = results.iter().map(Tested::ran).sum::<usize>();
     let title = match &results[..] {
         [one] => one.title(0),
@@ -202,14 +206,10 @@ fn overview(results: &[Tested]) -> String {
         format!("<th scope=\"col\"><a href=\"#p{number}\">{}</a></th>", result.title(number))
     };
     let head = String::from_iter(results.iter().enumerate().map(|(at, result)| number(at, result)));
-    let cell = |result: &Tested, name: &String| match result
-        .cases
-        .iter()
-        .find(|case| case.name == *name)
-        .map(|case| case.passed)
-    {
-        Some(Some(true)) => "<td class=\"good\">✓ passed</td>",
-        Some(Some(false)) => "<td class=\"bad\">✗ failed</td>",
+    let cell = |result: &Tested, name: &String| match result.cases.iter().find(|case| case.name == *name) {
+        Some(case) if case.passed == Some(true) => "<td class=\"good\">✓ passed</td>",
+        Some(case) if case.is_failed() => "<td class=\"bad\">✗ failed</td>",
+        Some(case) if case.known_limit.is_some() => "<td>known limit</td>",
         _ => "<td>not run</td>",
     };
     let row = |name: &&String| {
@@ -220,28 +220,46 @@ fn overview(results: &[Tested]) -> String {
     format!("<div class=\"wide\"><table>\n<tr><th scope=\"col\">Case</th>{head}</tr>\n{rows}</table></div>\n")
 }
 
+impl Judged {
+    /// Whether it failed, and not because of its library.
+    fn is_failed(&self) -> bool {
+        self.passed == Some(false) && self.known_limit.is_none()
+    }
+
+    /// Whether an earlier one says the same.
+    fn is_repeated(&self) -> bool {
+        self.as_in_plain || self.same_as.is_some()
+    }
+}
+
 impl Tested {
     fn title(&self, number: usize) -> String {
         if self.tested.is_empty() { format!("Program {}", number + 1) } else { text(&self.tested) }
     }
 
-    fn count(&self, passed: Option<bool>) -> usize {
-        self.cases.iter().filter(|case| case.passed == passed).count()
+    fn failed(&self) -> usize {
+        self.cases.iter().filter(|case| case.is_failed()).count()
+    }
+
+    fn limits(&self) -> Vec<&Judged> {
+        self.cases.iter().filter(|case| case.known_limit.is_some()).collect()
     }
 
     fn ran(&self) -> usize {
-        self.cases.len() - self.count(None)
+        self.cases.iter().filter(|case| case.passed.is_some()).count()
     }
 
     fn section(&self, number: usize, about: About<'_>) -> String {
-        let (ran, failed) = (self.ran(), self.count(Some(false)));
+        let (ran, failed, limits) = (self.ran(), self.failed(), self.limits());
         let cases = if ran == 1 { "case" } else { "cases" };
         let verdict = match (ran, failed) {
             (0, _) => "<p class=\"verdict\">No case ran</p>".to_owned(),
             (_, 0) if !self.compares => format!(
                 "<p class=\"verdict\">{ran} of {ran} {cases} passed, but no number was compared: only errors and connections were</p>"
             ),
-            (_, 0) => format!("<p class=\"verdict good\">✓ {ran} of {ran} {cases} passed</p>"),
+            (_, 0) => {
+                format!("<p class=\"verdict good\">✓ {} of {ran} {cases} passed</p>", ran - limits.len())
+            }
             _ => format!("<p class=\"verdict bad\">✗ {failed} of {ran} {cases} failed</p>"),
         };
         let plays = match (text(&self.recording), &self.library) {
@@ -258,16 +276,20 @@ impl Tested {
         if failed > 0 {
             section += &self.cause();
             section += "<h3>What failed</h3>\n";
-            let is_failed = |case: &&Judged| case.passed == Some(false);
-            let (same, own): (Vec<_>, Vec<_>) =
-                self.cases.iter().filter(is_failed).partition(|case| case.as_in_plain);
-            section.extend(own.into_iter().map(|case| self.failed(case, about)));
-            section += &self.list(
-                "<p>These fail in the same way as <code>plain</code>, the unchanged show:</p>",
-                &same,
-                about,
-            );
+            let failed = self.cases.iter().filter(|case| case.is_failed());
+            let (same, own): (Vec<_>, Vec<_>) = failed.partition(|case| case.is_repeated());
+            for case in own {
+                section += &self.failure(case, about);
+                let is_same = |other: &&&Judged| match &other.same_as {
+                    Some(first) => *first == case.name || case.kept.as_ref() == Some(first),
+                    None => case.name == PLAIN,
+                };
+                let head =
+                    format!("<p>These fail by the same mistake as <code>{}</code>:</p>", text(&case.name));
+                section += &self.list(&head, &Vec::from_iter(same.iter().filter(is_same).copied()), about);
+            }
         }
+        section += &self.list("<h3>What the client library cannot do</h3>", &limits, about);
         let with = |passed| Vec::from_iter(self.cases.iter().filter(|case| case.passed == passed));
         section += &self.list("<h3>What passed</h3>", &with(Some(true)), about);
         section += &self.list("<h3>What did not run</h3>", &with(None), about);
@@ -276,7 +298,7 @@ impl Tested {
 
     /// Formats what explains the failures, and what to do.
     fn cause(&self) -> String {
-        let failed = || self.cases.iter().filter(|case| case.passed == Some(false));
+        let failed = || self.cases.iter().filter(|case| case.is_failed());
         let first = failed().next();
         let message = first.and_then(|case| case.failures.first()).map(|failure| failure.message.as_str());
         let is_alike =
@@ -320,7 +342,7 @@ impl Tested {
     /// Returns what else is wrong: each message once.
     fn others(&self) -> Vec<&str> {
         let mut others = Vec::new();
-        let own = self.cases.iter().filter(|case| case.passed == Some(false) && !case.as_in_plain);
+        let own = self.cases.iter().filter(|case| case.is_failed() && !case.is_repeated());
         for failure in own.flat_map(|case| &case.failures) {
             let first = failure.message.split("; ").next().unwrap_or_default();
             if OTHER_KINDS.contains(&&*failure.what) && !others.contains(&first) && others.len() < OTHERS_MAX
@@ -331,7 +353,7 @@ impl Tested {
         others
     }
 
-    fn failed(&self, case: &Judged, about: About<'_>) -> String {
+    fn failure(&self, case: &Judged, about: About<'_>) -> String {
         let about = about(&self.suite, &case.name).map(|[what, right]| {
             format!("<p class=\"about\">What happens: {}. Right: {}.</p>\n", marked(what), marked(right))
         });
@@ -368,7 +390,7 @@ impl Tested {
             return String::new();
         }
         let item = |case: &&Judged| {
-            let why = match &case.skipped {
+            let why = match case.skipped.as_ref().or(case.known_limit.as_ref()) {
                 Some(why) => marked(why),
                 None => about(&self.suite, &case.name).map(|[what, _]| marked(what)).unwrap_or_default(),
             };

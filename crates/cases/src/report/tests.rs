@@ -82,7 +82,7 @@ fn the_same_failure_in_every_case_is_said_once() {
 
 #[test]
 fn programs_read_json() {
-    let expected = serde_json::json!({"passed": 1, "failed": 2, "skipped": 1, "cases": [
+    let expected = serde_json::json!({"passed": 1, "failed": 2, "limits": 0, "skipped": 1, "cases": [
         {"name": "plain", "passed": true, "seconds": 0.412, "failures": []},
         {"name": "no-final", "passed": false, "seconds": 0.6, "failures": [
             {"what": "diamonds", "expected": 114, "got": 12, "diagnosis": "only_repeat_end", "candidates": [],
@@ -95,6 +95,11 @@ fn programs_read_json() {
              "message": "did not come back within 30 s after its connection was reset at 0:12.4"},
         ], "output": [], "again": again("cut")},
         {"name": "offline", "passed": null, "skipped": "the command ends by itself", "seconds": 0.0, "failures": []},
+    ], "groups": [
+        {"cases": ["no-final"], "what": "diamonds", "diagnosis": "only_repeat_end",
+         "message": "printed \"diamonds: 12\", right is 114; 12 is what counting only gifts with `repeatEnd` gives: 23 streaks; first at 0:12.4: Rose x3 of alice"},
+        {"cases": ["cut"], "what": "connection", "diagnosis": null,
+         "message": "did not come back within 30 s after its connection was reset at 0:12.4"},
     ], "conclusion": null, "habits": [], "library": null});
     let mut outcomes = outcomes();
     outcomes[1].output = vec!["diamonds: 12".to_owned()];
@@ -209,7 +214,7 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
     other.expected = Some("115".to_owned());
     let mut same = failed("cut", vec![other]);
     same.compare_with_plain(&plain);
-    assert_eq!(same.same_as, Some("plain"));
+    assert_eq!(same.same_as.as_deref(), Some("plain"));
     assert_eq!(line(&same, 14), "  FAIL  cut               1.0 s  the same as in plain");
     assert_eq!(Vec::from_iter(same.failures[0].candidates.keys()), [&"same_gift"]);
     // Two mistakes explain `plain`, and this case leaves one.
@@ -278,7 +283,7 @@ fn a_conclusion_leaves_no_wrong_number_unexplained() {
     // Several mistakes give a small number.
     let small = wrong(9, &["same_user"]);
     assert_eq!(end(&[small.clone(), small.clone()]).1, Value::Null);
-    assert_eq!(end(&[small, found.clone()]).0, "most likely: counting wrong (`same_user`)");
+    assert_eq!(end(&[small, found.clone()]).0, "most likely: counting wrong (`same_user`), in 2 cases");
     // What happened to the connection is a reason.
     let lost = vec![unexplained, Failure::new("connection", "did not come back within 30 s")];
     let cases = [outcome("cut", Verdict::Failed, 1, lost), outcome("late", Verdict::Failed, 1, vec![found])];
@@ -301,7 +306,7 @@ fn a_report_ends_with_one_conclusion() {
         let text = summary(&Vec::from_iter(cases), Duration::from_secs(1));
         text.split_once('\n').map(|(_, end)| end.to_owned())
     };
-    let one = "most likely: counting wrong (`only_repeat_end`)".to_owned();
+    let one = "most likely: counting wrong (`only_repeat_end`), in 2 cases".to_owned();
     assert_eq!(end(&[&["only_repeat_end", "same_gift"], &["only_repeat_end", "same_user"]]), Some(one));
     let several = end(&[&["same_user", "same_gift"], &["same_user", "same_gift", "like_total"]]).unwrap();
     assert!(several.starts_with("one of 2 mistakes: "), "{several}");
@@ -358,7 +363,7 @@ fn a_report_names_the_library_and_who_has_to_change() {
     let expected = "in 2 cases it did not connect again: if the library does not, the bot has to";
     assert_eq!((text.as_str(), library.is_null()), (expected, true));
     let (text, _) = end("TikTokLive.py/7.0.1", vec![wrong(119, &["repeated_messages"])]);
-    let expected = "most likely: counting wrong (`repeated_messages`); TikTokLive 7.0.1 passes them on, so the bot has to \
+    let expected = "most likely: counting wrong (`repeated_messages`), in 2 cases; TikTokLive 7.0.1 passes them on, so the bot has to \
                     drop ids that it knows";
     assert_eq!(text, expected);
 }
@@ -434,4 +439,142 @@ fn a_case_keeps_the_hints_that_are_about_no_mistake() {
     let mut names = outcome("names", Verdict::Failed, 1, vec![hint.clone()]);
     names.compare_with_plain(&plain);
     assert_eq!(names.failures, [hint]);
+}
+
+/// One bug, one block: in text, annotations, JSON and on the page.
+#[test]
+fn cases_with_one_mistake_are_one_group() {
+    let by = |case, got, diagnosis| {
+        let failure = Failure { diagnosis, ..wrong(got, &["same_user", "same_gift"]) };
+        outcome(case, Verdict::Failed, 1, vec![failure])
+    };
+    let away = |case| {
+        let failure = Failure::new("connection", &format!("did not come back in {case}"));
+        outcome(case, Verdict::Failed, 1, vec![Failure { habit: Some(Habit::StaysAway), ..failure }])
+    };
+    let mut both = away("late");
+    both.failures.push(wrong(7, &[]));
+    let mut all = vec![
+        by("plain", 113, None),
+        by("again", 120, Some("same_user")),
+        by("names", 60, Some("same_user")),
+        by("big", 7, None),
+        away("cut"),
+        away("closed"),
+        both,
+        outcome("burst", Verdict::Passed, 1, vec![]),
+    ];
+    group(&mut all);
+    let same = Vec::from_iter(all.iter().map(|outcome| outcome.same_as.as_deref().unwrap_or_default()));
+    // What is narrower than in the first case is new, and so is a second failure.
+    assert_eq!(same, ["", "", "again", "again", "", "cut", "", ""]);
+    let groups = json(&all)["groups"].clone();
+    let cases = Vec::from_iter(groups.as_array().unwrap().iter().map(|group| group["cases"].clone()));
+    let expected =
+        [json!(["plain"]), json!(["again", "names", "big"]), json!(["cut", "closed"]), json!(["late"])];
+    assert_eq!(cases, expected);
+    assert_eq!(groups[1]["diagnosis"], "same_user");
+    let text = summary(&all, Duration::ZERO);
+    assert!(text.contains("in 3 cases it did not connect again: "), "{text}");
+    assert!(
+        text.contains("most likely: counting wrong (`same_user`), in 4 cases") || text.contains("one of 2")
+    );
+    assert_eq!(line(&all[2], 14), "  FAIL  names             0.0 s  the same as in again");
+    let told = annotations(&all);
+    assert_eq!(told.lines().count(), 4, "{told}");
+    assert!(told.contains("%0Athe same in 2 cases: names, big%0A"), "{told}");
+    let page = html(&[json(&all)], &about).unwrap();
+    assert!(page.contains("These fail by the same mistake as <code>again</code>:"), "{page}");
+    assert_eq!(page.matches("<h4>").count(), 4);
+    // CI counts cases.
+    assert_eq!(junit(&all, Duration::ZERO).matches("<failure ").count(), 7);
+}
+
+#[test]
+fn crashes_are_one_group_if_they_name_the_same_error() {
+    let crash = |case, error: &str| Outcome {
+        output: vec!["chats: 7".to_owned(), error.to_owned(), "Node.js v24".to_owned()],
+        ..outcome(case, Verdict::Failed, 1, vec![Failure::new("exit", "exited with 1")])
+    };
+    let mut all =
+        [crash("again", "KeyError: 'a'"), crash("names", "KeyError: 'b'"), crash("big", "KeyError: 'a'")];
+    group(&mut all);
+    assert_eq!(all.map(|outcome| outcome.same_as), [None, None, Some("again".to_owned())]);
+}
+
+#[test]
+fn what_a_library_cannot_do_is_counted_apart() {
+    let date = "rate-limited-http-date";
+    let early = Failure { habit: Some(Habit::ComesEarly), ..Failure::new("connection", "came too early") };
+    let by = |case, library: &str| {
+        let library = Library::of_agent(library);
+        Outcome { library, ..outcome(case, Verdict::Failed, 1, vec![early.clone()]) }
+    };
+    let node = "tiktok-live-connector/2.5.0 linux";
+    let mut all = [by(date, node), by("rate-limited-twice", node), by(date, "Mozilla/5.0")];
+    let strict = json(&all);
+    assert_eq!((&strict["failed"], &strict["limits"]), (&json!(3), &json!(0)));
+    all.iter_mut().for_each(Outcome::excuse);
+    let is_limit = |outcome: &Outcome| matches!(outcome.verdict, Verdict::KnownLimit(_));
+    assert_eq!(all.each_ref().map(is_limit), [true, false, false]);
+    let limit = "known limit of tiktok-live-connector 2.5.0: it reads only a number of seconds";
+    let shown = line(&all[0], 24);
+    assert!(shown.starts_with("  limit rate-limited-http-date") && shown.contains(limit), "{shown}");
+    assert!(shown.contains("came too early") && shown.contains("again: livetape test"), "{shown}");
+    let one = &all[..1];
+    let text = summary(one, Duration::ZERO);
+    let expected = "0 of 1 case passed in 0.0 s, 1 failed by a known limit of tiktok-live-connector 2.5.0";
+    assert_eq!(text, expected);
+    let report = json(one);
+    assert_eq!((&report["failed"], &report["limits"], &report["groups"]), (&json!(0), &json!(1), &json!([])));
+    let case = &report["cases"][0];
+    assert!(case["known_limit"].as_str().unwrap().starts_with(limit) && case["passed"] == false, "{case}");
+    let xml = junit(one, Duration::ZERO);
+    assert!(
+        xml.contains("failures=\"0\" errors=\"0\" skipped=\"1\"")
+            && xml.contains("<skipped message=\"known limit of")
+    );
+    assert!(annotations(one).starts_with("::notice title="), "{}", annotations(one));
+    assert!(step_summary(one).contains("⚠️ known limit of"), "{}", step_summary(one));
+    let page = html(&[report], &about).unwrap();
+    let apart = "<h3>What the client library cannot do</h3>";
+    assert!(page.contains("✓ 0 of 1 case passed") && page.contains(apart) && !page.contains("✗"), "{page}");
+}
+
+#[test]
+fn only_what_time_may_explain_comes_from_a_busy_machine() {
+    for (failure, may) in [
+        (Failure::late("connection", "did not come back within 30 s"), true),
+        (wrong(113, &[]), true),
+        (wrong(113, &["same_user"]), false),
+        (Failure::new("exit", "exited with 101"), false),
+        (Failure::new("connection", "tried to connect 31 times"), false),
+        (Failure::new("page", "showed a name as HTML"), false),
+    ] {
+        assert_eq!(failure.may_come_from_waiting(), may, "{failure:?}");
+    }
+}
+
+#[test]
+fn a_failure_is_narrowed_to_a_mistake_that_gives_it() {
+    let mut failure = wrong(2, &["same_user", "counted_again"]);
+    failure.detail = Some("one of 2 mistakes".to_owned());
+    failure.narrow("no_such");
+    assert_eq!(failure.diagnosis, None);
+    failure.narrow("counted_again");
+    assert_eq!(failure.diagnosis, Some("counted_again"));
+    assert_eq!(failure.detail.as_deref(), Some("2 is what counting wrong gives"));
+}
+
+#[test]
+fn a_kept_show_that_fails_still_is_told_with_what_is_wrong() {
+    let kept = Outcome {
+        kept: Some("failures/cut@9.bin".to_owned()),
+        ..outcome("cut@9", Verdict::Failed, 1, vec![wrong(2, &[])])
+    };
+    assert!(line(&kept, 14).contains("\n        still failing: failures/cut@9.bin\n"), "{}", line(&kept, 14));
+    let same =
+        Outcome { same_as: kept.kept.clone(), ..outcome("cut@7", Verdict::Failed, 1, vec![wrong(2, &[])]) };
+    let groups = json(&[kept, same])["groups"].clone();
+    assert_eq!(groups[0]["cases"], json!(["cut@9", "cut@7"]));
 }

@@ -360,7 +360,7 @@ pub(super) enum Command {
     Replay(ReplayOrder),
     Connect(String),
     Disconnect(String),
-    Inject(InjectRequest),
+    Inject(Box<InjectRequest>),
     Test(String),
 }
 
@@ -403,7 +403,9 @@ impl Command {
             Order::Replay(order, answer) => (Self::Replay(order), replier(answer, Reply::replay)),
             Order::Connect(user, answer) => (Self::Connect(user), replier(answer, Reply::status)),
             Order::Disconnect(user, answer) => (Self::Disconnect(user), replier(answer, Reply::status)),
-            Order::Inject(request, answer) => (Self::Inject(request), replier(answer, Reply::injected)),
+            Order::Inject(request, answer) => {
+                (Self::Inject(Box::new(request)), replier(answer, Reply::injected))
+            }
             Order::Test(user, answer) => (Self::Test(user), replier(answer, Reply::check)),
             Order::ConnectMock(_, answer) => {
                 let problem =
@@ -425,7 +427,7 @@ impl Command {
             Self::Replay(order) => ask(|answer| Order::Replay(order, answer), Reply::Replay),
             Self::Connect(user) => ask(|answer| Order::Connect(user, answer), of_status),
             Self::Disconnect(user) => ask(|answer| Order::Disconnect(user, answer), of_status),
-            Self::Inject(request) => ask(|answer| Order::Inject(request, answer), Reply::Injected),
+            Self::Inject(request) => ask(|answer| Order::Inject(*request, answer), Reply::Injected),
             Self::Test(user) => ask(|answer| Order::Test(user, answer), Reply::Check),
         }
     }

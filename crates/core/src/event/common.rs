@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::{keys, millis};
 use crate::wire::used::{self as webcast, user::FollowInfo};
@@ -27,11 +27,16 @@ const FREQUENT: [&str; 7] = [
     "{0:user} shared the LIVE",
 ];
 
+/// Keys of the texts of badges (data).
+const MODERATOR_KEY: &str = "pm_mt_moderator_im";
+const NEW_GIFTER_KEY: &str = "pm_mt_live_ng_im";
+
 /// Kinds of badges.
 mod scene {
     pub(super) const MODERATOR: i32 = 1;
-    /// Its key is `live_ng_im`, its text `New gifter` (data).
+    /// Its text is `New gifter` (data).
     pub(super) const NEW_GIFTER: i32 = 2;
+    pub(super) const FRIENDS: i32 = 3;
     pub(super) const SUBSCRIBER: i32 = 4;
     pub(super) const TOP_GIFTER: i32 = 6;
     pub(super) const NEW_SUBSCRIBER: i32 = 7;
@@ -384,8 +389,80 @@ pub struct Badge {
     pub privilege_id: SmolStr,
 }
 
+/// Names of the kinds of badges, and their `sceneType`.
+pub const BADGES: [(&str, i32); 10] = [
+    ("moderator", scene::MODERATOR),
+    ("new-gifter", scene::NEW_GIFTER),
+    ("friends", scene::FRIENDS),
+    ("subscriber", scene::SUBSCRIBER),
+    ("top-gifter", scene::TOP_GIFTER),
+    ("new-subscriber", scene::NEW_SUBSCRIBER),
+    ("gifter", scene::GIFTER_LEVEL),
+    ("fan-club", scene::TEAM_LEVEL),
+    ("host", scene::HOST),
+    ("guardian", scene::GUARDIAN),
+];
+
+impl Badge {
+    /// Returns a badge of this kind, with the usual text if `text` is empty. The level of a top gifter is their rank.
+    #[must_use]
+    pub fn of_scene(scene_type: i32, level: Option<i64>, text: &str) -> Self {
+        let usual = match (scene_type, level) {
+            (scene::MODERATOR, _) => "Moderator".into(),
+            (scene::NEW_GIFTER, _) => "New gifter".into(),
+            (scene::TOP_GIFTER, Some(rank)) => format_smolstr!("{RANK_PREFIX}{rank}"),
+            (scene::GIFTER_LEVEL, Some(level)) => format_smolstr!("{level}"),
+            _ => SmolStr::default(),
+        };
+        let text = if text.is_empty() { usual.clone() } else { text.into() };
+        let key = match scene_type {
+            _ if text != usual => "",
+            scene::MODERATOR => MODERATOR_KEY,
+            scene::NEW_GIFTER => NEW_GIFTER_KEY,
+            _ => "",
+        };
+        let display_type = match (key, &*text) {
+            ("", "") => 1,
+            ("", _) => 4,
+            _ => 2,
+        };
+        let level = level.filter(|_| scene_type != scene::TOP_GIFTER).or(Some(0));
+        Self { scene_type, display_type, level, text, key: key.into(), ..Self::default() }
+    }
+}
+
+impl From<Person> for User {
+    fn from(person: Person) -> Self {
+        let Person { user_id, unique_id, nickname, avatar } = person;
+        Self { user_id, unique_id, nickname, avatar, ..Self::default() }
+    }
+}
+
+impl User {
+    /// Adds the badges that say what the other fields do, except kinds that are there.
+    #[must_use]
+    pub fn with_badges(mut self) -> Self {
+        let team = self.team_level.is_some() || !self.team_name.is_empty();
+        let marks = [
+            (self.is_host, scene::HOST, None, ""),
+            (self.is_moderator, scene::MODERATOR, None, ""),
+            (self.is_new_gifter, scene::NEW_GIFTER, None, ""),
+            (self.is_subscriber, scene::SUBSCRIBER, None, ""),
+            (self.top_gifter_rank.is_some(), scene::TOP_GIFTER, self.top_gifter_rank, ""),
+            (self.gifter_level.is_some(), scene::GIFTER_LEVEL, self.gifter_level, ""),
+            (team, scene::TEAM_LEVEL, self.team_level, &*self.team_name),
+            (self.is_guardian, scene::GUARDIAN, None, ""),
+        ];
+        let has = |scene_type| self.badges.iter().any(|badge| badge.scene_type == scene_type);
+        let missing = marks.into_iter().filter(|(is_set, scene_type, ..)| *is_set && !has(*scene_type));
+        let missing = missing.map(|(_, scene_type, level, text)| Badge::of_scene(scene_type, level, text));
+        self.badges = self.badges.iter().cloned().chain(missing).collect();
+        self
+    }
+}
+
 /// A user of whom the message contains little more than the name.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Person {
     /// Numeric id.

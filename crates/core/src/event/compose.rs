@@ -1,16 +1,22 @@
 //! Composes messages for tests, synthetic recordings and injection. They are real protobuf, which
 //! [`read_message`](super::read_message) decodes.
 
-use bytes::Bytes;
+mod author;
 
-use super::{Person, keys};
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::{EmoteAt, Person, keys};
 use crate::wire::{
     Message,
     webcast::{
-        self, BattleArmy, BattleSettings, Common, Image, Text, TextPiece, User, battle_army::Giver,
-        goal_update, link_mic_armies, link_mic_battle, text_piece,
+        self, BattleArmy, BattleSettings, Common, Image, Text, TextPiece, battle_army::Giver, goal_update,
+        link_mic_armies, link_mic_battle, text_piece,
     },
+    write_bytes, write_number,
 };
+
+pub use author::Author;
 
 const CHAT: &str = "WebcastChatMessage";
 const GIFT: &str = "WebcastGiftMessage";
@@ -43,12 +49,21 @@ const ENVELOPE: &str = "WebcastEnvelopeMessage";
 const POLL: &str = "WebcastPollMessage";
 /// [`webcast::Envelope::display`]: a new envelope.
 const NEW: i32 = 1;
+/// [`webcast::Envelope::display`]: it is no longer there.
+const GONE: i32 = 2;
+const LAYOUT: &str = "WebcastLinkMicLayoutStateMessage";
+/// Scene of a room with guests (2026).
+const SCENE_OF_GUESTS: u64 = 4;
 /// Time until an envelope opens, in seconds.
 const OPENS_AFTER_SECS: i64 = 60;
+/// Key of the text about a treasure box (data).
+const TREASURE_BOX: &str = "pm_mt_treasure_box_sender_comment";
+/// [`webcast::envelope::Info::business_type`]: the diamonds of a user.
+const DIAMONDS: i32 = 1;
 /// [`webcast::envelope::Info::business_type`]: a box for super fans.
 const SUPER_FANS: i32 = 19;
 /// [`webcast::Poll::message_type`] of votes.
-const VOTES: i32 = 2;
+pub(crate) const VOTES: i32 = 2;
 /// Length of a poll, in milliseconds.
 const POLL_MS: i64 = 60_000;
 
@@ -84,6 +99,8 @@ pub struct Gift {
     pub picture_url: String,
     /// Id of the recipient; 0 omits it.
     pub receiver_id: i64,
+    /// The guest who receives it, with id and name; `None` for the host.
+    pub guest: Option<Person>,
 }
 
 impl Default for Gift {
@@ -99,6 +116,7 @@ impl Default for Gift {
             group_id: 0,
             picture_url: String::new(),
             receiver_id: 0,
+            guest: None,
         }
     }
 }
@@ -163,26 +181,51 @@ pub enum PollStage {
 
 /// A comment in English.
 #[must_use]
-pub fn chat(stamp: Stamp, person: &Person, comment: &str) -> Message {
+pub fn chat(stamp: Stamp, person: &impl Author, comment: &str) -> Message {
     chat_in("en", stamp, person, comment)
 }
 
 /// A comment in the language with this code.
 #[must_use]
-pub fn chat_in(language: &str, stamp: Stamp, person: &Person, comment: &str) -> Message {
+pub fn chat_in(language: &str, stamp: Stamp, person: &impl Author, comment: &str) -> Message {
     let common = common(stamp, CHAT, None);
     let content = comment.to_owned();
     let language = language.to_owned();
     message(
         stamp,
         CHAT,
-        &webcast::Chat { common, user: user(person), content, language, ..Default::default() },
+        &webcast::Chat {
+            common,
+            user: Some(person.user()),
+            content,
+            language,
+            user_identity: person.identity(),
+            ..Default::default()
+        },
     )
+}
+
+/// A comment in the language with this code, with emotes.
+#[must_use]
+pub fn chat_with_emotes(
+    language: &str,
+    stamp: Stamp,
+    person: &impl Author,
+    comment: &str,
+    emotes: &[EmoteAt],
+) -> Message {
+    let at = |at: &EmoteAt| webcast::chat::EmoteAt {
+        index: at.index,
+        emote: Some(picture(&at.emote.emote_id, &at.emote.image_url)),
+    };
+    edit(chat_in(language, stamp, person, comment), |chat: &mut webcast::Chat| {
+        chat.emotes = emotes.iter().map(at).collect();
+    })
 }
 
 /// A gift.
 #[must_use]
-pub fn gift(stamp: Stamp, person: &Person, gift: &Gift) -> Message {
+pub fn gift(stamp: Stamp, person: &impl Author, gift: &Gift) -> Message {
     let name = text_piece::PatternValue { key: gift.name.clone(), default_pattern: gift.name.clone() };
     let gift_value = Some(text_piece::GiftValue { gift_id: gift.gift_id, name: Some(name) });
     let pieces = vec![
@@ -196,10 +239,17 @@ pub fn gift(stamp: Stamp, person: &Person, gift: &Gift) -> Message {
         common: common(stamp, GIFT, Some(text)),
         gift_id: gift.gift_id,
         repeat_count: gift.repeat_count,
-        user: user(person),
+        user: Some(person.user()),
         repeat_end: gift.repeat_end.into(),
         group_id: gift.group_id,
         gift: Some(gift_kind(gift)),
+        user_identity: person.identity(),
+        receiver_member_id: gift.guest.as_ref().map_or(0, |guest| guest.user_id.0),
+        receiver_member_nickname: gift
+            .guest
+            .as_ref()
+            .map(|guest| guest.nickname.to_string())
+            .unwrap_or_default(),
         monitor: (receiver_user_id != 0).then_some(webcast::gift::Monitor { receiver_user_id }),
         ..Default::default()
     };
@@ -221,19 +271,19 @@ fn gift_kind(gift: &Gift) -> webcast::GiftKind {
 
 /// `count` likes, after which the room has `total`.
 #[must_use]
-pub fn like(stamp: Stamp, person: &Person, count: i32, total: i64) -> Message {
+pub fn like(stamp: Stamp, person: &impl Author, count: i32, total: i64) -> Message {
     let text = text("pm_mt_msg_viewer", "{0:user} liked the LIVE", vec![user_piece(person)]);
     let common = common(stamp, LIKE, Some(text));
-    message(stamp, LIKE, &webcast::Like { common, count, total, user: user(person) })
+    message(stamp, LIKE, &webcast::Like { common, count, total, user: Some(person.user()) })
 }
 
 /// A viewer who joins, after which the room has `member_count`.
 #[must_use]
-pub fn member(stamp: Stamp, person: &Person, member_count: i32) -> Message {
+pub fn member(stamp: Stamp, person: &impl Author, member_count: i32) -> Message {
     let text = text("live_room_enter_toast", "{0:user} joined", vec![user_piece(person)]);
     let payload = webcast::Member {
         common: common(stamp, MEMBER, Some(text)),
-        user: user(person),
+        user: Some(person.user()),
         member_count,
         action: 1,
         ..Default::default()
@@ -243,12 +293,12 @@ pub fn member(stamp: Stamp, person: &Person, member_count: i32) -> Message {
 
 /// A follow, after which the host has `follow_count` followers.
 #[must_use]
-pub fn follow(stamp: Stamp, person: &Person, follow_count: i64) -> Message {
+pub fn follow(stamp: Stamp, person: &impl Author, follow_count: i64) -> Message {
     let pattern = "{0:user} followed the LIVE creator";
     let text = text(keys::FOLLOWED, pattern, vec![user_piece(person)]);
     let payload = webcast::Social {
         common: common(stamp, SOCIAL, Some(text)),
-        user: user(person),
+        user: Some(person.user()),
         action: 1,
         follow_count,
         ..Default::default()
@@ -258,11 +308,11 @@ pub fn follow(stamp: Stamp, person: &Person, follow_count: i64) -> Message {
 
 /// A share, after which the room has been shared `share_count` times.
 #[must_use]
-pub fn share(stamp: Stamp, person: &Person, share_count: i32) -> Message {
+pub fn share(stamp: Stamp, person: &impl Author, share_count: i32) -> Message {
     let text = text(keys::SHARED, "{0:user} shared the LIVE", vec![user_piece(person)]);
     let payload = webcast::Social {
         common: common(stamp, SOCIAL, Some(text)),
-        user: user(person),
+        user: Some(person.user()),
         share_type: 1,
         action: 3,
         share_target: "-1".into(),
@@ -272,12 +322,25 @@ pub fn share(stamp: Stamp, person: &Person, share_count: i32) -> Message {
     message(stamp, SOCIAL, &payload)
 }
 
+/// A repost. The key of its text is not known.
+#[must_use]
+pub fn repost(stamp: Stamp, person: &impl Author) -> Message {
+    let text = text("", "{0:user} reposted", vec![user_piece(person)]);
+    let payload = webcast::Social {
+        common: common(stamp, SOCIAL, Some(text)),
+        user: Some(person.user()),
+        action: 4,
+        ..Default::default()
+    };
+    message(stamp, SOCIAL, &payload)
+}
+
 /// A subscription with this number of months.
 #[must_use]
-pub fn subscribe(stamp: Stamp, person: &Person, months: i64) -> Message {
+pub fn subscribe(stamp: Stamp, person: &impl Author, months: i64) -> Message {
     let payload = webcast::SubNotify {
         common: common(stamp, SUBSCRIBE, None),
-        user: user(person),
+        user: Some(person.user()),
         sub_month: months,
         subscribe_type: 1,
         subscribing_status: 1,
@@ -288,12 +351,12 @@ pub fn subscribe(stamp: Stamp, person: &Person, months: i64) -> Message {
 
 /// A question to the host.
 #[must_use]
-pub fn question(stamp: Stamp, person: &Person, text: &str) -> Message {
+pub fn question(stamp: Stamp, person: &impl Author, text: &str) -> Message {
     let question = webcast::Question {
         question_id: stamp.msg_id,
         text: text.to_owned(),
         create_time: stamp.create_time / 1000,
-        user: user(person),
+        user: Some(person.user()),
         ..Default::default()
     };
     let common = common(stamp, QUESTION, None);
@@ -309,7 +372,7 @@ pub fn room_user(
     top_viewers: &[(Person, i64)],
 ) -> Message {
     let viewers = top_viewers.iter().zip(1..).map(|((person, coin_count), rank)| {
-        let user = user(person).map(Box::new);
+        let user = Some(Box::new(person.user()));
         webcast::room_user_seq::Viewer { coin_count: *coin_count, user, rank, delta: 0 }
     });
     let payload = webcast::RoomUserSeq {
@@ -338,6 +401,24 @@ fn message(stamp: Stamp, method: &str, payload: &impl prost::Message) -> Message
     }
 }
 
+/// Changes the payload of a message.
+pub(crate) fn edit<M: prost::Message + Default>(message: Message, change: impl FnOnce(&mut M)) -> Message {
+    // The payload was composed as this message.
+    let mut payload = M::decode(message.payload).unwrap_or_default();
+    change(&mut payload);
+    Message { payload: Bytes::from(payload.encode_to_vec()), ..message }
+}
+
+/// Sets the key and pattern of the text with which TikTok's clients display a message.
+pub(crate) fn relabel(common: &mut Option<Common>, key: Option<&str>, pattern: Option<&str>) {
+    if key.is_none() && pattern.is_none() {
+        return;
+    }
+    let text = common.get_or_insert_default().display_text.get_or_insert_default();
+    key.into_iter().for_each(|key| key.clone_into(&mut text.key));
+    pattern.into_iter().for_each(|pattern| pattern.clone_into(&mut text.default_pattern));
+}
+
 fn common(stamp: Stamp, method: &str, display_text: Option<Text>) -> Option<Common> {
     let Stamp { msg_id, room_id, create_time } = stamp;
     Some(Common { method: method.to_owned(), msg_id, room_id, create_time, display_text })
@@ -347,19 +428,9 @@ fn text(key: &str, default_pattern: &str, pieces: Vec<TextPiece>) -> Text {
     Text { key: key.to_owned(), default_pattern: default_pattern.to_owned(), pieces }
 }
 
-fn user_piece(person: &Person) -> TextPiece {
-    let user_value = Some(Box::new(text_piece::UserValue { user: user(person) }));
+fn user_piece(person: &impl Author) -> TextPiece {
+    let user_value = Some(Box::new(text_piece::UserValue { user: Some(person.user()) }));
     TextPiece { r#type: 11, user_value, ..Default::default() }
-}
-
-fn user(person: &Person) -> Option<User> {
-    Some(User {
-        id: person.user_id.0,
-        nickname: person.nickname.to_string(),
-        avatar: image(&person.avatar),
-        unique_id: person.unique_id.to_string(),
-        ..Default::default()
-    })
 }
 
 fn image(url: &str) -> Option<Image> {
@@ -461,12 +532,12 @@ pub fn subscription_goal(stamp: Stamp, goal: &Goal<'_>, contributor: Option<&Per
 
 /// The host shows the question that `person` asked at `asked`.
 #[must_use]
-pub fn question_selected(stamp: Stamp, asked: Stamp, person: &Person, text: &str) -> Message {
+pub fn question_selected(stamp: Stamp, asked: Stamp, person: &impl Author, text: &str) -> Message {
     let question = webcast::Question {
         question_id: asked.msg_id,
         text: text.to_owned(),
         create_time: asked.create_time / 1000,
-        user: user(person),
+        user: Some(person.user()),
         ..Default::default()
     };
     let common = common(stamp, QUESTION_SELECTED, None);
@@ -483,7 +554,7 @@ pub fn question_hidden(stamp: Stamp, question_id: i64) -> Message {
 /// A text about a super fan, who joins or is a new one, scrolls across the video. Only its text keys are known; the rest is
 /// made up.
 #[must_use]
-pub fn super_fan(stamp: Stamp, person: &Person, has_joined: bool) -> Message {
+pub fn super_fan(stamp: Stamp, person: &impl Author, has_joined: bool) -> Message {
     let (key, pattern) = if has_joined {
         (keys::SUPER_FAN_JOINED, "{0:user} joined")
     } else {
@@ -499,51 +570,96 @@ pub fn super_fan(stamp: Stamp, person: &Person, has_joined: bool) -> Message {
     message(stamp, BARRAGE, &payload)
 }
 
+/// A picture in a text.
+pub(crate) fn picture(emote_id: &str, picture_url: &str) -> webcast::Emote {
+    webcast::Emote { emote_id: emote_id.to_owned(), image: image(picture_url) }
+}
+
 /// A viewer sends an emote.
 #[must_use]
-pub fn emote(stamp: Stamp, person: &Person, emote_id: &str, picture_url: &str) -> Message {
-    let emote = webcast::Emote { emote_id: emote_id.to_owned(), image: image(picture_url) };
+pub fn emote(stamp: Stamp, person: &impl Author, emote_id: &str, picture_url: &str) -> Message {
     let payload = webcast::EmoteChat {
         common: common(stamp, EMOTE, None),
-        user: user(person),
-        emotes: vec![emote],
-        ..Default::default()
+        user: Some(person.user()),
+        emotes: vec![picture(emote_id, picture_url)],
+        user_identity: person.identity(),
     };
     message(stamp, EMOTE, &payload)
 }
 
 /// A viewer sends an envelope of diamonds, which `people` may open.
 #[must_use]
-pub fn envelope(stamp: Stamp, person: &Person, diamonds: i32, people: i32) -> Message {
-    envelope_of(0, stamp, person, (diamonds, people))
+pub fn envelope(stamp: Stamp, person: &impl Author, diamonds: i32, people: i32) -> Message {
+    let pieces = vec![
+        user_piece(person),
+        TextPiece { r#type: 15, ..Default::default() },
+        TextPiece { r#type: 1, string_value: diamonds.to_string(), ..Default::default() },
+    ];
+    let text = text(TREASURE_BOX, "{0:user} sent a Treasure Box with {1:image} x {2:string}", pieces);
+    envelope_of(DIAMONDS, stamp, person, (diamonds, people), Some(text))
 }
 
 /// Like [`envelope`], for super fans.
 #[must_use]
-pub fn super_fan_box(stamp: Stamp, person: &Person, diamonds: i32, people: i32) -> Message {
-    envelope_of(SUPER_FANS, stamp, person, (diamonds, people))
+pub fn super_fan_box(stamp: Stamp, person: &impl Author, diamonds: i32, people: i32) -> Message {
+    envelope_of(SUPER_FANS, stamp, person, (diamonds, people), None)
 }
 
-fn envelope_of(business_type: i32, stamp: Stamp, person: &Person, (diamonds, people): (i32, i32)) -> Message {
+/// An envelope disappears.
+#[must_use]
+pub fn envelope_gone(stamp: Stamp, envelope_id: i64) -> Message {
+    let info = webcast::envelope::Info {
+        envelope_id: envelope_id.to_string(),
+        business_type: DIAMONDS,
+        room_id: stamp.room_id.to_string(),
+        ..Default::default()
+    };
+    let common = common(stamp, ENVELOPE, None);
+    message(stamp, ENVELOPE, &webcast::Envelope { common, info: Some(info), display: GONE })
+}
+
+/// The guests of the room, by their places.
+#[must_use]
+pub fn guests(stamp: Stamp, places: &[i64]) -> Message {
+    let common = common(stamp, LAYOUT, None).unwrap_or_default();
+    let mut payload = vec![];
+    write_bytes(1, &common.encode_to_vec(), &mut payload);
+    write_number(2, stamp.room_id.unsigned_abs(), &mut payload);
+    write_number(3, SCENE_OF_GUESTS, &mut payload);
+    for place in places {
+        let mut spot = vec![];
+        write_number(1, place.unsigned_abs(), &mut spot);
+        write_bytes(6, &spot, &mut payload);
+    }
+    Message { method: LAYOUT.into(), payload: payload.into(), msg_id: stamp.msg_id, is_history: false }
+}
+
+fn envelope_of(
+    business_type: i32,
+    stamp: Stamp,
+    person: &impl Author,
+    (diamonds, people): (i32, i32),
+    text: Option<Text>,
+) -> Message {
     let info = webcast::envelope::Info {
         envelope_id: stamp.msg_id.to_string(),
-        sender_name: person.nickname.to_string(),
+        sender_name: person.nickname().to_owned(),
         diamond_count: diamonds,
         people_count: people,
         opens_at: stamp.create_time / 1000 + OPENS_AFTER_SECS,
-        sender_id: person.user_id.0.to_string(),
+        sender_id: person.id().to_string(),
         create_time: stamp.create_time.to_string(),
         room_id: stamp.room_id.to_string(),
         business_type,
         super_fan_count: 0,
     };
-    let common = common(stamp, ENVELOPE, None);
+    let common = common(stamp, ENVELOPE, text);
     message(stamp, ENVELOPE, &webcast::Envelope { common, info: Some(info), display: NEW })
 }
 
 /// The host starts a poll.
 #[must_use]
-pub fn poll(stamp: Stamp, host: &Person, question: &str, options: &[String]) -> Message {
+pub fn poll(stamp: Stamp, host: &impl Author, question: &str, options: &[String]) -> Message {
     let option =
         |(index, text): (i32, &String)| webcast::poll::Option { votes: 0, text: text.clone(), index };
     let start = webcast::poll::Start {
@@ -551,7 +667,7 @@ pub fn poll(stamp: Stamp, host: &Person, question: &str, options: &[String]) -> 
         end_time: stamp.create_time + POLL_MS,
         options: (0..).zip(options).map(option).collect(),
         title: question.to_owned(),
-        operator: user(host),
+        operator: Some(host.user()),
     };
     let payload = webcast::Poll {
         common: common(stamp, POLL, None),

@@ -1,7 +1,7 @@
 //! Goals, polls, rankings and subscriptions.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
@@ -113,7 +113,7 @@ pub struct PollOption {
 }
 
 /// Kind of change to a poll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PollState {
     /// The poll started.

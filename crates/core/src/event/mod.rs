@@ -28,7 +28,7 @@ use kinds::Kind;
 pub use battle::*;
 pub use business::*;
 pub use chat::*;
-pub use common::{Badge, Id, Millis, Person, Text, User};
+pub use common::{BADGES, Badge, Id, Millis, Person, Text, User};
 pub use gift::*;
 pub use goals::*;
 pub use json::{Layout, finish_json};

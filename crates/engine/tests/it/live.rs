@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use bytes::Bytes;
 use livetape_core::{
     error::Code,
-    event::compose,
+    event::{Person, compose},
     recording::{Item, What, records::http::Role},
     wire::{self, Batch, BatchInfo, Push, client},
 };
@@ -113,7 +113,7 @@ pub(crate) fn assert_failed(outcome: &Outcome, code: Code) {
 
 #[tokio::test(start_paused = true)]
 async fn frames_are_acknowledged_and_a_lost_connection_is_restored() {
-    let chat = compose::chat(compose::Stamp::default(), &Default::default(), "hi");
+    let chat = compose::chat(compose::Stamp::default(), &Person::default(), "hi");
     let first = vec![Act::Send(msg(1, vec![chat])), Act::Wait(25_000), Act::Send(msg(2, vec![]))];
     let second = vec![Act::Wait(500), ended(3), Act::Hang];
     let server = live(vec![Reply::Socket(first), Reply::Socket(second)]);
@@ -152,7 +152,7 @@ async fn messages_that_arrived_before_a_connection_broke_are_read() {
 
 #[tokio::test(start_paused = true)]
 async fn the_sign_servers_batch_follows_the_opening() {
-    let chat = compose::chat(compose::Stamp::default(), &Default::default(), "first");
+    let chat = compose::chat(compose::Stamp::default(), &Person::default(), "first");
     let info = BatchInfo {
         cursor: "c".into(),
         push_server: "ws://mock/signed".into(),

@@ -10,6 +10,7 @@
 pub(super) mod bearer;
 
 use std::{
+    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
@@ -54,7 +55,7 @@ const OPAQUE: &str = "null";
 /// Advice for such a page that is listed, at another address than the feed.
 const HINT_OPAQUE: &str = "serve the page from a loopback address: pages opened from disk can only read the feed, on `/` and `/events`";
 /// The same, if it is not listed.
-const HINT_OPAQUE_UNLISTED: &str = "serve the page from a loopback address: pages opened from disk cannot use this address, and can only read the feed if `server.origins` (LIVETAPE_ORIGINS) lists `null`";
+const HINT_OPAQUE_UNLISTED: &str = "serve the page from a loopback address: pages opened from disk cannot use this address, and can only read the feed with this line of `server.origins` (LIVETAPE_ORIGINS): origins = [\"null\"]";
 /// The same at the address of the feed, if it is not listed.
 const HINT_OPAQUE_FEED: &str = "serve the page from a loopback address, or add `null` to `server.origins` (LIVETAPE_ORIGINS), with which pages from disk and sandboxed frames of all sites may read the feed: origins = [\"null\"]";
 /// Advice for a page without an origin in its request.
@@ -152,24 +153,6 @@ impl Access {
         Ok(())
     }
 
-    fn host(&self, request: &Request) -> Result<Authority, Problem> {
-        let named = only(request.headers(), &header::HOST).flatten().and_then(|host| host.to_str().ok());
-        let text = named.unwrap_or_default();
-        // A request target in absolute form names the host a second time.
-        let target = request.uri().authority().map(|authority| Authority::parse(authority.as_str()));
-        match Authority::parse(text) {
-            Some(asked) if self.allows_host(&asked.host) => match target {
-                Some(target) if target.as_ref().map(|target| &target.host) != Some(&asked.host) => {
-                    let message =
-                        format!("the request's target names another host than its Host header, `{text}`");
-                    Err(Problem::new(Code::ForbiddenHost, message))
-                }
-                _ => Ok(asked),
-            },
-            _ => Err(Problem::new(Code::ForbiddenHost, format!("host `{text}` is not allowed"))),
-        }
-    }
-
     fn allows_host(&self, host: &Host) -> bool {
         let by_address = self.any_address && matches!(host, Host::Address(_));
         let is_listed =
@@ -218,10 +201,39 @@ impl Guard {
             || (headers.contains_key(header::UPGRADE) && is_handled())
     }
 
+    /// Returns the host that a request asks for.
+    fn asked(&self, request: &Request) -> Result<Authority, Problem> {
+        let named = only(request.headers(), &header::HOST).flatten().and_then(|host| host.to_str().ok());
+        let text = named.unwrap_or_default();
+        // A request target in absolute form names the host a second time.
+        let target = request.uri().authority().map(|authority| Authority::parse(authority.as_str()));
+        let refused = || Problem::new(Code::ForbiddenHost, format!("host `{text}` is not allowed"));
+        match Authority::parse(text) {
+            Some(asked) if self.access.allows_host(&asked.host) => match target {
+                Some(target) if target.as_ref().map(|target| &target.host) != Some(&asked.host) => {
+                    let message =
+                        format!("the request's target names another host than its Host header, `{text}`");
+                    Err(Problem::new(Code::ForbiddenHost, message))
+                }
+                _ => Ok(asked),
+            },
+            Some(Authority { host, .. }) => {
+                let hint = format!(
+                    "if this machine has that name, add it to `server.hosts` (LIVETAPE_HOSTS): hosts = [\"{host}\"]"
+                );
+                if self.logged.is_news(&host.to_string()) {
+                    warn!(target: CLIENTS, %host, "❌ Rejected a request for another host: {hint}");
+                }
+                Err(refused().hint(hint))
+            }
+            None => Err(refused()),
+        }
+    }
+
     /// Returns the origin to allow in the response, if the request names one. `Sec-Fetch-Site` is only
     /// checked if the request has no `Origin`.
     fn admit(&self, request: &Request) -> Result<Option<HeaderValue>, Rejected> {
-        let asked = self.access.host(request)?;
+        let asked = self.asked(request)?;
         let acts = self.acts(request);
         let Some(origin) = only(request.headers(), &header::ORIGIN) else {
             return match is_of_other_page(request, acts) {
@@ -372,6 +384,17 @@ impl Authority {
     }
 }
 
+impl fmt::Display for Host {
+    /// Writes the host as in `server.hosts`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
 impl Host {
     /// Parses the host of an HTTP or HTTPS origin such as `http://host:port`.
     fn of_origin(origin: &str) -> Option<Self> {
@@ -419,15 +442,15 @@ fn name(host: &str) -> Option<Host> {
 
 /// Maximum length of a logged origin, in bytes.
 const ORIGIN_BYTES_MAX: usize = 256;
-/// Maximum number of rejected origins to log. A site can have any number of subdomains.
+/// Maximum number of rejected origins and hosts to log. A site can have any number of subdomains.
 const LOGGED_MAX: usize = 32;
 
-/// Rejected origins that a listener has logged.
+/// Rejected origins and hosts that a listener has logged.
 #[derive(Debug, Default)]
 pub(crate) struct Logged(Mutex<Vec<String>>);
 
 impl Logged {
-    /// Returns whether to log that a request of this origin was rejected: each origin once.
+    /// Returns whether to log that a request of this origin, or for this host, was rejected: each once.
     fn is_news(&self, origin: &str) -> bool {
         // Browsers send no password in an origin; somebody who does should not find it in a log.
         if origin.is_empty() || origin.len() > ORIGIN_BYTES_MAX || origin.contains('@') {

@@ -2,7 +2,7 @@
 //! attempts.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -16,8 +16,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::ws::registry::Sockets;
 
-/// Maximum number of attempts that are remembered. Later ones are only counted.
+/// Maximum number of attempts that are remembered and counted.
 const ATTEMPTS_MAX: usize = 1000;
+/// Maximum number of user agents that are remembered, and maximum length of each, in characters.
+const AGENTS_MAX: usize = 3;
+const AGENT_CHARS_MAX: usize = 60;
 /// Time between two looks at what clients have confirmed.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -40,6 +43,10 @@ struct DoorState {
     /// Whether an attempt was reset before the server served.
     was_reset: bool,
     attempts: Vec<Attempt>,
+    /// Number of rejected WebSockets that are still open.
+    open: usize,
+    /// What clients say in `User-Agent`, each once.
+    agents: BTreeSet<String>,
 }
 
 /// An attempt to connect.
@@ -52,6 +59,17 @@ pub struct Attempt {
     pub is_lost: bool,
     /// Whether it is a WebSocket, which is told by a close code why it ends.
     pub is_socket: bool,
+    /// Number of rejected WebSockets that were open then, with this one.
+    pub open: usize,
+}
+
+/// A rejected WebSocket that is open.
+pub(crate) struct Rejecting(Arc<Mutex<DoorState>>);
+
+impl Drop for Rejecting {
+    fn drop(&mut self) {
+        self.0.lock().open -= 1;
+    }
 }
 
 /// Why an attempt does not get the feed.
@@ -59,7 +77,7 @@ pub(crate) enum Denied {
     /// It gets no WebSocket.
     Http(control::Refusal),
     /// Its WebSocket is closed, after an event `error` if it is told.
-    Socket { problem: Problem, is_told: bool },
+    Socket { problem: Problem, is_told: bool, rejecting: Option<Rejecting> },
 }
 
 impl Door {
@@ -76,6 +94,19 @@ impl Door {
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
         self.state.lock().attempts.clone()
+    }
+
+    /// Returns the number of attempts if none gets the feed.
+    #[must_use]
+    pub fn refused(&self) -> Option<usize> {
+        let state = self.state.lock();
+        state.always.map(|_| state.attempts.len())
+    }
+
+    /// Returns what clients say in `User-Agent`; empty for those that say nothing.
+    #[must_use]
+    pub fn agents(&self) -> Vec<String> {
+        self.state.lock().agents.iter().cloned().collect()
     }
 
     /// Notes that an attempt was reset, which the server never sees.
@@ -109,30 +140,42 @@ impl Door {
     ///
     /// # Errors
     /// If it does not get the feed.
-    pub(crate) fn enter(&self, since: Option<&Since>, is_socket: bool) -> Result<(), Denied> {
+    pub(crate) fn enter(&self, since: Option<&Since>, agent: &str, is_socket: bool) -> Result<(), Denied> {
         let mut state = self.state.lock();
+        if state.agents.len() < AGENTS_MAX {
+            state.agents.insert(agent.chars().take(AGENT_CHARS_MAX).collect());
+        }
         let always = state.always;
         let answer = state.next.pop_front().or(always);
         // The start of the backlog is never unknown.
         let is_lost = state.is_lost && matches!(since, Some(Since::After { .. }));
         if state.attempts.len() < ATTEMPTS_MAX {
             let is_let_in = answer.is_none() && !is_lost;
-            state.attempts.push(Attempt { at: clock::now(), is_let_in, is_lost, is_socket });
+            let open = state.open + usize::from(is_socket && !is_let_in);
+            state.attempts.push(Attempt { at: clock::now(), is_let_in, is_lost, is_socket, open });
         }
-        match answer {
+        let mut result = match answer {
             Some(answer) => Err(denied(answer)),
             None if is_lost => {
                 let problem = Problem::new(Code::UnknownPosition, "the case forgets all positions");
-                Err(Denied::Socket { problem, is_told: false })
+                Err(Denied::Socket { problem, is_told: false, rejecting: None })
             }
             None => Ok(()),
+        };
+        if let (true, Err(Denied::Socket { rejecting, .. })) = (is_socket, &mut result) {
+            state.open += 1;
+            *rejecting = Some(Rejecting(Arc::clone(&self.state)));
         }
+        result
     }
 }
 
 fn denied(answer: Answer) -> Denied {
-    let socket =
-        |code, message: &str, is_told| Denied::Socket { problem: Problem::new(code, message), is_told };
+    let socket = |code, message: &str, is_told| Denied::Socket {
+        problem: Problem::new(code, message),
+        is_told,
+        rejecting: None,
+    };
     match answer {
         Answer::Unauthorized => {
             Denied::Http(Problem::new(Code::Unauthorized, "the case refuses every token").into())
@@ -158,8 +201,35 @@ mod tests {
         door.lose_positions();
         let enters = |since: Option<&str>| {
             let since = since.map(|since| since.parse::<Since>().unwrap());
-            door.enter(since.as_ref(), true).is_ok()
+            door.enter(since.as_ref(), "", true).is_ok()
         };
         assert_eq!([Some("a:7"), Some("0"), None].map(enters), [false, true, true]);
+    }
+
+    #[test]
+    fn attempts_are_refused_only_if_no_later_one_gets_the_feed() {
+        let refused = |next: &[Answer], always| {
+            let door = Door::default();
+            door.deny(next.iter().copied(), always);
+            (0..2).for_each(|_| drop(door.enter(None, "", true)));
+            door.refused()
+        };
+        assert_eq!(refused(&[], None), None);
+        assert_eq!(refused(&[Answer::Closed], None), None);
+        assert_eq!(refused(&[], Some(Answer::Offline)), Some(2));
+    }
+
+    #[test]
+    fn rejected_sockets_are_counted_until_they_have_closed() {
+        let door = Door::default();
+        door.deny([], Some(Answer::Offline));
+        let enter = |agent, is_socket| door.enter(None, agent, is_socket).err();
+        let two = [enter("node", true), enter("", true)];
+        let request = enter("node", false);
+        drop((two, request));
+        let last = enter("node", true);
+        let open = Vec::from_iter(door.attempts().iter().map(|attempt| attempt.open));
+        assert_eq!((open, door.agents()), (vec![1, 2, 2, 1], vec![String::new(), "node".to_owned()]));
+        drop(last);
     }
 }

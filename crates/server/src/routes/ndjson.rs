@@ -6,7 +6,7 @@ use axum::{
     Extension,
     body::{Body, Bytes},
     extract::State,
-    http::{Method, Uri, header},
+    http::{HeaderMap, Method, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
@@ -28,16 +28,20 @@ pub(crate) async fn events(
     Extension(reset): Extension<Reset>,
     method: Method,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let join = query::join(&uri)?;
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
         if let Some(door) = app.door.as_ref().filter(|_| join.reader == Reader::Client) {
-            door.enter(join.since.as_ref(), false).map_err(|denied| match denied {
-                Denied::Http(refusal) => Refusal(refusal),
-                Denied::Socket { problem, .. } => problem.into(),
-            })?;
+            let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+            door.enter(join.since.as_ref(), agent.unwrap_or_default(), false).map_err(
+                |denied| match denied {
+                    Denied::Http(refusal) => Refusal(refusal),
+                    Denied::Socket { problem, .. } => problem.into(),
+                },
+            )?;
         }
         app.shared.hub.reach(join.since.as_ref()).await?;
         let subscriber = app.shared.join(&app.shared.hub, &join)?;

@@ -20,14 +20,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{App, Offset, given, parse_body, query, read_offset, recordings};
+use super::{App, Offset, door::Door, given, parse_body, query, read_offset, recordings};
 use crate::state::{Json, Refusal};
 
 type ReplayResult = Result<Json<ReplayState>, Refusal>;
 type RawBody = Result<Bytes, BytesRejection>;
 
 pub(crate) async fn state(State(app): State<App>) -> ReplayResult {
-    Ok(Json(app.shared.control.replay().ok_or_else(nothing_replayed)?))
+    let replay = app.shared.control.replay().ok_or_else(nothing_replayed)?;
+    Ok(Json(with_refused(replay, &app)))
 }
 
 pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<TruthAt>, Refusal> {
@@ -89,7 +90,13 @@ async fn send_order<T: DeserializeOwned>(
     read: impl FnOnce(T) -> Result<ReplayOrder, String>,
 ) -> ReplayResult {
     let order = read(parse_body(body)?).map_err(|message| Problem::new(Code::BadRequest, message))?;
-    Ok(Json(app.shared.control.order(order).await?))
+    let replay = app.shared.control.order(order).await?;
+    Ok(Json(with_refused(replay, &app)))
+}
+
+/// Adds what only the server knows.
+fn with_refused(replay: ReplayState, app: &App) -> ReplayState {
+    ReplayState { refused: app.door.as_ref().and_then(Door::refused), ..replay }
 }
 
 #[derive(Deserialize, JsonSchema)]

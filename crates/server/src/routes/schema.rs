@@ -1,10 +1,11 @@
-//! `/schema/events.json`: the JSON Schema of the feed's messages, generated from their Rust types.
+//! `/schema/events.json` and `/schema/inject.json`: the JSON Schemas of the feed's messages and of injected events, generated
+//! from their Rust types.
 
 use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use livetape_core::event;
+use livetape_core::{event, inject};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -72,6 +73,10 @@ struct OutageData {
 
 pub(crate) async fn events() -> Response {
     document(&schema())
+}
+
+pub(crate) async fn inject() -> Response {
+    document(inject::schema())
 }
 
 /// Responds with a JSON document that does not change while the server runs.

@@ -262,12 +262,15 @@ fn asks_for_upgrade(headers: &HeaderMap) -> bool {
 /// response to a failed upgrade.
 async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Response {
     let (role, guard) = (request.role, request.guard.take());
-    if let Err(denied) = let_in(app, &request) {
+    if let Err(denied) = let_in(app, &upgrade, &request) {
         return match denied {
             Denied::Http(refusal) => Refusal(refusal).into_response(),
-            Denied::Socket { problem, is_told: true } => turn_away(app, upgrade, role, problem),
-            Denied::Socket { problem, is_told: false } => {
-                begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: None })), ())
+            Denied::Socket { problem, is_told, rejecting } => {
+                let why = match is_told {
+                    true => turned_away(role, problem.into()),
+                    false => Box::new(TurnedAway { problem, told: None }),
+                };
+                begin(app, upgrade, role, Err(why), rejecting)
             }
         };
     }
@@ -282,11 +285,11 @@ async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Respon
 }
 
 /// Asks the case, if one runs, whether a client of the main channel gets the feed.
-fn let_in(app: &App, request: &SocketRequest) -> Result<(), Denied> {
+fn let_in(app: &App, upgrade: &Upgrade, request: &SocketRequest) -> Result<(), Denied> {
     let reads = request.feed.as_ref().is_some_and(|hub| hub.stream() == app.shared.hub.stream());
     match &app.door {
         Some(door) if reads && request.join.reader == Reader::Client => {
-            door.enter(request.join.since.as_ref(), true)
+            door.enter(request.join.since.as_ref(), &upgrade.agent, true)
         }
         _ => Ok(()),
     }

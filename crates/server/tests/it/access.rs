@@ -33,6 +33,24 @@ async fn foreign_hosts_are_rejected() {
     for host in ["", "evil.example", "x@localhost", "a.tape.example", "tape.example.evil.example"] {
         let answer = ask(&rig, "GET /health HTTP/1.1", &[("host", host)]).await;
         assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_host"), "{host}");
+        assert!(host.ends_with(".example") || !answer.body.contains("hosts = ["), "{}", answer.body);
+    }
+    // The line that would change it, also for an upgrade.
+    for (host, line) in [
+        ("Host.docker.internal:21213", r#"hosts = ["host.docker.internal"]"#),
+        ("192.168.0.1:3000", r#"hosts = ["192.168.0.1"]"#),
+        ("[2001:DB8::1]", r#"hosts = ["[2001:db8::1]"]"#),
+    ] {
+        for more in [&[][..], &UPGRADE] {
+            let answer = ask(&rig, "GET / HTTP/1.1", &[more, &[("host", host)]].concat()).await;
+            assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_host"), "{host}");
+            assert!(answer.json()["error"]["hint"].as_str().unwrap().contains(line), "{}", answer.body);
+            let listed = line.trim_start_matches("hosts = [\"").trim_end_matches("\"]").to_owned();
+            let access = Access { hosts: vec![listed], ..Access::default() };
+            assert_eq!(access.check(), Ok(()));
+            let answer = ask(&with_access(access), "GET /health HTTP/1.1", &[("host", host)]).await;
+            assert_eq!(answer.status, 200, "{host}");
+        }
     }
     for line in ["GET /health HTTP/1.1", "GET /health HTTP/1.0", "GET /nowhere HTTP/1.1"] {
         assert_eq!(ask(&rig, line, &[]).await.code(), "forbidden_host", "{line}");

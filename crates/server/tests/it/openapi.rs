@@ -375,12 +375,14 @@ fn assert_properties_are_objects(schema: &Value) {
 fn bodies() -> Vec<(&'static str, &'static str, Value)> {
     let who = json!({ "uniqueId": "ann", "nickname": "Ann", "avatar": "" });
     let injected = [
-        json!({ "type": "chat", "user": who, "comment": "hi" }),
+        json!({ "type": "chat", "user": who, "comment": "hi", "language": "de", "isHistory": true, "mentioned": "ben" }),
         json!({ "type": "gift", "user": "ann", "gift": "Rose", "count": 2, "combo": true, "diamonds": 1, "pictureUrl": "" }),
+        json!({ "type": "gift", "user": "ann", "gift": "Rose", "diamonds": 1, "giftId": 1, "giftType": 1, "repeatEnd": true, "receiver": "ben" }),
         json!({ "type": "like", "user": "ann", "count": 2, "total": 5 }),
         json!({ "type": "member", "user": "ann", "memberCount": 5 }),
         json!({ "type": "follow", "user": "ann", "followCount": 5 }),
         json!({ "type": "share", "user": "ann", "shareCount": 5 }),
+        json!({ "type": "repost", "user": "ann", "displayType": "", "label": "" }),
         json!({ "type": "subscribe", "user": "ann", "months": 2 }),
         json!({ "type": "question", "user": "ann", "question": "?" }),
         json!({ "type": "emote", "user": "ann", "emoteId": "1", "pictureUrl": "" }),

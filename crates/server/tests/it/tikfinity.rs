@@ -105,7 +105,7 @@ fn fields(path: &str, value: &Value) -> Vec<String> {
 /// The fields of each event with a user.
 const USER: &str = "\
     userId:text secUid:text uniqueId:text nickname:text profilePictureUrl:text \
-    userDetails.createTime:text userDetails.profilePictureUrls:list userDetails.profilePictureUrls[]:text \
+    userDetails.createTime:text userDetails.profilePictureUrls:list userDetails.profilePictureUrls[]:text? \
     userDetails.bioDescription:text followRole:number followInfo.followStatus:number \
     followInfo.followerCount:number followInfo.followingCount:number followInfo.pushStatus:number \
     isModerator:bool isNewGifter:bool isSubscriber:bool gifterLevel:number teamMemberLevel:number \
@@ -115,13 +115,15 @@ const USER: &str = "\
     userBadges[privilege].badgeSceneType:number? userBadges[privilege].level:number? \
     userBadges[privilege].privilegeId:text? userBadges[privilege].type:text? \
     userBadges[pm_mt_live_ng_im].badgeSceneType:number? userBadges[pm_mt_live_ng_im].name:text? \
-    userBadges[pm_mt_live_ng_im].type:text? msgId:text createTime:text tikfinityUserId:number \
+    userBadges[pm_mt_live_ng_im].type:text? userBadges[pm_mt_moderator_im].badgeSceneType:number? \
+    userBadges[pm_mt_moderator_im].name:text? userBadges[pm_mt_moderator_im].type:text? msgId:text createTime:text tikfinityUserId:number \
     tikfinityUsername:text";
 /// The other fields of each event.
 const FORM: [(&str, &str); 8] = [
     (
         "chat",
-        "comment:text emotes:list userIdentity.isFollowerOfAnchor:bool? \
+        "comment:text emotes:list emotes[].emoteId:text? emotes[].emoteImageUrl:text? \
+         emotes[].placeInComment:number? userIdentity.isFollowerOfAnchor:bool? \
          userIdentity.isGiftGiverOfAnchor:bool?",
     ),
     ("follow", "followerCount:number profile:text name:text username:text label:text displayType:text"),
@@ -243,7 +245,7 @@ fn fields_that_overlays_read_have_the_value_that_they_expect() {
         }
     }
     assert!(streaks_ended > 0 && new_gifters > 0);
-    assert_eq!(ranks, [1, 2].into());
+    assert_eq!(ranks, [1, 2, 3].into());
 }
 
 #[test]

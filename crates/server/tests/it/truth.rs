@@ -78,7 +78,7 @@ fn counted(events: &[Value]) -> Value {
 
 fn without_events(truth: &Value) -> Value {
     let mut truth = truth.clone();
-    for field in ["events", "stream", "seq"] {
+    for field in ["events", "count", "stream", "seq"] {
         truth.as_object_mut().unwrap().remove(field);
     }
     truth
@@ -99,9 +99,16 @@ async fn every_client_of_a_shipped_recording_counts_the_truth() {
                 for (field, total) in info.truth.totals() {
                     assert_eq!(truth[field].to_string().trim_matches('"'), total, "{name}");
                 }
-                assert_eq!(truth.as_object().unwrap().len(), info.truth.totals().len() + 4, "{name}");
-                let messages = events.iter().filter(|event| event.get("id").is_some()).count();
-                assert_eq!(truth["events"], messages, "{name}");
+                assert_eq!(truth.as_object().unwrap().len(), info.truth.totals().len() + 5, "{name}");
+                let messages = Vec::from_iter(events.iter().filter(|event| event.get("id").is_some()));
+                assert_eq!(truth["events"], messages.len(), "{name}");
+                let mut count = BTreeMap::<&str, u64>::new();
+                let derived =
+                    events.iter().filter(|event| event["type"].as_str().unwrap().starts_with("super_fan"));
+                for message in messages.into_iter().chain(derived) {
+                    *count.entry(message["type"].as_str().unwrap()).or_default() += 1;
+                }
+                assert_eq!(truth["count"], json!(count), "{name}");
             }
         }
     }

@@ -91,6 +91,31 @@ async fn count(case: &str) -> (Totals, Tape) {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "tests of users read tokio's clock")]
+async fn a_case_that_lets_nobody_in_is_over_a_second_after_the_first_attempt() {
+    for case in CLOSED {
+        let tape = Tape::replay("demo").case(case).speed(Speed::Max).start_in_memory();
+        let tries = async {
+            for _ in 0..3 {
+                if let Ok((socket, _)) = client_async("ws://localhost/", tape.connect().await).await {
+                    assert!(!Totals::default().read(socket).await);
+                }
+                pause().await;
+            }
+        };
+        let began = Instant::now();
+        let (finished, ()) = tokio::join!(tape.finished(), tries);
+        assert!(began.elapsed() < Duration::from_secs(2), "{case}");
+        assert_eq!((finished.refused, finished.diamonds, tape.truth().diamonds), (3, 0, 0), "{case}");
+        assert!(finished.events.is_empty(), "{case}");
+    }
+    let tape = Tape::replay("demo").case("offline").start_in_memory();
+    let failed = tokio::spawn(async move { tape.finished().await }).await.unwrap_err().into_panic();
+    let failed = failed.downcast_ref::<String>().unwrap();
+    assert!(failed.starts_with("no client tried to connect within 30s"), "{failed}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_correct_client_counts_the_truth_in_every_case() {
     for case in cases().iter().map(|case| case.name).filter(|name| *name != "late") {
         let played = timeout(Duration::from_secs(60), count(case)).await;

@@ -121,8 +121,10 @@ pub enum Profile {
     Raid,
     /// Busy, with a battle against another host.
     Battle,
-    /// A small show with a battle and every rare event: subscriptions, super fans, a poll, a goal, questions.
+    /// A small show with a battle and every rare event: subscriptions, super fans, a poll, a goal, questions, treasure boxes.
     Everything,
+    /// A room of 2026: guests who receive gifts, and viewers with roles, badges and emotes.
+    Guests,
 }
 
 /// Normal rates of activity, per minute.
@@ -139,7 +141,8 @@ struct Rates {
 type Curve = &'static [(u64, u64)];
 
 impl Profile {
-    pub const ALL: [Self; 5] = [Self::Quiet, Self::Busy, Self::Raid, Self::Battle, Self::Everything];
+    pub const ALL: [Self; 6] =
+        [Self::Quiet, Self::Busy, Self::Raid, Self::Battle, Self::Everything, Self::Guests];
 
     /// Returns the name in headers and on the command line.
     #[must_use]
@@ -150,6 +153,7 @@ impl Profile {
             Self::Raid => "raid",
             Self::Battle => "battle",
             Self::Everything => "everything",
+            Self::Guests => "guests",
         }
     }
 
@@ -158,7 +162,7 @@ impl Profile {
         match self {
             Self::Quiet => 500,
             Self::Busy | Self::Battle => 100,
-            Self::Raid | Self::Everything => 200,
+            Self::Raid | Self::Everything | Self::Guests => 200,
         }
     }
 
@@ -170,7 +174,7 @@ impl Profile {
             }
             Self::Raid => Rates { chats: 10, like_bursts: 4, gifts: 1, joins: 8, follows: 1, shares: 1 },
             Self::Battle => Rates { chats: 60, like_bursts: 25, gifts: 30, joins: 40, follows: 4, shares: 3 },
-            Self::Everything => {
+            Self::Everything | Self::Guests => {
                 Rates { chats: 30, like_bursts: 8, gifts: 14, joins: 16, follows: 4, shares: 3 }
             }
         }
@@ -183,6 +187,7 @@ impl Profile {
             Self::Raid => 1_500,
             Self::Battle => 1_200,
             Self::Everything => 300,
+            Self::Guests => 120,
         }
     }
 
@@ -195,7 +200,7 @@ impl Profile {
             &[(0, 700), (249, 700), (250, 1_200), (580, 1_500), (600, 2_500), (620, 900), (1000, 600)];
         interpolate(
             match self {
-                Self::Quiet | Self::Busy => EVEN,
+                Self::Quiet | Self::Busy | Self::Guests => EVEN,
                 Self::Raid => RAID,
                 Self::Battle | Self::Everything => BATTLE,
             },
@@ -216,8 +221,9 @@ impl Profile {
         matches!(self, Self::Battle | Self::Everything).then_some((250, 600))
     }
 
-    fn has_specials(self) -> bool {
-        self == Self::Everything
+    /// Whether viewers have roles, badges and emotes, and there are rare events.
+    fn is_rich(self) -> bool {
+        matches!(self, Self::Everything | Self::Guests)
     }
 }
 

@@ -6,12 +6,12 @@ use std::{
 };
 
 use Special::{
-    Asks, Emote, GoalAdvances, PollEnds, PollOpens, QuestionHidden, QuestionShown, Subscribes, SuperFan,
-    SuperFanBox, SuperFanJoins, Votes,
+    Asks, BoxAppears, BoxGoes, Emote, GoalAdvances, GuestsChange, PollEnds, PollOpens, QuestionHidden,
+    QuestionShown, Reposts, Subscribes, SuperFan, SuperFanBox, SuperFanJoins, Votes,
 };
 use livetape_core::{
     event::{
-        Id, Person,
+        EmoteAt, Id, Person, User,
         compose::{self, Goal, PollStage, Side, Stamp},
     },
     retry::SplitMix,
@@ -177,7 +177,7 @@ impl Show {
         if let Some((from, _)) = self.profile.battle() {
             self.schedule(at_ms(self, from), Act::BattleOpens);
         }
-        if self.profile.has_specials() {
+        if self.profile.is_rich() {
             for (permille, special) in PROGRAM {
                 self.schedule(at_ms(self, permille), Act::Special(special));
             }
@@ -204,7 +204,17 @@ impl Show {
         Some(match act {
             Act::Chat { viewer: number } => {
                 let (language, text) = phrase(&mut self.random, host().unique_id.as_str());
-                let chat = compose::chat_in(language, stamp, &viewer(number), &text);
+                let chat = if self.profile.is_rich() {
+                    compose::chat_with_emotes(
+                        language,
+                        stamp,
+                        &self.author(number),
+                        &text,
+                        &emotes(number, &text),
+                    )
+                } else {
+                    compose::chat_in(language, stamp, &viewer(number), &text)
+                };
                 self.chats.push_back(chat.clone());
                 if self.chats.len() > HISTORY {
                     self.chats.pop_front();
@@ -218,20 +228,20 @@ impl Show {
                     let next_ms = at_ms + 800 + self.random.below(1_200);
                     self.schedule(next_ms, Act::Like { viewer: number, left: left - 1 });
                 }
-                compose::like(stamp, &viewer(number), i32::try_from(count).unwrap_or(1), self.likes)
+                compose::like(stamp, &self.author(number), i32::try_from(count).unwrap_or(1), self.likes)
             }
             Act::Join { viewer: number } => {
                 self.watched += 1;
                 let present = i32::try_from(self.present(at_ms)).unwrap_or(i32::MAX);
-                compose::member(stamp, &viewer(number), present)
+                compose::member(stamp, &self.author(number), present)
             }
             Act::Follow { viewer: number } => {
                 self.follows += 1;
-                compose::follow(stamp, &viewer(number), self.follows)
+                compose::follow(stamp, &self.author(number), self.follows)
             }
             Act::Share { viewer: number } => {
                 self.shares = self.shares.saturating_add(1);
-                compose::share(stamp, &viewer(number), self.shares)
+                compose::share(stamp, &self.author(number), self.shares)
             }
             Act::Gift { viewer, gift, group, count, left } => {
                 return self.send_gift(at_ms, stamp, (viewer, gift, group, count, left));
@@ -244,8 +254,9 @@ impl Show {
             }
             Act::BattleOpens | Act::Armies | Act::BattleEnds => return self.battle(at_ms, stamp, act),
             Act::Special(special) => {
-                let person = viewer(self.viewer());
-                return self.specials.perform(special, stamp, person, &mut self.random);
+                let number = self.viewer();
+                let (person, user) = (viewer(number), self.author(number));
+                return self.specials.perform(special, stamp, (person, user), &mut self.random);
             }
         })
     }
@@ -282,9 +293,10 @@ impl Show {
             repeat_count: i32::try_from(count).unwrap_or(i32::MAX),
             repeat_end: is_final,
             group_id: group,
+            guest: self.guest_of(group),
             ..compose::Gift::default()
         };
-        Some(compose::gift(stamp, &viewer(number), &gift))
+        Some(compose::gift(stamp, &self.author(number), &gift))
     }
 
     fn battle(&mut self, at_ms: u64, stamp: Stamp, act: Act) -> Option<Message> {
@@ -316,6 +328,18 @@ impl Show {
     fn present(&mut self, at_ms: u64) -> u64 {
         let ordinary = self.profile.viewers(at_ms % self.act_ms * 1000 / self.act_ms).max(1);
         ordinary * (970 + self.random.below(60)) / 1000 + 1
+    }
+
+    /// Returns a viewer as messages describe them.
+    fn author(&self, number: u64) -> User {
+        let user = User::from(viewer(number));
+        if self.profile.is_rich() { marked(number, user) } else { user }
+    }
+
+    /// Returns the guest who receives a streak: of every third streak.
+    fn guest_of(&self, group: i64) -> Option<Person> {
+        (self.profile.is_rich() && group != 0 && group % 3 == 0)
+            .then(|| guest(group.unsigned_abs() / 3 % GUESTS))
     }
 
     fn stamp(&mut self, at_ms: u64) -> Stamp {
@@ -350,6 +374,63 @@ pub(super) fn viewer(number: u64) -> Person {
     };
     let nickname = format_smolstr!("{}{}", random.pick(&NICKNAMES), random.pick(&DECORATION));
     person(FIRST_ID + i64::try_from(number).unwrap_or(0), unique_id, nickname)
+}
+
+/// Number of guests.
+const GUESTS: u64 = 3;
+/// Id of the first guest.
+const GUEST_ID: i64 = 6_750_000_000_000_000_000;
+
+/// Returns a guest of the host, with what messages about gifts say of one.
+fn guest(number: u64) -> Person {
+    let nickname = NICKNAMES[usize::try_from(number).unwrap_or(0) % NICKNAMES.len()].into();
+    Person { user_id: Id(GUEST_ID + i64::try_from(number).unwrap_or(0)), nickname, ..Person::default() }
+}
+
+/// Number of different users, each with another field that most users do not have.
+const MARKS: u64 = 16;
+
+/// Adds what a viewer is in this room. Viewers with small numbers act most.
+fn marked(number: u64, mut user: User) -> User {
+    let level = i64::try_from(number % 50 + 1).unwrap_or(1);
+    let club = || NICKNAMES[usize::try_from(number).unwrap_or(0) % NICKNAMES.len()].into();
+    match number % MARKS {
+        0 => user.is_moderator = true,
+        1 => (user.is_subscriber, user.team_level, user.team_name) = (true, Some(level), club()),
+        2 => user.is_new_gifter = true,
+        3 if number < 3 * MARKS => user.top_gifter_rank = i64::try_from(number / MARKS + 1).ok(),
+        4 => (user.is_guardian, user.team_level, user.team_name) = (true, Some(level), club()),
+        5 => user.verified = true,
+        6 => user.is_masked = true,
+        7 => (user.is_follower, user.follow_status) = (true, Some(1)),
+        8 => (user.is_follower, user.follow_status) = (true, Some(2)),
+        9 => (user.is_gift_giver, user.gifter_level) = (true, Some(level)),
+        10 => user.avatar = SmolStr::default(),
+        11 => {
+            (user.follower_count, user.following_count, user.follow_status) =
+                (Some(level * 1_000), Some(level), Some(0));
+        }
+        12 => (user.avatar_medium, user.avatar_large) = (picture(number + 1), picture(number + 2)),
+        13 => (user.is_moderator, user.is_subscriber, user.gifter_level) = (true, true, Some(level)),
+        14 => (user.team_level, user.team_name) = (Some(level), club()),
+        _ => {}
+    }
+    user.with_badges()
+}
+
+/// Returns the emotes of a comment: every third viewer writes some, one of them before the text.
+fn emotes(number: u64, text: &str) -> Vec<EmoteAt> {
+    let at = |index: usize, number: u64| EmoteAt {
+        index: i32::try_from(index).unwrap_or(0),
+        emote: livetape_core::event::Emote {
+            emote_id: format_smolstr!("{number}"),
+            image_url: picture(number),
+        },
+    };
+    match number % 3 {
+        0 => vec![at(0, EMOTE_ID), at(text.encode_utf16().count(), EMOTE_ID + number % 2)],
+        _ => vec![],
+    }
 }
 
 /// Returns the URL of a picture, the same for the same number.
@@ -491,11 +572,17 @@ pub(super) enum Special {
     PollOpens,
     Votes,
     PollEnds,
+    Reposts,
+    BoxAppears,
+    BoxGoes,
+    GuestsChange,
 }
 
 /// The events of an act, each at this permille of it.
-pub(super) const PROGRAM: [(u64, Special); 26] = [
+pub(super) const PROGRAM: [(u64, Special); 34] = [
+    (20, GuestsChange),
     (30, GoalAdvances),
+    (45, Reposts),
     (60, Subscribes),
     (65, GoalAdvances),
     (90, Asks),
@@ -508,19 +595,25 @@ pub(super) const PROGRAM: [(u64, Special); 26] = [
     (240, PollEnds),
     (300, Subscribes),
     (305, GoalAdvances),
+    (320, BoxAppears),
     (340, Emote),
+    (360, BoxGoes),
+    (365, Reposts),
     (380, SuperFan),
     (420, SuperFanBox),
     (500, Subscribes),
     (505, GoalAdvances),
+    (620, BoxAppears),
     (640, Asks),
     (660, QuestionShown),
     (720, QuestionHidden),
     (750, Emote),
+    (770, GuestsChange),
     (800, SuperFanJoins),
     (850, Subscribes),
     (855, GoalAdvances),
     (900, SuperFan),
+    (920, BoxGoes),
 ];
 
 const SUBSCRIPTIONS_TARGET: i64 = 4;
@@ -535,7 +628,11 @@ pub(super) struct Specials {
     poll_id: i64,
     options: Vec<(String, i64)>,
     /// The last question, and who asked it.
-    question: Option<(Stamp, Person, String)>,
+    question: Option<(Stamp, User, String)>,
+    /// Id of the last treasure box.
+    box_id: i64,
+    /// Number of guests.
+    guests: i64,
 }
 
 impl Specials {
@@ -544,7 +641,7 @@ impl Specials {
         &mut self,
         special: Special,
         stamp: Stamp,
-        viewer: Person,
+        (viewer, user): (Person, User),
         random: &mut Random,
     ) -> Option<Message> {
         let host = host();
@@ -559,18 +656,18 @@ impl Specials {
             Subscribes => {
                 self.subscriptions += 1;
                 let months = self.subscriptions;
-                let message = compose::subscribe(stamp, &viewer, months);
+                let message = compose::subscribe(stamp, &user, months);
                 self.subscriber = Some(viewer);
                 message
             }
-            SuperFan => compose::super_fan(stamp, &viewer, false),
-            SuperFanJoins => compose::super_fan(stamp, &viewer, true),
-            SuperFanBox => compose::super_fan_box(stamp, &viewer, 100, 10),
-            Emote => compose::emote(stamp, &viewer, &EMOTE_ID.to_string(), &picture(EMOTE_ID)),
+            SuperFan => compose::super_fan(stamp, &user, false),
+            SuperFanJoins => compose::super_fan(stamp, &user, true),
+            SuperFanBox => compose::super_fan_box(stamp, &user, 100, 10),
+            Emote => compose::emote(stamp, &user, &EMOTE_ID.to_string(), &picture(EMOTE_ID)),
             Asks => {
                 let text = text();
-                let message = compose::question(stamp, &viewer, &text);
-                self.question = Some((stamp, viewer, text));
+                let message = compose::question(stamp, &user, &text);
+                self.question = Some((stamp, user, text));
                 message
             }
             QuestionShown => {
@@ -589,6 +686,16 @@ impl Specials {
                     *votes += 1 + i64::try_from(random.below(9)).unwrap_or(0);
                 }
                 compose::poll_stage(stamp, self.poll_id, PollStage::Votes, &self.options)
+            }
+            Reposts => compose::repost(stamp, &user),
+            BoxAppears => {
+                self.box_id = stamp.msg_id;
+                compose::envelope(stamp, &user, 50, 5)
+            }
+            BoxGoes => compose::envelope_gone(stamp, self.box_id),
+            GuestsChange => {
+                self.guests = (self.guests + 2).min(i64::try_from(GUESTS).unwrap_or(1));
+                compose::guests(stamp, &Vec::from_iter(1..=self.guests))
             }
             PollEnds => compose::poll_stage(stamp, self.poll_id, PollStage::End, &self.options),
         })

@@ -33,12 +33,13 @@ const SESSIONS: [(&str, &str); 4] = [
 ];
 
 /// Name, profile and length in minutes of each synthetic recording, as in `.ci/stages`.
-const SHOWS: [(&str, Profile, u64); 5] = [
+const SHOWS: [(&str, Profile, u64); 6] = [
     ("quiet.bin", Profile::Quiet, 3),
     ("busy.bin", Profile::Busy, 1),
     ("raid.bin", Profile::Raid, 3),
     ("battle.bin", Profile::Battle, 2),
     ("everything.bin", Profile::Everything, 2),
+    ("guests.bin", Profile::Guests, 2),
 ];
 
 fn committed(name: &str) -> Vec<u8> {

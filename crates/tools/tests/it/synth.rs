@@ -12,8 +12,7 @@ use serde_json::Value;
 
 use crate::support::decode;
 
-const PROFILES: [Profile; 5] =
-    [Profile::Quiet, Profile::Busy, Profile::Raid, Profile::Battle, Profile::Everything];
+const PROFILES: [Profile; 6] = Profile::ALL;
 
 fn make(seed: u64, profile: Profile, length: Length) -> Vec<u8> {
     synth(Vec::new(), &SynthOptions { seed, profile, length }).unwrap()
@@ -52,7 +51,10 @@ fn the_same_seed_gives_the_same_bytes() {
         crc32fast::hash(&one)
     });
     // Benchmark figures are only comparable as long as this holds. A new gzip library may change it.
-    assert_eq!(hashes, [2_639_514_764, 3_176_127_437, 3_801_993_200, 2_960_467_515, 2_025_276_717]);
+    assert_eq!(
+        hashes,
+        [2_639_514_764, 3_176_127_437, 3_801_993_200, 2_960_467_515, 2_664_230_916, 2_170_853_129]
+    );
 }
 
 #[test]
@@ -156,7 +158,57 @@ fn the_show_with_everything_has_every_rare_event() {
     let (asked, shown) = (of("question"), of("question_selected"));
     assert_eq!(asked.last().unwrap()["questionText"], shown[0]["questionText"]);
     assert_eq!(shown[0]["questionId"], of("question_slide_down")[0]["questionId"]);
-    assert_eq!(of("envelope")[0]["businessType"], 19);
+    let boxes: Vec<_> = of("envelope")
+        .iter()
+        .map(|it| [&it["businessType"], &it["display"]].map(|it| it.as_i64().unwrap()))
+        .collect();
+    assert_eq!(boxes, [[1, 1], [1, 2], [19, 1], [1, 1], [1, 2]]);
+}
+
+/// Each field that most users lack, and what rooms of 2026 have.
+#[test]
+fn rooms_of_2026_have_roles_badges_emotes_and_guests() {
+    for profile in [Profile::Everything, Profile::Guests] {
+        let events = events(&minutes(1, profile, 2), &raw());
+        let users =
+            Vec::from_iter(events.iter().map(|event| &event["data"]["user"]).filter(|it| it.is_object()));
+        let has = |field: &str, is: fn(&Value) -> bool| users.iter().any(|user| is(&user[field]));
+        for field in [
+            "isModerator",
+            "isSubscriber",
+            "isNewGifter",
+            "isGuardian",
+            "verified",
+            "isMasked",
+            "isFollower",
+            "isGiftGiver",
+        ] {
+            assert!(has(field, |it| *it == true), "{profile:?} has no {field}");
+        }
+        for field in ["topGifterRank", "gifterLevel", "teamLevel", "followStatus", "followerCount"] {
+            assert!(has(field, Value::is_i64), "{profile:?} has no {field}");
+        }
+        for field in ["teamName", "avatarLarge"] {
+            assert!(
+                has(field, |it| it.as_str().is_some_and(|it| !it.is_empty())),
+                "{profile:?} has no {field}"
+            );
+        }
+        assert!(has("avatar", |it| it == ""), "everybody in {profile:?} has a picture");
+        let of = |kind: &'static str| {
+            events.iter().filter(move |event| event["type"] == kind).map(|event| &event["data"])
+        };
+        let emotes =
+            |at: fn(&Value) -> bool| of("chat").any(|chat| chat["emotes"].as_array().unwrap().iter().any(at));
+        assert!(emotes(|it| it["index"] == 0) && emotes(|it| it["index"] != 0), "{profile:?}");
+        assert!(of("social").any(|it| it["action"] == "repost"), "{profile:?}");
+        assert!(of("gift").any(|gift| gift["receiver"]["nickname"].is_string()), "{profile:?}");
+        let spots =
+            Vec::from_iter(of("link_mic_layout_state").map(|it| it["spots"].as_array().unwrap().len()));
+        assert_eq!(spots, [2, 3], "{profile:?}");
+        let boxes = Vec::from_iter(of("envelope").filter(|it| it["display"] == 1 && it["businessType"] == 1));
+        assert!(boxes.iter().all(|it| it["user"].is_object()) && boxes.len() == 2, "{profile:?}: {boxes:?}");
+    }
 }
 
 #[test]

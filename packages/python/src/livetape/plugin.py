@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +133,8 @@ def marked(request: pytest.FixtureRequest) -> dict[str, Any]:
         raise pytest.fail.Exception(f"marker {MARKER} of {request.node.nodeid}: {error}", pytrace=False) from None
     for name in ("recording", "mock"):
         path = options.get(name)
+        if path is not None and not isinstance(path, (str, os.PathLike)):
+            raise pytest.fail.Exception(f"marker {MARKER} of {request.node.nodeid}: `{name}` is {path!r}: pass a path", pytrace=False)
         if path is not None and not (isinstance(path, str) and is_toml(path)):
             beside = Path(request.path.parent, path)
             options[name] = beside if beside.is_file() else path

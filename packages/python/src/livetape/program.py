@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from .errors import LivetapeError
 
 VARIABLE = "LIVETAPE_BIN"  #: Environment variable with the path of the program.
+LIST_SECONDS = 10.0  #: Timeout for a list of cases, in seconds.
 
 
 def find() -> str:
@@ -46,9 +48,17 @@ def cases() -> list[Case]:
     """Return the cases of `livetape test`, as the program lists them."""
     executable = find()
     try:
-        listed = subprocess.run([executable, "test", "--list", "--json"], check=True, capture_output=True)
+        command = [executable, "test", "--list", "--json"]
+        listed = subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=LIST_SECONDS)
     except OSError as error:
         raise LivetapeError("not_installed", f"cannot run {executable}: {error.strerror}") from error
     except subprocess.CalledProcessError as error:
         raise LivetapeError("exited", f"livetape test exited with {error.returncode}\n{error.stderr.decode(errors='replace')}") from error
-    return [Case(*(case[field.name] for field in fields(Case))) for case in json.loads(listed.stdout)]
+    except subprocess.TimeoutExpired as error:
+        message = f"{executable} test --list did not end within {LIST_SECONDS:g} s"
+        raise LivetapeError("not_ready", message, f"set {VARIABLE} to the path of livetape") from error
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        if cases := [Case(*(case[field.name] for field in fields(Case))) for case in json.loads(listed.stdout)]:
+            return cases
+    message = f"{executable} is not livetape: it printed no list of cases for `test --list --json`"
+    raise LivetapeError("not_installed", message, f"set {VARIABLE} to the path of livetape")

@@ -13,8 +13,8 @@ from .errors import LivetapeError
 if TYPE_CHECKING:
     from .server import Server
 
-#: A unique name, or `{"uniqueId": "ann", "nickname": "Ann ♥", "avatar": "https://…"}`.
-User: TypeAlias = str | Mapping[str, str]
+#: A unique name, or `{"uniqueId": "ann", "nickname": "Ann ♥", "isModerator": True}`, with any keys of users.
+User: TypeAlias = str | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,10 @@ class Send:
     def share(self, user: User, *, share_count: int | None = None) -> Sent:
         """Send the message that a viewer shared the LIVE."""
         return self._send("share", user=user, shareCount=share_count)
+
+    def repost(self, user: User) -> Sent:
+        """Send the message that a viewer reposted the LIVE."""
+        return self._send("repost", user=user)
 
     def subscribe(self, user: User, months: int | None = None) -> Sent:
         """Send the message that a viewer subscribed; `months` is the number of months so far."""
@@ -121,6 +125,7 @@ class AsyncSend(Wrapped[Send]):
     join = coroutine(Send.join)
     follow = coroutine(Send.follow)
     share = coroutine(Send.share)
+    repost = coroutine(Send.repost)
     subscribe = coroutine(Send.subscribe)
     question = coroutine(Send.question)
     emote = coroutine(Send.emote)

@@ -28,6 +28,7 @@ class Finished:
     by_type: Counter[str]  #: Number of events of each type, such as `chat` or `gift`; 0 for a type that did not occur.
     diamonds: int  #: Total value of all gifts since the last lap or seek, in diamonds, as in `Tape.truth`.
     lost: str  #: Describes data that is missing or unreadable; empty if nothing was lost.
+    refused: int = 0  #: Number of attempts to connect so far, up to 1,000, in a case that lets nobody in.
 
 
 class Tally(threading.Thread):
@@ -67,13 +68,14 @@ class Tally(threading.Thread):
         with self._changed:
             self._has_ended = ended
 
-    def finished(self, patience: float) -> Finished | None:
+    def finished(self, patience: float, refused: int = 0) -> Finished | None:
         """Wait for the end of the recording, and until clients were sent all events.
 
-        Return `None` if no event arrives within `patience` seconds, or if a client does not read for as long.
+        A recording has no end if attempts to connect were refused. Return `None` if no event arrives within `patience`
+        seconds, or if a client does not read for as long.
         """
         with self._changed:
-            while not self._has_ended:
+            while not (self._has_ended or refused):
                 if self._is_broken:
                     raise self._rejection or self._server.unreachable()
                 if not self._changed.wait(patience):
@@ -87,7 +89,7 @@ class Tally(threading.Thread):
             by_type = self._by_type.copy()
             skipped = self._skipped
         diamonds = self._server.request("GET", "/truth")["diamonds"]
-        return Finished(by_type.total(), by_type, diamonds, describe(status["counts"], skipped))
+        return Finished(by_type.total(), by_type, diamonds, describe(status["counts"], skipped), refused)
 
     def _count(self, event: dict[str, Any]) -> None:
         kind = event["type"]

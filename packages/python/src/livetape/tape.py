@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .aio import Wrapped, coroutine
@@ -21,6 +22,7 @@ PATIENCE = 30.0  #: Timeout of `wait_for_clients`, and of `finished` between two
 HOLD = 2**32 - 1  #: Number of clients that never connect.
 CASE = "LIVETAPE_CASE"  #: Environment variable with the name of the case to play.
 CLOSE_CODES = (range(1000, 1004), range(1007, 1015), range(3000, 5000))  #: Codes that a close frame may have.
+REFUSED_SECONDS = 1.0  #: Time after the first attempt to connect that `finished` waits, in a case that lets nobody in, in seconds.
 DROP_SECONDS = 2.0  #: Time that clients have to answer a close, in seconds.
 
 Offset: TypeAlias = float | str  #: Offset in a recording: seconds, or text such as `1m30s`.
@@ -51,6 +53,8 @@ class Tape(Running):
     ) -> None:
         if not isinstance(hold, bool):
             raise LivetapeError("bad_request", f"`hold` is {hold!r}", "choose True or False")
+        if mock is not None and not isinstance(mock, Running):
+            raise LivetapeError("bad_request", f"`mock` is {mock!r}", "pass a `Mock`")
         options = {
             "speed": speed,
             "start": None if start is None else duration(start),
@@ -65,6 +69,7 @@ class Tape(Running):
         flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
         self._server = Server(["replay", "--offline", "--quiet", *flags, "--", os.fspath(recording)])
         self._is_held = hold
+        self._has_case = options["case"] is not None
         self.url = self._server.ws  #: URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`.
         self.http = self._server.http  #: URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`.
         self.pid = self._server.pid  #: ID of the server's process.
@@ -139,13 +144,15 @@ class Tape(Running):
     def finished(self, *, timeout: float = PATIENCE) -> Finished:
         """Wait until the recording has ended and every client was sent all events.
 
+        In a case that lets nobody in, wait until a second after the first attempt to connect.
         Raises `LivetapeError` after `timeout` seconds without an event, and at once if `hold` was set
         and `play` was not called.
         """
         __tracebackhide__ = True
-        if self._is_held and self.request("GET", "/replay")["state"] == "waiting":
+        refused = self._refused(timeout)
+        if not refused and self._is_held and self.request("GET", "/replay")["state"] == "waiting":
             raise LivetapeError("timeout", "the replay did not finish: it is held", "call `play()`")
-        if finished := self._tally.finished(timeout):
+        if finished := self._tally.finished(timeout, refused):
             return finished
         replay = self.request("GET", "/replay")
         case = f"; the case `{replay['case']}` may wait for clients: {self._seen()}" if "case" in replay else ""
@@ -156,6 +163,19 @@ class Tape(Running):
         }
         reason = reasons.get(replay["state"], f"no event for {timeout:g} s")
         raise LivetapeError("timeout", f"the replay did not finish: {reason}")
+
+    def _refused(self, timeout: float) -> int:
+        """Return the number of attempts to connect in a case that lets nobody in, once there are any. 0 in all others."""
+        __tracebackhide__ = True
+        replay: dict[str, Any] = self.request("GET", "/replay") if self._has_case else {}
+        if "refused" not in replay:
+            return 0
+        for _ in polls(timeout):
+            if self.request("GET", "/replay")["refused"]:
+                time.sleep(REFUSED_SECONDS)
+                return int(self.request("GET", "/replay")["refused"])
+        message = f"no client tried to connect within {timeout:g} s; the case `{replay['case']}` lets nobody in"
+        raise LivetapeError("timeout", message, f"connect to {self.url}")
 
     def _clients(self) -> list[dict[str, Any]]:
         connections = self.request("GET", "/connections")["connections"]

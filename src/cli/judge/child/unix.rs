@@ -22,8 +22,12 @@ mod procfs {
 
 use std::{
     ffi::OsStr,
+    fs::{self, File},
     io::{self, Write as _},
-    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    os::unix::{
+        fs::PermissionsExt as _,
+        process::{CommandExt as _, ExitStatusExt as _},
+    },
     path::Path,
     process::{self, ExitStatus, Stdio},
 };
@@ -35,7 +39,7 @@ use rustix::{
 use tempfile::TempDir;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-use super::Work;
+use super::{OWNER, Work};
 use crate::cli::process::signals::Signal;
 
 pub(in crate::cli::judge) use procfs::kill_strays;
@@ -153,10 +157,31 @@ done
 looks=10
 until rm -rf -- "$1" || [ $((looks -= 1)) -eq 0 ]; do sleep 1; done"#;
 
-/// A shell that survives the death of this process.
+/// Lets only this user read a folder.
+pub(super) fn keep_private(folder: &mut tempfile::Builder<'_, '_>) {
+    folder.permissions(fs::Permissions::from_mode(0o700));
+}
+
+/// Whether no process holds this file, which exists.
+pub(super) fn is_unused(owner: &Path) -> bool {
+    livetape_io::files::open_regular(owner).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Creates the file that this process holds, locked before it has its name.
+fn hold(folder: &Path) -> io::Result<File> {
+    let new = folder.join(OWNER).with_extension("new");
+    let file = File::create_new(&new)?;
+    file.try_lock()?;
+    fs::rename(new, folder.join(OWNER))?;
+    Ok(file)
+}
+
+/// A shell that survives the death of this process, and the file that says who uses its folder.
 pub(crate) struct Guard {
     /// `None` on a system without a shell.
     shell: Option<process::Child>,
+    /// `None` without a folder, or where files cannot be locked.
+    _owner: Option<File>,
 }
 
 impl Guard {
@@ -165,7 +190,8 @@ impl Guard {
         let mut shell = process::Command::new("sh");
         shell.args(["-c", GUARD, "sh"]).args(folder).stdin(Stdio::piped()).stdout(Stdio::null());
         // Signals of a terminal do not reach it.
-        Self { shell: shell.process_group(0).spawn().ok() }
+        let shell = shell.process_group(0).spawn().ok();
+        Self { shell, _owner: folder.and_then(|folder| hold(folder).ok()) }
     }
 
     /// Tells it the command: its process group, or that of a terminal, if livetape leads it.

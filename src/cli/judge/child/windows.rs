@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::process::{ChildStderr, ChildStdout, Command};
 use windows::Win32::System::Threading::CREATE_NEW_PROCESS_GROUP;
 
-use super::{FOLDER, Work};
+use super::{OWNER, Work};
 use crate::cli::process::signals::Signal;
 
 /// What asks a command to exit.
@@ -31,8 +31,6 @@ const CONTROL_C_EXIT: u32 = 0xc000_013a;
 /// `ERROR_BAD_EXE_FORMAT` and `ERROR_ELEVATION_REQUIRED`.
 const BAD_FORMAT: i32 = 193;
 const NEEDS_ADMINISTRATOR: i32 = 740;
-/// A file that is open, and cannot be removed, for as long as its folder is used.
-const OWNER: &str = ".owner";
 
 /// Returns the program that a command names, as a shell finds it: with the extensions of PATHEXT.
 pub(super) fn find(program: &OsStr) -> OsString {
@@ -124,8 +122,16 @@ pub(super) fn why(error: &io::Error) -> Option<(&'static str, &'static str)> {
 
 pub(in crate::cli::judge) fn kill_strays(_: &Path) {}
 
+/// Only this user can read the folder of temporary files.
+pub(super) fn keep_private(_: &mut tempfile::Builder<'_, '_>) {}
+
+/// Whether no process holds this file, which exists. Then it is removed: one that is open cannot be.
+pub(super) fn is_unused(owner: &Path) -> bool {
+    fs::remove_file(owner).is_ok()
+}
+
 /// Marks a folder as used. The system ends the job of a command with this process, so only the folder may be left behind: the
-/// next guard removes it.
+/// next start removes it.
 pub(crate) struct Guard {
     owner: Option<File>,
 }
@@ -133,7 +139,6 @@ pub(crate) struct Guard {
 impl Guard {
     pub(crate) fn new(folder: Option<&Path>) -> Self {
         let Some(folder) = folder else { return Self { owner: None } };
-        remove_left_behind(folder.parent().unwrap_or(folder));
         let mut options = File::options();
         options.write(true).create_new(true).share_mode(0);
         Self { owner: options.open(folder.join(OWNER)).ok() }
@@ -141,22 +146,12 @@ impl Guard {
 
     pub(super) fn watch(&self, _: &Process) {}
 
-    /// Removes its folder. If processes that were killed a moment ago still use it, a later guard tries again.
+    /// Removes its folder. If processes that were killed a moment ago still use it, a later start tries again.
     pub(super) fn remove(&mut self, folder: TempDir) {
         drop(self.owner.take());
         let owner = folder.path().join(OWNER);
         if folder.close().is_err() {
             let _ = File::create(owner);
-        }
-    }
-}
-
-/// Removes the folders of processes that were killed. One without the file is not complete yet.
-fn remove_left_behind(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(FOLDER)) {
-        if fs::remove_file(entry.path().join(OWNER)).is_ok() {
-            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }

@@ -48,7 +48,7 @@ const ON_WINDOWS: [&str; 4] = [
 /// The variables with the folders of programs on Windows: of the machine, for 32 bits, and of the user.
 const FOLDERS_ON_WINDOWS: [&str; 4] = ["ProgramW6432", "ProgramFiles", "ProgramFiles(x86)", "LOCALAPPDATA"];
 /// Only what a page needs: no requests of the browser's own, sound without a click and without a device, and timers that run
-/// as in OBS. A page from the internet may read the feed of this machine.
+/// as in OBS. All frames are in one process, so that what goes wrong in each of them is told.
 const FLAGS: [&str; 18] = [
     "--headless=new",
     "--remote-debugging-port=0",
@@ -63,12 +63,16 @@ const FLAGS: [&str; 18] = [
     "--disable-dev-shm-usage",
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
-    "--disable-features=LocalNetworkAccessChecks,MediaRouter,OptimizationHints,Translate",
+    "--disable-site-isolation-trials",
     "--autoplay-policy=no-user-gesture-required",
     "--mute-audio",
     "--password-store=basic",
     "--window-size=1920,1080",
 ];
+/// What no page needs.
+const WITHOUT: &str = "--disable-features=MediaRouter,OptimizationHints,Translate";
+/// The check of requests to this machine by pages that are not of it, which OBS has switched off.
+const LOCAL_NETWORK_ACCESS: &str = ",LocalNetworkAccessChecks";
 /// Maximum time for a browser to start, also on a busy machine.
 const START_MAX: Duration = Duration::from_secs(45);
 /// Time between two looks at whether it has started.
@@ -132,25 +136,41 @@ fn installed(os: &str, variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathB
     programs.iter().flat_map(in_folders).collect()
 }
 
+/// How a browser treats requests of a page.
+pub(super) struct Routes {
+    /// Addresses of which requests go to the second one. Without a second one, there is no such host.
+    pub(super) redirected: Vec<(String, Option<String>)>,
+    /// Whether pages that are not of this machine need the permission of a viewer to reach it.
+    pub(super) has_local_network_access: bool,
+}
+
 /// A running browser, killed when dropped.
 pub(super) struct Browser {
     process: Child,
 }
 
 impl Browser {
-    /// Starts a browser with its profile in a folder, and attaches to its only tab. Requests of pages for `redirected`
-    /// addresses go to the second one.
+    /// Starts a browser with its profile in a folder, and attaches to its only tab.
     pub(super) async fn start(
         program: &Path,
         folder: &Path,
-        redirected: &[(String, String)],
+        routes: &Routes,
     ) -> Result<(Self, Connection), Problem> {
         let profile = folder.join("profile");
         let log = folder.join("browser.log");
         let file = fs::File::create(&log).map_err(|error| failed(&error.to_string()))?;
-        let rules = Vec::from_iter(redirected.iter().map(|(from, to)| format!("MAP {from} {to}"))).join(",");
+        let rules = routes.redirected.iter().map(|(from, to)| {
+            let to = to.as_deref().unwrap_or("~NOTFOUND");
+            format!("MAP {from} {to}")
+        });
+        let rules = Vec::from_iter(rules).join(",");
+        let mut without = WITHOUT.to_owned();
+        if !routes.has_local_network_access {
+            without += LOCAL_NETWORK_ACCESS;
+        }
         let mut command = Command::new(program);
-        command.args(FLAGS).arg(format!("--host-resolver-rules={rules}"));
+        command.args(FLAGS).arg(without);
+        command.arg(format!("--host-resolver-rules={rules}"));
         command.arg(format!("--user-data-dir={}", profile.display()));
         // Its sandbox does not start as root, as in most containers.
         #[cfg(unix)]

@@ -14,7 +14,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Read as _},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -47,7 +47,8 @@ pub(super) struct Page {
 }
 
 /// Returns the page of a plan, and the command that shows it.
-pub(super) fn plan(page: &str, texts: &[String]) -> Result<(Page, Vec<OsString>), Problem> {
+pub(super) fn plan(page: &str, conditions: &args::Conditions) -> Result<(Page, Vec<OsString>), Problem> {
+    let args::Conditions { text: texts, obs, .. } = conditions;
     let origin = match Target::parse(page)? {
         Target::File(..) => None,
         Target::Url(url) => Some(url.origin().ascii_serialization()),
@@ -58,6 +59,7 @@ pub(super) fn plan(page: &str, texts: &[String]) -> Result<(Page, Vec<OsString>)
     for text in texts {
         command.extend(["--text".into(), text.into()]);
     }
+    command.extend(obs.then(|| "--obs".into()));
     command.extend(["--".into(), page.into()]);
     Ok((Page { has_texts: !texts.is_empty(), origin }, command))
 }
@@ -124,6 +126,7 @@ pub(super) fn check(conditions: &args::Conditions) -> Result<(), Problem> {
         args::Conditions { text, .. } if !has_page && !text.is_empty() => {
             ("--text needs a page", "add --page FILE")
         }
+        args::Conditions { obs: true, .. } if !has_page => ("--obs needs a page", "add --page FILE"),
         args::Conditions { text, expect, .. } if !text.is_empty() && expect.is_empty() => {
             ("nothing is expected of the text", "add --expect \"{diamonds}\"")
         }
@@ -143,6 +146,8 @@ pub(in crate::cli) struct Findings {
     errors: Vec<Finding>,
     /// Selectors that have matched nothing.
     unmatched: Vec<String>,
+    /// How often the page has loaded itself again.
+    reloads: usize,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +203,15 @@ impl Findings {
                 ),
                 ..Failure::new("page", &format!("has nothing that matches `{selector}`"))
             }));
+            // It may rightly do so to connect again.
+            if self.reloads > 0 && !judged.is_empty() {
+                let times = if self.reloads == 1 { "time" } else { "times" };
+                let message = format!("loaded itself again {} {times}", self.reloads);
+                failures.push(Failure {
+                    detail: Some("its numbers start at 0 each time: connect again instead".to_owned()),
+                    ..Failure::new("page", &message)
+                });
+            }
             failures.extend(judged.into_iter().map(|failure| page.shown(failure)));
         }
         failures
@@ -225,6 +239,9 @@ impl Page {
 const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Characters that paths do not escape.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Where OBS shows local files: `location.hostname` is no server there.
+const OBS: &str = "http://absolute/";
+
 /// A page on disk, and the folder whose files it can load.
 struct Files {
     root: PathBuf,
@@ -251,11 +268,31 @@ impl Files {
         parts.map(|part| format!("/{}", utf8_percent_encode(&part, IN_PATH))).collect()
     }
 
-    /// Returns what answers a request for a path: the parameters of `Fetch.fulfillRequest`, without the id; `None` if there
-    /// is no such file.
-    fn answer(&self, path: &str) -> Option<Value> {
+    /// Returns the path of the page in its address in OBS: the whole one.
+    fn page_in_obs(&self) -> String {
+        let parts = self.page.components().filter_map(|part| match part {
+            // Of Windows, as in `\\?\C:`.
+            Component::Prefix(prefix) => {
+                Some(prefix.as_os_str().to_string_lossy().trim_start_matches(r"\\?\").to_owned())
+            }
+            Component::Normal(name) => {
+                Some(utf8_percent_encode(&name.to_string_lossy(), IN_PATH).to_string())
+            }
+            _ => None,
+        });
+        let root = if self.page.has_root() && !cfg!(windows) { "/" } else { "" };
+        root.to_owned() + &Vec::from_iter(parts).join("/")
+    }
+
+    /// Returns what answers a request for a path below the folder or, in OBS, for a whole path: the parameters of
+    /// `Fetch.fulfillRequest`, without the id; `None` if there is no such file.
+    fn answer(&self, path: &str, is_whole: bool) -> Option<Value> {
         let path = percent_decode_str(path).decode_utf8().ok()?;
-        let path = self.root.join(path.trim_start_matches('/')).canonicalize().ok()?;
+        let path = match is_whole {
+            true => PathBuf::from(&*path),
+            false => self.root.join(path.trim_start_matches('/')),
+        };
+        let path = path.canonicalize().ok().filter(|_| path.is_absolute())?;
         // Links and `..` lead out of the folder.
         if !path.starts_with(&self.root) || !path.is_file() {
             return None;
@@ -310,6 +347,10 @@ mod tests {
         let mut left = Findings { unmatched: vec!["#x".to_owned()], ..Findings::default() };
         left.end("went to another page".to_owned(), "");
         assert_eq!(whats(left, true), ["went to another page"]);
+        let again = Findings { reloads: 2, ..Findings::default() };
+        assert_eq!(whats(again, false), ["loaded itself again 2 times", "showed 1, right is 2"]);
+        let right = Findings { reloads: 1, ..Findings::default() };
+        assert!(right.join(&page(true), Vec::new(), true).is_empty(), "to connect again");
         let late = Findings { unmatched: vec!["#x".to_owned()], ..Findings::default() };
         assert!(late.join(&page(true), Vec::new(), false).is_empty());
     }
@@ -359,13 +400,21 @@ mod tests {
         std::os::unix::fs::symlink("../secret", own.join("link")).unwrap();
         let files = Files::open(own.join("über lay.html").to_str().unwrap()).unwrap();
         assert_eq!(files.page(), "/%C3%BCber%20lay.html");
-        let page = files.answer(&files.page()).unwrap();
+        let page = files.answer(&files.page(), false).unwrap();
         assert_eq!(
             (&page["body"], &page["responseHeaders"][0]["value"]),
             (&"Mg==".into(), &"text/html".into())
         );
         for path in ["/../secret", "/%2e%2e/secret", "/link", "/", "/none", "/%ff", "//etc/passwd"] {
-            assert_eq!(files.answer(path), None, "{path}");
+            assert_eq!(files.answer(path, false), None, "{path}");
+        }
+        // In OBS, each file has its whole path.
+        let whole = files.page_in_obs();
+        assert!(whole.starts_with('/') && whole.ends_with("/own/%C3%BCber%20lay.html"), "{whole}");
+        assert_eq!(files.answer(&whole, true).unwrap()["body"], "Mg==");
+        let secret = whole.replace("/own/%C3%BCber%20lay.html", "/secret");
+        for path in [secret.as_str(), &whole[1..], "über lay.html", ""] {
+            assert_eq!(files.answer(path, true), None, "{path}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The process that shows a page: prints the texts of its selectors to stdout and its console to stderr, until a signal.
 
-use std::{env, path::Path, time::Duration};
+use std::{collections::VecDeque, env, path::Path, time::Duration};
 
 use livetape_core::{
     error::{Code, Problem, exit},
@@ -14,7 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Files, Findings, Target, browser::Browser};
+use super::{
+    Files, Findings, OBS, Target,
+    browser::{Browser, Routes},
+};
 use crate::cli::{
     args,
     process::{
@@ -32,6 +35,11 @@ const SIGNAL_MAX: Duration = Duration::from_secs(1);
 /// Time between two looks at whether a page responds, and the maximum time for that: in `plain`, it is watched for 5 s.
 const LOOK: Duration = Duration::from_secs(1);
 const ANSWER_MAX: Duration = Duration::from_secs(3);
+/// Maximum time for the server of a page to begin its answer.
+const LOAD_MAX: Duration = Duration::from_secs(30);
+/// A page that loads itself again as often as this, within this time, never stops.
+const RELOADS_MAX: usize = 10;
+const RELOADS_WITHIN: Duration = Duration::from_secs(20);
 /// Name of the world of our own scripts, which those of the page cannot change, and of its only function.
 const WORLD: &str = "livetape";
 const BINDING: &str = "livetapeFound";
@@ -67,6 +75,19 @@ const WATCHER: &str = r#"(selectors) => {
 }"#;
 const AS_HTML: &str = "showed a name as HTML: any viewer can run scripts in this page";
 const AS_TEXT: &str = "assign names and comments to `textContent`, never to `innerHTML`";
+/// Parts of what the browser says of requests, each with what it means and what to do.
+const KNOWN: [(&str, &str, &str); 3] = [
+    ("ERR_BLOCKED_BY_LOCAL_NETWORK_ACCESS_CHECKS", NOT_LOCAL, ASKS),
+    (" address space", NOT_LOCAL, ASKS),
+    (
+        "'ws://absolute",
+        "tried to connect to the host `absolute`",
+        "that is `location.hostname` of a local file in OBS: write 127.0.0.1 in its place",
+    ),
+];
+const NOT_LOCAL: &str = "may not connect to this machine: Chrome's Local Network Access";
+const ASKS: &str = "Chrome asks the viewer of an HTTPS page first, and refuses other pages; a frame also needs \
+    allow=\"loopback-network\"; serve the page from this machine, or add --obs to test it as in OBS, which does not check";
 
 /// Shows the page of a case.
 pub(crate) async fn visit(args: args::Page) -> Result<u8, Problem> {
@@ -111,9 +132,11 @@ async fn show(
         })
     };
     let server = env::var("LIVETAPE_HTTP").unwrap_or_default();
+    let site = if args.obs { OBS.to_owned() } else { format!("{server}/") };
     let (files, url) = match Target::parse(&args.page)? {
         Target::File(files, rest) => {
-            let url = format!("{server}{}{}", files.page(), filled(&rest));
+            let path = if args.obs { files.page_in_obs() } else { files.page()[1..].to_owned() };
+            let url = format!("{site}{path}{}", filled(&rest));
             (Some(files), url)
         }
         Target::Url(_) => (None, filled(&args.page)),
@@ -126,12 +149,17 @@ async fn show(
             variables.iter().find(|(known, _)| *known == name).and_then(|(_, url)| Url::parse(url).ok());
         if let Some(to) = address.and_then(|url| url.port()).filter(|_| own != Some(port)) {
             let from = ["127.0.0.1", "localhost"].map(|host| format!("{host}:{port}"));
-            redirected.extend(from.map(|from| (from, format!("127.0.0.1:{to}"))));
+            redirected.extend(from.map(|from| (from, Some(format!("127.0.0.1:{to}")))));
         }
     }
+    if args.obs {
+        redirected.push(("absolute".to_owned(), None));
+    }
+    // A file is of this machine, wherever it appears.
+    let routes = Routes { redirected, has_local_network_access: files.is_none() && !args.obs };
     let (browser, connection) = tokio::select! { biased;
         _ = signals.next() => return Ok(()),
-        started = Browser::start(&args.browser, folder, &redirected) => started?,
+        started = Browser::start(&args.browser, folder, &routes) => started?,
     };
     let visit = Visit {
         connection,
@@ -142,8 +170,12 @@ async fn show(
         findings,
         files,
         server,
+        site,
         page: None,
         frame: Value::Null,
+        loading: None,
+        asked: None,
+        reloaded: VecDeque::new(),
     };
     let ended = visit.run(&variables, signals).await;
     browser.kill().await;
@@ -161,12 +193,20 @@ struct Visit<'a> {
     texts: &'a [String],
     findings: &'a mut Findings,
     files: Option<Files>,
-    /// Address of the case's server, where the files appear.
+    /// Address of the case's server.
     server: String,
+    /// Where the files appear: with a slash, that address or the one of OBS.
+    site: String,
     /// Address of the page without query, once it is known.
     page: Option<String>,
     /// Id of its frame.
     frame: Value,
+    /// Since when it waits for its server.
+    loading: Option<Instant>,
+    /// The question whether the page still responds, until it is answered.
+    asked: Option<(u64, Instant)>,
+    /// When it has loaded itself again, the last times.
+    reloaded: VecDeque<Instant>,
 }
 
 #[derive(Default, Deserialize)]
@@ -195,7 +235,7 @@ impl Visit<'_> {
             self.send(&format!("{domain}.enable"), &json!({})).await?;
         }
         if self.files.is_some() {
-            let pattern = format!("{}/*", self.server);
+            let pattern = format!("{}*", self.site);
             self.send("Fetch.enable", &json!({ "patterns": [{ "urlPattern": pattern }] })).await?;
         }
         self.send("Runtime.addBinding", &json!({ "name": BINDING, "executionContextName": WORLD })).await?;
@@ -208,30 +248,46 @@ impl Visit<'_> {
         let watcher = json!({ "source": watcher, "worldName": WORLD });
         let prepared = self.send("Page.addScriptToEvaluateOnNewDocument", &watcher).await?;
         self.prepared.0 = prepared;
-        // The question whether the page still responds, until it is answered. The signal also ends the browser.
-        let (mut asked, mut next): (Option<(u64, Instant)>, _) = (None, clock::now() + LOOK);
+        let mut next = clock::now() + LOOK;
         let ended = loop {
             let text = tokio::select! { biased;
                 _ = signals.next() => break Ok(()),
                 text = self.connection.receive() => text,
                 () = sleep_until(next) => {
                     next = clock::now() + LOOK;
-                    if asked.is_none() {
+                    if self.is_unanswered(LOAD_MAX) {
+                        break Err(left(UNANSWERED, CHECK_SERVER));
+                    }
+                    // A page that is not there yet does not respond.
+                    if self.asked.is_none() && self.loading.is_none() {
                         let question = json!({ "expression": "0" });
-                        asked = Some((self.send("Runtime.evaluate", &question).await?, clock::now()));
+                        self.asked = Some((self.send("Runtime.evaluate", &question).await?, clock::now()));
                     }
                     continue;
                 }
             };
             let Some(text) = text else { break Err(gone()) };
             let Ok(message) = serde_json::from_str::<Incoming>(&text) else { continue };
-            asked = asked.filter(|(id, _)| message.id != *id);
+            self.asked = self.asked.filter(|(id, _)| message.id != *id);
             self.handle(message).await?;
         };
-        if asked.is_some_and(|(_, at)| clock::now() - at > ANSWER_MAX) {
+        // The signal also ends the browser.
+        if ended.is_ok() && self.is_unanswered(ANSWER_MAX) {
+            self.add(UNANSWERED, Some(CHECK_SERVER));
+        } else if self.asked.is_some_and(|(_, at)| clock::now() - at > ANSWER_MAX) {
             self.add("does not respond any more", Some("look for a loop that does not end"));
         }
         ended
+    }
+
+    /// Whether the page waits for its server for longer than this.
+    fn is_unanswered(&self, time: Duration) -> bool {
+        self.loading.is_some_and(|since| clock::now() - since > time)
+    }
+
+    /// Notes that the page waits for its server: until the answer, it responds to nothing.
+    fn load(&mut self) {
+        (self.loading, self.asked) = (Some(clock::now()), None);
     }
 
     /// Sends a command, and returns its id.
@@ -245,8 +301,13 @@ impl Visit<'_> {
         if id > 0 && id == self.prepared.0 {
             let url = json!({ "url": self.prepared.1 });
             self.navigation = self.send("Page.navigate", &url).await?;
+            self.load();
         }
         if let Some(error) = result["errorText"].as_str().filter(|_| id == self.navigation) {
+            if error == NO_CONTENT {
+                let hint = "check the address after --page, and look at the log of its server";
+                return Err(left("could not be loaded: its server answered with an error", hint));
+            }
             return Err(left(
                 &format!("could not be loaded: {error}"),
                 "check its address, and that its server runs",
@@ -265,10 +326,16 @@ impl Visit<'_> {
                 self.send("Page.handleJavaScriptDialog", &json!({ "accept": false })).await?;
             }
             "Page.frameNavigated" if params["frame"]["parentId"].is_null() => {
-                return self.navigated(&params["frame"]);
+                let is_again = self.page.is_some();
+                self.loading = None;
+                self.navigated(&params["frame"])?;
+                return if is_again { self.has_reloaded() } else { Ok(()) };
             }
+            // Also if nothing came of it, as with a download.
+            "Page.frameStoppedLoading" if params["frameId"] == self.frame => self.loading = None,
             // A busy machine may open it after the end of the case.
             "Page.frameRequestedNavigation" if params["frameId"] == self.frame => {
+                self.load();
                 return self.navigated(&params);
             }
             "Fetch.requestPaused" => self.answer(&params).await?,
@@ -286,10 +353,12 @@ impl Visit<'_> {
             return Err(left(&format!("cannot be searched: `{selector}` is not a CSS selector"), hint));
         }
         if let Some(status) = found.status {
-            return Err(left(
-                &format!("was not found: its server answered {status}"),
-                "check the address after --page",
-            ));
+            let (what, hint) = match status {
+                404 | 410 => ("was not found", "check the address after --page"),
+                500.. => ("could not be loaded", CHECK_SERVER),
+                _ => ("could not be loaded", "let its server show it to everybody, without a login"),
+            };
+            return Err(left(&format!("{what}: its server answered {status}"), hint));
         }
         if found.markup {
             self.add(AS_HTML, Some(AS_TEXT));
@@ -327,8 +396,13 @@ impl Visit<'_> {
     }
 
     /// Prints what the browser itself says. Every page without an icon lacks one.
-    fn log(&self, entry: &Value) {
+    fn log(&mut self, entry: &Value) {
         let [level, text, url] = ["level", "text", "url"].map(|key| entry[key].as_str().unwrap_or_default());
+        if let Some((_, message, detail)) =
+            KNOWN.iter().copied().find(|(part, ..)| level == "error" && text.contains(part))
+        {
+            self.add(message, Some(detail));
+        }
         if !url.ends_with("/favicon.ico") {
             let url = if url.is_empty() || text.contains(url) {
                 String::new()
@@ -342,7 +416,7 @@ impl Visit<'_> {
     /// Leaves out the port of the case, so that errors of all cases are the same.
     fn own(&self, text: &str) -> String {
         let ws = self.server.replacen("http", "ws", 1);
-        text.replace(&format!("{}/", self.server), "").replace(&ws, "LIVETAPE_URL")
+        text.replace(&format!("{}/", self.server), "").replace(OBS, "").replace(&ws, "LIVETAPE_URL")
     }
 
     fn threw(&mut self, details: &Value) {
@@ -392,12 +466,30 @@ impl Visit<'_> {
         Err(left(&message, "stay on the page: nothing counts what another one shows"))
     }
 
-    /// Answers a request with a file, or else lets the server of the case do it.
+    /// Counts how often the page has loaded itself again.
+    fn has_reloaded(&mut self) -> Result<(), Problem> {
+        let now = clock::now();
+        self.findings.reloads += 1;
+        self.reloaded.push_back(now);
+        if self.reloaded.len() < RELOADS_MAX {
+            return Ok(());
+        }
+        match self.reloaded.pop_front() {
+            Some(first) if now - first < RELOADS_WITHIN => {
+                let hint = "load it at most once for each connection, or connect again instead";
+                Err(left("loads itself again and again", hint))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Answers a request with a file, or else lets the server of the case do it. OBS has no server.
     async fn answer(&mut self, params: &Value) -> Result<(), Problem> {
         let url = params["request"]["url"].as_str().unwrap_or_default();
-        let path = url.strip_prefix(&self.server).unwrap_or_default();
+        let path = url.strip_prefix(&self.site).unwrap_or_default();
         let path = path.split(['?', '#']).next().unwrap_or_default();
-        let answer = self.files.as_ref().and_then(|files| files.answer(path));
+        let is_in_obs = self.site == OBS;
+        let answer = self.files.as_ref().and_then(|files| files.answer(path, is_in_obs));
         let id = &params["requestId"];
         if let Some(mut answer) = answer {
             answer["requestId"] = id.clone();
@@ -409,10 +501,20 @@ impl Visit<'_> {
         if let Some(files) = self.files.as_ref().filter(|_| is_of_page) {
             warn(format_args!("warning: {}", files.missing(path)));
         }
-        self.send("Fetch.continueRequest", &json!({ "requestId": id })).await?;
+        match is_in_obs {
+            true => {
+                self.send("Fetch.failRequest", &json!({ "requestId": id, "errorReason": "Failed" })).await?
+            }
+            false => self.send("Fetch.continueRequest", &json!({ "requestId": id })).await?,
+        };
         Ok(())
     }
 }
+
+const UNANSWERED: &str = "could not be loaded: its server does not answer";
+const CHECK_SERVER: &str = "check that its server runs, and look at its log";
+/// What the browser says of an answer with an error and without content.
+const NO_CONTENT: &str = "net::ERR_HTTP_RESPONSE_CODE_FAILURE";
 
 /// A page that shows nothing more.
 fn left(message: &str, hint: &str) -> Problem {

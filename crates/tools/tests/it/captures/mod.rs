@@ -115,7 +115,9 @@ fn of_the_room(items: &[Item]) -> Vec<Value> {
 
 #[test]
 fn an_exported_har_is_imported_to_the_same_events() {
-    for name in ["demo", "cut-streaks", "gifts", "short", "quiet", "busy", "raid", "battle", "everything"] {
+    for name in
+        ["demo", "cut-streaks", "gifts", "short", "quiet", "busy", "raid", "battle", "everything", "guests"]
+    {
         let bytes = shipped(name);
         let mut exported = Vec::new();
         har(|| Ok(&bytes[..]), &mut exported).unwrap();

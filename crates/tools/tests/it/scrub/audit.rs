@@ -29,7 +29,9 @@ fn a_scrubbed_recording_passes_the_audit() {
 
 #[test]
 fn shipped_recordings_pass_the_audit_before_and_after_a_scrub() {
-    for name in ["demo", "cut-streaks", "gifts", "short", "quiet", "busy", "raid", "battle", "everything"] {
+    for name in
+        ["demo", "cut-streaks", "gifts", "short", "quiet", "busy", "raid", "battle", "everything", "guests"]
+    {
         let file =
             std::fs::read(format!("{}/../../recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let report = audited(&file, "");
