@@ -124,7 +124,15 @@ pub fn explain(
     got: &str,
 ) -> Explanation {
     let of_feed = |mistake: &Mistake| mistake.name != OF_LIBRARIES;
-    explain_by(&Show::new(events, breaks, starts), what, got, of_feed)
+    let explained = explain_by(&Show::new(events, breaks, starts), what, got, of_feed);
+    if !explained.candidates.is_empty() || !events.iter().any(SlimEvent::is_inferred) {
+        return explained;
+    }
+    // A client gets inferred finals only if it asks for finals, or in TikFinity's format.
+    let sent = Vec::from_iter(events.iter().filter(|event| !event.is_inferred()).cloned());
+    let at = |index: &usize| events.iter().take(*index).filter(|event| !event.is_inferred()).count();
+    let [breaks, starts] = [breaks, starts].map(|all| Vec::from_iter(all.iter().map(at)));
+    explain_by(&Show::new(&sent, &breaks, &starts), what, got, of_feed)
 }
 
 fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mistake) -> bool) -> Explanation {
@@ -374,6 +382,11 @@ enum Details {
 }
 
 impl SlimEvent {
+    /// Whether livetape infers this final: TikTok sent no message.
+    fn is_inferred(&self) -> bool {
+        matches!(&self.details, Details::Gift(gift) if gift.is_final && !counting::is_end(gift))
+    }
+
     #[must_use]
     pub fn of(event: &Event) -> Self {
         let id = event.id.as_deref().and_then(|id| id.split('~').next()).and_then(|id| id.parse().ok());

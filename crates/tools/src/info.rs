@@ -306,10 +306,10 @@ impl Info {
     /// Returns a line for each total of the truth.
     #[must_use]
     pub fn totals(&self) -> String {
-        let line =
-            |(name, total): &(&str, String)| format!("{name:<13}{}\n", printable(total, COLUMNS_MAX - 13));
-        let count = self.truth.count.iter().map(|(kind, count)| format!("count.{kind} {count}\n"));
-        self.truth.totals().iter().map(line).chain(count).collect()
+        let line = |name: &str, total: &str| format!("{name:<12} {}\n", printable(total, COLUMNS_MAX - 13));
+        let count = self.truth.count.iter();
+        let count = count.map(|(kind, count)| line(&format!("count.{kind}"), &count.to_string()));
+        self.truth.totals().iter().map(|(name, total)| line(name, total)).chain(count).collect()
     }
 
     /// Writes the activity by event type and over time.

@@ -36,10 +36,19 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     }
     let bodies = fields::bodies(&args)?;
     // Reports mistakes without a server, with the parser of the server.
-    for body in &bodies {
-        parse(body.clone()).map_err(|problem| fields::in_flags(&args, &problem))?;
+    let of_one = |at: usize, problem: &Problem| {
+        let problem = fields::in_flags(&args, problem);
+        match bodies.len() {
+            1 => problem,
+            count => {
+                Problem { message: format!("event {} of {count}: {}", at + 1, problem.message), ..problem }
+            }
+        }
+    };
+    for (at, body) in bodies.iter().enumerate() {
+        parse(body.clone()).map_err(|problem| of_one(at, &problem))?;
     }
-    let bodies = Vec::from_iter(bodies.into_iter().map(|body| Value::Object(body).to_string()));
+    let texts = Vec::from_iter(bodies.iter().map(|body| Value::Object(body.clone()).to_string()));
     let (url, of_url) = address(&config::server_url(args.url.as_deref()), args.wait_clients)?;
     let token = of_url.or(serving::tokens(&settings)?.first().cloned());
     let mut builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX);
@@ -51,7 +60,7 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     let mut due = clock::now();
     for _ in 0..args.repeat {
         sleep_until(due).await;
-        for body in bodies.clone() {
+        for (at, body) in texts.iter().cloned().enumerate() {
             let mut request = client.post(url.clone()).body(body);
             if let Some(token) = &token {
                 request = request.header(AUTHORIZATION, format!("Bearer {}", token.reveal()));
@@ -60,7 +69,7 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
             let status = answer.status();
             let text = answer.text().await.map_err(|error| unreachable(&url, &error))?;
             if !status.is_success() {
-                return Err(fields::in_flags(&args, &refused(status, &text)));
+                return Err(of_one(at, &refused(status, &text)));
             }
             say(livetape_core::json::escaped(text) + "\n")?;
         }

@@ -296,6 +296,8 @@ fn a_bot_that_still_computes_is_waited_for() {
 fn each_planted_bug_is_found_and_named() {
     for (bug, case, what, diagnosis, message) in [
         ("sum_of_repeat_count", "plain", "diamonds", "sum_of_repeat_count", "right is 114"),
+        ("sum_of_repeat_count", "no-final", "diamonds", "sum_of_repeat_count", "right is 114"),
+        ("sum_of_repeat_count", "late-final", "diamonds", "sum_of_repeat_count", "right is 114"),
         ("only_repeat_end", "no-final", "diamonds", "only_repeat_end", "right is 114"),
         ("again_after_reconnect", "cut", "diamonds", "counted_again", "right is 114"),
         ("writes_wrong_result", "plain", "diamonds", "", "wrote \"diamonds\" as 1, right is 114"),

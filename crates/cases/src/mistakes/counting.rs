@@ -126,8 +126,7 @@ pub(super) fn same_group(memory: &mut Memory, counted: &mut Counted<'_>, is_high
 pub(super) fn forgotten(memory: &mut Memory, counted: &mut Counted<'_>) -> usize {
     let ts_ms = counted.event.ts_ms;
     match &counted.event.details {
-        // livetape infers this final: TikTok sent no message.
-        Details::Gift(inferred) if inferred.is_final && !is_end(inferred) => 1,
+        _ if counted.event.is_inferred() => 1,
         Details::Gift(streak) if !streak.streak_id.is_empty() => {
             let last = memory.streaks.insert(streak.streak_id.clone(), ts_ms).unwrap_or(ts_ms);
             let is_forgotten = ts_ms.saturating_sub(last) >= FORGOTTEN_MS;

@@ -158,6 +158,13 @@ pub fn of_event(mut event: Map<String, Value>) -> Map<String, Value> {
         body.insert("emoteId".to_owned(), first["emoteId"].take());
         body.insert("pictureUrl".to_owned(), first["imageUrl"].take());
     }
+    // Guests of a gift have an id, but no name that is unique.
+    if let Some(Value::Object(guest)) = body.get_mut("receiver")
+        && guest.get("uniqueId").is_some_and(|name| name == "")
+        && let Some(id) = guest.get("userId").cloned()
+    {
+        guest.insert("uniqueId".to_owned(), id);
+    }
     // A `social` event has the fields of all its actions.
     if kind == "social" {
         let known = fields(body["type"].as_str().unwrap_or_default());

@@ -431,6 +431,18 @@ fn an_event_of_the_feed_can_be_injected_again() {
         let second = events(&mut injector, serde_json::to_value(request).unwrap()).remove(0);
         assert_eq!(line(&first)["data"], line(&second)["data"]);
     }
+    // TikTok names guests by their ids only.
+    let guest = json!({ "userId": "7", "uniqueId": "", "nickname": "Ben" });
+    let gift = json!({
+        "type": "gift",
+        "data": { "user": { "uniqueId": "ann" }, "giftName": "Rose", "repeatCount": 1, "receiver": guest },
+    });
+    let request = parse(gift.as_object().unwrap().clone()).unwrap();
+    let Data::Gift(gift) = &events(&mut injector, serde_json::to_value(request).unwrap())[0].data else {
+        panic!("a gift")
+    };
+    let receiver = gift.receiver.as_ref().unwrap();
+    assert_eq!((receiver.user_id.0, receiver.nickname.as_str()), (7, "Ben"));
 }
 
 #[test]
