@@ -49,7 +49,7 @@ const ENVELOPE: &str = "WebcastEnvelopeMessage";
 const POLL: &str = "WebcastPollMessage";
 /// [`webcast::Envelope::display`]: a new envelope.
 const NEW: i32 = 1;
-/// [`webcast::Envelope::display`]: it is no longer there.
+/// [`webcast::Envelope::display`]: it has disappeared.
 const GONE: i32 = 2;
 const LAYOUT: &str = "WebcastLinkMicLayoutStateMessage";
 /// Scene of a room with guests (2026).

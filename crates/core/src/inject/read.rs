@@ -158,19 +158,29 @@ pub fn of_event(mut event: Map<String, Value>) -> Map<String, Value> {
         body.insert("emoteId".to_owned(), first["emoteId"].take());
         body.insert("pictureUrl".to_owned(), first["imageUrl"].take());
     }
-    // Guests of a gift have an id, but no name that is unique.
-    if let Some(Value::Object(guest)) = body.get_mut("receiver")
-        && guest.get("uniqueId").is_some_and(|name| name == "")
-        && let Some(id) = guest.get("userId").cloned()
-    {
-        guest.insert("uniqueId".to_owned(), id);
-    }
+    body.values_mut().for_each(name_by_id);
     // A `social` event has the fields of all its actions.
     if kind == "social" {
         let known = fields(body["type"].as_str().unwrap_or_default());
         body.retain(|name, value| name == "type" || known.contains(&name.as_str()) || *value != 0);
     }
     body
+}
+
+/// Gives people whom TikTok names only by an id, such as guests, this id as their name. The parser of JSON limits the depth.
+fn name_by_id(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("uniqueId").is_some_and(|name| name == "")
+                && let Some(id) = fields.get("userId").cloned()
+            {
+                fields.insert("uniqueId".to_owned(), id);
+            }
+            fields.values_mut().for_each(name_by_id);
+        }
+        Value::Array(items) => items.iter_mut().for_each(name_by_id),
+        _ => {}
+    }
 }
 
 /// Where a value is.

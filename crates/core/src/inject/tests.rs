@@ -435,7 +435,7 @@ fn an_event_of_the_feed_can_be_injected_again() {
     let guest = json!({ "userId": "7", "uniqueId": "", "nickname": "Ben" });
     let gift = json!({
         "type": "gift",
-        "data": { "user": { "uniqueId": "ann" }, "giftName": "Rose", "repeatCount": 1, "receiver": guest },
+        "data": { "user": { "uniqueId": "ann" }, "giftName": "Rose", "repeatCount": 1, "receiver": guest.clone() },
     });
     let request = parse(gift.as_object().unwrap().clone()).unwrap();
     let Data::Gift(gift) = &events(&mut injector, serde_json::to_value(request).unwrap())[0].data else {
@@ -443,6 +443,11 @@ fn an_event_of_the_feed_can_be_injected_again() {
     };
     let receiver = gift.receiver.as_ref().unwrap();
     assert_eq!((receiver.user_id.0, receiver.nickname.as_str()), (7, "Ben"));
+    let user = json!({ "uniqueId": "ann" });
+    let chat =
+        json!({ "type": "chat", "data": { "user": user, "comment": "hi", "mentionedUsers": [guest] } });
+    let request = parse(chat.as_object().unwrap().clone()).unwrap();
+    assert_eq!(serde_json::to_value(request).unwrap()["mentionedUsers"][0]["uniqueId"], "7");
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn installed(os: &str, variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathB
 
 /// How a browser treats requests of a page.
 pub(super) struct Routes {
-    /// Addresses of which requests go to the second one. Without a second one, there is no such host.
+    /// Addresses of which requests go to the second one. Without a second one, the host does not exist.
     pub(super) redirected: Vec<(String, Option<String>)>,
     /// Whether pages that are not of this machine need the permission of a viewer to reach it.
     pub(super) has_local_network_access: bool,

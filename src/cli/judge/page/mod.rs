@@ -239,7 +239,7 @@ impl Page {
 const FILE_BYTES_MAX: u64 = 32 << 20;
 /// Characters that paths do not escape.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// Where OBS shows local files: `location.hostname` is no server there.
+/// Where OBS shows local files: there, `location.hostname` does not name a server.
 const OBS: &str = "http://absolute/";
 
 /// A page on disk, and the folder whose files it can load.
