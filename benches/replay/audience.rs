@@ -24,10 +24,10 @@ pub(crate) struct Late {
 }
 
 /// Plays a recording to `sockets` sockets up to `end`.
-pub(crate) fn play(recording: &Path, sockets: usize, end: &str, flags: &[&str]) -> Late {
+pub(crate) fn play(recording: &Path, sockets: usize, end: &str) -> Late {
     allow_sockets(sockets).expect("the system allows enough sockets");
     let wait = sockets.to_string();
-    let mut program = start(recording, &[&["--end", end, "--wait-clients", &wait], flags].concat());
+    let mut program = start(recording, &["--end", end, "--wait-clients", &wait]);
     let mut display = program.display;
     let told = std::thread::spawn(move || {
         let mut told = String::new();

@@ -1,6 +1,5 @@
-//! Lateness of the program at speed 1 with a thousand sockets, with and without `--precise`, compared with a
-//! bare timer for the same deadlines. Then the time to play a recording of an hour at speed `max`, without
-//! subscribers and over a WebSocket, compared with decoding alone.
+//! Lateness of the program at speed 1 with a thousand sockets, compared with a bare timer for the same deadlines. Then the time
+//! to play a recording of an hour at speed `max`, without subscribers and over a WebSocket, compared with decoding alone.
 //!
 //! With `--memory`: memory while playing two recordings of 24 hours and one of 1 GB, at speed `max`. `--days`
 //! omits the one of 1 GB, `--large FILE` replaces it with an existing recording.
@@ -50,15 +49,12 @@ pub(crate) fn run() -> ExitCode {
 
 fn lateness(runtime: &tokio::runtime::Runtime, report: &mut Report) {
     let (file, tape) = made_up(Profile::Busy, Length::Minutes(1));
-    let (mut p99s, mut drifts, mut precise, mut precise_p99s) = (vec![], vec![], vec![], vec![]);
+    let (mut p99s, mut drifts) = (vec![], vec![]);
     let end = format!("{}s", END.as_secs());
     let ours = || {
-        let late = audience::play(file.path(), SUBSCRIBERS, &end, &[]);
+        let late = audience::play(file.path(), SUBSCRIBERS, &end);
         p99s.push(late.p99);
         drifts.push(late.drift.abs());
-        let exact = audience::play(file.path(), SUBSCRIBERS, &end, &["--precise"]);
-        precise.push(exact.p50);
-        precise_p99s.push(exact.p99);
         late.p50
     };
     let floor = || runtime.block_on(timer(&tape)).quantile_ms(0.5);
@@ -66,8 +62,6 @@ fn lateness(runtime: &tokio::runtime::Runtime, report: &mut Report) {
     report.compare(&what, ours, floor);
     report.figure("replay, p99", "ms late", &p99s, 4.0);
     report.figure("replay, drift", "ms", &drifts, 0.5);
-    report.figure("replay --precise, p50", "ms late", &precise, 0.1);
-    report.figure("replay --precise, p99", "ms late", &precise_p99s, 0.2);
 }
 
 fn as_fast_as_possible(runtime: &tokio::runtime::Runtime, report: &mut Report) {

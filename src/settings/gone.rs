@@ -1,7 +1,7 @@
 //! Settings that are gone, and what to do instead. CHANGELOG.md lists the same ones.
 
 /// The names that a setting had in the file, as a flag and as a variable, and what to do instead.
-const GONE: [(&[&str], &str); 16] = [
+const GONE: [(&[&str], &str); 17] = [
     (
         &["limits.subscribers", "LIVETAPE_MAX_SUBSCRIBERS"],
         "set limits.connections, of which five of six may be subscribers",
@@ -42,6 +42,10 @@ const GONE: [(&[&str], &str); 16] = [
     (&["watch.url"], "set LIVETAPE_URL"),
     (&["record.output", "LIVETAPE_OUTPUT"], "use the flag -o FILE"),
     (&["record.sync", "--sync", "LIVETAPE_SYNC"], "remove it: recordings are synced every 5 s"),
+    (
+        &["replay.precise", "--precise", "LIVETAPE_PRECISE"],
+        "remove it: frames are sent by the system's most exact timer in any case",
+    ),
     (&["cluster.wait", "LIVETAPE_CLUSTER_WAIT"], "remove it: servers wait a minute for NATS"),
     (
         &["limits.message_bytes", "LIVETAPE_MESSAGE_BYTES"],

@@ -276,8 +276,6 @@ settings! {
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
         /// Shorten silences to at most this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
-        /// Spend CPU time on exact timing
-        precise: bool = false, "--precise", "LIVETAPE_PRECISE";
         /// Close the sockets (1000) and exit at the end
         ///
         /// Exits with 3 if a client did not read to the end, or was dropped before.

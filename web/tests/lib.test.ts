@@ -196,6 +196,11 @@ describe('code to copy', () => {
   ] as const)('a test for %s quotes the name of its recording', (language, part) => {
     expect(testSnippet(language, { recording: "it's `x`", fromMs: 1500, toMs: 3000, total: 'chats' })).toContain(part)
   })
+  test('commands can be pasted into cmd.exe', () => {
+    const code = testSnippet('shell', { recording: 'my show', fromMs: 0, toMs: 3000, total: 'chats' })
+    expect(code).toContain('cut "recordings/my show.bin" --to')
+    expect(code).toContain('--expect "chats: {chats}" --')
+  })
   test.each([['chat', '', 'chats'], ['social', 'follow', 'follows'], ['social', 'constructor', 'diamonds'], ['gift', undefined, 'diamonds'], ['room', undefined, 'diamonds']])('%s %s is checked by %s', (type, action, total) => {
     expect(totalOf(type, action)).toBe(total)
   })

@@ -218,7 +218,7 @@ pub const CASES: &[Case] = &[
     show(
         "names",
         &[people::names],
-        "nicknames and texts with HTML, right-to-left letters, emoji, 1,000 characters or none; several users share one",
+        "nicknames and texts with HTML, right-to-left letters, emoji, 1,000 characters or none; several users share one; roles with badges; chats that begin with an emote",
         "the same numbers",
     ),
     show(
@@ -235,7 +235,12 @@ pub const CASES: &[Case] = &[
     ),
     Case {
         script: breaks(&[at(25, How::Newer), at(50, How::Newer), at(75, How::Newer)]),
-        ..show("unknown", &[], "an event type and keys that nobody knows yet", "the same numbers")
+        ..show(
+            "unknown",
+            &[room::rare],
+            "an event type and keys that nobody knows yet, and rare ones: treasure boxes, an emote, a super fan",
+            "the same numbers; each treasure box counts",
+        )
     },
     Case {
         is_long: true,
@@ -358,7 +363,7 @@ pub const CASES: &[Case] = &[
     room_show(
         "names",
         &[people::names],
-        "nicknames and texts with HTML, right-to-left letters, emoji, 1,000 characters or none; several users share one",
+        "nicknames and texts with HTML, right-to-left letters, emoji, 1,000 characters or none; several users share one; roles with badges; chats that begin with an emote",
         "the same numbers",
     ),
     Case {
@@ -378,7 +383,12 @@ pub const CASES: &[Case] = &[
     ),
     Case {
         room: Room { scenario: Some("unknown-method"), course: Course::Whole },
-        ..room_show("unknown", &[], "a message with a method that nobody knows yet", "the same numbers")
+        ..room_show(
+            "unknown",
+            &[room::rare],
+            "a message with a method that nobody knows yet, and rare ones: treasure boxes, an emote, a super fan",
+            "the same numbers; each treasure box counts",
+        )
     },
     // A library may need many seconds for more, and bots have time limits of their own.
     Case {

@@ -14,10 +14,7 @@ use livetape_engine::{
         live::{self, Way},
     },
 };
-use livetape_io::{
-    clock::{self, Waiting},
-    files,
-};
+use livetape_io::{clock, files};
 
 use super::serving::{self, backlog};
 use crate::{
@@ -63,7 +60,7 @@ fn play(settings: &Settings) -> source::ReplayOptions {
         start: replay.start,
         end: replay.end,
         idle_limit: replay.idle_limit,
-        waiting: if replay.precise { Waiting::Awake } else { Waiting::System },
+        is_exact: true,
         wait_clients: settings.server.wait_clients.unwrap_or(usize::from(replay.speed == Speed::Max)),
         exit_when_done: replay.exit_when_done,
         recordings: settings.server.folder(),

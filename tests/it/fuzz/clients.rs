@@ -85,7 +85,7 @@ async fn talk(stream: DuplexStream, bytes: &[u8]) -> Result<(), TestCaseError> {
 
 thread_local! {
     /// Number of panics of this thread. The runtime would catch those of tasks.
-    static PANICS: Cell<u32> = const { Cell::new(0) };
+    static PANICS: Cell<u32> = Cell::default();
 }
 
 fn without_panics(test: impl Future<Output = Result<(), TestCaseError>>) -> Result<(), TestCaseError> {

@@ -76,7 +76,9 @@ export function testSnippet(language: TestLanguage, { recording, fromMs, toMs, t
   const name = JSON.stringify(path)
   const [start, end] = [fromMs / 1000, toMs / 1000]
   const title = `${total} are right at ${moment(toMs)}`
-  const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
+  // For cmd.exe, too, unless only a shell of Unix has such names.
+  const quoted = (text: string): string =>
+    /^[\w./-]+$/.test(text) ? text : /["$`\\!%]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : `"${text}"`
   switch (language) {
     case 'vitest':
       return `import { expect } from 'vitest'
@@ -125,7 +127,7 @@ async fn ${title.replaceAll(/\W+/g, '_')}() {
     case 'shell':
       return `# Tests a bot that prints lines such as "${total}: 5"
 livetape cut ${quoted(path)} ${start > 0 ? `--from ${fromMs}ms ` : ''}--to ${toMs}ms -o moment.bin
-livetape test moment.bin --case plain --expect '${total}: {${total}}' -- node bot.js
+livetape test moment.bin --case plain --expect "${total}: {${total}}" -- node bot.js
 `
   }
 }

@@ -142,6 +142,19 @@ impl Node {
         self.set(name, Value::Bytes(child.write()));
     }
 
+    /// Adds a message at the end of a repeated field, or sets a field that is one message. `fill` gets it empty.
+    pub(super) fn push(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
+        let Some((number, schema)) =
+            self.field(name).and_then(|field| Some((field.number, field.kind.schema()?)))
+        else {
+            return;
+        };
+        let mut child = Self { schema, fields: Vec::new(), is_changed: false };
+        fill(&mut child);
+        self.fields.push((number, Value::Bytes(child.write())));
+        self.is_changed = true;
+    }
+
     /// Takes the fields of another message with the same schema.
     pub(super) fn copy(&mut self, other: &Self) {
         self.is_changed |= self.fields != other.fields;

@@ -10,7 +10,7 @@ use livetape_core::{
 
 use super::{
     batches::{Batches, known},
-    node::{edit, edit_top},
+    node::{Node, edit, edit_top},
 };
 
 /// Names, and ends of texts, that people have in turns, by their ids; followed by a long one, an empty one, and
@@ -36,10 +36,41 @@ fn unusual(user_id: i64) -> Option<String> {
     }
 }
 
-/// Gives people unusual names and texts. Each always has the same, and keeps the `uniqueId`.
+/// Of so many people, by their ids, one is a moderator and one a subscriber, with badges.
+const ROLES: i64 = 3;
+/// What badges are for, as in `Badge` of webcast.proto.
+const MODERATOR: i64 = 1;
+const SUBSCRIBER: i64 = 4;
+/// A badge that shows a text.
+const TEXT: i64 = 2;
+pub(super) const EMOTE_ID: &str = "7100000000000000001";
+/// One red pixel.
+pub(super) const EMOTE_URL: &str = "data:image/gif;base64,R0lGODlhAQABAIAAAP8AAP///ywAAAAAAQABAAACAkQBADs=";
+
+/// Gives a person a role, and the badge that says so.
+fn promote(user: &mut Node) {
+    let (scene, text) = match user.number("id").rem_euclid(ROLES) {
+        0 => (MODERATOR, "Moderator"),
+        1 => (SUBSCRIBER, "Subscriber"),
+        _ => return,
+    };
+    if scene == MODERATOR {
+        user.push("attributes", |attributes| attributes.set_number("is_admin", 1));
+    }
+    user.push("badges", |badge| {
+        badge.set_number("display_type", TEXT);
+        badge.set_number("scene_type", scene);
+        badge.push("text", |part| part.set_text("default_pattern", text));
+    });
+}
+
+/// Gives people unusual names and texts, roles, and emotes. Each always has the same, and keeps the `uniqueId`.
 pub(crate) fn names(mut items: Vec<Item>) -> Vec<Item> {
     Batches::default().edit_each(&mut items, |message| {
         edit(message, |node| {
+            if node.schema.name == "User" {
+                promote(node);
+            }
             if node.has("nickname") {
                 let id = if node.has("id") { "id" } else { "user_id" };
                 match unusual(node.number(id)) {
@@ -53,6 +84,13 @@ pub(crate) fn names(mut items: Vec<Item>) -> Vec<Item> {
                 let text = format!("{} {end}", node.text("content"));
                 let text: String = text.chars().take(LONG_CHARS).collect();
                 node.set_text("content", text.trim_end());
+                // Before the text: its index is 0, which protobuf does not send.
+                node.push("emotes", |at| {
+                    at.push("emote", |emote| {
+                        emote.set_text("emote_id", EMOTE_ID);
+                        emote.push("image", |image| image.set_text("urls", EMOTE_URL));
+                    });
+                });
             }
         })
     });

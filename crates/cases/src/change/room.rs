@@ -22,6 +22,7 @@ use livetape_core::{
 use super::{
     batches::{Batches, frames, known, streak_of},
     node::edit,
+    people::{EMOTE_ID, EMOTE_URL},
     stage::{LIKES, Spot, Stage, VIEWERS, add_to_total, person, restart_totals},
 };
 
@@ -96,6 +97,19 @@ pub(crate) fn burst<const EVENTS: i64>(mut items: Vec<Item>) -> Vec<Item> {
     Batches::default().edit_each(&mut items[middle.at + 1..], |message| {
         edit(message, |node| add_to_total(node, LIKES, likes))
     });
+    stage.into_items(items)
+}
+
+/// Adds what is rare: two treasure boxes, an emote, and a super fan who joins.
+pub(crate) fn rare(items: Vec<Item>) -> Vec<Item> {
+    let Some(mut stage) = Stage::find(&items) else { return items };
+    for number in 0..2 {
+        let boxes = compose::envelope(stage.stamp(number), &person(1), 100, 10);
+        stage.send(number, &[boxes]);
+    }
+    let emote = compose::emote(stage.stamp(2), &person(2), EMOTE_ID, EMOTE_URL);
+    let fan = compose::super_fan(stage.stamp(2), &person(3), true);
+    stage.send(2, &[emote, fan]);
     stage.into_items(items)
 }
 

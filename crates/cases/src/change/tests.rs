@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use livetape_core::{
-    event::{Data, Event, Gift},
+    event::{Data, Event, Gift, User},
     recording::{
         Flags, Frame, Opcode, Reader, What, Writer,
         records::{Header, Http, http::Role},
@@ -329,6 +329,40 @@ fn everybody_has_one_unusual_name() {
             .collect();
         assert!(texts.iter().any(|text| text.chars().count() == 1_000));
         assert!(texts.iter().any(|text| text.ends_with("<img src=x onerror=alert(1)>")));
+    });
+}
+
+#[test]
+fn people_have_roles_with_badges_and_chats_begin_with_emotes() {
+    compare(&[people::names], |plain, changed| {
+        for (before, after) in plain.iter().zip(&changed) {
+            let (Some(before), Some(user)) = (&before.user, &after.user) else { continue };
+            assert!(user.is_moderator || !before.is_moderator);
+            assert!(user.badges.len() >= before.badges.len());
+        }
+        let users = || changed.iter().filter_map(|event| event.user.as_ref());
+        let is_badge = |user: &User, text| user.badges.iter().any(|badge| badge.text == text);
+        assert!(users().any(|user| user.is_moderator && is_badge(user, "Moderator")));
+        assert!(users().any(|user| user.is_subscriber && is_badge(user, "Subscriber")));
+        let chats = changed
+            .iter()
+            .filter_map(|event| if let Data::Chat(chat) = &event.data { Some(chat) } else { None });
+        assert!(
+            chats
+                .flat_map(|chat| &chat.emotes)
+                .any(|at| at.index == 0 && at.emote.image_url.starts_with("data:"))
+        );
+    });
+}
+
+#[test]
+fn rare_events_change_no_other_total() {
+    compare(&[room::rare], |plain, changed| {
+        let count = |events: &[Event], name| events.iter().filter(|event| event.kind() == name).count();
+        for (name, more) in [("envelope", 2), ("emote", 1), ("barrage", 1), ("super_fan_join", 1)] {
+            assert_eq!(count(&changed, name), count(&plain, name) + more, "{name}");
+        }
+        assert_eq!(changed.len(), plain.len() + 5);
     });
 }
 

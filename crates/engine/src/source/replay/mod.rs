@@ -12,7 +12,7 @@ use std::{collections::VecDeque, fmt, path::PathBuf, time::Duration};
 use hdrhistogram::Histogram;
 use livetape_core::{
     decoder::{self, Decoder},
-    error::{Code, Problem, close},
+    error::{Problem, close},
     pace::{IdleLimit, ReplayClock, Speed},
     recording::{Item, Loss, What},
 };
@@ -20,7 +20,7 @@ use livetape_feed::{
     control::{Answer, Driver, Refusal, ReplayPhase, ReplayState},
     hub::{CloseReason, Hub},
 };
-use livetape_io::clock::{self, Timer, Waiting};
+use livetape_io::clock::{self, Timer};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -117,7 +117,7 @@ impl<'a> Replay<'a> {
             told_loss: Loss::default(),
             loaded_for: None,
             epoch: clock::now(),
-            timer: timer(options.waiting)?,
+            timer: if options.is_exact { Timer::of_system() } else { Timer::Runtime },
             started: None,
             lateness_due: clock::now(),
             phase: ReplayPhase::Waiting,
@@ -414,7 +414,8 @@ pub struct ReplayOptions {
     pub end: Option<Duration>,
     /// Maximum length of a gap; longer gaps are shortened to this.
     pub idle_limit: Option<Duration>,
-    pub waiting: Waiting,
+    /// Whether frames are sent by the system's most exact timer, which not every replay can have.
+    pub is_exact: bool,
     /// Number of subscribers to wait for before the first frame.
     pub wait_clients: usize,
     /// Whether to close the subscribers and return at the end.
@@ -431,7 +432,7 @@ impl Default for ReplayOptions {
             start: Duration::ZERO,
             end: None,
             idle_limit: None,
-            waiting: Waiting::default(),
+            is_exact: false,
             wait_clients: 0,
             exit_when_done: false,
             recordings: FOLDER.into(),
@@ -629,13 +630,6 @@ impl Replay<'_> {
         self.start_pass_of(feed, Duration::ZERO, Duration::ZERO).await;
         self.play_if_awaited();
     }
-}
-
-fn timer(waiting: Waiting) -> Result<Timer, Problem> {
-    Timer::new(waiting).map_err(|error| {
-        Problem::new(Code::BadConfig, format!("--precise does not work here: {error}"))
-            .hint("omit --precise; frames are then a millisecond or two late")
-    })
 }
 
 async fn sleep_until(timer: &Timer, epoch: Instant, at: Option<Duration>) {
