@@ -13,7 +13,7 @@ use livetape_cases::{
     library, mistakes,
     table::{CHANGES, Case, Suite},
 };
-use livetape_core::{event::KINDS, truth::Truth};
+use livetape_core::{event::KINDS, inject, truth::Truth};
 use serde_json::Value;
 
 /// Folders of the repository. A path that starts with one of them must exist.
@@ -257,6 +257,20 @@ fn the_reference_has_the_event_types_and_changed_shows() {
     let before = if is_same { before.to_owned() } else { before.replace(names, &cases) };
     let expected = [&before, FREQUENT, &frequent, OTHERS, &others, "\n", after].concat();
     assert_written("docs/reference.md", &document, &expected);
+}
+
+/// Users can be injected with each of their keys, so the schema of what is injected has all of them.
+#[test]
+fn the_reference_has_the_keys_of_users_and_badges() {
+    let document = fs::read_to_string(root().join("docs/reference.md")).unwrap();
+    let (_, rest) = document.split_once("(the unique id) and `user`:\n`{").unwrap();
+    let (user, rest) = rest.split_once(", badges:[{").unwrap();
+    let (badge, _) = rest.split_once("}]}`").unwrap();
+    for (kind, written, more) in [("InjectUserDetails", user, Some("badges")), ("InjectBadge", badge, None)] {
+        let written: BTreeSet<_> = written.split(',').map(str::trim).chain(more).collect();
+        let keys = inject::schema()["$defs"][kind]["properties"].as_object().unwrap();
+        assert_eq!(written, keys.keys().map(String::as_str).collect(), "{kind}");
+    }
 }
 
 /// Returns a document in which the tables with this head have these rows.

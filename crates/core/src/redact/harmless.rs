@@ -104,6 +104,9 @@ const NAMES: &[(&str, u8)] = &[
     ("gift_id", K),
     ("gifts", K),
     ("gifts_info", K),
+    ("handshake-msg", H),
+    ("handshake-options", H),
+    ("handshake-status", H),
     ("heartbeat_duration", P),
     ("heartbeatduration", P),
     ("height", K),
@@ -237,7 +240,7 @@ const NAMES: &[(&str, u8)] = &[
 
 /// Beginnings of names of which there are many, in lowercase.
 const PREFIXES: &[(&str, u8)] =
-    &[("handshake-", H), ("rate-limit", H), ("ratelimit", H), ("x-rate-limit", H), ("x-ratelimit", H)];
+    &[("rate-limit", H), ("ratelimit", H), ("x-rate-limit", H), ("x-ratelimit", H)];
 
 /// Whether values of this name may be kept in this place. The case of the name does not matter.
 #[must_use]
@@ -296,6 +299,7 @@ mod tests {
             (Place::Header, "Set-Cookie"),
             (Place::Header, "x-anything"),
             (Place::Header, "x-handshake-msg"),
+            (Place::Header, "handshake-token"),
             (Place::Key, "aid"),
             (Place::Key, "msToken"),
             (Place::Tag, "token"),
