@@ -3,6 +3,8 @@
 'use strict'
 
 const SWITCH = 'checkbox'
+/** A number that people may write with separators of thousands, which a field of the type `number` takes for a decimal point. */
+const WHOLE = 'whole'
 // A field is its option's name, a label, the default, and either choices or the type of an input.
 const ALIGN = ['align', 'Alignment', 'start', CHOICES.align]
 const PICTURES = ['pictures', 'Real pictures (from TikTok)', '0', SWITCH]
@@ -19,16 +21,16 @@ const CHOICE_LABELS = { card: 'on a panel', plain: 'text only', start: 'left', c
 const GIFTS = ['gift', 'streak']
 /** What a goal can count, and what tests it. */
 const COUNTS = { diamonds: GIFTS, gifts: GIFTS, likes: ['like'], follows: ['follow'], shares: ['share'], subscribes: ['subscribe'] }
-/** The overlays: width and height in OBS for the default size of text, what tests them, and the fields that only they have. */
+/** The overlays: width and height in OBS for the default size of text and a number of rows, what tests them, and the fields that only they have. */
 const PAGES = {
   alerts: {
     label: 'Alerts',
-    box: [520, 320],
+    box: (rows) => [520, Math.max(320, 30 + 154 * rows)],
     tests: ({ follows, subscribes, shares }) => [...GIFTS, ...(follows ? ['follow'] : []), ...(subscribes ? ['subscribe'] : []), ...(shares ? ['share'] : [])],
     fields: [
       ['seconds', 'How long an alert stays (seconds)', '5', 'number'],
       ['max', 'Alerts at the same time', '1', 'number'],
-      ['min', 'Only gifts worth at least (diamonds)', '0', 'number'],
+      ['min', 'Only gifts worth at least (diamonds)', '0', WHOLE],
       ['follows', 'Alerts for follows', '1', SWITCH],
       ['subscribes', 'Alerts for subscriptions', '1', SWITCH],
       ['shares', 'Alerts for shares', '0', SWITCH],
@@ -39,31 +41,31 @@ const PAGES = {
   },
   chat: {
     label: 'Chat',
-    box: [420, 520],
+    box: (rows) => [420, Math.max(520, 64 + 38 * rows)],
     tests: () => ['chat'],
     fields: [['max', 'Messages at the same time', '12', 'number'], ['seconds', 'How long a message stays (seconds; 0: no limit)', '0', 'number'], PICTURES, ALIGN],
   },
   goal: {
     label: 'Goal',
-    box: [560, 110],
+    box: () => [560, 110],
     tests: ({ count }) => COUNTS[count] ?? [],
-    fields: [['count', 'What counts', 'diamonds', Object.keys(COUNTS)], ['goal', 'Number to reach', '1000', 'number'], ['start', 'Start from', '0', 'number'], ['title', 'Title', '', 'text']],
+    fields: [['count', 'What counts', 'diamonds', Object.keys(COUNTS)], ['goal', 'Number to reach', '1000', WHOLE], ['start', 'Start from', '0', WHOLE], ['title', 'Title', '', 'text']],
   },
   leaderboard: {
     label: 'Leaderboard',
-    box: [420, 300],
+    box: (rows) => [420, Math.max(300, 100 + 40 * rows)],
     tests: () => GIFTS,
     fields: [['title', 'Title', 'Top gifters', 'text'], ['max', 'How many viewers it lists', '5', 'number'], PICTURES],
   },
   battle: {
     label: 'Battle',
-    box: [640, 170],
+    box: () => [640, 170],
     tests: () => ['battle', 'points', 'over'],
     fields: [['seconds', 'How long the result stays (seconds)', '15', 'number'], PICTURES],
   },
   viewers: {
     label: 'Viewers',
-    box: [400, 80],
+    box: () => [400, 80],
     tests: () => ['viewers'],
     fields: [['total', 'Also show how many came in total', '0', SWITCH], ALIGN],
   },
@@ -88,11 +90,28 @@ function fieldsOf() {
 }
 
 const valueOf = ([name, , unset]) => values.get(name) ?? unset
-/** A font whose name is not an identifier needs quotes. */
-const cleanOf = ([name], value) => (name === 'font' && !CSS.supports('font-family', value) ? JSON.stringify(value) : value)
-const mistakeIn = ([name, , unset, kind], value) => (value === unset ? undefined : value === '' ? 'is empty' : mistakeOf(name, cleanOf([name], value), kind === 'number' || kind === SWITCH, Array.isArray(kind) ? { [name]: kind } : {}))
+/** A number in groups of three digits: `1.000`, `1,000`, `1 000`, `1'000`. */
+const GROUPED = /^[1-9]\d{0,2}([.,'’ \u00a0\u202f])\d{3}(\1\d{3})*$/
+/** A font whose name is not an identifier needs quotes, and a number has no separators. */
+function cleanOf([name, , , kind], value) {
+  if (kind === WHOLE) return GROUPED.test(value.trim()) ? value.replaceAll(/\D/g, '') : value.trim()
+  return name === 'font' && !CSS.supports('font-family', value) ? JSON.stringify(value) : value
+}
+function mistakeIn(field, value) {
+  const [name, , unset, kind] = field
+  if (value === unset) return undefined
+  return value === '' ? 'is empty' : mistakeOf(name, cleanOf(field, value), ['number', WHOLE, SWITCH].includes(kind), Array.isArray(kind) ? { [name]: kind } : {})
+}
 /** Options that differ from their defaults, without mistaken ones. */
 const changed = () => fieldsOf().filter((field) => valueOf(field) !== field[2] && !mistakeIn(field, valueOf(field))).map((field) => [field[0], cleanOf(field, valueOf(field))])
+
+/** Height of the line that says that the connection is lost, for the default size of text, in pixels. */
+const STATUS_PX = 30
+/** Width and height that the overlay needs with these options, in pixels. */
+function boxOf({ size = 24, status = 0, max = PAGES[page].fields.find(([name]) => name === 'max')?.[2] }) {
+  const [width, height] = PAGES[page].box(Number(max))
+  return [width, height + STATUS_PX * Number(status)].map((side) => Math.ceil((side * Number(size)) / 240) * 10)
+}
 
 const canvas = document.createElement('canvas').getContext('2d')
 /** The parts of a CSS colour: `#rrggbb`, and the opacity in per cent. */
@@ -117,8 +136,8 @@ function hasFont(font) {
 function noteOf(field, input) {
   const value = valueOf(field)
   const mistake = input.validity?.badInput ? mistakeOf(field[0], '', true, {}) : mistakeIn(field, value)
-  if (mistake) return ['wrong', mistake]
-  return field[0] === 'font' && value && !hasFont(cleanOf(field, value)) ? ['doubt', 'not installed here'] : ['', '']
+  if (mistake) return ['wrong', `The value ${mistake}: the default is used.`]
+  return field[0] === 'font' && value && !hasFont(cleanOf(field, value)) ? ['doubt', 'The font is not installed here.'] : ['', '']
 }
 
 /** Creates the row of a field. */
@@ -151,7 +170,8 @@ function rowOf(field) {
     input = make('input', { type: kind, checked: value === '1', onchange: () => (take(input.checked ? '1' : '0'), drawTests()) })
   } else {
     const [min, max] = RANGES[name] ?? RANGE
-    input = make('input', { type: kind, value, placeholder: unset || 'default', oninput: () => take(input.value), ...(kind === 'number' && { min, max, step: 'any' }) })
+    const more = kind === WHOLE ? { type: 'text', inputMode: 'numeric' } : { type: kind, ...(kind === 'number' && { min, max, step: 'any' }) }
+    input = make('input', { value, placeholder: unset || 'default', oninput: () => take(input.value), ...more })
   }
   Object.assign(input, { name, id: name })
   input.setAttribute('aria-describedby', note.id)

@@ -17,7 +17,7 @@ const find = (id) => document.getElementById(id)
 let sum = options.start
 
 const draw = drawing((isRush) => {
-  const part = options.goal > 0 ? Math.min(1, sum / options.goal) : 1
+  const part = Math.min(1, sum / options.goal)
   find('numbers').textContent = `${sum.toLocaleString('en')} / ${countOf(options.goal)}`
   find('done').style.transform = `translateX(${part * 100 - 100}%)`
   find('goal').classList.toggle('rush', isRush)

@@ -20,8 +20,6 @@ function urlOf(feed, more = [], token = find('token').value) {
   return url.href
 }
 
-/** Height of the line that says that the connection is lost, for the default size of text, in pixels. */
-const STATUS_PX = 30
 let timer
 /** The link that was copied. */
 let copied
@@ -31,8 +29,7 @@ let waitingTest
 function show() {
   const given = changed()
   history.replaceState(null, '', `${location.pathname}?${new URLSearchParams([...(page === 'alerts' ? [] : [['page', page]]), ...given])}`.replace(/\?$/, ''))
-  const scale = Number(Object.fromEntries(given).size ?? 24) / 24
-  const [width, height] = PAGES[page].box.map((size, side) => Math.ceil(((size + (side && STATUS_PX * Number(Object.fromEntries(given).status ?? 0))) * scale) / 10) * 10)
+  const [width, height] = boxOf(Object.fromEntries(given))
   find('width').textContent = width
   find('height').textContent = height
   fit(width, height)
@@ -60,7 +57,7 @@ function show() {
 
 const link = () => urlOf(socketOf('../'))
 /** Shows the link without its token, which viewers of the stream might read. */
-const showLink = () => (find('link').value = urlOf(socketOf('../'), [], find('token').value && '•••'))
+const showLink = () => (find('link').value = urlOf(socketOf('../'), [], find('token').value && '•••').replace('token=%E2%80%A2%E2%80%A2%E2%80%A2', 'token=•••'))
 
 /** Shows the preview as OBS would, smaller if it has to be. */
 function fit(width, height) {
@@ -126,11 +123,19 @@ async function test(request) {
   tell(answer?.ok ? 'Sent.' : ((await answer?.json().catch(() => undefined))?.error?.message ?? 'The server does not answer.'))
 }
 
+/** Why the current feed cannot be tested; empty if it can. */
+function whyNot({ mode, readOnly }) {
+  if (mode === undefined) return 'To test the current feed, enter the token of this server.'
+  if (readOnly) return 'This token can only read. To test the current feed, open this page in a new tab, and enter another token.'
+  return mode === 'live' ? 'A live room cannot be tested. Before the show, play a recording or the demo on this server, and test with that.' : ''
+}
+let untestable = ''
+
 function drawTests() {
   const options = Object.fromEntries(PAGES[page].fields.map((field) => [field[0], field[3] === SWITCH ? valueOf(field) === '1' : valueOf(field)]))
   const kinds = PAGES[page].tests(options)
-  const label = find('source').value === '' ? 'Test, sent to every client of this server, also to OBS: ' : 'Test: '
-  find('tests').replaceChildren(label, ...kinds.map((kind) => make('button', { type: 'button', onclick: () => test(TESTS[kind][1]) }, TESTS[kind][0])))
+  const [label, disabled] = find('source').value !== '' ? ['Test, in this preview only: ', false] : [untestable || 'Test, sent to every client of this server, also to OBS: ', untestable !== '']
+  find('tests').replaceChildren(label, ...kinds.map((kind) => make('button', { type: 'button', disabled, onclick: () => test(TESTS[kind][1]) }, TESTS[kind][0])))
 }
 
 // ── The page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -156,27 +161,36 @@ find('source').onchange = () => {
 find('form').onsubmit = (event) => event.preventDefault()
 find('copy').onclick = async () => {
   copied = link()
-  const isCopied = await navigator.clipboard?.writeText(copied).then(() => true, () => false)
-  if (!isCopied) find('link').value = copied
+  const isCopied = await copyText(copied)
   find('link').select()
-  const secret = find('token').value ? 'The link contains the token: keep it secret. ' : ''
-  tell(secret + (isCopied ? `Copied. ${INTRODUCTION}` : 'The browser refused: copy the selected link by hand.'))
+  tell(isCopied ? secret() + `Copied. ${INTRODUCTION}` : 'The browser refused: copy the selected link by hand.')
+}
+/** What to know about a link that was copied. */
+const secret = () => (find('token').value ? 'The link contains the token: keep it secret. ' : '')
+// Copied by hand, too, the link has the token instead of dots.
+find('link').oncopy = (event) => {
+  event.preventDefault()
+  copied = link()
+  event.clipboardData.setData('text/plain', copied)
+  if (!isRefused) tell(secret() + `Copied. ${INTRODUCTION}`)
 }
 const ask = (path, init = {}) => fetch(path, { ...init, headers: find('token').value ? { authorization: `Bearer ${find('token').value}` } : {} })
 
 /** Why the recordings could not be listed. */
 let failure
+/** Whether the server requires another token. */
+let isRefused = false
 /** Lists the recordings. */
 async function list() {
   const token = find('token').value
   const answer = await ask('../recordings')
   // In the meantime, somebody typed on.
   if (find('token').value !== token) return
-  const isRefused = answer.status === 401
+  isRefused = answer.status === 401
   if (isRefused) find('locked').hidden = false
   find('token').ariaInvalid = String(isRefused && token !== '')
   find('refused').textContent = isRefused ? (token ? 'The server rejected this token. Enter the one that it was started with.' : 'This server requires a token.') : ''
-  if (isRefused) return
+  if (isRefused) return tell((failure = 'The link cannot work yet: enter the token of this server above.'))
   if (token) sessionStorage.setItem(TOKEN, token)
   if (!answer.ok) return tell((failure = (await answer.json()).error?.message ?? `The server answered with status ${answer.status}.`))
   // What was told since, such as that the link was copied, stays.
@@ -194,15 +208,20 @@ const update = () => list().then(() => isGone(false), () => isGone(true))
 function isGone(is) {
   const wasGone = !find('gone').hidden
   find('gone').hidden = !is
-  find('copy').disabled = is
+  find('copy').disabled = is || isRefused
   // The preview of a feed has lost its connection.
   if (wasGone && !is) show()
 }
 /** Looks whether the server is there. When it is back, its recordings may be others. */
 async function look() {
-  const isThere = await fetch('../health').then(() => true, () => false)
-  if (isThere && !find('gone').hidden) await update()
-  else isGone(!isThere)
+  const health = await ask('../health').then((answer) => answer.json().catch(() => ({})), () => undefined)
+  if (health && !find('gone').hidden) await update()
+  else isGone(!health)
+  const why = health ? whyNot(health) : untestable
+  if (why !== untestable) {
+    untestable = why
+    drawTests()
+  }
   setTimeout(look, LOOK_MS)
 }
 let asking
@@ -217,5 +236,5 @@ show()
 if (isFile) tell('Opened from disk, this page cannot reach a server. Start `livetape serve`, then open http://127.0.0.1:3000/overlays/ instead.')
 else {
   update()
-  setTimeout(look, LOOK_MS)
+  look()
 }

@@ -12,7 +12,7 @@ const RUSH_MS = 300
 /** How long mistakes in options stay on screen, in ms: long enough to correct them, short enough to stay off the air. */
 const MISTAKES_MS = 20_000
 /** Allowed values of numeric options; the others only have to be positive. */
-const RANGES = { size: [8, 200], max: [1, 100], seconds: [0, 3600] }
+const RANGES = { size: [8, 200], max: [1, 100], seconds: [0, 3600], goal: [1, 1e12] }
 const RANGE = [0, 1e12]
 /** CSS properties of options that are styles. */
 const STYLES = { colour: 'color', accent: 'color', rival: 'color', background: 'background-color', font: 'font-family' }
@@ -142,7 +142,7 @@ function mistakeOf(key, value, isNumber, choices) {
   if (STYLES[key]) return CSS.supports(STYLES[key], value) ? undefined : 'is not valid in CSS'
   if (key === 'url') return URL.canParse(value) && /^wss?:$/.test(new URL(value).protocol) ? undefined : 'is not a ws:// or wss:// address'
   if (!isNumber || (value.trim() !== '' && Number(value) >= min && Number(value) <= max)) return undefined
-  return `is not a number from ${min} to ${max}`
+  return `is not a number from ${min} to ${max.toLocaleString('en')}`
 }
 
 /** The server of this page; for a file from disk, the default address. */
@@ -158,7 +158,7 @@ let clientName = document.title
 /** Names an overlay by its title, and by the options that differ from their defaults, its own first. */
 function nameBy(options, defaults, own) {
   const values = Object.keys({ ...own, ...defaults }).filter((key) => !UNNAMED.includes(key) && options[key] !== defaults[key])
-  const head = [document.title, shorten(options.title, VALUE_CHARACTERS_MAX)].filter(Boolean).join(': ')
+  const head = [parent === window ? document.title : `${document.title} (preview)`, shorten(options.title, VALUE_CHARACTERS_MAX)].filter(Boolean).join(': ')
   const name = [head, ...values.map((key) => `${key}=${shorten(options[key], VALUE_CHARACTERS_MAX)}`)].join(', ')
   return [...name].slice(0, CLIENT_CHARACTERS_MAX).join('')
 }
@@ -211,7 +211,7 @@ function read(options, types, take, more) {
     if (effectiveDirective !== 'connect-src') return
     // Each attempt is blocked. Once is enough.
     document.removeEventListener('securitypolicyviolation', blocked)
-    complain([`url=${options.url} is refused: this page can only show events of ${location.host}`])
+    complain([`url=${options.url} is refused: this page can only show events of ${location.host}`, `copy a new link from ${new URL('.', location.href).href}`])
   })
   const status = options.status ? document.body.appendChild(element('div', 'status', 'connecting …')) : undefined
   const say = (text) => status && (status.textContent = text)

@@ -4,7 +4,7 @@
 
 const options = optionsOf({ total: 0, align: 'start' })
 const box = document.querySelector('#viewers')
-const number = (count) => (Number.isFinite(count) ? count.toLocaleString('en') : '?')
+const number = (count) => (Number.isFinite(count) ? countOf(count) : '?')
 
 let room
 const draw = drawing(() => {

@@ -26,7 +26,7 @@ async function changeAll(page) {
   const names = await page.locator('#fields [name]').evaluateAll((all) => all.map(({ name }) => name))
   for (const name of names.filter((name) => name !== 'look')) {
     const field = page.locator(`#fields [name=${name}]`)
-    const { type, choice } = await field.evaluate(({ type, value, options = [] }) => ({ type, choice: [...options].findLast((option) => option.value !== value)?.value }))
+    const { type, choice } = await field.evaluate(({ type, inputMode, value, options = [] }) => ({ type: inputMode || type, choice: [...options].findLast((option) => option.value !== value)?.value }))
     if (type === 'checkbox') {
       await field.click()
       wanted[name] = (await field.isChecked()) ? '1' : '0'
@@ -35,7 +35,7 @@ async function changeAll(page) {
       await field.locator('~ input').fill('50')
       wanted[name] = '#01020380'
     } else {
-      wanted[name] = choice ?? { font: 'serif', number: '10' }[name === 'font' ? name : type] ?? 'My title'
+      wanted[name] = choice ?? { font: 'serif', number: '10', numeric: '10' }[name === 'font' ? name : type] ?? 'My title'
       await (choice ? field.selectOption(choice) : field.fill(wanted[name]))
     }
   }
@@ -80,6 +80,7 @@ export async function overlays({ browser, livetape, pictures }) {
     await page.getByLabel('Preview with').selectOption('the current feed')
     // The pictures of this recording are in its events.
     await until('the picture of a viewer', () => shown.locator('img.avatar').first().evaluate((picture) => picture.complete && picture.naturalWidth > 0).catch(() => false))
+    await page.getByText('also to OBS').waitFor()
     // A test is sent to all clients. The show stands still: its next pass would start the leaderboard over, without this gift.
     await ask(url, '/replay/pause', { method: 'POST' })
     await page.getByRole('button', { name: 'Gift', exact: true }).click()
@@ -115,6 +116,7 @@ export async function show({ browser, livetape, pictures }) {
     const button = (name) => page.getByRole('button', { name, exact: true })
     await shown.locator('.alert').first().waitFor()
     await button('Pause').click()
+    await page.getByText('in this preview only').waitFor()
     for (const [name, [sign, tests]] of Object.entries(OVERLAYS)) {
       await choose(page, name)
       for (const look of LOOKS) {
@@ -173,6 +175,19 @@ export async function show({ browser, livetape, pictures }) {
     assert.equal((await linkOf(page)).searchParams.get('font'), '"no such font 2P"')
     await font.fill('serif')
     await page.getByText('not installed here').waitFor({ state: 'detached' })
+    // A number has the separators of the country.
+    await choose(page, 'goal')
+    await page.getByLabel('Number to reach').fill('2.500')
+    assert.equal((await linkOf(page)).searchParams.get('goal'), '2500')
+    // A live room takes no tests. The list of clients tells the preview from the overlay in OBS.
+    await page.route('**/health', (route) => route.fulfill({ json: { status: 'ok', mode: 'live', readOnly: false } }))
+    await page.getByLabel('Preview with').selectOption('the current feed')
+    await page.getByText('A live room cannot be tested').waitFor()
+    assert.equal(await button('Gift').isDisabled(), true)
+    await until('the preview', async () => (await ask(url, 'connections')).connections.some(({ query }) => new URLSearchParams(query).get('name')?.startsWith('Goal (preview)')))
+    await visit.axe()
+    await page.unroute('**/health')
+    await button('Gift').and(page.locator(':enabled')).waitFor()
     await page.goto(`${url}/overlays/?page=goal&size=1e9&count=votes&accent=gold&colour=url(x)`)
     assert.deepEqual(Object.fromEntries((await linkOf(page)).searchParams), { url: `${url.replace('http', 'ws')}/`, accent: 'gold' })
     assert.equal(await page.getByLabel('Accent colour', { exact: true }).inputValue(), '#ffd700')

@@ -133,16 +133,38 @@ async function onlyReads(browser, url, token, pictures) {
 
 /** The token of the dashboard counts for the other pages of the same tab, and is only in the link that is copied. */
 async function tokenOfTab({ page }, url, token) {
+  const copied = async () => {
+    await page.getByRole('button', { name: 'Copy', exact: true }).click()
+    return clipboard(page)
+  }
+  await page.getByRole('button', { name: 'Node', exact: true }).click()
+  assert.match(await copied(), /token=YOUR_TOKEN/)
+  await page.getByText('Copied the code: replace YOUR_TOKEN with the token').waitFor()
   await page.getByRole('button', { name: 'OBS', exact: true }).click()
+  assert.equal(new URL(await copied()).searchParams.get('token'), token)
+  await page.getByText('Copied the link, which contains the token: keep it secret').waitFor()
+  assert.ok(!(await page.locator('.snippet').innerText()).includes(token), 'not shown')
   const [other] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: 'set up an overlay', exact: true }).click()])
   await other.getByLabel('Preview with').locator('option', { hasText: 'short' }).waitFor({ state: 'attached' })
   await other.close()
   await page.goto(`${url}/overlays/`)
   await page.getByLabel('Preview with').locator('option', { hasText: 'short' }).waitFor({ state: 'attached' })
   assert.equal(await page.locator('#locked').isVisible(), false, 'not asked again')
-  assert.ok(!page.url().includes(token) && !(await page.getByLabel('Link for OBS').inputValue()).includes(token), 'not in what is shown')
+  const link = page.getByLabel('Link for OBS')
+  assert.ok(!page.url().includes(token) && (await link.inputValue()).includes('token=•••'), 'not in what is shown')
   await page.getByRole('button', { name: 'Copy OBS link' }).click()
   await page.getByText('keep it secret').waitFor()
+  assert.equal(new URL(await clipboard(page)).searchParams.get('token'), token)
+  // By hand, and in a page whose address is not a secure one.
+  await page.evaluate(() => navigator.clipboard.writeText(''))
+  await link.press('ControlOrMeta+A')
+  await link.press('ControlOrMeta+C')
+  assert.equal(new URL(await clipboard(page)).searchParams.get('token'), token)
+  await page.evaluate(() => navigator.clipboard.writeText(''))
+  await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { configurable: true, value: undefined }))
+  await page.getByRole('button', { name: 'Copy OBS link' }).click()
+  await page.getByText('keep it secret').waitFor()
+  await page.evaluate(() => delete navigator.clipboard)
   assert.equal(new URL(await clipboard(page)).searchParams.get('token'), token)
   await page.goto(`${url}/try`)
   await page.locator('#log li', { hasText: '"type":"welcome"' }).waitFor()
@@ -150,12 +172,14 @@ async function tokenOfTab({ page }, url, token) {
 }
 
 /** The token on the other pages: in the link for OBS, and for rooms. */
-async function tokenElsewhere(browser, url, token) {
+async function tokenElsewhere(browser, url, token, reading) {
   const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
   const { page } = visit
   // What is wrong stands beside the field.
   const field = page.locator('#locked')
   await field.getByText('This server requires a token.').waitFor()
+  await page.getByText('The link cannot work yet').waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Copy OBS link' }).isDisabled(), true)
   await page.getByLabel('Token of this server').fill('a wrong one')
   await field.getByText('The server rejected this token').waitFor()
   await page.getByLabel('Token of this server').fill(token)
@@ -164,6 +188,13 @@ async function tokenElsewhere(browser, url, token) {
   await page.getByRole('button', { name: 'Copy OBS link' }).click()
   await page.getByText('keep it secret').waitFor()
   assert.equal(new URL(await clipboard(page)).searchParams.get('token'), token)
+  await page.evaluate(() => sessionStorage.clear())
+  // A token that only reads sends no tests.
+  await page.goto(`${url}/overlays/`)
+  await page.getByLabel('Token of this server').fill(reading)
+  await page.getByLabel('Preview with').selectOption('the current feed')
+  await page.getByText('This token can only read.').waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Gift', exact: true }).isDisabled(), true)
   await page.evaluate(() => sessionStorage.clear())
   await page.goto(`${url}/try`)
   await page.getByText('This server requires a token: enter it here.').waitFor()
@@ -185,6 +216,7 @@ export async function token({ browser, livetape, pictures }) {
     const { page } = visit
     const dialog = page.getByRole('dialog', { name: 'This server requires a token' })
     await dialog.waitFor()
+    await dialog.getByText('which the command livetape token writes').waitFor()
     await visit.axe()
     await visit.picture(pictures, 'token')
     await page.keyboard.press('Escape')
@@ -208,7 +240,7 @@ export async function token({ browser, livetape, pictures }) {
     await tokenOfTab(visit, url, SECRET)
     await visit.leave(REFUSED, /WebSocket connection to|AudioContext/)
     await onlyReads(browser, url, READING, pictures)
-    await tokenElsewhere(browser, url, SECRET)
+    await tokenElsewhere(browser, url, SECRET, READING)
     return 'required, a wrong one rejected, the right one kept for the tab; one that only reads disables the controls'
   }, { env: { LIVETAPE_TOKEN: `${SECRET}, read:${READING}` } })
 }

@@ -12,7 +12,7 @@ use livetape_core::error::{Code, close};
 use serde_json::Value;
 
 /// Maximum length of a file, in lines. A file is about a single noun.
-const LINES_MAX: usize = 800;
+const LINES_MAX: usize = 1_500;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

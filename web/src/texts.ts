@@ -60,7 +60,7 @@ export const texts = {
 
   link: {
     connecting: 'Connecting…',
-    open: 'Feed connected',
+    open: 'Connected to this server',
     waiting: (inTime: string) => `Feed lost · retrying in ${inTime}`,
     over: 'Feed closed',
     silent: 'Feed not responding',
@@ -82,6 +82,8 @@ export const texts = {
     languages: { browser: 'Browser', node: 'Node', python: 'Python', obs: 'OBS' } as Record<string, string>,
     clients: (count: number) => plural(count, 'client', 'clients'),
     code: 'code',
+    codeWithout: (placeholder: string) => `code: replace ${placeholder} with the token of this server`,
+    secretLink: 'link, which contains the token: keep it secret',
     copyCode: 'Copy',
     obs: 'Add a Browser source in OBS and paste this as its URL, or',
     builder: 'set up an overlay',
@@ -91,10 +93,10 @@ export const texts = {
     tooMany: (count: number) => `${plural(count, 'connection', 'connections')}: too many to list`,
     everything: 'all events',
     since: (time: string) => `since ${time}`,
-    position: (seq: number, lag: number) => (lag === 0 ? `at #${grouped(seq)}` : `at #${grouped(seq)}, ${plural(lag, 'event', 'events')} behind`),
+    position: (seq: number, lag: number) => `at event ${grouped(seq)}${lag > 0 ? `, ${grouped(lag)} behind` : ''}`,
     identity: (id: string, agent: string) => [isolate(id), isolate(agent)].join(', '),
     disconnect: 'Disconnect client',
-    disconnectHint: 'Closes its connection with 1001. Overlays, and other clients that reconnect, come back and continue where they were.',
+    disconnectHint: 'Closes its connection. Overlays, and other clients that reconnect, come back and continue where they were.',
     dashboards: (count: number) => `${plural(count, 'dashboard', 'dashboards')} are open. All show the same state.`,
   },
 
@@ -163,7 +165,7 @@ export const texts = {
     came: (address: string, again: number) =>
       `connected to ${isolate(address)}${again > 0 ? ` and was sent ${plural(again, 'earlier event', 'earlier events')}` : ''}`,
     left: (byServer: boolean, code: number, reason: string, position: number | null, sent: string) =>
-      `${byServer ? 'was disconnected' : 'left'} with ${code}${reason === '' ? '' : ` (${isolate(reason)})`}${position === null ? '' : ` at event ${grouped(position)}`}; ${sent} sent`,
+      `${byServer ? 'was disconnected' : 'left'}${position === null ? '' : ` at event ${grouped(position)}`}; ${sent} sent; close code ${code}${reason && `: ${isolate(reason)}`}`,
     here: (names: string) => `Up to here, everything that ${names} asked for was sent`,
     more: (count: number) => `+${grouped(count)}`,
   },
@@ -198,7 +200,7 @@ export const texts = {
     anyway: 'Connect anyway',
     disconnect: 'Disconnect',
     state: {
-      idle: 'Nothing connected',
+      idle: 'No LIVE connected',
       connecting: 'Connecting',
       connected: 'Connected',
       retrying: 'Retrying',
@@ -252,7 +254,7 @@ export const texts = {
     lap: (lap: number, laps: number | null) => `Lap ${lap}${laps === null ? '' : ` of ${laps}`}`,
     state: { waiting: 'Waiting for clients', playing: 'Playing', paused: 'Paused', ended: 'Ended' } as Record<string, string>,
     gap: (from: string, to: string) => `Gap: ${from} – ${to}`,
-    unlisted: 'This recording is not in the folder of recordings, the only place that this page can read. So it has no timeline, events have times of day, and only those since the last move can be played from.',
+    unlisted: 'This recording is not in the folder of recordings, the only folder that this page can read. So it has no timeline, events have times of day, and “Play from here” only works for events since the last move. To store the recording in that folder, drop its file on this page. Then play it from the list.',
     undated: 'This recording does not say when it started. So events have times of day, and only those since the last move can be played from.',
     legend: 'Events over time, by kind',
   },
@@ -450,6 +452,7 @@ export const texts = {
   token: {
     title: 'This server requires a token',
     details: 'This page keeps the token until you close the tab, and sends it only to this server.',
+    where: 'The token is in the server’s variable LIVETAPE_TOKEN, or in its token file, which the command livetape token writes.',
     label: 'Bearer token',
     wrong: 'The server rejected this token.',
     use: 'Continue',

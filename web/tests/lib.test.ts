@@ -11,7 +11,7 @@ import { OVERSCAN_ROWS, Ring, isAtEnd, scrollTopAfterDrop, scrollTopToShow, wind
 import { hue, initials, paint } from '../src/lib/pictures.ts'
 import { escaped, isolate, parts, plain } from '../src/lib/plain.ts'
 import { freeName, moment, momentOf, nameOf, nextSpeed, offsetOf, readSpeed } from '../src/lib/recording.ts'
-import { LANGUAGES, snippet, testSnippet, totalOf } from '../src/lib/snippets.ts'
+import { LANGUAGES, TOKEN, snippet, testSnippet, totalOf } from '../src/lib/snippets.ts'
 import { texts } from '../src/texts.ts'
 
 describe('formats', () => {
@@ -182,10 +182,14 @@ describe('links to a moment', () => {
 
 describe('code to copy', () => {
   test.each(LANGUAGES)('%s code names the feed, and never the token itself', (language) => {
-    const code = snippet(language, 'ws://localhost:3000/', 'http://localhost:3000/overlays/alerts.html', true)
+    const code = snippet(language, 'ws://localhost:3000/', 'http://localhost:3000/overlays/alerts.html', TOKEN)
     expect(decodeURIComponent(code)).toContain('ws://localhost:3000/')
     expect(code).toContain('YOUR_TOKEN')
-    expect(snippet(language, 'ws://localhost:3000/', 'http://localhost:3000/overlays/alerts.html', false)).not.toContain('YOUR_TOKEN')
+    expect(snippet(language, 'ws://localhost:3000/', 'http://localhost:3000/overlays/alerts.html', '')).not.toContain('YOUR_TOKEN')
+  })
+  test('the link for OBS works with any token', () => {
+    const link = new URL(snippet('obs', 'ws://localhost:3000/', 'http://localhost:3000/overlays/alerts.html', 'a&b=c#d+e f'))
+    expect([...link.searchParams]).toEqual([['url', 'ws://localhost:3000/'], ['token', 'a&b=c#d+e f']])
   })
   // Their texts run in packages/testing/tests/copied.test.mjs.
   test.each([

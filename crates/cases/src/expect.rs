@@ -174,6 +174,20 @@ struct Match {
 }
 
 impl Expectation {
+    /// Returns the number of all events of a kind that it has, or of what they add up to.
+    #[must_use]
+    pub fn sum(&self) -> Option<&str> {
+        let name = self.name.as_ref()?.as_str();
+        ["chats", "likes", "gifts", "diamonds", "joins"].contains(&name).then_some(name)
+    }
+
+    /// Whether it has a number of gifts or diamonds.
+    #[must_use]
+    pub fn is_about_gifts(&self) -> bool {
+        let is_number = |name: &Name| ["diamonds", "gifts"].contains(&name.as_str());
+        self.name.as_ref().is_some_and(is_number)
+    }
+
     /// Parses a text with at most one placeholder, such as `diamonds: {diamonds}`. `{{` and `}}` stand for
     /// braces.
     ///
@@ -396,8 +410,13 @@ impl<'a> Right<'a> {
 pub fn compare<'a>(right: impl Into<Right<'a>>, output: &Output, result: &[Said]) -> Vec<Failure> {
     let right = right.into();
     let found = output.found();
-    let mut printed =
-        found.into_iter().filter_map(|(expectation, found)| expectation.compare(right, found)).peekable();
+    let has_numbers = found.iter().any(|(expectation, found)| expectation.name.is_some() && found.is_some());
+    let printed = found.into_iter().filter_map(|(expectation, found)| {
+        let is_missing = has_numbers && found.is_none() && expectation.name.is_some();
+        let failure = expectation.compare(right, found)?;
+        Some(Failure { detail: is_missing.then(|| SWALLOWED.to_owned()).or(failure.detail), ..failure })
+    });
+    let mut printed = printed.peekable();
     if output.bytes() == 0 && printed.peek().is_some() {
         return vec![Failure::new("output", PRINTED_NOTHING)];
     }
@@ -438,9 +457,12 @@ fn difference(right: Right<'_>, name: &Name, got: &str, verb: &str) -> Option<Fa
     }
     let right = right.value(name);
     let message = format!("{verb}, right is {}", quoted_word(name, &right));
+    let is_undefined = !name.is_text() && UNDEFINED.contains(&got);
     Some(Failure {
         expected: Some(right),
         got: Some(got.to_owned()),
+        detail: is_undefined
+            .then(|| format!("`{got}`: look at an event whether it has the fields that are read")),
         ..Failure::new(name.as_str(), &message)
     })
 }
@@ -448,6 +470,11 @@ fn difference(right: Right<'_>, name: &Name, got: &str, verb: &str) -> Option<Fa
 fn quoted_word(name: &Name, value: &str) -> String {
     if STRINGS.contains(&name.as_str()) { format!("\"{value}\"") } else { value.to_owned() }
 }
+
+/// What to do about a number that is not printed, unlike others.
+const SWALLOWED: &str = "it printed other numbers: look for an error in what counts or prints this one, which its library may hide";
+/// What programs print in place of a number that they do not have.
+const UNDEFINED: [&str; 4] = ["undefined", "null", "NaN", "None"];
 
 /// Replaces white space by single spaces.
 fn folded(text: &str) -> String {

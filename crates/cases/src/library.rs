@@ -183,7 +183,7 @@ impl Library {
             Some(library) => {
                 format!("{library} leaves that to the bot: {}", library.known.again)
             }
-            None => "if the library does not, the bot has to".to_owned(),
+            None => "the bot or its library has to, after each failed attempt and each break, also after close code 1001".to_owned(),
         }
     }
 

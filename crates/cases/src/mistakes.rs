@@ -113,26 +113,43 @@ pub struct Explanation {
 
 /// Explains `got` for the number `what`. `events` are those of one
 /// generation as they were broadcast; `breaks` and `starts` are the numbers of events before each break of the
-/// connection, and before the show started over, in ascending order. Nothing explains the right number, and neither 0,
+/// connection, and before the show started over, in ascending order; `right` are the numbers that are right, so no mistake
+/// that changes all numbers at a break may change them. Nothing explains the right number, and neither 0,
 /// which a client without any events prints as well, nor one of several users with the most diamonds.
 #[must_use]
 pub fn explain(
     events: &[SlimEvent],
     breaks: &[usize],
     starts: &[usize],
+    right: &[&str],
     what: &str,
     got: &str,
 ) -> Explanation {
-    let of_feed = |mistake: &Mistake| mistake.name != OF_LIBRARIES;
-    let explained = explain_by(&Show::new(events, breaks, starts), what, got, of_feed);
-    if !explained.candidates.is_empty() || !events.iter().any(SlimEvent::is_inferred) {
-        return explained;
-    }
-    // A client gets inferred finals only if it asks for finals, or in TikFinity's format.
-    let sent = Vec::from_iter(events.iter().filter(|event| !event.is_inferred()).cloned());
-    let at = |index: &usize| events.iter().take(*index).filter(|event| !event.is_inferred()).count();
-    let [breaks, starts] = [breaks, starts].map(|all| Vec::from_iter(all.iter().map(at)));
-    explain_by(&Show::new(&sent, &breaks, &starts), what, got, of_feed)
+    // With inferred finals, a client has no reason to remember streaks; without them, finals are those of `repeatEnd`.
+    let has_inferred = events.iter().any(SlimEvent::is_inferred);
+    let impossible = if has_inferred { WITHOUT_INFERRED } else { WITH_INFERRED };
+    let show = Show::new(events, breaks, starts);
+    explain_by(&show, what, got, |mistake| {
+        let keeps = |other: &&str| {
+            let Ok(name) = Name::parse(other) else { return true };
+            !mistake.is_about(other)
+                || name.read(&show.value(mistake, &name)) == name.read(&name.value(&show.truth()))
+        };
+        let changes_all = OF_BREAKS.contains(&mistake.name) && mistake.name != FORGOTTEN_FILTER;
+        mistake.name != impossible && (!changes_all || right.iter().all(keeps))
+    })
+}
+
+/// Leaves out the finals that livetape infers: a client gets them only if it asks for finals, or in TikFinity's format.
+/// `positions` are numbers of events.
+#[must_use]
+pub fn without_inferred<const N: usize>(
+    events: Vec<SlimEvent>,
+    positions: [Vec<usize>; N],
+) -> (Vec<SlimEvent>, [Vec<usize>; N]) {
+    let at = |index: usize| events.iter().take(index).filter(|event| !event.is_inferred()).count();
+    let positions = positions.map(|all| all.into_iter().map(at).collect());
+    (events.into_iter().filter(|event| !event.is_inferred()).collect(), positions)
 }
 
 fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mistake) -> bool) -> Explanation {
@@ -175,8 +192,11 @@ fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mist
 const BY_CHANCE: [&str; 5] = ["viewers", TOP_GIFTER, TOP_GIFTER_NAME, "likes_total", "last_chat"];
 /// Mistakes about fields that only the feed has, and no client library.
 const OF_FEED: [&str; 2] = ["every_final", "only_last_increment"];
-/// A mistake of clients without the feed's `repeatDelta`, which have to remember each streak.
-const OF_LIBRARIES: &str = "forgotten_streak";
+/// A mistake of clients that remember each streak, as those without the feed's `repeatDelta` have to.
+const WITHOUT_INFERRED: &str = "forgotten_streak";
+const WITH_INFERRED: &str = "every_final";
+/// The mistake at a break that changes only numbers of some types.
+const FORGOTTEN_FILTER: &str = "forgotten_filter";
 const REPEATING: &str = "counting messages again that were sent again with the same id";
 const REPEATS: Candidate = Candidate { doing: REPEATING, shown_by: "", needs_break: false };
 

@@ -34,7 +34,7 @@ use livetape_io::{
 pub use routes::mock::scenario;
 use routes::{App, metrics::Metrics, recordings::Shelf};
 pub use routes::{
-    door::{Attempt, Door},
+    door::{Attempt, Door, Stray},
     masked,
     recordings::Recordings,
 };
@@ -146,7 +146,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let Server { hub, control, config } = server;
     let bounds = config.bounds;
     let guard = Guard::new(config.access, config.handlers.clone(), config.tls.is_some());
-    let connections = Connections::new(bounds, config.tls);
+    let connections = Connections::new(bounds, config.tls, config.door.clone());
     let shutdown = control.shutdown().clone();
     let started = clock::now();
     let feeds = Feeds::new(hub.clone(), control.clone());
@@ -182,7 +182,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         mock: Arc::default(),
         handlers: config.handlers,
     };
-    let ids = router::Ids::new(&hub.name_here(), app.metrics.clone());
+    let ids = router::Ids::new(&hub.name_here(), app.metrics.clone(), app.door.clone());
     let router = router::router(app.clone(), guard, ids.clone(), bounds.body_bytes_max);
     let (mut tikfinity, tikfinity_router) = match tikfinity {
         Some(Tikfinity { listener, access, .. }) => {

@@ -9,11 +9,15 @@ use std::sync::{
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode},
+    http::{
+        HeaderName, HeaderValue, Method, StatusCode,
+        header::{HOST, ORIGIN},
+    },
     middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
     routing::get,
 };
+use livetape_core::error::Code;
 use livetape_engine::log_target::CLIENTS;
 use livetape_feed::{
     control::{Check, InjectRequest, Injected, ReplayState, Status},
@@ -31,7 +35,9 @@ use crate::{
     access::{self, Access, Guard, bearer},
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     routes::{
-        self, App, clients, masked,
+        self, App, clients,
+        door::{Door, Stray},
+        masked,
         metrics::{self, Metrics},
         ndjson,
         openapi::{self, Route},
@@ -322,11 +328,12 @@ pub(crate) struct Ids {
     process: Arc<str>,
     next: Arc<AtomicU64>,
     metrics: Metrics,
+    door: Option<Door>,
 }
 
 impl Ids {
-    pub(crate) fn new(stream: &str, metrics: Metrics) -> Self {
-        Self { process: stream.into(), next: Arc::new(AtomicU64::new(1)), metrics }
+    pub(crate) fn new(stream: &str, metrics: Metrics, door: Option<Door>) -> Self {
+        Self { process: stream.into(), next: Arc::new(AtomicU64::new(1)), metrics, door }
     }
 
     fn take(&self) -> RequestId {
@@ -345,6 +352,10 @@ async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response
     let from = request.extensions().get::<Asker>().and_then(|asker| asker.0);
     let from = from.map(|from| from.to_string()).unwrap_or_default();
     let traffic = request.extensions().get::<Traffic>().cloned().unwrap_or_default();
+    let [host, origin] = [HOST, ORIGIN].map(|name| {
+        let value = ids.door.as_ref().and(request.headers().get(name));
+        value.and_then(|value| value.to_str().ok()).map(str::to_owned).unwrap_or_default()
+    });
     let span = id.span();
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
@@ -355,6 +366,20 @@ async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response
     let refused = response.extensions().get::<Refused>().copied();
     if let Some(Refused { code, cause }) = refused {
         ids.metrics.count_refused(code, cause);
+    }
+    let is_rejected = response.extensions().get::<Rejected>().is_some();
+    let is_client = status == StatusCode::SWITCHING_PROTOCOLS && !is_rejected;
+    if let Some(door) = ids.door.as_ref().filter(|_| !is_client) {
+        door.note_stray(match refused.map(|refused| refused.code) {
+            Some(Code::ForbiddenHost) => Stray::Host(host),
+            Some(Code::ForbiddenOrigin) => Stray::Origin(origin),
+            _ => Stray::Request {
+                method: method.to_string(),
+                path: path.clone(),
+                status: status.as_u16(),
+                why: response.extensions().get::<Rejected>().map(|it| it.why.to_string()).unwrap_or_default(),
+            },
+        });
     }
     let _inside = span.enter();
     let (status_code, code) = (status.as_u16(), refused.map_or("", |refused| refused.code.name()));

@@ -214,6 +214,7 @@ test('a served overlay only shows events of its server, and says so; unknown typ
   const { url, ws } = await serve(['serve', '--port', '0'])
   const visit = await open(browser, `${url}/overlays/chat.html?url=ws://evil.example/`)
   await visit.page.getByText('url=ws://evil.example/ is refused').waitFor()
+  await visit.page.getByText(`copy a new link from ${url}/overlays/`).waitFor()
   await visit.close()
   const typo = await open(browser, `${url}/overlays/chat.html?url=${ws}/&types=chats`)
   await typo.page.locator('.mistakes').waitFor()

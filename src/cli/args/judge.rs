@@ -271,6 +271,16 @@ pub(in crate::cli) struct Conditions {
     /// With 0.0.0.0, LIVETAPE_URL has the host `host.docker.internal`.
     #[arg(long, hide_short_help = true, value_name = "ADDRESS", value_parser = listen)]
     pub(in crate::cli) listen: Option<SocketAddr>,
+    /// Also accept requests for this host, by which COMMAND calls this machine
+    ///
+    /// Repeatable. Those of containers, such as `host.docker.internal`, are always accepted.
+    #[arg(long, hide_short_help = true, value_name = "NAME")]
+    pub(in crate::cli) host: Vec<String>,
+    /// Also accept requests of this origin, such as chrome-extension://ID
+    ///
+    /// Repeatable.
+    #[arg(long, hide_short_help = true, value_name = "ORIGIN")]
+    pub(in crate::cli) origin: Vec<String>,
 }
 
 /// Parses an address, a port of loopback, or both. Without a port, it is 0.

@@ -4,6 +4,7 @@ use livetape_cases::{
     change::{counted, truth_of},
     expect::{Output, Said, compare},
     library::Library,
+    mistakes::without_inferred,
     report::Failure,
     slack::Slack,
     table::Case,
@@ -88,10 +89,12 @@ struct Feed<'a> {
 }
 
 impl Feed<'_> {
+    /// What a command that never connects should do: what it did instead says most.
     fn hint(&self) -> String {
-        match self.plan.page {
-            Some(_) => page::HINT.to_owned(),
-            None => self.plan.reach.hint(),
+        match (self.staged.door.strays().first(), &self.plan.page) {
+            (Some((stray, count)), _) => self.plan.reach.explain(stray, *count),
+            (None, Some(_)) => page::HINT.to_owned(),
+            (None, None) => self.plan.reach.hint(),
         }
     }
 
@@ -210,8 +213,13 @@ impl Venue for Feed<'_> {
     fn sent(&self, has_left: bool) -> Option<Gather> {
         let staged = self.staged.clone();
         let gather = move || {
-            let [breaks, starts] = [false, true].map(|starts_over| staged.breaks(starts_over));
-            Ok(Sent::Broken { events: counted(staged.tape.items()?), breaks, starts })
+            let mut events = counted(staged.tape.items()?);
+            let mut positions = [false, true].map(|starts_over| staged.breaks(starts_over));
+            if !staged.door.attempts().iter().any(|attempt| attempt.has_inferred) {
+                (events, positions) = without_inferred(events, positions);
+            }
+            let [breaks, starts] = positions;
+            Ok(Sent::Broken { events, breaks, starts })
         };
         (self.is_over() || has_left).then(|| Box::new(gather) as Gather)
     }

@@ -3,25 +3,39 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use livetape_cases::table::Suite;
-use livetape_core::error::{Code, Problem};
+use livetape_core::{
+    error::{Code, Problem},
+    terminal::printable,
+};
+
+use livetape_server::{Access, Stray};
 
 use crate::{
-    cli::{args, process::output::warn},
+    cli::{
+        args,
+        process::output::{quoted, warn},
+    },
     settings::{Listen, Settings, Tikfinity},
 };
 
 /// Names of this machine in the containers of Docker and Podman.
 const IN_CONTAINERS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
+/// Beginning of the paths of Socket.IO.
+const SOCKET_IO: &str = "/socket.io";
 /// What a command that never connects should do.
 const HINT: &str = "connect to LIVETAPE_URL";
+const ROOM_HINT: &str = "; if it connects to TikTok itself, add --suite room";
 const TIKFINITY_HINT: &str = "connect to LIVETAPE_TIKFINITY_URL, or to LIVETAPE_URL";
 
 /// Where the server of a case listens. Port 0 is any free one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reach {
     pub(super) listen: SocketAddr,
     /// For TikFinity's format, if it is served.
     tikfinity: Option<SocketAddr>,
+    /// Which hosts and origins are allowed beside the usual ones.
+    hosts: Vec<String>,
+    origins: Vec<String>,
 }
 
 impl args::Conditions {
@@ -33,7 +47,8 @@ impl args::Conditions {
     fn reach(&self) -> Reach {
         let mut listen = self.listen.unwrap_or((Ipv4Addr::LOCALHOST, 0).into());
         listen.set_port(self.port.unwrap_or(listen.port()));
-        Reach { listen, tikfinity: self.tikfinity.map(|port| (listen.ip(), port).into()) }
+        let tikfinity = self.tikfinity.map(|port| (listen.ip(), port).into());
+        Reach { listen, tikfinity, hosts: self.host.clone(), origins: self.origin.clone() }
     }
 
     /// Returns the flags about the address, as on a command line.
@@ -47,7 +62,9 @@ impl args::Conditions {
             0 => format!(" --listen {}", listen.ip()),
             _ => format!(" --listen {listen}"),
         });
-        [tikfinity, port, listen].into_iter().flatten().collect()
+        let hosts = self.host.iter().map(|host| format!(" --host {}", quoted(host)));
+        let origins = self.origin.iter().map(|origin| format!(" --origin {}", quoted(origin)));
+        [tikfinity, port, listen].into_iter().flatten().chain(hosts).chain(origins).collect()
     }
 }
 
@@ -58,6 +75,13 @@ impl Reach {
     /// `bad_request` if other flags contradict it.
     pub(super) fn new(conditions: &args::Conditions) -> Result<Self, Problem> {
         let reach = conditions.reach();
+        let access =
+            Access { hosts: reach.hosts.clone(), origins: reach.origins.clone(), ..Access::default() };
+        access.check().map_err(|problem| {
+            let message =
+                problem.message.replace("server.origins", "--origin").replace("server.hosts", "--host");
+            Problem::new(Code::BadRequest, message).hint("see `livetape help test`")
+        })?;
         let (is_fixed, is_local) = (reach.has_fixed_port(), reach.listen.ip().is_loopback());
         let (message, hint) = match conditions {
             _ if is_fixed && conditions.jobs.is_some_and(|jobs| jobs.get() > 1) => {
@@ -99,7 +123,8 @@ impl Reach {
         let server = &mut settings.server;
         server.listen = Listen(self.listen);
         server.tikfinity = Tikfinity(self.tikfinity.map(Listen));
-        server.hosts.extend(IN_CONTAINERS.map(str::to_owned));
+        server.hosts.extend(IN_CONTAINERS.map(str::to_owned).into_iter().chain(self.hosts.clone()));
+        server.origins.extend(self.origins.clone());
     }
 
     /// Returns the address of a server as the command uses it. One that listens on all addresses is for containers.
@@ -113,7 +138,12 @@ impl Reach {
 
     /// Returns what a command that never connects to the feed should do.
     pub(super) fn hint(&self) -> String {
-        self.with_flags(if self.tikfinity.is_some() { TIKFINITY_HINT } else { HINT }, Suite::Feed)
+        let room = if self.tikfinity.is_none() { ROOM_HINT } else { "" };
+        self.with_flags(self.feed_hint(), Suite::Feed) + room
+    }
+
+    fn feed_hint(&self) -> &'static str {
+        if self.tikfinity.is_some() { TIKFINITY_HINT } else { HINT }
     }
 
     /// Adds the flags for commands that do not use the address in their environment.
@@ -127,6 +157,46 @@ impl Reach {
             hint += "; in a container, add --listen ADDRESS";
         }
         hint
+    }
+
+    /// Says what reached the server instead of a client of the feed, with its number, and what to do.
+    pub(super) fn explain(&self, stray: &Stray, count: u64) -> String {
+        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        match stray {
+            Stray::Tls => {
+                format!("it began TLS {times}, which this port does not have: use ws:// and http://")
+            }
+            Stray::Host(host) => {
+                let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+                let host =
+                    host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(&**host, |(name, _)| name);
+                format!(
+                    "it was refused {times}, with 403, as it asked for the host {}: add --host {0}",
+                    quoted(host)
+                )
+            }
+            Stray::Origin(origin) => {
+                format!(
+                    "it was refused {times}, with 403, because of its origin {}: add --origin {0}",
+                    quoted(origin)
+                )
+            }
+            Stray::Request { why, .. } if !why.is_empty() => {
+                format!("it was refused {times}: {}", printable(why))
+            }
+            Stray::Request { method, path, status, .. } => {
+                let what = if path.starts_with(SOCKET_IO) {
+                    "Socket.IO is another protocol"
+                } else {
+                    "that is not the feed"
+                };
+                format!(
+                    "it only sent {method} {} ({status}, {times}), and {what}: {}, or read LIVETAPE_HTTP/events",
+                    quoted(path),
+                    self.feed_hint()
+                )
+            }
+        }
     }
 
     /// Explains why the server of a case cannot listen.
@@ -148,7 +218,8 @@ mod tests {
 
     fn reach(listen: &str, tikfinity: Option<u16>) -> Reach {
         let listen: SocketAddr = listen.parse().unwrap();
-        Reach { listen, tikfinity: tikfinity.map(|port| (listen.ip(), port).into()) }
+        let tikfinity = tikfinity.map(|port| (listen.ip(), port).into());
+        Reach { listen, tikfinity, hosts: Vec::new(), origins: Vec::new() }
     }
 
     #[test]
@@ -175,6 +246,42 @@ mod tests {
         let fixed = hint("0.0.0.0:0", Some(21213));
         assert_eq!(fixed, TIKFINITY_HINT);
         assert!(!reach("127.0.0.1:0", None).with_flags("x", Suite::Room).contains("tikfinity"));
+    }
+
+    #[test]
+    fn what_reached_the_server_instead_says_what_to_do() {
+        let reach = reach("127.0.0.1:0", None);
+        let request = |path: &str| Stray::Request {
+            method: "GET".into(),
+            path: path.into(),
+            status: 404,
+            why: String::new(),
+        };
+        for (stray, count, expected) in [
+            (Stray::Tls, 1, "it began TLS once, which this port does not have: use ws:// and http://"),
+            (
+                Stray::Host("umbrel.local:36685".into()),
+                60,
+                "it was refused 60 times, with 403, as it asked for the host umbrel.local: add --host umbrel.local",
+            ),
+            (
+                Stray::Origin("chrome-extension://abc".into()),
+                2,
+                "it was refused 2 times, with 403, because of its origin chrome-extension://abc: add --origin chrome-extension://abc",
+            ),
+            (
+                request("/socket.io/"),
+                22,
+                "it only sent GET /socket.io/ (404, 22 times), and Socket.IO is another protocol: connect to LIVETAPE_URL, or read LIVETAPE_HTTP/events",
+            ),
+            (
+                request("/truth"),
+                1,
+                "it only sent GET /truth (404, once), and that is not the feed: connect to LIVETAPE_URL, or read LIVETAPE_HTTP/events",
+            ),
+        ] {
+            assert_eq!(reach.explain(&stray, count), expected);
+        }
     }
 
     #[test]

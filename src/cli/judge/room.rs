@@ -11,7 +11,7 @@ use livetape_cases::{
     change::{counted, counted_with_repeats, truth_of, truth_with_repeats},
     expect::{Output, Right, Said, compare},
     library::Library,
-    report::Failure,
+    report::{Failure, PLAIN},
     room::{Conduct, Course, Seen},
     slack::Slack,
     table::{Case, Group, Suite},
@@ -255,8 +255,8 @@ fn received(
 /// received and not decoded if the room closes the connection.
 const READ_MAX_MS: u64 = 30_000;
 
-/// Requests for signatures have a client of their own in a library.
-const SIGN_CLIENT: &str = "with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";
+/// How the requests of libraries are sent to the mock. Those for signatures have a client of their own in TikTokLive.
+const SIGN_CLIENT: &str = "with tiktok-live-connector, set its hosts in `webConfigOverrides`; with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";
 /// Maximum length of a user agent in a report, in characters.
 const AGENT_CHARS_MAX: usize = 60;
 
@@ -296,6 +296,11 @@ impl Venue for RoomVenue<'_> {
 
     fn slack(&self) -> &Slack {
         &self.slack
+    }
+
+    /// Without a WebSocket in `plain`, there is none in any other case.
+    fn has_tried(&self) -> bool {
+        self.has_connected() && (self.case.name != PLAIN || self.log(|log| log.conduct.was_opened()))
     }
 
     fn has_connected(&self) -> bool {

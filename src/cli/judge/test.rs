@@ -256,10 +256,13 @@ impl Session {
             return Ok(self.outcomes);
         };
         let (has_tried, manner) = (ran.has_tried, ran.manner);
-        let _ = self.plan.manner.set(manner);
+        // A break at which a command ends by mistake says nothing about how it ends.
+        if first.case.name == PLAIN || ran.outcome.verdict == Verdict::Passed {
+            let _ = self.plan.manner.set(manner);
+        }
         self.add(ran.outcome, false)?;
         if !has_tried && !shows.is_empty() {
-            warn("💡 COMMAND never connected, so no other case ran");
+            warn("💡 COMMAND opened no connection, so no other case ran");
             return Ok(self.outcomes);
         }
         if manner == Manner::Exits && first.case.name == PLAIN && first.case.suite == Suite::Feed {

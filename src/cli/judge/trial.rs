@@ -10,7 +10,7 @@ use std::{
 };
 
 use livetape_cases::{
-    expect::{Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
+    expect::{Expectation, Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
     library::Library,
     mistakes::{Explanation, SlimEvent, explain, explain_with_repeats},
     report::{Failure, Habit, Outcome, PLAIN, Verdict},
@@ -121,10 +121,10 @@ pub(super) enum Sent {
 }
 
 impl Sent {
-    /// Returns what explains a wrong number.
-    fn explain(&self, what: &str, got: &str) -> Explanation {
+    /// Returns what explains a wrong number, beside those that are right.
+    fn explain(&self, right: &[&str], what: &str, got: &str) -> Explanation {
         match self {
-            Self::Broken { events, breaks, starts } => explain(events, breaks, starts, what, got),
+            Self::Broken { events, breaks, starts } => explain(events, breaks, starts, right, what, got),
             Self::Repeated { once, all, is_partial } => {
                 explain_with_repeats(once, all, *is_partial, what, got)
             }
@@ -522,26 +522,33 @@ impl<V: Venue> Trial<'_, V> {
         let wrong = Vec::from_iter(
             failures.iter().filter_map(|failure| Some((failure.what.clone(), failure.got.clone()?))),
         );
+        let sums = self.plan.expectations.iter().filter_map(Expectation::sum);
+        let is_right = |name: &&str| failures.iter().all(|failure| failure.what != *name);
+        let right = Vec::from_iter(sums.filter(is_right).map(str::to_owned));
         let Some(gather) = self.venue.sent(has_left).filter(|_| !wrong.is_empty()) else { return failures };
         let explain = move || {
             let sent = gather()?;
-            Ok(Vec::from_iter(wrong.into_iter().map(|(what, got)| sent.explain(&what, &got))))
+            let right = Vec::from_iter(right.iter().map(String::as_str));
+            Ok(Vec::from_iter(wrong.into_iter().map(|(what, got)| sent.explain(&right, &what, &got))))
         };
         // Without explanations, the failures stay.
         let explained = self.plan.whole_shows.run(explain).await.unwrap_or_default();
         let wrong = failures.iter_mut().filter(|failure| failure.got.is_some());
         for (failure, Explanation { candidates, found, several, is_unclear }) in wrong.zip(explained) {
             (failure.candidates, failure.is_unclear) = (candidates, is_unclear);
-            failure.detail = (!several.is_empty()).then_some(several);
+            if !several.is_empty() {
+                failure.detail = Some(several);
+            }
             if let Some(found) = found {
                 (failure.diagnosis, failure.detail) = (Some(found.name), Some(found.message));
             }
         }
-        // A name is right or wrong by chance, so a number has to confirm the mistake, if there is one.
+        // A name is right or wrong by chance, so a wrong number has to confirm the mistake, if there are numbers.
         let numbers = failures.iter().filter(|failure| failure.what != TOP_GIFTER);
         let known = Vec::from_iter(numbers.map(|failure| failure.diagnosis));
+        let has_numbers = self.plan.expectations.iter().any(Expectation::is_about_gifts);
         for name in failures.iter_mut().filter(|failure| failure.what == TOP_GIFTER) {
-            if !known.is_empty() && !known.contains(&name.diagnosis) {
+            if (has_numbers || !known.is_empty()) && !known.contains(&name.diagnosis) {
                 (name.diagnosis, name.detail) = (None, None);
                 name.candidates.clear();
             }

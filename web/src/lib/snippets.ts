@@ -6,11 +6,11 @@ export const LANGUAGES = ['browser', 'node', 'python', 'obs'] as const
 export type Language = (typeof LANGUAGES)[number]
 
 /** Takes the place of a token, which never appears on the page. */
-const TOKEN = 'YOUR_TOKEN'
+export const TOKEN = 'YOUR_TOKEN'
 
-/** Returns code for a language. `feed` is the URL of the feed, `overlay` that of an overlay. */
-export function snippet(language: Language, feed: string, overlay: string, needsToken: boolean): string {
-  const withToken = needsToken ? `${feed}?token=${TOKEN}` : feed
+/** Returns code for a language. `feed` is the URL of the feed, `overlay` that of an overlay; `token` is empty if the server requires none. */
+export function snippet(language: Language, feed: string, overlay: string, token: string): string {
+  const withToken = token ? `${feed}?token=${encodeURIComponent(token)}` : feed
   switch (language) {
     case 'browser':
       return `const feed = new WebSocket('${withToken}')
@@ -37,7 +37,7 @@ async def main():
 
 asyncio.run(main())`
     case 'obs':
-      return `${overlay}?url=${encodeURIComponent(feed)}${needsToken ? `&token=${TOKEN}` : ''}`
+      return `${overlay}?url=${encodeURIComponent(feed)}${token && `&token=${encodeURIComponent(token)}`}`
   }
 }
 

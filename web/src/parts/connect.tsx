@@ -3,9 +3,9 @@
 import { signal } from '@preact/signals'
 import { labelOf, nameOf, programOf } from '../lib/client.ts'
 import { bytes, clockTime } from '../lib/format.ts'
-import { LANGUAGES, type Language, snippet } from '../lib/snippets.ts'
+import { LANGUAGES, type Language, TOKEN, snippet } from '../lib/snippets.ts'
 import { socketUrl, token, url } from '../state/api.ts'
-import { CLIENTS_MAX, type Entry, clientCount, clients, close, history, isListed, readers, streams } from '../state/clients.ts'
+import { CLIENTS_MAX, type Entry, clientCount, clients, close, closing, history, isListed, readers, streams } from '../state/clients.ts'
 import { copy } from '../state/messages.ts'
 import type { ConnectionView } from '../state/rest.ts'
 import { features, health, mode, readOnly, status } from '../state/server.ts'
@@ -67,7 +67,11 @@ export function Connect() {
 }
 
 function Code({ language, address }: { language: Language; address: string }) {
-  const code = snippet(language, address, url('overlays/alerts.html'), token.value !== '')
+  const codeWith = (secret: string): string => snippet(language, address, url('overlays/alerts.html'), token.value && secret)
+  const code = codeWith(TOKEN)
+  // A link for OBS works at once. Code may be shared, so it never contains the token.
+  const copyCode = (): Promise<void> =>
+    token.value === '' ? copy(code, say.code) : language === 'obs' ? copy(codeWith(token.value), say.secretLink) : copy(code, say.codeWithout(TOKEN))
   return (
     <>
       {language === 'obs' && (
@@ -77,7 +81,7 @@ function Code({ language, address }: { language: Language; address: string }) {
       )}
       <div class="snippet">
         <pre tabIndex={0} aria-label={say.languages[language]}>{code}</pre>
-        <CopyButton label={say.copyCode} onClick={() => copy(code, say.code)} />
+        <CopyButton label={say.copyCode} onClick={copyCode} />
       </div>
     </>
   )
@@ -114,7 +118,7 @@ function Row({ client }: { client: ConnectionView }) {
       {client.position !== null && (
         <span class={client.lag ? 'lagging' : 'quiet'}>{say.position(client.position, client.lag ?? 0)}</span>
       )}
-      <button type="button" class="button small" title={say.disconnectHint} disabled={readOnly.value} onClick={() => void close(client)}>{say.disconnect}</button>
+      <button type="button" class="button small" title={say.disconnectHint} disabled={readOnly.value || closing.value} onClick={() => void close(client)}>{say.disconnect}</button>
     </li>
   )
 }

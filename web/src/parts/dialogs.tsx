@@ -70,7 +70,7 @@ export function Token() {
   return (
     <Dialog title={texts.token.title} onClose={() => undefined} stays>
       <form onSubmit={submits(() => setToken(field.current?.value.trim() ?? ''))}>
-        <p>{token.value === '' ? texts.token.details : texts.token.wrong}</p>
+        <p>{token.value === '' ? texts.token.details : texts.token.wrong} {texts.token.where}</p>
         <label class="field">
           <span>{texts.token.label}</span>
           <input ref={field} type="password" autocomplete="off" required />

@@ -60,11 +60,17 @@ export function start(): void {
   })
 }
 
+/** Time after a click in which the list changes and no button disconnects another client, in ms. */
+const CLOSING_MS = 1000
+export const closing = signal(false)
+
 /** After this close code, clients connect again; after the default, they would stop for good. */
 const GOING_AWAY = 1001
 
 export async function close({ id }: ConnectionView): Promise<void> {
   const body = { code: GOING_AWAY, reason: 'disconnected in the dashboard' }
+  closing.value = true
   await attempt(() => ask(`connections/${encodeURIComponent(id)}/close`, { method: 'POST', body }))
   clients.value = clients.value.filter((client) => client.id !== id)
+  setTimeout(() => (closing.value = false), CLOSING_MS)
 }

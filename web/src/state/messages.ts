@@ -1,6 +1,7 @@
 /** Temporary messages: failures with title, details and hint, and short notices, such as that something was copied. */
 
 import { signal } from '@preact/signals'
+import '../../../examples/overlays/copy.js'
 import { hintOf, titleOf } from '../failures.ts'
 import { texts } from '../texts.ts'
 import { Problem } from './api.ts'
@@ -74,23 +75,12 @@ export async function attempt<T>(act: () => Promise<T>): Promise<T | undefined> 
   }
 }
 
-/** Copies a number of events, or something with a name, to the clipboard. `navigator.clipboard` exists only in secure contexts, such as HTTPS and loopback addresses. */
-export async function copy(text: string, what: number | string): Promise<void> {
-  try {
-    if (navigator.clipboard) await navigator.clipboard.writeText(text)
-    else if (!copyBySelection(text)) throw new Error('refused')
-    notice(typeof what === 'string' ? texts.copied(what) : texts.feed.copied(what))
-  } catch {
-    failure(texts.errors.copy, texts.errors.copyDetails)
-  }
+declare global {
+  var copyText: (text: string) => Promise<boolean>
 }
 
-function copyBySelection(text: string): boolean {
-  const field = document.createElement('textarea')
-  field.value = text
-  document.body.append(field)
-  field.select()
-  const isCopied = document.execCommand('copy')
-  field.remove()
-  return isCopied
+/** Copies a number of events, or something with a name, to the clipboard. */
+export async function copy(text: string, what: number | string): Promise<void> {
+  if (await copyText(text)) notice(typeof what === 'string' ? texts.copied(what) : texts.feed.copied(what))
+  else failure(texts.errors.copy, texts.errors.copyDetails)
 }

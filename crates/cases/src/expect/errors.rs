@@ -7,6 +7,21 @@ const PYTHON: &str = "Traceback (most recent call last):";
 /// What Node.js calls a rejection that nothing handles, if the reason is not an `Error`.
 const REJECTION: &str = "UnhandledPromiseRejection";
 
+/// Errors of a program itself, which no client prints for another reason.
+const MISTAKES: [&str; 9] = [
+    "AttributeError",
+    "IndexError",
+    "KeyError",
+    "NameError",
+    "NullPointerException",
+    "NullReferenceException",
+    "ReferenceError",
+    "TypeError",
+    "UnboundLocalError",
+];
+/// How the library websocket-client says that a handler has failed, without the error's class.
+const CALLBACK: &str = "error from callback ";
+
 /// Counts the errors in the lines of one stream.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Errors {
@@ -36,6 +51,9 @@ impl Errors {
             return;
         } else if let Some(at) = text.find(REJECTION) {
             self.add(text[at..].trim_end_matches(']'));
+        } else if let Some(at) = text.find(CALLBACK).or_else(|| shown(text)) {
+            self.add(&text[at..]);
+            return;
         }
         self.named = named(text);
     }
@@ -55,6 +73,12 @@ impl Errors {
             count => format!("its output has {count} errors, first: {first}"),
         })
     }
+}
+
+/// Returns where a line shows an error of the program as a value: `error: TypeError('x')`.
+fn shown(text: &str) -> Option<usize> {
+    let starts = |name: &str| text.find(name).filter(|at| text[at + name.len()..].starts_with('('));
+    MISTAKES.iter().find_map(|name| starts(name))
 }
 
 /// Returns the part of a line that names an error: `TypeError: x is undefined`.
@@ -89,6 +113,17 @@ mod tests {
                 "[UnhandledPromiseRejection: the reason \"x\"]",
                 Some("its output has an error: UnhandledPromiseRejection: the reason \"x\""),
             ),
+            (
+                "error: TypeError(\"'NoneType' object is not subscriptable\")\nerror: TypeError('x')",
+                Some("its output has 2 errors, first: TypeError(\"'NoneType' object is not subscriptable\")"),
+            ),
+            (
+                "error from callback <function on_message at 0x7f>: name 'gfit' is not defined",
+                Some(
+                    "its output has an error: error from callback <function on_message at 0x7f>: name 'gfit' is not defined",
+                ),
+            ),
+            ("reconnecting after ConnectionClosedError(1001)", None),
             ("chats: 3\nat home\nError rate: 0\nmet at noon", None),
         ] {
             let mut errors = Errors::default();

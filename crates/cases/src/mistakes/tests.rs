@@ -48,7 +48,7 @@ fn diagnose(
     what: &str,
     got: &str,
 ) -> Option<Diagnosis> {
-    explain(&slim(events), breaks, starts, what, got).found
+    explain(&slim(events), breaks, starts, &[], what, got).found
 }
 
 fn slim(events: &[Event]) -> Vec<SlimEvent> {
@@ -144,7 +144,8 @@ fn gifts_outside_of_streaks_are_taken_for_one() {
         *count = gift.repeat_count.max(*count);
     }
     let got = highest.values().sum::<i32>().to_string();
-    let Explanation { candidates, found, several, .. } = explain(&slim(&events), &[], &[], "gifts", &got);
+    let Explanation { candidates, found, several, .. } =
+        explain(&slim(&events), &[], &[], &[], "gifts", &got);
     assert_eq!(Vec::from_iter(candidates.keys()), [&"ids_rounded", &"one_streak"]);
     assert_eq!(found, None);
     assert!(
@@ -223,7 +224,7 @@ fn other_numbers_have_mistakes_of_their_own() {
     assert_eq!(name_of(&DEMO, &[], "viewers", viewers.max().unwrap()), Some("peak_viewers"));
     let mut renamed = DEMO.clone();
     renamed.iter_mut().filter_map(|event| event.user.as_mut()).for_each(|user| user.nickname = "Ann".into());
-    let names = |what, got| explain(&slim(&renamed), &[], &[], what, got).candidates;
+    let names = |what, got| explain(&slim(&renamed), &[], &[], &[], what, got).candidates;
     assert_eq!(Vec::from_iter(names("top_gifter", "Ann").into_keys()), ["by_nickname", "nickname_for_id"]);
     let top = truth_of(&*ITEMS).top_gifter;
     assert_eq!(Vec::from_iter(names("top_gifter_name", &top).into_keys()), ["id_for_nickname"]);
@@ -285,6 +286,22 @@ fn what_is_right_or_ambiguous_or_unknown_has_no_diagnosis() {
     assert_eq!(name_of(&CUT_STREAKS, &[at], name, 20), Some("counted_again"));
     let first = gifts(&CUT_STREAKS).find(|(_, user, _)| *user == "umbra_kettle8965").unwrap().0;
     assert_eq!(name_of(&CUT_STREAKS, &[first, at], name, 20), None, "also two_connections");
+}
+
+/// At a break, all events are counted wrong, so another number that is right contradicts such a mistake.
+#[test]
+fn a_right_number_contradicts_a_mistake_at_a_break() {
+    let name = "diamonds.umbra_kettle8965";
+    let last =
+        gifts(&CUT_STREAKS).filter(|(_, user, _)| *user == "umbra_kettle8965").map(|(index, ..)| index).max();
+    let at = last.unwrap() + 1;
+    let is_named = |right: &[&str]| {
+        let explained = explain(&slim(&CUT_STREAKS), &[at], &[], right, name, "20");
+        explained.candidates.contains_key("counted_again")
+    };
+    assert!(!is_named(&["diamonds"]));
+    // No subscription precedes the break.
+    assert!(is_named(&["subscribes"]));
 }
 
 /// The codes are part of `--json`.

@@ -144,7 +144,7 @@ fn events() -> [(User, Data); 7] {
 }
 
 fn converted(user: User, data: Data) -> Sent {
-    let user = Some(user).filter(|_| !matches!(data, Data::RoomUser(_)));
+    let user = (!matches!(data, Data::RoomUser(_))).then_some(user);
     let event = Event {
         username: "host_example".into(),
         user,

@@ -51,6 +51,7 @@ use livetape_feed::{
     hub::{Hub, Limits},
 };
 use livetape_io::clock;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -147,6 +148,8 @@ pub struct Channel {
     /// Number of generations so far, which keeps ids of later ones distinct.
     generation: u32,
     ended: Ended,
+    /// What was injected since the channel has been idle, and since when: streaks add up across requests.
+    injecting: Option<(Pipeline, Instant)>,
 }
 
 impl Channel {
@@ -186,7 +189,8 @@ impl Channel {
         };
         let ended = Ended::default();
         let moved = None;
-        Self { hub, driver, shutdown, transport, options, rooms, role, moved, generation: 0, ended }
+        let (generation, injecting) = (0, None);
+        Self { hub, driver, shutdown, transport, options, rooms, role, moved, generation, ended, injecting }
     }
 
     /// Starts idle, and serves until shutdown.
@@ -240,6 +244,7 @@ impl Channel {
 
     async fn run(&mut self, mut state: Attached) -> Ended {
         loop {
+            self.injecting = None;
             state = match state {
                 Attached::Idle => {
                     self.start_channels();
@@ -379,12 +384,21 @@ impl Channel {
 
     /// Injects while nothing is connected, for trying out an overlay. Uses the current time and no room.
     async fn inject_idle(&mut self, request: &InjectRequest, answer: Answer<Injected>) {
-        let counts = self.driver.status().counts;
-        let mut pipeline = self.pipeline(counts, header_from_now(), None).await;
-        let injected =
-            pipeline.inject(&mut self.driver.injector, request, Duration::ZERO, Pacing::Free).await;
+        let (mut pipeline, since) = match self.injecting.take() {
+            Some(injecting) => injecting,
+            None => {
+                let counts = self.driver.status().counts;
+                (self.pipeline(counts, header_from_now(), None).await, clock::now())
+            }
+        };
+        let now = clock::now() - since;
+        pipeline.advance(now, Pacing::Free).await;
+        let injected = pipeline.inject(&mut self.driver.injector, request, now, Pacing::Free).await;
         pipeline.report(&self.driver);
-        answer.send(injected.map(|(injected, _)| injected).map_err(Refusal::from));
+        self.injecting = Some((pipeline, since));
+        // No recording plays, so there is no offset.
+        let injected = injected.map(|(injected, _)| Injected { offset_ms: 0, ..injected });
+        answer.send(injected.map_err(Refusal::from));
     }
 
     /// Starts a pipeline that is not a replay, with this header.

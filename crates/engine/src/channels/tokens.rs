@@ -266,6 +266,7 @@ impl TokenChannels {
             moved: None,
             generation: 0,
             ended: Ended::default(),
+            injecting: None,
         };
         let open = TokenChannel { hub, control, registry: self.registry.clone() };
         self.tasks.spawn(open.run(serve(channel)));

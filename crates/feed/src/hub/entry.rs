@@ -69,6 +69,12 @@ impl Filter {
         self.format.layout().map_or(self.gifts == Gifts::Final, Layout::counts_finals)
     }
 
+    /// Whether finals that livetape infers pass.
+    #[must_use]
+    pub fn has_inferred(&self) -> bool {
+        self.gifts != Gifts::Raw || self.counts_since_final()
+    }
+
     #[must_use]
     pub fn passes(&self, event: &Event) -> bool {
         Audience::of(event).includes(self)

@@ -6,7 +6,7 @@ use super::*;
 
 thread_local! {
     /// Sync operations of this thread, in order.
-    pub(super) static SYNCED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
+    pub(super) static SYNCED: std::cell::RefCell<Vec<&'static str>> = std::cell::RefCell::default();
 }
 
 #[test]

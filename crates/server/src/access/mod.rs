@@ -147,7 +147,16 @@ impl Access {
                 let start =
                     origin.find("://").and_then(|at| origin.get(..at + 3 + origin[at + 3..].find('/')?));
                 let like = start.filter(|start| is_origin(start)).unwrap_or("https://overlay.example");
-                return bad(format!("`{origin}` in server.origins is not an origin: write it like {like}"));
+                let (no_wildcard, like) = match origin.split_once("://*") {
+                    Some((scheme, _)) if !is_http(scheme) => {
+                        (", which has no wildcard", format!("{scheme}://ID"))
+                    }
+                    _ if origin.contains('*') => (", which has no wildcard", like.to_owned()),
+                    _ => ("", like.to_owned()),
+                };
+                return bad(format!(
+                    "`{origin}` in server.origins is not an origin{no_wildcard}: write it like {like}"
+                ));
             }
         }
         Ok(())

@@ -2,14 +2,18 @@
 //! attempts.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use livetape_cases::script::Answer;
 use livetape_core::error::{Cause, Code, Problem};
-use livetape_feed::{control, hub::Since};
+use livetape_feed::{
+    control,
+    hub::{Join, Since},
+};
 use livetape_io::clock;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
@@ -21,6 +25,9 @@ const ATTEMPTS_MAX: usize = 1000;
 /// Maximum number of user agents that are remembered, and maximum length of each, in characters.
 const AGENTS_MAX: usize = 3;
 const AGENT_CHARS_MAX: usize = 60;
+/// Maximum number of kinds of other requests that are counted, and maximum length of what they name, in characters.
+const STRAYS_MAX: usize = 32;
+const STRAY_CHARS_MAX: usize = 100;
 /// Time between two looks at what clients have confirmed.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -47,6 +54,21 @@ struct DoorState {
     open: usize,
     /// What clients say in `User-Agent`, each once.
     agents: BTreeSet<String>,
+    /// What else reached the server, with its number.
+    strays: BTreeMap<Stray, u64>,
+}
+
+/// What reaches the server without an attempt to read the feed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stray {
+    /// A TLS handshake on a port without TLS.
+    Tls,
+    /// A request for a host that is not allowed.
+    Host(String),
+    /// A request of an origin that is not allowed.
+    Origin(String),
+    /// A request that was answered with this status, or a WebSocket that was closed at once, and why; empty for others.
+    Request { method: String, path: String, status: u16, why: String },
 }
 
 /// An attempt to connect.
@@ -61,6 +83,8 @@ pub struct Attempt {
     pub is_socket: bool,
     /// Number of rejected WebSockets that were open then, with this one.
     pub open: usize,
+    /// Whether it asked for finals that livetape infers.
+    pub has_inferred: bool,
 }
 
 /// A rejected WebSocket that is open.
@@ -114,6 +138,24 @@ impl Door {
         self.state.lock().was_reset = true;
     }
 
+    pub(crate) fn note_stray(&self, mut stray: Stray) {
+        if let Stray::Host(text) | Stray::Origin(text) | Stray::Request { path: text, .. } = &mut stray {
+            *text = text.chars().take(STRAY_CHARS_MAX).filter(|char| !char.is_control()).collect();
+        }
+        let strays = &mut self.state.lock().strays;
+        if strays.len() < STRAYS_MAX || strays.contains_key(&stray) {
+            *strays.entry(stray).or_default() += 1;
+        }
+    }
+
+    /// Returns what reached the server without an attempt to read the feed, the most frequent first.
+    #[must_use]
+    pub fn strays(&self) -> Vec<(Stray, u64)> {
+        let mut strays = Vec::from_iter(self.state.lock().strays.clone());
+        strays.sort_by_key(|(_, count)| Reverse(*count));
+        strays
+    }
+
     #[must_use]
     pub fn was_reset(&self) -> bool {
         self.state.lock().was_reset
@@ -140,7 +182,7 @@ impl Door {
     ///
     /// # Errors
     /// If it does not get the feed.
-    pub(crate) fn enter(&self, since: Option<&Since>, agent: &str, is_socket: bool) -> Result<(), Denied> {
+    pub(crate) fn enter(&self, join: &Join, agent: &str, is_socket: bool) -> Result<(), Denied> {
         let mut state = self.state.lock();
         if state.agents.len() < AGENTS_MAX {
             state.agents.insert(agent.chars().take(AGENT_CHARS_MAX).collect());
@@ -148,11 +190,13 @@ impl Door {
         let always = state.always;
         let answer = state.next.pop_front().or(always);
         // The start of the backlog is never unknown.
-        let is_lost = state.is_lost && matches!(since, Some(Since::After { .. }));
+        let is_lost = state.is_lost && matches!(join.since, Some(Since::After { .. }));
         if state.attempts.len() < ATTEMPTS_MAX {
             let is_let_in = answer.is_none() && !is_lost;
             let open = state.open + usize::from(is_socket && !is_let_in);
-            state.attempts.push(Attempt { at: clock::now(), is_let_in, is_lost, is_socket, open });
+            let has_inferred = join.filter.has_inferred();
+            let at = clock::now();
+            state.attempts.push(Attempt { at, is_let_in, is_lost, is_socket, open, has_inferred });
         }
         let mut result = match answer {
             Some(answer) => Err(denied(answer)),
@@ -201,7 +245,7 @@ mod tests {
         door.lose_positions();
         let enters = |since: Option<&str>| {
             let since = since.map(|since| since.parse::<Since>().unwrap());
-            door.enter(since.as_ref(), "", true).is_ok()
+            door.enter(&Join { since, ..Join::default() }, "", true).is_ok()
         };
         assert_eq!([Some("a:7"), Some("0"), None].map(enters), [false, true, true]);
     }
@@ -211,7 +255,7 @@ mod tests {
         let refused = |next: &[Answer], always| {
             let door = Door::default();
             door.deny(next.iter().copied(), always);
-            (0..2).for_each(|_| drop(door.enter(None, "", true)));
+            (0..2).for_each(|_| drop(door.enter(&Join::default(), "", true)));
             door.refused()
         };
         assert_eq!(refused(&[], None), None);
@@ -220,10 +264,26 @@ mod tests {
     }
 
     #[test]
+    fn other_requests_are_counted_by_kind_within_bounds() {
+        let door = Door::default();
+        let request =
+            |path: String| Stray::Request { method: "GET".into(), path, status: 404, why: String::new() };
+        (0..3).for_each(|_| door.note_stray(Stray::Tls));
+        door.note_stray(Stray::Host(format!("a\n{}", "b".repeat(1_000))));
+        (0..100).for_each(|number| door.note_stray(request(format!("/{number}"))));
+        door.note_stray(Stray::Tls);
+        let strays = door.strays();
+        assert_eq!((strays.len(), &strays[0]), (STRAYS_MAX, &(Stray::Tls, 4)));
+        let is_short =
+            |stray: &Stray| matches!(stray, Stray::Host(host) if host.len() == STRAY_CHARS_MAX - 1);
+        assert!(strays.iter().any(|(stray, _)| is_short(stray)), "{strays:?}");
+    }
+
+    #[test]
     fn rejected_sockets_are_counted_until_they_have_closed() {
         let door = Door::default();
         door.deny([], Some(Answer::Offline));
-        let enter = |agent, is_socket| door.enter(None, agent, is_socket).err();
+        let enter = |agent, is_socket| door.enter(&Join::default(), agent, is_socket).err();
         let two = [enter("node", true), enter("", true)];
         let request = enter("node", false);
         drop((two, request));

@@ -36,12 +36,10 @@ pub(crate) async fn events(
     } else {
         if let Some(door) = app.door.as_ref().filter(|_| join.reader == Reader::Client) {
             let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-            door.enter(join.since.as_ref(), agent.unwrap_or_default(), false).map_err(
-                |denied| match denied {
-                    Denied::Http(refusal) => Refusal(refusal),
-                    Denied::Socket { problem, .. } => problem.into(),
-                },
-            )?;
+            door.enter(&join, agent.unwrap_or_default(), false).map_err(|denied| match denied {
+                Denied::Http(refusal) => Refusal(refusal),
+                Denied::Socket { problem, .. } => problem.into(),
+            })?;
         }
         app.shared.hub.reach(join.since.as_ref()).await?;
         let subscriber = app.shared.join(&app.shared.hub, &join)?;

@@ -289,7 +289,7 @@ fn let_in(app: &App, upgrade: &Upgrade, request: &SocketRequest) -> Result<(), D
     let reads = request.feed.as_ref().is_some_and(|hub| hub.stream() == app.shared.hub.stream());
     match &app.door {
         Some(door) if reads && request.join.reader == Reader::Client => {
-            door.enter(request.join.since.as_ref(), &upgrade.agent, true)
+            door.enter(&request.join, &upgrade.agent, true)
         }
         _ => Ok(()),
     }

@@ -45,6 +45,7 @@ use tower_service::Service as _;
 
 use crate::{
     access::POLICY,
+    routes::door::{Door, Stray},
     state::{Asker, Meter, Traffic},
 };
 
@@ -110,6 +111,26 @@ pub(crate) struct Connections {
     admission: Admission,
     bounds: Bounds,
     tls: Option<Tls>,
+    strays: Arc<Strays>,
+}
+
+/// Notes TLS on ports without it.
+#[derive(Debug, Default)]
+struct Strays {
+    was_logged: AtomicBool,
+    door: Option<Door>,
+}
+
+impl Strays {
+    fn note_tls(&self) {
+        if let Some(door) = &self.door {
+            door.note_stray(Stray::Tls);
+        }
+        if !self.was_logged.swap(true, Ordering::Relaxed) {
+            let hint = "use ws:// and http://, or set `server.tls_cert` and `server.tls_key`";
+            tracing::warn!("❌ A client begins TLS, which this port does not have: {hint}");
+        }
+    }
 }
 
 /// Request extension that drops the connection when cancelled, even with unsent data. Also cancelled when the
@@ -125,12 +146,14 @@ struct Service {
     asker: Asker,
     shutdown: CancellationToken,
     bounds: Bounds,
+    strays: Arc<Strays>,
 }
 
 impl Connections {
-    pub(crate) fn new(bounds: Bounds, tls: Option<Tls>) -> Self {
+    pub(crate) fn new(bounds: Bounds, tls: Option<Tls>, door: Option<Door>) -> Self {
         let admission = Admission::new(&bounds);
-        Self { tasks: TaskTracker::new(), abort: CancellationToken::new(), admission, bounds, tls }
+        let strays = Arc::new(Strays { door, ..Strays::default() });
+        Self { tasks: TaskTracker::new(), abort: CancellationToken::new(), admission, bounds, tls, strays }
     }
 
     /// Returns the same connections, for a listener that only serves plain HTTP.
@@ -149,11 +172,12 @@ impl Connections {
             Err(full) => return self.turn_away(io, full),
         };
         let reset = self.abort.child_token();
-        let (bounds, tls) = (self.bounds, self.tls.clone());
+        let (bounds, tls, strays) = (self.bounds, self.tls.clone(), Arc::clone(&self.strays));
         self.tasks.spawn(async move {
             let _ended = reset.clone().drop_guard();
             let reset = Reset(reset);
-            let service = Service { router, reset: reset.clone(), asker: Asker(asker), shutdown, bounds };
+            let asker = Asker(asker);
+            let service = Service { router, reset: reset.clone(), asker, shutdown, bounds, strays };
             select! {
                 biased;
                 () = reset.0.cancelled() => {}
@@ -218,9 +242,9 @@ async fn converse<I>(io: I, slot: ConnectionSlot, service: Service)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Service { router, reset, asker, shutdown, bounds } = service;
+    let Service { router, reset, asker, shutdown, bounds, strays } = service;
     let (unread, traffic) = (Arc::new(AtomicBool::new(false)), Traffic::default());
-    let io = Metered::new(io, &traffic, Arc::clone(&unread), slot);
+    let io = Metered::new(io, &traffic, Arc::clone(&unread), slot, strays);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(reset.clone());
         request.extensions_mut().insert(asker);
@@ -274,6 +298,9 @@ const READ_BYTES: usize = 8 * 1024;
 /// Number of bytes dropped at once that a client sends while it reads `/events`.
 const IGNORED_BYTES: usize = 256;
 
+/// Beginning of a TLS handshake: a record of this type, in version 3 (RFC 8446, 5.1).
+const TLS_HELLO: [u8; 2] = [22, 3];
+
 /// An accepted connection. It holds its slot until dropped, upgraded or not.
 struct Metered<I> {
     io: I,
@@ -282,12 +309,21 @@ struct Metered<I> {
     unread: Arc<AtomicBool>,
     unread_bytes: usize,
     unread_timer: Option<Pin<Box<Sleep>>>,
+    /// Until the first bytes have arrived.
+    strays: Option<Arc<Strays>>,
     _slot: ConnectionSlot,
 }
 
 impl<I> Metered<I> {
-    fn new(io: I, traffic: &Traffic, unread: Arc<AtomicBool>, slot: ConnectionSlot) -> Self {
-        Self { io, meter: traffic.meter(), unread, unread_bytes: 0, unread_timer: None, _slot: slot }
+    fn new(
+        io: I,
+        traffic: &Traffic,
+        unread: Arc<AtomicBool>,
+        slot: ConnectionSlot,
+        strays: Arc<Strays>,
+    ) -> Self {
+        let (meter, strays) = (traffic.meter(), Some(strays));
+        Self { io, meter, unread, unread_bytes: 0, unread_timer: None, strays, _slot: slot }
     }
 }
 
@@ -315,7 +351,13 @@ impl<I: AsyncRead + Unpin> AsyncRead for Metered<I> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = Pin::new(&mut this.io).poll_read(cx, buf);
-        this.meter.received(buf.filled().len() - before);
+        let received = &buf.filled()[before..];
+        this.meter.received(received.len());
+        if let Some(strays) = this.strays.take_if(|_| !received.is_empty())
+            && received.starts_with(&TLS_HELLO)
+        {
+            strays.note_tls();
+        }
         read
     }
 }

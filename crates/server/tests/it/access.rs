@@ -335,7 +335,7 @@ fn invalid_hosts_and_origins_are_rejected() {
         ("https://a.example/", "https://a.example"),
         ("https://a.example:8443/b.html?c#d", "https://a.example:8443"),
         ("file:///C:/overlay.html", "file://"),
-        ("chrome-extension://*", "https://overlay.example"),
+        ("chrome-extension://*", "chrome-extension://ID"),
         ("https://*.example", "https://overlay.example"),
         ("http://", "https://overlay.example"),
         ("https://ann@b.example", "https://overlay.example"),

@@ -252,6 +252,24 @@ async fn injecting_works_while_idle() {
     rig.outlined(1).await;
 }
 
+/// Each request has its place in the streak, as in a recording whose events are sent again.
+#[tokio::test(start_paused = true)]
+async fn a_streak_adds_up_across_requests_while_idle() {
+    let rig = Setup::fixture("stays-open").start(As::Serve);
+    rig.at_ms(1).await;
+    for (count, is_end) in [(1, false), (3, false), (4, false), (4, true)] {
+        let gift = json!({
+            "type": "gift", "user": "ann", "gift": "Rose", "count": count, "groupId": "77", "repeatEnd": is_end
+        });
+        rig.control.inject(request(gift)).await.unwrap();
+    }
+    rig.at_ms(2).await;
+    let deltas = rig.log().into_iter().filter(|(_, event)| event["type"] == "gift");
+    let deltas = Vec::from_iter(deltas.map(|(_, event)| event["data"]["repeatDelta"].as_i64().unwrap()));
+    assert_eq!(deltas, [1, 2, 1, 0]);
+    rig.outlined(1).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_live_room_rejects_injection() {
     let rig = Setup::fixture("stays-open").start(As::Serve);
