@@ -24,6 +24,7 @@ async function people(browser, url) {
   await page.locator('.chip.kind-gift').click()
   await until('rows of gifts', async () => (await rows()) === counts.gift)
   await page.getByRole('button', { name: 'People', exact: true }).click()
+  await until('rows of people', async () => (await rows()) === sum(Object.keys(counts), counts) - others)
   await page.keyboard.press('ArrowUp')
   const last = page.locator('article:focus')
   await last.waitFor()

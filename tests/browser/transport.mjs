@@ -351,7 +351,7 @@ const isNear = (a, b, what) => assert.ok(Math.abs(a - b) <= OFF_PX_MAX, `${what}
 
 /** A recording from elsewhere: the page says what it cannot show, and plays from its events. */
 export async function elsewhere({ browser, livetape, pictures }) {
-  return withServer(livetape, ['replay', recording('quiet'), '--port', '0', '--speed', '20'], async ({ url }) => {
+  return withServer(livetape, ['replay', recording('quiet'), '--port', '0', '--speed', '5'], async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
     await page.locator('.transport').getByText('This recording is not in the folder of recordings').waitFor()

@@ -299,9 +299,12 @@ not.
 
 JSON lines:
   {\"offset_ms\":350,\"frame\":\"<base64>\"}
-      frame: one binary WebSocket message; add \"conn\":2 for a second connection
+      frame: one binary WebSocket message; add \"conn\":2 for a second connection,
+      and \"opcode\":0 to a fragment that continues the previous one
   {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\"}
       payload: one message; add \"host\" to separate several rooms
+Instead of offset_ms, ts_ms can be Unix milliseconds or a date. If no line has a
+time, --rate is the number of frames per second.
 
 Examples:
   livetape import show.har -o show.bin

@@ -229,7 +229,7 @@ pub(crate) fn ca_dir() -> Option<PathBuf> {
     Folders::find().map(|folders| folders.data.join("ca"))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
@@ -240,7 +240,6 @@ mod tests {
         assert_eq!(found, expected.map(|(config, data)| (config.into(), data.into())), "{os} {variables:?}");
     }
 
-    #[cfg(unix)]
     #[test]
     fn each_platform_has_its_own_folders() {
         let home = [("HOME", "/u")];
@@ -253,7 +252,6 @@ mod tests {
         assert_found("windows", &windows, Some(("/roaming/livetape", "/local/livetape")));
     }
 
-    #[cfg(unix)]
     #[test]
     fn variables_that_are_missing_empty_or_relative_are_ignored() {
         assert_found("linux", &[], None);

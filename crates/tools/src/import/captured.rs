@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::VecDeque,
     io::{self, BufRead as _, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     ops::Range,
 };
@@ -30,6 +31,13 @@ pub(super) const URL_BYTES_MAX: usize = 16 << 10;
 /// Number of binary frames to decode per connection to identify it.
 const SAMPLE_FRAMES_MAX: u64 = 50;
 
+/// Maximum number of messages to read in advance, and size of their frames in bytes, not counting the last one: a step of
+/// the clock shows in the seconds after it.
+const MESSAGES_AHEAD_MAX: usize = 500;
+const MESSAGE_BYTES_AHEAD_MAX: usize = 4 << 20;
+
+const OPCODE_CONTINUATION: u32 = 0;
+const OPCODE_CLOSE: u32 = 8;
 /// Opcodes of messages.
 const OPCODE_TEXT: u32 = 1;
 const OPCODE_BINARY: u32 = 2;
@@ -143,9 +151,68 @@ impl CapturedFrame {
     }
 }
 
+impl CapturedFrame {
+    /// Returns a received binary message.
+    pub(super) fn received(bytes: Bytes) -> Self {
+        Self { opcode: OPCODE_BINARY, sent: false, injected: false, bytes }
+    }
+
+    pub(super) fn is_continuation(&self) -> bool {
+        self.opcode == OPCODE_CONTINUATION
+    }
+
+    pub(super) fn is_close(&self) -> bool {
+        self.opcode == OPCODE_CLOSE
+    }
+
+    /// Whether it is a ping or a pong.
+    pub(super) fn is_ping(&self) -> bool {
+        self.opcode > OPCODE_CLOSE
+    }
+
+    /// Appends a fragment; returns `false` if it cannot be one of this message.
+    pub(super) fn append(&mut self, next: &Self) -> bool {
+        let bytes = self.bytes.len() + next.bytes.len();
+        if !next.is_continuation()
+            || self.opcode >= OPCODE_CLOSE
+            || self.sent != next.sent
+            || bytes > FRAME_BYTES_MAX
+        {
+            return false;
+        }
+        let mut joined = BytesMut::with_capacity(bytes);
+        joined.extend_from_slice(&self.bytes);
+        joined.extend_from_slice(&next.bytes);
+        self.bytes = joined.freeze();
+        true
+    }
+}
+
+/// Why a fragment is skipped.
+pub(super) const NO_FIRST_FRAME: &str = "a continuation without a first frame";
+
 impl CaptureItem {
     pub(super) fn said(time: Option<f64>, said: Said) -> Self {
         Self { time, said: Some(said) }
+    }
+
+    /// Returns what tells about its time.
+    fn witness(&self) -> Witness<'_> {
+        match &self.said {
+            Some(Said::Frame(CapturedFrame { opcode: OPCODE_BINARY, sent: false, bytes, .. })) => {
+                Witness::Frame(bytes)
+            }
+            Some(Said::Closed(_)) => Witness::Nothing,
+            _ => Witness::Later,
+        }
+    }
+
+    /// Returns the size of its frame, in bytes.
+    fn bytes(&self) -> usize {
+        match &self.said {
+            Some(Said::Frame(frame)) => frame.bytes.len(),
+            _ => 0,
+        }
     }
 
     fn exchange(role: Role, entry: CaptureEntry) -> Self {
@@ -179,6 +246,9 @@ pub(super) struct CapturedConnection {
     /// Unit of the times, to mend them.
     times: Option<Times>,
     clock: Clock,
+    /// Messages that were read in advance, and the size of their frames, in bytes.
+    ahead: VecDeque<CaptureItem>,
+    ahead_bytes: usize,
     pub(super) steps: Steps,
     /// What has to be added to its mended times, in milliseconds.
     pub(super) shift_ms: f64,
@@ -236,15 +306,9 @@ impl CapturedConnection {
     fn mend(&mut self, item: &mut CaptureItem, times: impl FnOnce(f64) -> Times) {
         let Some(time) = item.time else { return };
         let times = *self.times.get_or_insert_with(|| times(time));
-        let witness = match &item.said {
-            Some(Said::Frame(CapturedFrame { opcode: OPCODE_BINARY, sent: false, bytes, .. })) => {
-                Witness::Frame(bytes)
-            }
-            Some(Said::Closed(_)) => Witness::Nothing,
-            _ => Witness::Later,
-        };
+        let ahead = self.ahead.iter().filter_map(|item| Some((times.ms(item.time?), item.witness())));
         let ms = times.ms(time);
-        let shift_ms = self.clock.mend(ms, witness) - ms;
+        let shift_ms = self.clock.mend(ms, item.witness(), ahead) - ms;
         if shift_ms != 0.0 {
             item.time = Some(times.shifted(time, shift_ms));
         }
@@ -314,7 +378,25 @@ impl Surveyor<'_> {
         }))
     }
 
+    /// Mends and stores the first of the messages that were read in advance.
+    fn settle(&mut self) -> Result<(), Error> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let Some(mut item) = current.ahead.pop_front() else { return Ok(()) };
+        current.ahead_bytes -= item.bytes();
+        if !self.options.keep_clock {
+            let Survey { producer, version, .. } = &self.survey;
+            let times = |first: f64| Times::of(producer, version, Some(first * 1e3), Some(first));
+            current.mend(&mut item, times);
+        }
+        current.sample(&item);
+        let id = current.id;
+        if self.may_import(id) { self.keeper.message(item) } else { Ok(()) }
+    }
+
     fn end_connection(&mut self) -> Result<(), Error> {
+        while self.current.as_ref().is_some_and(|current| !current.ahead.is_empty()) {
+            self.settle()?;
+        }
         let Some(mut connection) = self.current.take() else { return Ok(()) };
         self.keeper.flush()?;
         connection.span.end = self.keeper.at;
@@ -369,13 +451,12 @@ impl Visit for Surveyor<'_> {
         if let Some(Said::Frame(frame)) = item.said {
             item.said = Some(Said::Frame(frame.by_content()));
         }
-        self.current(id)?;
-        let (current, survey) = (self.current.as_mut().expect("it was just made"), &self.survey);
-        if !self.options.keep_clock {
-            current.mend(&mut item, |first| Times::of(&survey.producer, &survey.version, None, Some(first)));
-        }
-        current.sample(&item);
-        if self.may_import(id) { self.keeper.message(item) } else { Ok(()) }
+        let current = self.current(id)?;
+        current.ahead_bytes += item.bytes();
+        current.ahead.push_back(item);
+        let is_full =
+            current.ahead.len() > MESSAGES_AHEAD_MAX || current.ahead_bytes > MESSAGE_BYTES_AHEAD_MAX;
+        if is_full || self.options.keep_clock { self.settle() } else { Ok(()) }
     }
 
     fn entry(&mut self, id: u64, entry: CaptureEntry) -> Result<(), Error> {
@@ -458,8 +539,8 @@ impl Keeper {
         }
         self.flush()?;
         match item.said {
-            Some(Said::Frame(CapturedFrame { opcode: 0, .. })) => {
-                let said = Some(Said::Bad("a continuation without a first frame".into()));
+            Some(Said::Frame(frame)) if frame.is_continuation() => {
+                let said = Some(Said::Bad(NO_FIRST_FRAME.into()));
                 self.keep(&CaptureItem { said, ..item })
             }
             Some(Said::Frame(_)) => {
@@ -481,18 +562,9 @@ impl Keeper {
 
     /// Appends a fragment to its frame; returns `false` if it continues none.
     fn append(&mut self, item: &CaptureItem) -> bool {
-        let Some(Said::Frame(CapturedFrame { opcode: 0, sent, bytes, .. })) = &item.said else {
-            return false;
-        };
+        let Some(Said::Frame(next)) = &item.said else { return false };
         let Some(CaptureItem { said: Some(Said::Frame(held)), .. }) = &mut self.held else { return false };
-        if held.sent != *sent || held.bytes.len() + bytes.len() > FRAME_BYTES_MAX {
-            return false;
-        }
-        let mut joined = BytesMut::with_capacity(held.bytes.len() + bytes.len());
-        joined.extend_from_slice(&held.bytes);
-        joined.extend_from_slice(bytes);
-        held.bytes = joined.freeze();
-        true
+        held.append(next)
     }
 
     pub(in crate::import) fn finish(self) -> Result<Kept, Error> {

@@ -11,8 +11,9 @@ use super::{
     decoded::Producer,
     format::{CaptureFormat, PEEK_BYTES, recognise},
     import,
-    merge::{Chosen, Plan, Times, merge},
+    merge::{Chosen, DATE_MS_MIN, Plan, Times, merge},
     source::{Source, Unpacked, read_full},
+    without_times,
 };
 
 /// A connection that the user could select.
@@ -138,7 +139,11 @@ fn choose<'a>(survey: &'a Survey, options: &ImportOptions) -> Result<(Vec<Chosen
     chosen.sort_by_key(|connection| connection.id);
     chosen.dedup_by_key(|connection| connection.id);
     let of = |connection: &'a CapturedConnection| {
-        let (started_ms, first) = (connection.started_ms, connection.first_time);
+        let (mut started_ms, first) = (connection.started_ms, connection.first_time);
+        // The dates of most messages say when it started.
+        if connection.shift_ms >= DATE_MS_MIN {
+            started_ms = first.map(|first| first * 1e3);
+        }
         let times = Times::of(&survey.producer, &survey.version, started_ms, first);
         Chosen { connection, times, shift_ms: connection.shift_ms, opens_ms: None }
     };
@@ -307,12 +312,15 @@ fn timing(plan: &Plan<'_>, steps: &Steps) -> Timing {
 
 fn notes(survey: &Survey, plan: &Plan<'_>, options: &ImportOptions) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
-    let times: Vec<Times> = plan.connections.iter().map(|chosen| chosen.times).collect();
+    // A clock that started without a date may have got one.
+    let is_dated = |chosen: &&Chosen<'_>| {
+        let mut steps = chosen.connection.steps.listed.iter();
+        steps.any(|(_, by_ms)| *by_ms >= DATE_MS_MIN)
+    };
+    let others = plan.connections.iter().filter(|chosen| !is_dated(chosen));
+    let times: Vec<Times> = others.map(|chosen| chosen.times).collect();
     if times.contains(&Times::Untimed) {
-        notes.push(format!(
-            "The capture has no times: imported at {} frames per second (--rate)",
-            options.rate
-        ));
+        notes.push(without_times(options.rate));
     }
     for note in times.iter().filter_map(|times| times.note(&survey.producer)) {
         if !notes.contains(&note) {

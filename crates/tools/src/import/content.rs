@@ -9,6 +9,8 @@ use base64::{
 use bytes::Bytes;
 use livetape_core::{observer::is_push_frame, wire::read_push};
 
+use crate::payload::is_fields;
+
 /// Standard base64, with or without padding.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -18,13 +20,52 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Maximum number of conversions of one message, such as base64 of mangled text.
 const STEPS_MAX: u32 = 2;
 
-/// Decodes a frame that should be base64, but may be written in another way.
-pub(super) fn decode(text: &str) -> Result<Bytes, base64::DecodeError> {
+/// Why a placeholder is skipped.
+pub(super) const PLACEHOLDER: &str = "is a placeholder: the exporter dropped the bytes";
+
+/// Decodes a frame that should be base64, but may be written in another way. The error says what it is instead.
+pub(super) fn decode(text: &str) -> Result<Bytes, String> {
     let decoded = BASE64.decode(text).map(Bytes::from);
     match decoded {
         Ok(bytes) if is_push_frame(&bytes) => Ok(bytes),
-        _ => frame_in(&Bytes::copy_from_slice(text.as_bytes())).map_or(decoded, Ok),
+        _ => frame_in(&Bytes::copy_from_slice(text.as_bytes())).map_or_else(|| or_reason(decoded, text), Ok),
     }
+}
+
+/// Decodes a single message like [`decode`], from base64 or hexadecimal digits.
+pub(super) fn decode_message(text: &str) -> Result<Bytes, String> {
+    let decoded = BASE64.decode(text).map(Bytes::from);
+    match decoded {
+        Ok(bytes) if is_fields(&bytes) => Ok(bytes),
+        _ => match hex(text).filter(|bytes| is_fields(bytes)) {
+            Some(bytes) => Ok(bytes.into()),
+            None => or_reason(decoded, text),
+        },
+    }
+}
+
+fn or_reason(decoded: Result<Bytes, base64::DecodeError>, text: &str) -> Result<Bytes, String> {
+    if is_placeholder(text) {
+        return Err(PLACEHOLDER.into());
+    }
+    decoded.map_err(|error| format!("is not base64: {error}"))
+}
+
+/// Maximum length of a placeholder, in bytes.
+const PLACEHOLDER_BYTES_MAX: usize = 64;
+
+/// Whether a program wrote what kind of data a message is instead of the data: `Binary Message`, `[object Blob]`.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    const KINDS: [&str; 4] = ["binary", "blob", "arraybuffer", "uint8array"];
+    const OTHERS: [&str; 9] = ["object", "message", "frame", "data", "b", "kb", "byte", "bytes", "length"];
+    if text.len() > PLACEHOLDER_BYTES_MAX {
+        return false;
+    }
+    let text = text.to_ascii_lowercase();
+    let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    words.clone().any(|word| KINDS.contains(&word))
+        && words.all(|word| KINDS.contains(&word) || OTHERS.contains(&word) || is_number(word))
 }
 
 /// Returns the frame of TikTok LIVE that these bytes are, or that is written in them as text.

@@ -171,7 +171,11 @@ impl CaptureFormat {
                 name: "lines",
                 title: "JSON lines",
                 help: "JSON lines, see below",
-                producers: &[["JSON lines", "see `livetape import --help`", "milliseconds"]],
+                producers: &[[
+                    "JSON lines",
+                    "see `livetape import --help`",
+                    "milliseconds, or dates; if none has one, `--rate` frames per second",
+                ]],
                 source: "lines",
                 // The reader of JSON lines reports an empty capture, and other lines before the first.
                 is_start: |start| {

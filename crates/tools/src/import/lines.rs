@@ -2,27 +2,21 @@
 //! frames as TikTok would.
 
 use std::{
-    borrow::Cow,
-    collections::{HashMap, VecDeque},
-    fmt,
+    collections::{HashMap, VecDeque, hash_map::Entry},
     io::{self, BufRead, Read, Write},
     time::Duration,
 };
 
-use base64::Engine as _;
 use bytes::Bytes;
 use livetape_core::wire::{Batch, BatchInfo, Message, Push, common, write_batch, write_push, zip};
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
 
 use super::{
     Error, ImportOptions, Report, STEPS_LISTED_MAX, Target,
-    captured::CONNECTIONS_MAX,
-    clock::{DAY_MS, Steps},
-    content::{self, BASE64},
+    captured::{CONNECTIONS_MAX, CapturedFrame, NO_FIRST_FRAME},
+    clock::{DAY_MS, Steps, Witness},
+    content,
     decoded::{self, Producer},
+    json::{Data, Json, LONE},
 };
 use crate::payload::batch;
 
@@ -43,6 +37,7 @@ pub(super) struct Line {
 pub(super) enum Time {
     OffsetMs(f64),
     UnixMs(i64),
+    Unknown,
 }
 
 impl Time {
@@ -50,6 +45,7 @@ impl Time {
         match self {
             Self::OffsetMs(ms) => ms,
             Self::UnixMs(ms) => ms as f64,
+            Self::Unknown => 0.0,
         }
     }
 
@@ -63,7 +59,7 @@ pub(super) enum Content {
     /// A frame, and the number of its connection.
     Frame {
         conn: u32,
-        bytes: Bytes,
+        frame: CapturedFrame,
     },
     Message {
         host: Option<String>,
@@ -75,7 +71,7 @@ pub(super) enum Content {
 impl Content {
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Frame { bytes, .. } => bytes.len(),
+            Self::Frame { frame, .. } => frame.bytes.len(),
             Self::Message { payload, .. } => payload.len(),
         }
     }
@@ -142,69 +138,109 @@ impl<R: BufRead> Lines<R> {
 #[derive(Default)]
 struct Fields {
     offset_ms: Option<f64>,
-    ts_ms: Option<i64>,
-    conn: Option<u32>,
-    frame: Option<String>,
+    ts_ms: Option<f64>,
+    has_time: bool,
+    conn: Option<f64>,
+    opcode: Option<f64>,
+    frame: Option<Data>,
     host: Option<String>,
     method: Option<String>,
-    payload: Option<String>,
+    payload: Option<Data>,
 }
 
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Named;
-        impl<'de> Visitor<'de> for Named {
-            type Value = Fields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Fields::default();
-                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-                    match name.replace(['_', '-'], "").to_ascii_lowercase().as_str() {
-                        "offsetms" => fields.offset_ms = map.next_value()?,
-                        "tsms" => fields.ts_ms = map.next_value()?,
-                        "conn" => fields.conn = map.next_value()?,
-                        "frame" => fields.frame = map.next_value()?,
-                        "host" => fields.host = map.next_value()?,
-                        "method" => fields.method = map.next_value()?,
-                        "payload" => fields.payload = map.next_value()?,
-                        _ => map.next_value::<IgnoredAny>().map(|_| ())?,
-                    }
-                }
-                Ok(fields)
-            }
+impl Fields {
+    /// Reads a field; returns `false` for one to skip.
+    fn field(&mut self, name: &str, json: &mut Json<impl Read>) -> Result<bool, Error> {
+        let is_time = matches!(name, "offsetms" | "tsms") && !json.is_null()?;
+        self.has_time |= is_time;
+        match name {
+            "offsetms" if json.is_number()? => self.offset_ms = json.float()?,
+            "tsms" if is_time => self.ts_ms = json.time()?.filter(|ms| ms.is_finite()),
+            // A string without a number is rejected.
+            "conn" if !json.is_null()? => self.conn = json.float()?.or(Some(f64::NAN)),
+            "opcode" => self.opcode = json.float()?,
+            "frame" => self.frame = json.data()?,
+            "host" if json.is_text()? => self.host = Some(json.string()?),
+            "method" if json.is_text()? => self.method = Some(json.string()?),
+            "payload" => self.payload = json.data()?,
+            _ => return Ok(false),
         }
-        deserializer.deserialize_map(Named)
+        Ok(true)
+    }
+
+    fn time(&self) -> Result<Time, String> {
+        match (self.offset_ms, self.ts_ms) {
+            (Some(ms), _) => Ok(Time::OffsetMs(ms)),
+            (None, Some(ms)) => Ok(Time::UnixMs(ms.round() as i64)),
+            (None, None) if self.has_time => Err("offset_ms is not a number, or ts_ms not a time".into()),
+            (None, None) => Ok(Time::Unknown),
+        }
+    }
+
+    fn content(self) -> Result<Content, String> {
+        let bytes = |name: &str, data: Data, decode: fn(&str) -> Result<Bytes, String>| match data {
+            Data::Text(text) => decode(&text).map_err(|reason| format!("{name} {reason}")),
+            Data::Bytes(bytes) => Ok(bytes),
+        };
+        match (self.frame, self.method, self.payload) {
+            (Some(frame), _, _) => {
+                let conn = whole(self.conn.unwrap_or(0.0), CONN_MAX).ok_or("conn is not a number")?;
+                let bytes = bytes("frame", frame, content::decode)?;
+                let mut frame = CapturedFrame::received(bytes);
+                if let Some(opcode) = self.opcode {
+                    let known =
+                        whole(opcode, OPCODE_MAX).ok_or_else(|| format!("a message with opcode {opcode}"))?;
+                    // The bytes of a text are also read as a binary message.
+                    frame.opcode = if known == OPCODE_TEXT { frame.opcode } else { known };
+                }
+                Ok(Content::Frame { conn, frame })
+            }
+            (None, Some(method), Some(payload)) => Ok(Content::Message {
+                host: self.host,
+                method,
+                payload: bytes("payload", payload, content::decode_message)?,
+            }),
+            _ => Err("neither frame nor method and payload".into()),
+        }
     }
 }
 
+/// Maximum number of a connection.
+const CONN_MAX: u32 = u32::MAX;
+const OPCODE_TEXT: u32 = 1;
+/// Opcode of a pong.
+const OPCODE_MAX: u32 = 10;
+
+/// Returns a whole number up to `most`; `None` if it is not one.
+fn whole(number: f64, most: u32) -> Option<u32> {
+    let is_whole = number.fract() == 0.0 && (0.0..=f64::from(most)).contains(&number);
+    is_whole.then_some(number as u32)
+}
+
 fn parse(text: &[u8], number: u64) -> Result<Line, Unusable> {
-    let fields: Fields = serde_json::from_slice(text)
-        .map_err(|error| Unusable { reason: error.to_string(), is_json: error.is_data() })?;
+    let (mut fields, mut json) = (Fields::default(), Json::new(text));
+    let read = json.object(|json, name| fields.field(name, json)).and_then(|()| json.end());
+    read.map_err(|error| Unusable { reason: error.to_string(), is_json: false })?;
     let unusable = |reason: String| Unusable { reason, is_json: true };
-    let time = match (fields.offset_ms, fields.ts_ms) {
-        (Some(ms), _) => Time::OffsetMs(ms),
-        (None, Some(ms)) => Time::UnixMs(ms),
-        (None, None) => return Err(unusable("neither offset_ms nor ts_ms".into())),
-    };
-    let named = |name: &str, decoded: Result<Bytes, base64::DecodeError>| {
-        decoded.map_err(|error| unusable(format!("{name} is not base64: {error}")))
-    };
-    let content = match (fields.frame, fields.method, fields.payload) {
-        (Some(frame), _, _) => {
-            Content::Frame { conn: fields.conn.unwrap_or(0), bytes: named("frame", content::decode(&frame))? }
-        }
-        (None, Some(method), Some(payload)) => Content::Message {
-            host: fields.host,
-            method,
-            payload: named("payload", BASE64.decode(payload).map(Bytes::from))?,
-        },
-        _ => return Err(unusable("neither frame nor method and payload".into())),
-    };
+    if json.take_lone() {
+        return Err(unusable(format!("not Unicode ({LONE})")));
+    }
+    let time = fields.time().map_err(unusable)?;
+    let content = fields.content().map_err(unusable)?;
     Ok(Line { number, time, content })
+}
+
+/// How lines get their times.
+#[derive(Debug)]
+enum Pace {
+    /// Not known yet.
+    Unknown,
+    Timed,
+    /// No line has a time: time between them, and time of the next one, in milliseconds.
+    Even {
+        interval_ms: f64,
+        next_ms: f64,
+    },
 }
 
 const LINES_MAX: usize = 1000;
@@ -219,6 +255,7 @@ pub(super) struct LookAhead<R> {
     lines: Lines<R>,
     pub(super) queue: VecDeque<Line>,
     queued_bytes: usize,
+    pace: Pace,
     ended: bool,
     /// Counts of lines only.
     report: Report,
@@ -230,7 +267,8 @@ pub(super) struct LookAhead<R> {
 impl<R: BufRead> LookAhead<R> {
     pub(super) fn new(lines: Lines<R>) -> Self {
         let (queue, report) = (VecDeque::new(), Report::default());
-        Self { lines, queue, queued_bytes: 0, ended: false, report, any_json: false, events_of: None }
+        let pace = Pace::Unknown;
+        Self { lines, queue, queued_bytes: 0, pace, ended: false, report, any_json: false, events_of: None }
     }
 
     /// Reads ahead as far as allowed.
@@ -241,8 +279,7 @@ impl<R: BufRead> LookAhead<R> {
                 Some(Ok(line)) => {
                     self.report.lines += 1;
                     self.any_json = true;
-                    self.queued_bytes += line.content.bytes();
-                    self.queue.push_back(line);
+                    self.push(line);
                 }
                 Some(Err(unusable)) => {
                     self.report.lines += 1;
@@ -255,6 +292,46 @@ impl<R: BufRead> LookAhead<R> {
             }
         }
         Ok(())
+    }
+
+    /// Queues a line, or appends it to the frame that it continues.
+    fn push(&mut self, mut line: Line) {
+        let bytes = line.content.bytes();
+        if let Content::Frame { conn, frame } = &line.content
+            && frame.is_continuation()
+        {
+            let mut held = self.queue.iter_mut().rev().filter_map(|line| match &mut line.content {
+                Content::Frame { conn: of, frame } if of == conn && !frame.is_ping() => Some(frame),
+                _ => None,
+            });
+            if held.next().is_some_and(|held| held.append(frame)) {
+                self.queued_bytes += bytes;
+            } else {
+                self.reject(line.number, NO_FIRST_FRAME);
+            }
+            return;
+        }
+        match &mut self.pace {
+            Pace::Timed if line.time == Time::Unknown => {
+                return self.reject(line.number, "neither offset_ms nor ts_ms");
+            }
+            Pace::Even { interval_ms, next_ms } => {
+                line.time = Time::OffsetMs(*next_ms);
+                *next_ms += *interval_ms;
+            }
+            Pace::Timed | Pace::Unknown => {}
+        }
+        self.queued_bytes += bytes;
+        self.queue.push_back(line);
+    }
+
+    /// Returns whether the lines have times. If none of the first ones has, they get one every `interval_ms`.
+    pub(super) fn settle_times(&mut self, interval_ms: f64) -> bool {
+        let has_times = self.queue.iter().any(|line| line.time != Time::Unknown);
+        self.pace = if has_times { Pace::Timed } else { Pace::Even { interval_ms, next_ms: 0.0 } };
+        self.queued_bytes = 0;
+        std::mem::take(&mut self.queue).into_iter().for_each(|line| self.push(line));
+        has_times
     }
 
     /// Gives the first line the time of the next one, if it alone is far from most others: the recording begins with it.
@@ -376,7 +453,7 @@ impl<W: Write> Import<'_, W> {
             bytes += payload.len();
             messages.push(message(method, payload));
         }
-        let offset = self.target.offset(first.time, None);
+        let offset = self.target.offset((first.time, Witness::Later), std::iter::empty());
         let info = BatchInfo { now_ms: unix_ms(first.time).unwrap_or(0), ..Default::default() };
         let written = self.write(lines, &host, offset, Batch { messages, info })?;
         if !written {
@@ -407,7 +484,7 @@ impl<W: Write> Import<'_, W> {
             compress_type: "gzip".into(),
             payload: zip(&write_batch(&batch)),
         });
-        self.target.frame(offset, connection.conn, frame)
+        self.target.frame(offset, connection.conn, CapturedFrame::received(frame))
     }
 
     fn open<R: BufRead>(
@@ -436,7 +513,7 @@ fn message(method: String, payload: Bytes) -> Message {
 fn unix_ms(time: Time) -> Option<i64> {
     match time {
         Time::UnixMs(ms) => Some(ms),
-        Time::OffsetMs(_) => None,
+        Time::OffsetMs(_) | Time::Unknown => None,
     }
 }
 
@@ -450,22 +527,36 @@ pub(super) fn import_frames(
     let user = options.user.as_ref().unwrap_or(&options.name);
     let mut connections = HashMap::new();
     while let Some(line) = lines.next()? {
-        let Content::Frame { conn, bytes } = line.content else {
+        let Content::Frame { conn, frame } = line.content else {
             lines.reject(line.number, "a message between frames");
             continue;
         };
-        let offset = target.offset(line.time, Some(&bytes));
-        if !connections.contains_key(&conn) {
-            if connections.len() >= CONNECTIONS_MAX {
+        if frame.is_ping() {
+            continue;
+        }
+        let ahead = lines.queue.iter().filter_map(|line| match &line.content {
+            Content::Frame { frame, .. } => Some((line.time, Witness::Frame(&frame.bytes))),
+            Content::Message { .. } => None,
+        });
+        let offset = target.offset((line.time, Witness::Frame(&frame.bytes)), ahead);
+        let number = match connections.entry(conn) {
+            Entry::Occupied(opened) => *opened.get(),
+            Entry::Vacant(_) if target.report.connections >= CONNECTIONS_MAX as u64 => {
                 lines.reject(line.number, TOO_MANY);
                 continue;
             }
-            let opened = if connections.is_empty() { Duration::ZERO } else { offset };
-            let room_id = options.room_id.or_else(|| room_id(lines, conn, &bytes)).unwrap_or(0);
-            connections.insert(conn, target.open(opened, user, room_id)?);
-        }
-        if !target.frame(offset, connections[&conn], bytes)? {
+            Entry::Vacant(vacant) => {
+                let opened = if target.report.connections == 0 { Duration::ZERO } else { offset };
+                let room_id = options.room_id.or_else(|| room_id(lines, conn, &frame.bytes)).unwrap_or(0);
+                *vacant.insert(target.open(opened, user, room_id)?)
+            }
+        };
+        let is_close = frame.is_close();
+        if !target.frame(offset, number, frame)? {
             lines.reject(line.number, "the frame is too large");
+        }
+        if is_close {
+            connections.remove(&conn);
         }
     }
     target.finish(false)
@@ -474,7 +565,7 @@ pub(super) fn import_frames(
 /// Returns the room of a connection, from its first frame or those that were read in advance.
 fn room_id(lines: &LookAhead<impl BufRead>, of: u32, first: &Bytes) -> Option<i64> {
     let later = lines.queue.iter().filter_map(|line| match &line.content {
-        Content::Frame { conn, bytes } if *conn == of => Some(bytes),
+        Content::Frame { conn, frame } if *conn == of => Some(&frame.bytes),
         _ => None,
     });
     [first].into_iter().chain(later).find_map(|frame| batch(frame, &mut Vec::new())?.room_id())
@@ -484,8 +575,8 @@ fn room_id(lines: &LookAhead<impl BufRead>, of: u32, first: &Bytes) -> Option<i6
 fn start(lines: &LookAhead<impl BufRead>) -> Option<i64> {
     lines.queue.iter().find_map(|line| match (line.time, &line.content) {
         (Time::UnixMs(ms), Content::Frame { .. }) => Some(ms),
-        (Time::OffsetMs(offset_ms), Content::Frame { bytes, .. }) => {
-            let now_ms = batch(bytes, &mut Vec::new())?.info.now_ms;
+        (Time::OffsetMs(offset_ms), Content::Frame { frame, .. }) => {
+            let now_ms = batch(&frame.bytes, &mut Vec::new())?.info.now_ms;
             (now_ms != 0).then(|| now_ms.saturating_sub(offset_ms as i64))
         }
         _ => None,

@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use livetape_core::{
     decoder::{self, Decoder},
@@ -213,24 +212,11 @@ impl<W: Write> Merger<'_, W> {
     }
 
     fn frame(&mut self, at_ms: f64, conn: u32, frame: CapturedFrame) -> Result<(), Error> {
-        let CapturedFrame { opcode, sent, injected, bytes } = frame;
-        match opcode {
-            8 => {
-                let code = bytes.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
-                let reason = String::from_utf8_lossy(bytes.get(2..).unwrap_or_default()).into_owned();
-                return self.target.close(at_ms, conn, closed(code, reason, sent));
-            }
-            // Pings and pongs.
-            9.. => return Ok(()),
-            _ => {}
+        if frame.is_ping() {
+            return Ok(());
         }
-        let sent_bit = if sent { Flags::SENT } else { 0 };
-        let flags = Flags(sent_bit | if injected { Flags::INJECTED } else { 0 });
-        self.target.report.injected += u64::from(injected);
-        let frame = Frame { opcode: Opcode(opcode as u8), bytes };
-        if self.target.put(at_ms, conn, flags, What::Frame(frame))? {
-            self.target.report.frames += 1;
-        } else {
+        let offset = self.target.in_order(at_ms);
+        if !self.target.frame(offset, conn, frame)? {
             self.reject("a frame is too large");
         }
         Ok(())
@@ -305,13 +291,23 @@ impl<W: Write> Target<W> {
     }
 
     /// Returns the offset of a line, with a mended clock. A decreasing offset is raised to the previous one and counted.
-    pub(super) fn offset(&mut self, time: Time, frame: Option<&Bytes>) -> Duration {
-        let ms = match time {
-            Time::OffsetMs(ms) => ms.min(OFFSET_MS_MAX),
-            Time::UnixMs(ms) => ms.saturating_sub(*self.start_unix_ms.get_or_insert(ms)) as f64,
+    /// `ahead` are the next lines, as far as known.
+    pub(super) fn offset<'a>(
+        &mut self,
+        (time, witness): (Time, Witness<'a>),
+        ahead: impl Iterator<Item = (Time, Witness<'a>)>,
+    ) -> Duration {
+        let mut start_unix_ms = self.start_unix_ms;
+        let mut offset_ms = |time| match time {
+            Time::OffsetMs(ms) => f64::min(ms, OFFSET_MS_MAX),
+            Time::UnixMs(ms) => ms.saturating_sub(*start_unix_ms.get_or_insert(ms)) as f64,
+            Time::Unknown => 0.0,
         };
-        let witness = frame.map_or(Witness::Later, Witness::Frame);
-        let at_ms = self.clock.as_mut().map_or(ms, |clock| clock.mend(ms, witness));
+        let mut at_ms = offset_ms(time);
+        if let Some(clock) = &mut self.clock {
+            at_ms = clock.mend(at_ms, witness, ahead.map(|(time, witness)| (offset_ms(time), witness)));
+        }
+        self.start_unix_ms = start_unix_ms;
         self.report.clamped += u64::from(at_ms - self.cut_ms < self.last_ms());
         self.in_order(at_ms)
     }
@@ -330,9 +326,19 @@ impl<W: Write> Target<W> {
     }
 
     /// Writes a frame; returns `false` if it is too large for a recording.
-    pub(super) fn frame(&mut self, offset: Duration, conn: u32, bytes: Bytes) -> Result<bool, Error> {
-        let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes });
-        let written = self.write(offset, conn, Flags::default(), what)?;
+    pub(super) fn frame(&mut self, offset: Duration, conn: u32, frame: CapturedFrame) -> Result<bool, Error> {
+        let is_close = frame.is_close();
+        let CapturedFrame { opcode, sent, injected, bytes } = frame;
+        if is_close {
+            let code = bytes.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+            let reason = String::from_utf8_lossy(bytes.get(2..).unwrap_or_default()).into_owned();
+            return self.write(offset, conn, Flags::default(), What::ConnClose(closed(code, reason, sent)));
+        }
+        let sent_bit = if sent { Flags::SENT } else { 0 };
+        let flags = Flags(sent_bit | if injected { Flags::INJECTED } else { 0 });
+        let frame = Frame { opcode: Opcode(opcode as u8), bytes };
+        let written = self.write(offset, conn, flags, What::Frame(frame))?;
+        self.report.injected += u64::from(injected);
         self.report.frames += u64::from(written);
         Ok(written)
     }
@@ -438,6 +444,8 @@ const MILLIS_MIN: f64 = 1e11;
 const MICROS_MIN: f64 = 1e14;
 /// Minimum of Unix seconds. Smaller numbers count from the start of the machine.
 const SECONDS_MIN: f64 = 1e8;
+/// Minimum of dates, in Unix milliseconds.
+pub(super) const DATE_MS_MIN: f64 = SECONDS_MIN * 1e3;
 
 /// Unit of the times of one connection.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,8 +8,8 @@
 //! {"ts_ms": 1694630990293, "host": "host_160", "method": "WebcastChatMessage", "payload": "<base64 of a message>"}
 //! ```
 //!
-//! All lines of an input are of the same kind. Both kinds can have `offset_ms` or `ts_ms` (Unix
-//! milliseconds); `offset_ms` takes precedence. `conn` keeps the frames of several connections apart.
+//! All lines of an input are of the same kind. Both kinds can have `offset_ms` or `ts_ms` (Unix milliseconds or a date);
+//! `offset_ms` takes precedence. `conn` keeps the frames of several connections apart, and `opcode` 0 continues a frame.
 
 mod captured;
 mod choose;
@@ -21,6 +21,7 @@ mod encoding;
 mod format;
 mod gotiktoklive;
 mod har;
+mod json;
 mod lines;
 mod merge;
 mod mitm;
@@ -34,7 +35,10 @@ use std::{
     time::Duration,
 };
 
-use livetape_core::recording::{self, records::header};
+use livetape_core::{
+    recording::{self, records::header},
+    wire::FaultKind,
+};
 use serde::Serialize;
 
 use crate::text::{clock, count, printable, thousands};
@@ -281,16 +285,34 @@ fn connections(number: usize) -> String {
 pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) -> Result<Report, Error> {
     let mut lines = LookAhead::new(Lines::new(input));
     lines.fill().map_err(Error::Read)?;
+    let has_times = lines.settle_times(1e3 / options.rate);
+    let mut options = options.clone();
+    if !has_times {
+        (options.keep_clock, options.timing) = (true, header::Timing::Untimed);
+    }
     if !options.keep_clock {
         lines.mend_first();
     }
     let Some(first) = lines.queue.front() else { return Err(lines.why_nothing()) };
     let mut report = match first.content {
-        Content::Frame { .. } => lines::import_frames(&mut lines, output, options)?,
-        Content::Message { .. } => lines::import_messages(&mut lines, output, options)?,
+        Content::Frame { .. } => lines::import_frames(&mut lines, output, &options)?,
+        Content::Message { .. } => lines::import_messages(&mut lines, output, &options)?,
     };
     lines.report(&mut report);
+    if !has_times {
+        report.notes.push(without_times(options.rate));
+    }
+    if report.faults.contains_key(FaultKind::BadPushFrame.name()) {
+        report
+            .notes
+            .push("Fragments of frames are joined by their `opcode`: 0 continues the previous one".into());
+    }
     Ok(report)
+}
+
+/// Returns the remark about a capture without times.
+fn without_times(rate: f64) -> String {
+    format!("The capture has no times: imported at {rate} frames per second (--rate)")
 }
 
 /// Maximum number of unknown methods in the text.

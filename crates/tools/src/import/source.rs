@@ -10,7 +10,13 @@ use std::{
 use bytes::Bytes;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 
-use super::{Error, captured::Scratch, elements, encoding::utf8};
+use super::{
+    Error,
+    captured::Scratch,
+    elements,
+    encoding::utf8,
+    format::{PEEK_BYTES, recognise},
+};
 
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
 /// Decompressed bytes allowed regardless of the compression ratio.
@@ -87,21 +93,32 @@ impl<'a> Unpacked<'a> {
         let mut input = source.open().map_err(Error::Read)?;
         let mut magic = [0; 4];
         let read = read_full(&mut input, &mut magic).map_err(Error::Read)?;
-        let (packing, parts) = match &magic[..read] {
-            [0x1f, 0x8b, ..] => (Packing::Gzip, Vec::new()),
+        let packing = match &magic[..read] {
+            [0x1f, 0x8b, ..] => Packing::Gzip,
             b"PK\x03\x04" | b"PK\x05\x06" => {
                 let archive = Archive::new(source.open().map_err(Error::Read)?).map_err(broken)?;
-                let parts = parts_of(&archive)?;
-                (Packing::Zip(RefCell::new(archive)), parts)
+                Packing::Zip(RefCell::new(archive))
             }
-            _ => (Packing::Plain, Vec::new()),
+            _ => Packing::Plain,
         };
         let packed_bytes = match packing {
             Packing::Plain => 0,
             _ => input.seek(io::SeekFrom::End(0)).map_err(Error::Read)?,
         };
         let budget = UNPACKED_BYTES_FREE + packed_bytes.saturating_mul(UNPACKED_RATIO_MAX);
-        Ok(Self { source, packing, parts, budget: Rc::new(Cell::new(budget)) })
+        let mut unpacked = Self { source, packing, parts: Vec::new(), budget: Rc::new(Cell::new(budget)) };
+        if let Packing::Zip(archive) = &unpacked.packing {
+            let names = names_in(&archive.borrow());
+            unpacked.parts = parts_of(names, |name| unpacked.is_capture(name))?;
+        }
+        Ok(unpacked)
+    }
+
+    /// Whether a file of the archive is a capture, as far as its first bytes tell.
+    fn is_capture(&self, name: &str) -> bool {
+        let mut start = vec![0; PEEK_BYTES];
+        let read = self.open_part(name).ok().and_then(|mut part| read_full(&mut part, &mut start).ok());
+        read.is_some_and(|read| read > 0 && recognise(&start[..read]).is_ok())
     }
 
     /// Returns the names of the files in an archive that hold the capture; without an archive, none.
@@ -181,12 +198,17 @@ impl<'a> Unpacked<'a> {
 pub(super) const RESOURCES: &str = "resources/";
 /// Maximum number of names in the error about an archive without a capture.
 const NAMES_LISTED_MAX: usize = 3;
+/// Maximum number of files of such an archive to open, to find those that are captures.
+const FILES_EXAMINED_MAX: usize = 100;
+
+fn names_in(archive: &Archive) -> Vec<String> {
+    let is_file = |name: &Cow<'_, str>| !name.ends_with('/') && !is_hidden(name);
+    archive.file_names().flatten().filter(is_file).map(Cow::into_owned).collect()
+}
 
 /// Returns the names of the files that hold the capture: a HAR, or the network logs of a trace of
 /// Playwright, or the only file.
-fn parts_of(archive: &Archive) -> Result<Vec<String>, Error> {
-    let is_file = |name: &Cow<'_, str>| !name.ends_with('/') && !is_hidden(name);
-    let names: Vec<String> = archive.file_names().flatten().filter(is_file).map(Cow::into_owned).collect();
+fn parts_of(names: Vec<String>, is_capture: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
     let ending_in = |ending: &str| -> Vec<String> {
         names.iter().filter(|name| name.to_ascii_lowercase().ends_with(ending)).cloned().collect()
     };
@@ -203,16 +225,21 @@ fn parts_of(archive: &Archive) -> Result<Vec<String>, Error> {
     match names.len() {
         0 => Err(Error::Archive("it has no files".into())),
         1 => Ok(names),
-        count => {
-            let listed =
-                names.iter().take(NAMES_LISTED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let more = if count > NAMES_LISTED_MAX { ", …" } else { "" };
-            let what = format!(
-                "it has no .har or .network file, but {listed}{more}: unpack it and import one of them"
-            );
-            Err(Error::Archive(what))
+        _ => {
+            let examined = || names.iter().take(FILES_EXAMINED_MAX).map(String::as_str);
+            let captures: Vec<&str> = examined().filter(|name| is_capture(name)).collect();
+            let what = match captures.is_empty() {
+                true => format!("and none of {} is a capture", list(&examined().collect::<Vec<_>>())),
+                false => format!("but {}: unpack it and import one of them", list(&captures)),
+            };
+            Err(Error::Archive(format!("it has no .har or .network file, {what}")))
         }
     }
+}
+
+fn list(names: &[&str]) -> String {
+    let more = if names.len() > NAMES_LISTED_MAX { ", …" } else { "" };
+    format!("{}{more}", names[..names.len().min(NAMES_LISTED_MAX)].join(", "))
 }
 
 /// Whether macOS added this file to an archive.

@@ -179,6 +179,100 @@ fn decreasing_times_are_clamped_and_counted() {
 }
 
 #[test]
+fn a_payload_is_read_in_any_writing() {
+    let line = |payload: &str| message(r#""ts_ms":1000"#, "a").replace(&format!(r#""{PAYLOAD}""#), payload);
+    let buffer = r#"{"type":"Buffer","data":[10,4,16,5,24,9]}"#;
+    let object = r#"{"0":10,"1":4,"2":16,"3":5,"4":24,"5":9}"#;
+    for payload in [r#""0a0410051809""#, "[10,4,16,5,24,9]", buffer, object] {
+        let (items, report) = imported(&line(payload));
+        assert_eq!((openings(&items), report.bad_lines), (vec![(1, "a", 9)], 0), "{payload}");
+    }
+    for payload in ["[10,256]", "[]", "null", "1.5", "{}"] {
+        let (_, report) = imported(&format!("{}\n{}", line(&format!(r#""{PAYLOAD}""#)), line(payload)));
+        assert_eq!(report.bad_lines, 1, "{payload}");
+    }
+}
+
+#[test]
+fn times_of_lines_may_be_dates() {
+    let line = |time: &str| message(&format!(r#""ts_ms":{time}"#), "a");
+    let times = [r#""1970-01-01T00:00:01Z""#, r#""1970-01-01T01:00:01.250+01:00""#, r#""1500""#, "1750"];
+    let (items, report) = imported(&times.map(line).join("\n"));
+    assert_eq!((offsets_ms(&items), report.bad_lines), (vec![0, 250, 500, 750], 0));
+    assert_eq!(header(&items).wall_anchor_ns, Some(1_000_000_000));
+    // A date without a zone is ambiguous.
+    for time in [r#""1970-01-01T00:00:02""#, r#""2""#, r#""soon""#, "true"] {
+        let (_, report) = imported(&format!("{}\n{}", line("1000"), line(time)));
+        let is_number = time == r#""2""#;
+        assert_eq!(report.bad_lines, u64::from(!is_number), "{time}");
+    }
+}
+
+#[test]
+fn lines_without_times_are_imported_at_a_rate() {
+    let frame = r#"{"frame":"OgJoYg"}"#;
+    let untimed = message("", "a").replace("{,", "{");
+    for line in [frame, &untimed] {
+        let (mut bytes, options) = (Vec::new(), ImportOptions { rate: 10.0, ..options() });
+        let report = import([line; 3].join("\n").as_bytes(), &mut bytes, &options).unwrap();
+        let items = items(&bytes);
+        assert_eq!((offsets_ms(&items), report.bad_lines), (vec![0, 100, 200], 0), "{line}: {report}");
+        assert_eq!(header(&items).timing().as_str_name(), "TIMING_UNTIMED");
+        assert_eq!(report.notes, ["The capture has no times: imported at 10 frames per second (--rate)"]);
+    }
+    // Among lines with times, such a line cannot be placed.
+    let (_, report) = imported(&format!("{frame}\n{}", frame.replace('{', r#"{"offset_ms":1,"#)));
+    assert_eq!((report.frames, report.bad_lines_listed[0].line), (1, 1));
+    assert_eq!(report.bad_lines_listed[0].reason, "neither offset_ms nor ts_ms");
+}
+
+#[test]
+fn fragments_of_frames_are_joined() {
+    let line = |conn: u32, opcode: u32, frame: &str| {
+        format!(r#"{{"offset_ms":1,"conn":{conn},"opcode":{opcode},"fin":false,"frame":"{frame}"}}"#)
+    };
+    let lines = [
+        line(1, 0, "Yg=="),
+        line(1, 2, "OgJo"),
+        line(2, 2, "OgI="),
+        line(1, 9, ""),
+        line(1, 0, "Yg=="),
+        line(2, 0, "aA=="),
+        line(2, 0, "Yg=="),
+        line(2, 2, "OgJoYg=="),
+        // Close code 1000, reason `bye`.
+        line(2, 8, "A+hieWU="),
+    ];
+    let (items, report) = imported(&lines.join("\n"));
+    let shown = items.iter().filter_map(|item| match &item.what {
+        What::Frame(frame) => Some(format!("{} {} {:?}", item.conn, frame.opcode.0, frame.bytes)),
+        What::ConnClose(close) => Some(format!("{} {} {}", item.conn, close.code, close.reason)),
+        _ => None,
+    });
+    let shown: Vec<String> = shown.collect();
+    let frame = r#"2 b":\x02hb""#;
+    assert_eq!(
+        shown,
+        [format!("1 {frame}"), format!("2 {frame}"), format!("2 {frame}"), "2 1000 bye".into()]
+    );
+    assert_eq!((report.frames, report.bad_lines), (3, 1), "{report}");
+    assert_eq!(report.bad_lines_listed[0].reason, "a continuation without a first frame");
+
+    let unmarked = r#"{"offset_ms":1,"frame":"OgJo"}"#;
+    let (_, report) = imported(&[unmarked, r#"{"offset_ms":2,"frame":"OgJoYg=="}"#].join("\n"));
+    assert!(report.is_lossy() && report.notes[0].contains("joined by their `opcode`"), "{report}");
+}
+
+#[test]
+fn a_placeholder_in_place_of_a_frame_is_named() {
+    for text in ["Binary Message", "[object Blob]", "<binary data: 328 bytes>", "ArrayBuffer(328)"] {
+        let line = format!(r#"{{"offset_ms":1,"frame":"{text}"}}"#);
+        let error = import(line.as_bytes(), Vec::new(), &options()).unwrap_err().to_string();
+        assert!(error.ends_with("frame is a placeholder: the exporter dropped the bytes"), "{error}");
+    }
+}
+
+#[test]
 fn bad_lines_are_counted_and_the_first_are_listed() {
     let good = r#"{"offset_ms":1,"frame":"OgJoYg=="}"#;
     let bad = [
@@ -229,7 +323,10 @@ fn an_input_without_frames_is_rejected_before_anything_is_written() {
     for (input, message) in [
         ("", "the input is empty: expected one JSON object per line"),
         ("\n \n", "the input is empty: expected one JSON object per line"),
-        ("{\"a\":1}\n", "none of 1 lines holds a frame or a message: line 1: neither offset_ms nor ts_ms"),
+        (
+            "{\"a\":1}\n",
+            "none of 1 lines holds a frame or a message: line 1: neither frame nor method and payload",
+        ),
     ] {
         let mut bytes = Vec::new();
         let error = import(input.as_bytes(), &mut bytes, &options()).unwrap_err();

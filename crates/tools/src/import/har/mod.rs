@@ -3,9 +3,6 @@
 //! Fields can come in any order: Chrome writes the messages of a connection before its URL. Their names are compared without
 //! case, `_` and `-`, in which producers differ.
 
-mod json;
-#[cfg(test)]
-mod tests;
 mod trace;
 
 use std::{
@@ -23,15 +20,11 @@ use livetape_core::{
 use super::{
     Error,
     captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit},
-    content::{BASE64, decode, is_destroyed, is_sent},
+    content::{BASE64, PLACEHOLDER, decode, is_destroyed, is_placeholder, is_sent},
+    json::{Data, Json, LONE, TEXT_BYTES_MAX},
     merge::parse_date,
     source::{RESOURCES, Unpacked, next_line},
 };
-
-use json::{Json, TEXT_BYTES_MAX};
-
-/// Why a string is not Unicode.
-const LONE: &str = "half of a surrogate pair";
 
 pub(super) use trace::Trace;
 
@@ -320,10 +313,7 @@ struct MessageFields {
     kind: String,
     time: Option<f64>,
     opcode: Option<f64>,
-    data: String,
-    /// The data, if it is a list of bytes.
-    bytes: Option<Bytes>,
-    has_data: bool,
+    data: Option<Data>,
     text: String,
 }
 
@@ -341,23 +331,9 @@ impl MessageFields {
                     _ => self.kind.clone_from(&self.text),
                 }
             }
-            "time" | "timestamp" => {
-                self.time = if json.is_number()? {
-                    json.float()?
-                } else {
-                    json.string_into(&mut self.text)?;
-                    self.text.trim().parse().ok().or_else(|| parse_date(&self.text))
-                };
-            }
+            "time" | "timestamp" => self.time = json.time()?,
             "opcode" => self.opcode = json.float()?,
-            "data" | "payload" | "payloaddata" if self.wants_data => {
-                self.has_data = json.is_text()?;
-                if self.has_data {
-                    json.string_into(&mut self.data)?;
-                } else {
-                    self.bytes = json.bytes()?.map(Bytes::from);
-                }
-            }
+            "data" | "payload" | "payloaddata" if self.wants_data => self.data = json.data()?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -366,9 +342,8 @@ impl MessageFields {
     /// Clears the previous message.
     fn begin(&mut self, wants_data: bool) {
         self.kind.clear();
-        self.data.clear();
-        (self.time, self.opcode, self.sent, self.bytes) = (None, None, None, None);
-        (self.wants_data, self.has_data, self.is_error) = (wants_data, false, false);
+        (self.time, self.opcode, self.sent, self.data) = (None, None, None, None);
+        (self.wants_data, self.is_error) = (wants_data, false);
     }
 
     fn read(&mut self) -> CaptureItem {
@@ -379,7 +354,11 @@ impl MessageFields {
 
     fn said(&mut self) -> Result<Said, String> {
         if self.is_error || self.opcode.is_some_and(|opcode| opcode < 0.0) {
-            return Ok(Said::Trouble(std::mem::take(&mut self.data)));
+            let text = match self.data.take() {
+                Some(Data::Text(text)) => text,
+                _ => String::new(),
+            };
+            return Ok(Said::Trouble(text));
         }
         let (opcode, bytes) = self.content()?;
         let sent = match self.sent {
@@ -394,25 +373,25 @@ impl MessageFields {
     /// Returns the opcode and the bytes. A frame of TikTok LIVE is recognised, whatever its opcode.
     fn content(&mut self) -> Result<(u32, Bytes), String> {
         const BINARY: u32 = 2;
-        if let Some(bytes) = self.bytes.take() {
-            return Ok((BINARY, bytes));
-        }
-        if !self.has_data {
-            return Err("a message without data".into());
-        }
+        let text = match self.data.take() {
+            Some(Data::Text(text)) => text,
+            Some(Data::Bytes(bytes)) => return Ok((BINARY, bytes)),
+            None => return Err("a message without data".into()),
+        };
         let opcode = self.opcode.map(|opcode| (opcode, opcode as u8));
-        let decoded = decode(&self.data);
+        let decoded = decode(&text);
         match (opcode, decoded) {
             (_, Ok(bytes)) if is_push_frame(&bytes) => Ok((BINARY, bytes)),
-            (None | Some((_, 1)), _) if is_destroyed(&self.data) => {
+            _ if is_placeholder(&text) => Err(format!("a frame {PLACEHOLDER}")),
+            (None | Some((_, 1)), _) if is_destroyed(&text) => {
                 Err("a binary frame that was stored as text, which lost its bytes".into())
             }
-            (None | Some((_, 1)), _) => Ok((1, std::mem::take(&mut self.data).into())),
+            (None | Some((_, 1)), _) => Ok((1, text.into())),
             (Some((exact, _)), _) if exact > OPCODE_MAX || exact.fract() != 0.0 => {
                 Err(format!("a message with opcode {exact}"))
             }
             (Some((_, opcode)), decoded) => {
-                let bytes = decoded.map_err(|error| format!("a frame is not base64: {error}"))?;
+                let bytes = decoded.map_err(|reason| format!("a frame {reason}"))?;
                 Ok((opcode.into(), bytes))
             }
         }

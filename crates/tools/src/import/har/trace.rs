@@ -4,7 +4,7 @@ use std::io::{BufRead, Read as _};
 
 use serde::Deserialize;
 
-use super::{Error, TEXT_BYTES_MAX, Unpacked, entry, json::Json, next_line};
+use super::{Error, Json, TEXT_BYTES_MAX, Unpacked, entry, next_line};
 use crate::import::captured::{About, Capture, Visit};
 
 /// Maximum length of the first line of a trace's list of actions, in bytes.

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use livetape_core::recording::records::header::Timing;
-use livetape_tools::import::{ImportOptions, Report};
+use livetape_tools::{
+    export::jsonl,
+    import::{ImportOptions, Report},
+};
 use serde_json::{Value, json};
 
 use super::{
-    assert_same_events,
+    SHIPPED, assert_same_events,
     captures::{START_MS, STARTED, URL, entry, flow, frames, har, messages},
-    header, import, imported, offsets_ms, options,
+    header, import, imported, offsets_ms, options, shipped,
     sources::trace,
 };
 
@@ -18,6 +21,9 @@ const HOUR_MS: f64 = 3_600_000.0;
 const START: f64 = START_MS as f64;
 /// How far a mended offset may be off, in ms: the true time between two frames, where nothing tells it.
 const ERROR_MS_MAX: u128 = 5000;
+
+/// The same, in ms, for frames around which servers state the time.
+const SMALL_ERROR_MS_MAX: u128 = 1000;
 
 /// The Unix ms of each frame, as a clock shows them that `shown` sets.
 fn times(shown: impl Fn(usize, f64) -> f64) -> Vec<f64> {
@@ -107,6 +113,101 @@ fn a_clock_that_was_set_once_is_mended_in_every_format() {
                 if by_ms < 0.0 { report.clamped > 0 } else { (kept - by_ms).abs() < 5000.0 },
                 "{name}: {report}"
             );
+        }
+    }
+}
+
+#[test]
+fn a_small_step_forward_is_mended_in_every_format() {
+    let half = frames().len() / 2;
+    for by_ms in [3000.0, 10_000.0, 45_000.0, 62_000.0, 74_000.0] {
+        for (name, capture) in captures(&times(|at, ms| if at < half { ms } else { ms + by_ms })) {
+            let (items, report) = imported(capture);
+            let offsets = offsets_ms(&items);
+            assert!(worst_error(&offsets) < SMALL_ERROR_MS_MAX, "{name} by {by_ms}: {offsets:?}");
+            assert_eq!((report.clock_steps, report.clamped), (1, 0), "{name} by {by_ms}: {report}");
+            assert_eq!(report.clock_steps_listed[0].by_ms as f64, by_ms, "{name}: {report}");
+        }
+    }
+}
+
+#[test]
+fn a_small_step_forward_that_is_undone_is_mended_in_every_format() {
+    for by_ms in [4000.0, 30_000.0] {
+        for (name, capture) in captures(&times(|at, ms| if (20..50).contains(&at) { ms + by_ms } else { ms }))
+        {
+            let (items, report) = imported(capture);
+            let offsets = offsets_ms(&items);
+            assert!(worst_error(&offsets) < SMALL_ERROR_MS_MAX, "{name} by {by_ms}: {offsets:?}");
+            assert_eq!((report.clock_steps, report.clamped), (2, 0), "{name} by {by_ms}: {report}");
+        }
+    }
+}
+
+#[test]
+fn a_step_that_undoes_part_of_another_is_measured() {
+    for (first_ms, second_ms) in [(40_000.0, 33_000.0), (40_000.0, 10_000.0), (-40_000.0, -50_000.0)] {
+        let shown = |at, ms| match at {
+            ..20 => ms,
+            20..50 => ms + first_ms,
+            _ => ms + second_ms,
+        };
+        for (name, capture) in captures(&times(shown)) {
+            let (items, report) = imported(capture);
+            let offsets = offsets_ms(&items);
+            assert!(worst_error(&offsets) < SMALL_ERROR_MS_MAX, "{name}, {second_ms}: {offsets:?}");
+            assert_eq!((report.clock_steps, report.clamped), (2, 0), "{name}, {second_ms}: {report}");
+        }
+    }
+}
+
+/// Frames that were delayed arrive at once. Replays at another speed disagree with the servers all the time.
+#[test]
+fn late_frames_and_other_speeds_are_not_a_step() {
+    let all = frames();
+    let late = |from: usize, to: usize| {
+        let arrives_ms = START + all[to].0 as f64;
+        times(move |at, ms| if (from..to).contains(&at) { arrives_ms } else { ms })
+    };
+    let at_speed = |speed: f64| times(move |_, ms| START + (ms - START) / speed);
+    let speeds = [0.5, 0.7, 0.8, 0.9, 2.0].map(at_speed);
+    let late = [late(10, 12), late(20, 30), late(20, 70), late(70, all.len() - 1)];
+    for times in late.iter().chain(&speeds) {
+        for (name, capture) in captures(times) {
+            let (items, report) = imported(capture);
+            assert_eq!((report.clock_steps, report.clamped), (0, 0), "{name}: {report}");
+            let lasts_ms = (times[all.len() - 1] - times[0]) as u128;
+            assert!(offsets_ms(&items)[all.len() - 1].abs_diff(lasts_ms) < 1000, "{name}: {report}");
+        }
+    }
+}
+
+/// The recordings that come with livetape, with the clock set forward in the middle of each.
+#[test]
+fn a_small_step_forward_is_mended_in_any_show() {
+    for name in SHIPPED {
+        let mut lines = Vec::new();
+        jsonl(&shipped(name)[..], &mut lines).unwrap();
+        let lines = String::from_utf8(lines).unwrap();
+        let half = lines.lines().count() / 2;
+        let stepped = |by_ms: f64| {
+            let lines = lines.lines().enumerate().map(|(at, line)| {
+                let mut line: Value = serde_json::from_str(line).unwrap();
+                if at >= half {
+                    line["offset_ms"] = json!(line["offset_ms"].as_f64().unwrap() + by_ms);
+                }
+                format!("{line}\n")
+            });
+            imported(lines.collect::<String>())
+        };
+        let (true_items, report) = stepped(0.0);
+        assert_eq!((report.clock_steps, report.clamped), (0, 0), "{name}: {report}");
+        for by_ms in [3500.0, 30_000.0] {
+            let (items, report) = stepped(by_ms);
+            assert_eq!(report.clock_steps, 1, "{name} by {by_ms}: {report}");
+            let errors = offsets_ms(&items).into_iter().zip(offsets_ms(&true_items));
+            let worst = errors.map(|(ours, theirs)| ours.abs_diff(theirs)).max().unwrap();
+            assert!(worst < SMALL_ERROR_MS_MAX, "{name} by {by_ms}: {worst}");
         }
     }
 }

@@ -93,18 +93,24 @@ fn a_proxy_that_calls_frames_text_is_corrected() {
 
 #[test]
 fn json_lines_may_be_spelled_in_another_way() {
-    let line = |frame: fn(&[u8]) -> String| {
+    let line = |frame: fn(&[u8]) -> Value| {
         frames()
             .iter()
             .map(|(ms, _, bytes)| json!({ "offsetMs": ms, "FRAME": frame(bytes) }))
             .collect::<Vec<_>>()
     };
-    let plain = |bytes: &[u8]| STANDARD.encode(bytes);
+    let plain = |bytes: &[u8]| STANDARD.encode(bytes).into();
+    let numbered = |bytes: &[u8]| {
+        Value::Object(bytes.iter().enumerate().map(|(at, byte)| (at.to_string(), (*byte).into())).collect())
+    };
     let lines = |all: &[Value]| all.iter().map(|line| format!("{line}\n")).collect::<String>();
     for capture in [
         lines(&line(plain)),
-        lines(&line(hex)),
-        lines(&line(latin1)),
+        lines(&line(|bytes| hex(bytes).into())),
+        lines(&line(|bytes| latin1(bytes).into())),
+        lines(&line(|bytes| bytes.into())),
+        lines(&line(|bytes| json!({ "type": "Buffer", "data": bytes }))),
+        lines(&line(numbered)),
         serde_json::to_string(&line(plain)).unwrap(),
         serde_json::to_string_pretty(&line(plain)).unwrap(),
         line(plain).iter().map(|line| format!("{line:#}\n")).collect(),

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     assert_same_events,
     captures::{START_MS, STARTED, URL, chrome, entry, frames, har, messages},
-    events, header, import, imported, offsets_ms, options,
+    error, events, header, import, imported, offsets_ms, options,
 };
 
 /// An entry of an HTTP response.
@@ -344,6 +344,34 @@ fn control_frames_errors_and_fragments_are_recognised() {
     );
     assert_eq!((report.frames, report.bad_lines, report.texts), (3, 0, 1));
     assert!(items.iter().all(|item| item.flags.0 & Flags::INJECTED == 0));
+}
+
+#[test]
+fn placeholders_in_place_of_frames_are_named() {
+    for opcode in [1, 2] {
+        let mut all = messages(|ms| ms / 1e3);
+        for message in &mut all {
+            (message["opcode"], message["data"]) = (json!(opcode), json!("Binary Message"));
+        }
+        let said = error(har("ProxyPin", "1", &[entry(URL, STARTED, &all)])).to_string();
+        let expected =
+            "none of 82 messages is usable: a frame is a placeholder: the exporter dropped the bytes";
+        assert_eq!(said, expected);
+    }
+}
+
+/// A computer whose clock starts in 1970, until it reaches a time server.
+#[test]
+fn only_a_capture_without_any_date_is_said_to_have_none() {
+    let note = "Times have no date: they are relative to the connection's start";
+    let said = |time: &dyn Fn(f64) -> f64| {
+        let (items, report) = imported(har("WebInspector", "1", &[entry(URL, STARTED, &messages(time))]));
+        assert_same_events(&items);
+        report.notes.iter().any(|known| known == note)
+    };
+    let since_start = |ms: f64| (ms - START_MS as f64) / 1e3;
+    assert!(said(&since_start));
+    assert!(!said(&|ms| if since_start(ms) < 20.0 { since_start(ms) } else { ms / 1e3 }));
 }
 
 #[test]

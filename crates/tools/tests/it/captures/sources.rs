@@ -192,7 +192,11 @@ fn a_capture_in_an_archive_is_found() {
     for (files, expected) in [
         (
             vec![("readme.txt", &b"x"[..]), ("b.txt", b"y")],
-            "no .har or .network file, but readme.txt, b.txt: unpack it",
+            "no .har or .network file, and none of readme.txt, b.txt is a capture",
+        ),
+        (
+            vec![("readme.txt", &b"x"[..]), ("a.jsonl", lines.as_bytes()), ("b.jsonl", lines.as_bytes())],
+            "no .har or .network file, but a.jsonl, b.jsonl: unpack it and import one of them",
         ),
         (vec![("r/trace.zip", b"PK"), ("b.txt", b"y")], "it has r/trace.zip: unpack it and import that file"),
         (vec![hidden], "it has no files"),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::json::Json;
+use super::Json;
 
 /// A reader that returns this many bytes at a time.
 struct Dribble(Cursor<Vec<u8>>, usize);

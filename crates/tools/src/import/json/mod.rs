@@ -1,18 +1,32 @@
 //! A streaming JSON parser. It skips unwanted parts without storing them, but validates them. It tolerates
 //! values of unexpected types.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     borrow::Cow,
     io::{self, Read},
 };
 
+use bytes::Bytes;
 use memchr::memchr2;
 use serde::de::IgnoredAny;
 
-use crate::import::Error;
+use super::{Error, merge::parse_date};
 
+/// Why a string is not Unicode.
+pub(super) const LONE: &str = "half of a surrogate pair";
 /// Maximum nesting of brackets, even in skipped parts. Each level takes memory.
 const DEPTH_MAX: u32 = 256;
+
+/// Bytes, as they are stored in JSON.
+#[derive(Debug)]
+pub(super) enum Data {
+    /// A text in which they are encoded.
+    Text(String),
+    Bytes(Bytes),
+}
 
 #[derive(Debug)]
 pub(super) struct Json<R> {
@@ -99,6 +113,10 @@ impl<R: Read> Json<R> {
         Ok(matches!(self.next()?, b'[' | b'n'))
     }
 
+    pub(super) fn is_null(&mut self) -> Result<bool, Error> {
+        Ok(self.next()? == b'n')
+    }
+
     pub(super) fn is_number(&mut self) -> Result<bool, Error> {
         Ok(matches!(self.next()?, b'-' | b'0'..=b'9'))
     }
@@ -108,28 +126,49 @@ impl<R: Read> Json<R> {
         Ok(matches!(self.next()?, b'"' | b'-' | b'0'..=b'9'))
     }
 
+    /// Reads the bytes of a frame or a message; returns `None` for a value that cannot be any.
+    pub(super) fn data(&mut self) -> Result<Option<Data>, Error> {
+        if self.is_text()? {
+            return self.string().map(|text| Some(Data::Text(text)));
+        }
+        Ok(self.bytes()?.map(|bytes| Data::Bytes(bytes.into())))
+    }
+
+    /// Reads a time: a number, a string with one, or a date, of which it returns the Unix milliseconds.
+    pub(super) fn time(&mut self) -> Result<Option<f64>, Error> {
+        if self.is_number()? {
+            return self.float();
+        }
+        let text = self.string()?;
+        Ok(text.trim().parse().ok().or_else(|| parse_date(&text)))
+    }
+
     /// Reads a list of bytes, or an object with one: `[8,1]`, `{"0":8,"1":1}`, `{"type":"Buffer","data":[8,1]}`. Returns
     /// `None` for any other value.
-    pub(super) fn bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let (mut bytes, mut are_all) = (Vec::new(), true);
-        let mut byte = |json: &mut Self| {
+    fn bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let (mut bytes, mut read, mut are_all) = (Vec::new(), 0, true);
+        // Some programs sort the names of fields as text.
+        let mut byte = |json: &mut Self, at: Option<usize>| {
             let value = json.float()?.filter(|value| value.fract() == 0.0 && (0.0..256.0).contains(value));
-            are_all &= value.is_some() && bytes.len() < TEXT_BYTES_MAX as usize;
+            let at = at.unwrap_or(bytes.len());
+            are_all &= value.is_some() && at < TEXT_BYTES_MAX as usize;
             if are_all {
-                bytes.push(value.unwrap_or_default() as u8);
+                bytes.resize(bytes.len().max(at + 1), 0);
+                bytes[at] = value.unwrap_or_default() as u8;
+                read += 1;
             }
             Ok(())
         };
         if self.is_list()? {
-            self.list(byte)?;
+            self.list(|json| byte(json, None))?;
         } else {
-            self.object(|json, name| match name {
-                "data" => json.list(&mut byte).map(|()| true),
-                _ if name.bytes().all(|digit| digit.is_ascii_digit()) => byte(json).map(|()| true),
-                _ => Ok(false),
+            self.object(|json, name| match name.parse() {
+                Ok(at) => byte(json, Some(at)).map(|()| true),
+                Err(_) if name == "data" => json.list(|json| byte(json, None)).map(|()| true),
+                Err(_) => Ok(false),
             })?;
         }
-        Ok(Some(bytes).filter(|bytes| are_all && !bytes.is_empty()))
+        Ok(Some(bytes).filter(|bytes| are_all && read > 0 && read == bytes.len()))
     }
 
     /// Reads a list, or skips any other value.
