@@ -125,6 +125,15 @@ const bugs = {
   gives_up_at_start: { delay: (code, attempt) => (last.seq ? right.delay(code, attempt) : undefined) },
   no_backoff: { delay: (code) => (FINAL.includes(code) ? undefined : TIGHT_MS) },
   reconnects_for_ever: { delay: (code, attempt, wasOpen) => (FINAL.includes(code) || !wasOpen ? TIGHT_MS : right.delay(code, attempt)) },
+  reconnects_twice: {
+    isNew: () => true,
+    delay(code, attempt, wasOpen) {
+      const delay = right.delay(code, attempt)
+      // As if both `error` and `close` of an attempt that failed led to another one.
+      if (delay !== undefined && !wasOpen) setTimeout(connect, delay + 1500)
+      return delay
+    },
+  },
   comes_back_too_late: { delay: (code) => (FINAL.includes(code) ? undefined : 45_000) },
   ten_attempts_for_life: { delay: (code, attempt) => (attempts++ < 10 ? right.delay(code, attempt) : undefined) },
   backoff_for_life: { delay: (code) => (FINAL.includes(code) ? undefined : 1000 * 2 ** attempts++) },

@@ -195,10 +195,11 @@ impl Outcome {
                         failure.exclude(|_, mistake| mistake.shown_by == PLAIN);
                     } else if let Some(other) = plain.failures.iter().find(|other| other.what == failure.what)
                     {
-                        // A number that is wrong without a break as well has another cause, and what does not explain it
-                        // there does so here by chance.
+                        // A number that is wrong without a break as well has another cause, and what `plain` would show, but
+                        // does not explain it there, does so here by chance.
                         failure.exclude(|name, mistake| {
-                            mistake.needs_break || !other.is_unclear && !other.candidates.contains_key(name)
+                            let is_seen = !other.is_unclear && ["", PLAIN].contains(&mistake.shown_by);
+                            mistake.needs_break || is_seen && !other.candidates.contains_key(name)
                         });
                     }
                 }

@@ -27,6 +27,8 @@ use crate::{Attempt, Door};
 pub const RECORDING_BYTES_MAX: u64 = 32 << 20;
 /// Time between two looks at what clients do.
 const LOOK: Duration = Duration::from_millis(20);
+/// Time in which a client that was rejected may open more connections than it says.
+const SURPLUS_FOR: Duration = Duration::from_secs(3);
 /// Maximum time for clients to confirm what they were sent.
 const CONFIRM_MAX: Duration = Duration::from_secs(10);
 /// Mean time between attempts below which nothing grows that could start over.
@@ -215,6 +217,11 @@ impl Staged {
             if hub.subscriber_count() >= self.clients {
                 break;
             }
+        }
+        // A client that tried again twice opens another connection after the first.
+        let was_rejected = self.door.was_reset() || self.door.attempts().iter().any(|it| !it.is_let_in);
+        if self.gives_up && was_rejected {
+            self.watched(SURPLUS_FOR).await;
         }
         self.lock(|progress| progress.has_begun = true);
         self.gates.open(0);

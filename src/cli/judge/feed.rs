@@ -5,7 +5,7 @@ use livetape_cases::{
     expect::{Output, Said, compare},
     library::Library,
     mistakes::without_inferred,
-    report::Failure,
+    report::{Failure, Habit},
     slack::Slack,
     table::Case,
 };
@@ -202,7 +202,8 @@ impl Venue for Feed<'_> {
         (peak > clients).then(|| {
             let message = format!("had {peak} connections to the feed at once, and --clients is {clients}");
             let hint = "close a connection before you open another one, or set --clients";
-            Failure { detail: Some(hint.to_owned()), ..Failure::new("connection", &message) }
+            let habit = Some(Habit::AtOnce);
+            Failure { detail: Some(hint.to_owned()), habit, ..Failure::new("connection", &message) }
         })
     }
 

@@ -271,6 +271,10 @@ fn a_mistake_has_to_explain_the_plain_show() {
     let case = || outcome("again", Verdict::Failed, 1, vec![wrong(32, &["same_gift", "same_user"])]);
     assert_eq!(left(wrong(20, &["same_user"]), case()), ["same_user"]);
     assert!(left(wrong(20, &[]), case()).is_empty());
+    // One that `plain` cannot show may be the second mistake.
+    let mut second = case();
+    second.failures[0].candidates.values_mut().for_each(|mistake| mistake.shown_by = "no-final");
+    assert_eq!(left(wrong(20, &[]), second).len(), 2);
     let unclear = Failure { is_unclear: true, ..wrong(20, &[]) };
     assert_eq!(left(unclear, case()).len(), 2);
 }

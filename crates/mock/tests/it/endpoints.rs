@@ -351,8 +351,12 @@ async fn a_reset_fault_resets_the_connection_and_a_drop_ends_it() {
 
     let ended = async |kind| {
         let mock = MockTikTok::start(with_demo(fault(Endpoint::Socket, kind))).await.unwrap();
-        let (mut socket, _) = connect_async(socket_url(&mock)).await.unwrap();
-        match socket.next().await {
+        let message = match connect_async(socket_url(&mock)).await {
+            Ok((mut socket, _)) => socket.next().await,
+            // With a reset, Windows drops the upgrade that was not read yet.
+            Err(error) => Some(Err(error)),
+        };
+        match message {
             Some(Err(Error::Io(error))) => Some(error.kind()),
             Some(Err(Error::Protocol(_))) | None => None,
             other => panic!("{other:?}"),

@@ -255,7 +255,9 @@ async fn a_cut_resets_a_tcp_connection() {
     stream.write_all(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     let mut bytes = vec![];
     let error = stream.read_to_end(&mut bytes).await.unwrap_err();
-    assert_eq!((error.kind(), bytes.len()), (ErrorKind::ConnectionReset, 100));
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    // With a reset, Windows drops what was not read yet.
+    assert!(bytes.len() == 100 || cfg!(windows) && bytes.len() < 100, "{}", bytes.len());
 }
 
 #[tokio::test(start_paused = true)]

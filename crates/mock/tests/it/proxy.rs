@@ -501,7 +501,7 @@ fn the_ca_is_created_at_first_use_and_kept() {
     assert_eq!(first.ca.pem(), again.ca.pem());
     assert!(!first.is_renewed && !again.is_renewed);
     assert_eq!(fs::read_to_string(&first.certificate).unwrap(), first.ca.pem());
-    assert!(first.ca.pem().starts_with("-----BEGIN CERTIFICATE-----\n"));
+    assert_eq!(first.ca.pem().lines().next(), Some("-----BEGIN CERTIFICATE-----"));
     assert!(fs::read(&first.trust_store).unwrap().starts_with(&[0xfe, 0xed, 0xfe, 0xed]));
     assert!(first.node_guard.exists());
 }
@@ -531,8 +531,8 @@ fn the_key_is_not_in_other_files_or_in_debug_output() {
     let opened = open(folder.path(), clock::wall());
     let text = file(folder.path(), "ca.key");
     let (key, _) = text.split_once("-----END PRIVATE KEY-----").unwrap();
-    let (_, key) = key.split_once("-----BEGIN PRIVATE KEY-----\n").unwrap();
-    let key = key.lines().next().unwrap();
+    let (_, key) = key.split_once("-----BEGIN PRIVATE KEY-----").unwrap();
+    let key = key.trim().lines().next().unwrap();
     assert!(key.len() >= 60, "{key}");
     assert_eq!(format!("{:?}", opened.ca), "Ca");
     let shown = format!("{opened:?}{}", opened.ca.pem());
