@@ -489,8 +489,10 @@ fn library(outcomes: &[Outcome]) -> Option<&Library> {
 fn habits(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
     Habit::ALL.into_iter().filter_map(|habit| {
         // What a library is known for is not what the bot does.
-        let is_its = |failure: &Failure| failure.habit == Some(habit) && failure.known.is_none();
-        let has = |outcome: &&Outcome| outcome.failures.iter().any(is_its);
+        let is_known = |outcome: &Outcome| outcome.failures.iter().any(|failure| failure.known.is_some());
+        let has = |outcome: &&Outcome| {
+            !is_known(outcome) && outcome.failures.iter().any(|failure| failure.habit == Some(habit))
+        };
         let count = failed(outcomes).filter(has).count();
         let [did, change] = habit.text(library(outcomes));
         (count > 0).then(|| format!("in {} it {did}: {change}", cases(count)))
