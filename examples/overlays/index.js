@@ -14,7 +14,7 @@ const TOKEN = 'livetape.token'
 find('token').value = sessionStorage.getItem(TOKEN) ?? ''
 
 /** The address of the overlay. */
-function urlOf(feed, more = [], token = find('token').value) {
+function urlOf(feed, more = [], token = find('token').value.trim()) {
   const url = new URL(`${page}.html`, location.href)
   url.search = new URLSearchParams([...(feed ? [['url', feed]] : []), ...(token && feed ? [['token', token]] : []), ...changed(), ...more])
   return url.href
@@ -57,7 +57,7 @@ function show() {
 
 const link = () => urlOf(socketOf('../'))
 /** Shows the link without its token, which viewers of the stream might read. */
-const showLink = () => (find('link').value = urlOf(socketOf('../'), [], find('token').value && '•••').replace('token=%E2%80%A2%E2%80%A2%E2%80%A2', 'token=•••'))
+const showLink = () => (find('link').value = urlOf(socketOf('../'), [], find('token').value.trim() && '•••').replace('token=%E2%80%A2%E2%80%A2%E2%80%A2', 'token=•••'))
 
 /** Shows the preview as OBS would, smaller if it has to be. */
 function fit(width, height) {
@@ -166,7 +166,7 @@ find('copy').onclick = async () => {
   tell(isCopied ? secret() + `Copied. ${INTRODUCTION}` : 'The browser refused: copy the selected link by hand.')
 }
 /** What to know about a link that was copied. */
-const secret = () => (find('token').value ? 'The link contains the token: keep it secret. ' : '')
+const secret = () => (find('token').value.trim() ? 'The link contains the token: keep it secret. ' : '')
 // Copied by hand, too, the link has the token instead of dots.
 find('link').oncopy = (event) => {
   event.preventDefault()
@@ -174,7 +174,7 @@ find('link').oncopy = (event) => {
   event.clipboardData.setData('text/plain', copied)
   if (!isRefused) tell(secret() + `Copied. ${INTRODUCTION}`)
 }
-const ask = (path, init = {}) => fetch(path, { ...init, headers: find('token').value ? { authorization: `Bearer ${find('token').value}` } : {} })
+const ask = (path, init = {}) => fetch(path, { ...init, headers: find('token').value.trim() ? { authorization: `Bearer ${find('token').value.trim()}` } : {} })
 
 /** Why the recordings could not be listed. */
 let failure
@@ -182,10 +182,10 @@ let failure
 let isRefused = false
 /** Lists the recordings. */
 async function list() {
-  const token = find('token').value
+  const token = find('token').value.trim()
   const answer = await ask('../recordings')
   // In the meantime, somebody typed on.
-  if (find('token').value !== token) return
+  if (find('token').value.trim() !== token) return
   isRefused = answer.status === 401
   if (isRefused) find('locked').hidden = false
   find('token').ariaInvalid = String(isRefused && token !== '')

@@ -134,7 +134,11 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     if has_failed && !MEASURES_WORK {
         warn(BUSY);
     }
-    Ok(match (plan.stop.is_cancelled(), has_failed) {
+    let has_run = outcomes.iter().any(|outcome| !matches!(outcome.verdict, Verdict::Skipped(_)));
+    if !has_run && !plan.stop.is_cancelled() {
+        warn("❌ no case ran");
+    }
+    Ok(match (plan.stop.is_cancelled(), has_failed || !has_run) {
         (true, _) => {
             warn("❌ stopped by a signal: the other cases did not run");
             exit::INTERRUPTED
