@@ -70,10 +70,12 @@ export async function connect({ browser, livetape, pictures }) {
     await row.waitFor({ state: 'detached' })
     // An overlay comes back, as another client with the same name.
     const ofOverlay = page.locator('.clients li', { hasText: /Alerts/ })
-    const before = await ofOverlay.innerText()
+    // Its position changes, too, but only another connection has another number.
+    const numberOf = async () => /#\d+/.exec((await ofOverlay.allInnerTexts()).join())?.[0]
+    const before = await numberOf()
     await ofOverlay.getByRole('button', { name: 'Disconnect client' }).click()
-    await until('the overlay again', async () => (await ofOverlay.count()) === 1 && (await ofOverlay.innerText()) !== before)
-    assert.equal(await overlay.evaluate(() => overlayClient.getStatus()), 'connected')
+    await until('the overlay again', async () => (await ofOverlay.count()) === 1 && (await numberOf()) !== before)
+    await until('its feed', async () => (await overlay.evaluate(() => overlayClient.getStatus())) === 'connected')
     // The log of clients, beside the events: what they asked for, were sent again, and where they are.
     await button('Client log').click()
     const log = page.locator('.client-log')
