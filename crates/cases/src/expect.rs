@@ -174,20 +174,6 @@ struct Match {
 }
 
 impl Expectation {
-    /// Returns the number of all events of a kind that it has, or of what they add up to.
-    #[must_use]
-    pub fn sum(&self) -> Option<&str> {
-        let name = self.name.as_ref()?.as_str();
-        ["chats", "likes", "gifts", "diamonds", "joins"].contains(&name).then_some(name)
-    }
-
-    /// Whether it has a number of gifts or diamonds.
-    #[must_use]
-    pub fn is_about_gifts(&self) -> bool {
-        let is_number = |name: &Name| ["diamonds", "gifts"].contains(&name.as_str());
-        self.name.as_ref().is_some_and(is_number)
-    }
-
     /// Parses a text with at most one placeholder, such as `diamonds: {diamonds}`. `{{` and `}}` stand for
     /// braces.
     ///

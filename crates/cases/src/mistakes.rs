@@ -129,11 +129,12 @@ pub fn explain(
     let has_inferred = events.iter().any(SlimEvent::is_inferred);
     let impossible = if has_inferred { WITHOUT_INFERRED } else { WITH_INFERRED };
     let show = Show::new(events, breaks, starts);
+    let truth = show.truth();
     explain_by(&show, what, got, |mistake| {
         let keeps = |other: &&str| {
             let Ok(name) = Name::parse(other) else { return true };
             !mistake.is_about(other)
-                || name.read(&show.value(mistake, &name)) == name.read(&name.value(&show.truth()))
+                || name.read(&show.value(mistake, &name)) == name.read(&name.value(&truth))
         };
         let changes_all = OF_BREAKS.contains(&mistake.name) && mistake.name != FORGOTTEN_FILTER;
         mistake.name != impossible && (!changes_all || right.iter().all(keeps))
@@ -162,7 +163,7 @@ fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mist
         return Explanation::default();
     }
     let gives = |mistake: &&Mistake| {
-        mistake.is_about(what) && is_possible(mistake) && name.read(&show.value(mistake, &name)) == got
+        mistake.is_about(what) && name.read(&show.value(mistake, &name)) == got && is_possible(mistake)
     };
     let all = Vec::from_iter(TABLE.iter().filter(gives));
     let mut candidates = BTreeMap::new();

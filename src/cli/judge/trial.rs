@@ -10,7 +10,7 @@ use std::{
 };
 
 use livetape_cases::{
-    expect::{Expectation, Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
+    expect::{Expectation, Name, Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
     library::Library,
     mistakes::{Explanation, SlimEvent, explain, explain_with_repeats},
     report::{Failure, Habit, Outcome, PLAIN, Verdict},
@@ -522,9 +522,9 @@ impl<V: Venue> Trial<'_, V> {
         let wrong = Vec::from_iter(
             failures.iter().filter_map(|failure| Some((failure.what.clone(), failure.got.clone()?))),
         );
-        let sums = self.plan.expectations.iter().filter_map(Expectation::sum);
+        let names = || self.plan.expectations.iter().filter_map(Expectation::name).map(Name::as_str);
         let is_right = |name: &&str| failures.iter().all(|failure| failure.what != *name);
-        let right = Vec::from_iter(sums.filter(is_right).map(str::to_owned));
+        let right = Vec::from_iter(names().filter(is_right).map(str::to_owned));
         let Some(gather) = self.venue.sent(has_left).filter(|_| !wrong.is_empty()) else { return failures };
         let explain = move || {
             let sent = gather()?;
@@ -546,7 +546,7 @@ impl<V: Venue> Trial<'_, V> {
         // A name is right or wrong by chance, so a wrong number has to confirm the mistake, if there are numbers.
         let numbers = failures.iter().filter(|failure| failure.what != TOP_GIFTER);
         let known = Vec::from_iter(numbers.map(|failure| failure.diagnosis));
-        let has_numbers = self.plan.expectations.iter().any(Expectation::is_about_gifts);
+        let has_numbers = names().any(|name| ["diamonds", "gifts"].contains(&name));
         for name in failures.iter_mut().filter(|failure| failure.what == TOP_GIFTER) {
             if (has_numbers || !known.is_empty()) && !known.contains(&name.diagnosis) {
                 (name.diagnosis, name.detail) = (None, None);

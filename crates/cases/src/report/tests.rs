@@ -324,7 +324,7 @@ fn a_known_defect_of_the_library_stays() {
     let mut late = outcome("rate-limited", Verdict::Failed, 1, vec![known()]);
     late.compare_with_plain(&outcome("plain", Verdict::Passed, 1, vec![]));
     assert!(line(&late, 14).contains("came too early\n        known of it"), "{}", line(&late, 14));
-    // It is no habit of the bot, whatever else is wrong in this case.
+    // The bot is not accused of it, whatever else is wrong in this case.
     let early = Failure { habit: Some(Habit::ComesEarly), ..Failure::new("connection", "came too early") };
     let end = |failures: Vec<Failure>| {
         summary(&[outcome("rate-limited", Verdict::Failed, 1, failures)], Duration::ZERO)

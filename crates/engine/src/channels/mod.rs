@@ -396,7 +396,7 @@ impl Channel {
         let injected = pipeline.inject(&mut self.driver.injector, request, now, Pacing::Free).await;
         pipeline.report(&self.driver);
         self.injecting = Some((pipeline, since));
-        // No recording plays, so there is no offset.
+        // Without a recording, the offset is 0.
         let injected = injected.map(|(injected, _)| Injected { offset_ms: 0, ..injected });
         answer.send(injected.map_err(Refusal::from));
     }
