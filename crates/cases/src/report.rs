@@ -7,7 +7,7 @@ mod html;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::BTreeMap, iter, mem, time::Duration};
+use std::{borrow::Cow, cmp::Ordering, collections::BTreeMap, iter, mem, time::Duration};
 
 use livetape_core::{terminal::printable, truth::STRINGS};
 use serde_json::{Value, json};
@@ -282,17 +282,22 @@ impl Failure {
             }
     }
 
+    /// Returns whether a number is too small or too large.
+    #[must_use]
+    pub fn side(&self) -> Option<Ordering> {
+        let number = |text: &Option<String>| text.as_deref()?.parse::<i128>().ok();
+        Some(number(&self.got)?.cmp(&number(&self.expected)?))
+    }
+
     /// Whether another failure probably has the same cause: the same mistake, also if others give one of the numbers as well;
     /// or, without one, a number that is wrong in the same direction.
     #[must_use]
     pub fn has_cause_of(&self, other: &Self) -> bool {
-        let number = |text: &Option<String>| text.as_deref()?.parse::<i128>().ok();
-        let direction = |failure: &Self| Some(number(&failure.got)?.cmp(&number(&failure.expected)?));
         let is_exit = self.what == "exit";
         let is_equal = (&self.what, &self.got, &self.expected) == (&other.what, &other.got, &other.expected);
         let are_unknown = self.diagnosis.is_none() && other.diagnosis.is_none();
         let has_same_mistake = are_unknown || self.shares_mistake(other);
-        let is_alike = self.what == other.what && direction(self) == direction(other);
+        let is_alike = self.what == other.what && self.side() == other.side();
         is_equal || is_alike && has_same_mistake && !is_exit
     }
 

@@ -386,7 +386,7 @@ impl Show {
         for (at, piece) in self.left(gone) {
             let mut item = if is_simpler {
                 piece.simplified(
-                    gone.contains(&Unit::Comment(at)),
+                    gone.contains(&Unit::Comment(at)).then_some(at),
                     |id| gone.contains(&Unit::Name(id)),
                     |id| person.as_ref().filter(|_| gone.contains(&Unit::User(id))),
                 )

@@ -9,7 +9,7 @@ use livetape_core::{
     inject::{self, parse},
     secret::Secret,
 };
-use livetape_engine::source::live::Unreached;
+use livetape_engine::source::live::{Unreached, tls};
 use livetape_io::clock;
 use reqwest::{Client, StatusCode, Url, header::AUTHORIZATION, redirect};
 use serde_json::Value;
@@ -22,7 +22,7 @@ use crate::cli::{
         config, serving,
         trust::{trust, trusted},
     },
-    process::output::say,
+    process::output::{say, warn},
 };
 
 /// Maximum time for a response. The server waits up to 30 s for clients.
@@ -51,13 +51,14 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     let texts = Vec::from_iter(bodies.iter().map(|body| Value::Object(body.clone()).to_string()));
     let (url, of_url) = address(&config::server_url(args.url.as_deref()), args.wait_clients)?;
     let token = of_url.or(serving::tokens(&settings)?.first().cloned());
-    let mut builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX);
-    if let Some(ca) = trusted().filter(|_| url.scheme() == "https") {
-        builder = builder.use_preconfigured_tls(Arc::unwrap_or_clone(trust(&ca)?));
-    }
+    let tls = match trusted().filter(|_| url.scheme() == "https") {
+        Some(ca) => trust(&ca)?,
+        None => tls(),
+    };
+    let builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX);
     let broken = |error: reqwest::Error| Problem::new(Code::Io, format!("cannot start: {error}"));
-    let client = builder.build().map_err(broken)?;
-    let mut due = clock::now();
+    let client = builder.tls_backend_preconfigured(Arc::unwrap_or_clone(tls)).build().map_err(broken)?;
+    let (mut due, mut delivered) = (clock::now(), None);
     for _ in 0..args.repeat {
         sleep_until(due).await;
         for (at, body) in texts.iter().cloned().enumerate() {
@@ -71,9 +72,15 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
             if !status.is_success() {
                 return Err(of_one(at, &refused(status, &text)));
             }
+            delivered = serde_json::from_str::<Value>(&text).ok().and_then(|it| it["delivered"].as_u64());
             say(livetape_core::json::escaped(text) + "\n")?;
         }
         due += args.every;
+    }
+    if delivered == Some(0) {
+        warn(
+            "💡 Nobody got it: no client that wants it is connected to the main channel; `--wait-clients 1` waits for one",
+        );
     }
     Ok(exit::DONE)
 }

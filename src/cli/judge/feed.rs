@@ -207,6 +207,10 @@ impl Venue for Feed<'_> {
         })
     }
 
+    fn goes_on(&self) -> bool {
+        self.stage.hub.truth(None).is_ok_and(|at| at.truth.events < self.right.events)
+    }
+
     fn library(&self) -> Option<Library> {
         None
     }

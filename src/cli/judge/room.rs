@@ -274,7 +274,7 @@ fn received(
 const READ_MAX_MS: u64 = 30_000;
 
 /// How the requests of libraries are sent to the mock. Those for signatures have a client of their own in TikTokLive.
-const SIGN_CLIENT: &str = "with tiktok-live-connector, set its hosts in `webConfigOverrides`; with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";
+const SIGN_CLIENT: &str = "with tiktok-live-connector, set its hosts, `webConfigOverrides: { TIKTOK_HOST_WEB, TIKTOK_HOST_WEBCAST }`; with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";
 /// Maximum length of a user agent in a report, in characters.
 const AGENT_CHARS_MAX: usize = 60;
 
@@ -389,7 +389,7 @@ impl RoomVenue<'_> {
     fn hint(&self) -> String {
         match self.plan.is_proxied {
             true => IGNORES_PROXY.to_owned(),
-            false => format!("{}; {SIGN_CLIENT}", self.plan.reach.with_flags(IGNORES_MOCK, Suite::Room)),
+            false => format!("{}\n{SIGN_CLIENT}", self.plan.reach.with_flags(IGNORES_MOCK, Suite::Room)),
         }
     }
 }

@@ -257,11 +257,7 @@ impl Run<'_> {
     /// such a test tests nothing.
     fn unused(&self, code: u8) -> Option<Problem> {
         let command = shown(self.args.command[0].as_ref());
-        let hub = &self.stage.hub;
-        let is_untouched = hub.subscriber_peak() == 0
-            && hub.observer_peak() == 0
-            && !self.has_private_replay()
-            && self.mock.is_none_or(|mock| !mock.was_used());
+        let is_untouched = self.is_untouched();
         // Its own failure came first, so advice on addresses would mislead.
         if code != exit::DONE && is_untouched && self.args.clients != Some(0) {
             let message = format!("`{command}` ended with exit code {code} before it connected");
@@ -276,9 +272,21 @@ impl Run<'_> {
             return None;
         }
         let message = format!("`{command}` exited with {code} and used neither the mock nor the feed");
-        let hint = if self.args.mock_proxy { IGNORES_PROXY } else { IGNORES_MOCK };
-        let hint = format!("{hint}; set --clients 0 if no request is expected");
+        let hint = format!("{}; set --clients 0 if no request is expected", self.way_to_mock());
         Some(Problem::new(Code::TooFewRequests, message).hint(self.explained(&hint)))
+    }
+
+    /// Whether the command has used nothing that was started for it.
+    fn is_untouched(&self) -> bool {
+        let hub = &self.stage.hub;
+        hub.subscriber_peak() == 0
+            && hub.observer_peak() == 0
+            && !self.has_private_replay()
+            && self.mock.is_none_or(|mock| !mock.was_used())
+    }
+
+    fn way_to_mock(&self) -> &'static str {
+        if self.args.mock_proxy { IGNORES_PROXY } else { IGNORES_MOCK }
     }
 
     /// Adds advice on another proxy than that of the mock.
@@ -300,6 +308,10 @@ impl Run<'_> {
         let time = self.args.connect_time;
         clock::passed(started.checked_add(time)).await;
         if self.is_connected() {
+            if self.args.clients.is_none() && self.is_untouched() {
+                let (within, hint) = (offset::shown(time), self.explained(self.way_to_mock()));
+                warn(format_args!("⚠️ Nothing used the mock or the feed within {within}\n💡 {hint}"));
+            }
             std::future::pending::<()>().await;
         }
         let message = format!("the clients did not connect within {}: {}", offset::shown(time), self.seen());

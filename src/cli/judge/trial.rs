@@ -103,6 +103,10 @@ pub(super) trait Venue: Sync {
     fn excess(&self) -> Option<Failure>;
     /// Returns the client library, if it has told its name.
     fn library(&self) -> Option<Library>;
+    /// Whether more is to come of the show than a client may have seen by now.
+    fn goes_on(&self) -> bool {
+        false
+    }
     /// Returns what a command should do that used only a part of what it needs to be let in.
     fn unused(&self) -> Option<String> {
         None
@@ -239,6 +243,8 @@ struct Ended {
     has_result: bool,
     /// What it still did when it was told to end.
     still: Option<Still>,
+    /// Whether it exited by itself although the show went on.
+    left_early: bool,
 }
 
 /// What a command did in a case.
@@ -326,7 +332,10 @@ impl<V: Venue> Trial<'_, V> {
     /// Runs the command until everything that is judged is over, and ends it. Returns what it did wrong meanwhile.
     async fn run(&self, child: &mut Child, printed: &Printed) -> Result<(Ended, Vec<Failure>), Problem> {
         match self.wait(child).await? {
-            Over::Exited(status) => Ok((self.exited(status), Vec::new())),
+            Over::Exited(status) => {
+                let left_early = self.venue.goes_on();
+                Ok((Ended { left_early, ..self.exited(status) }, Vec::new()))
+            }
             Over::Show => Ok((self.end(child, printed).await?, Vec::new())),
             Over::Late(failure) => Ok((self.stop(child, None).await?, vec![failure])),
         }
@@ -389,7 +398,15 @@ impl<V: Venue> Trial<'_, V> {
     /// Describes a command that has exited by itself.
     fn exited(&self, status: ExitStatus) -> Ended {
         let has_result = self.has_result();
-        Ended { status, itself: true, was_killed: false, was_stopped: false, has_result, still: None }
+        Ended {
+            status,
+            itself: true,
+            was_killed: false,
+            was_stopped: false,
+            has_result,
+            still: None,
+            left_early: false,
+        }
     }
 
     /// Asks the command to exit, with as much more time as it waits for a processor.
@@ -404,7 +421,7 @@ impl<V: Venue> Trial<'_, V> {
             child.extend(self.note(meter.read(clock::now(), child.work())).waited);
         };
         let (was_killed, was_stopped) = (child.was_killed(), child.was_stopped(status));
-        Ok(Ended { status, itself: false, was_killed, was_stopped, has_result, still })
+        Ok(Ended { status, itself: false, was_killed, was_stopped, has_result, still, left_early: false })
     }
 
     /// Notes for how long the command waited for a processor.
@@ -506,8 +523,16 @@ impl<V: Venue> Trial<'_, V> {
         let is_silent = output.bytes() == 0 && !failures.is_empty();
         let has_left = ended_itself && code == exit::DONE;
         let wrong = match ended.still {
-            Some(_) => self.compare(output),
+            // What it did not wait for is no other mistake.
+            None if ended.left_early && failures.is_empty() => {
+                let mut wrong = self.compare(output);
+                if let Some(failure) = wrong.first_mut().filter(|failure| failure.detail.is_none()) {
+                    failure.detail = Some(format!("it exited with {code} before the end of the show"));
+                }
+                wrong
+            }
             None => self.explained(output, has_left).await,
+            Some(_) => self.compare(output),
         };
         failures.extend(wrong.into_iter().filter(|_| !is_silent));
         match self.venue.excess() {

@@ -17,7 +17,7 @@ use tungstenite::Message;
 
 use crate::support::{
     demo::over_tcp,
-    process::{Running, finish, livetape, program, run, start, stderr, stdout, text, words},
+    process::{Running, finish, http, livetape, program, run, start, stderr, stdout, text, words},
 };
 
 /// Runs a command on another thread, because the mock runs on this one.
@@ -163,7 +163,7 @@ async fn a_socket_that_a_sign_server_names_gets_no_secret() {
     ]
     .concat();
     let server = tokio::task::block_in_place(|| Running::start_with(&["serve"], &env, "Press Ctrl+C"));
-    let post = |path| reqwest::Client::new().post(format!("http://{}{path}", server.address)).send();
+    let post = |path| http().post(format!("http://{}{path}", server.address)).send();
     let refused = post("/connect/demo").await.unwrap();
     assert_eq!(refused.status(), 502);
     let answer = refused.text().await.unwrap();

@@ -13,15 +13,11 @@ use livetape::settings::{KEYS, Key};
 use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
 use serde_json::Value;
 
-use crate::support::process::{Running, livetape, run, stderr, stdout, text};
-
-fn trusting_nobody() -> ClientBuilder {
-    ClientBuilder::new().no_proxy().tls_built_in_root_certs(false)
-}
+use crate::support::process::{Running, client, livetape, run, stderr, stdout, text};
 
 /// A client that trusts only the CA in a file, as one does with `SSL_CERT_FILE`.
 fn trusting(pem: impl AsRef<Path>) -> ClientBuilder {
-    trusting_nobody().add_root_certificate(Certificate::from_pem(&fs::read(pem).unwrap()).unwrap())
+    client().tls_certs_only([Certificate::from_pem(&fs::read(pem).unwrap()).unwrap()])
 }
 
 /// Returns the body of the answer to a request, or why there is none.
@@ -50,7 +46,7 @@ fn the_mock_ignores_variables_of_the_server_explains_how_to_connect_and_stops_gr
         assert!(greeting.contains(words), "{greeting}");
     }
     let url = format!("http://{}/api-live/user/room/?aid=1988&uniqueId=demo", mock.address);
-    let answer = get(trusting_nobody(), &url).unwrap();
+    let answer = get(client(), &url).unwrap();
     assert!(answer.contains("\"status\":4"), "{answer}");
     mock.signal("INT");
     assert_eq!(mock.wait().0.code(), Some(0));
@@ -60,7 +56,7 @@ fn the_mock_ignores_variables_of_the_server_explains_how_to_connect_and_stops_gr
 fn one_recording_is_played_in_every_room() {
     let mock = Running::start(&["mock", "--play", "recordings/gifts.bin", "--speed", "max"]);
     assert!(mock.greeting[0].contains("gifts.bin"));
-    let answer = get(trusting_nobody(), &format!("http://{}/@ann/live", mock.address)).unwrap();
+    let answer = get(client(), &format!("http://{}/@ann/live", mock.address)).unwrap();
     assert!(answer.contains("\"uniqueId\":\"ann\""), "{answer}");
 }
 
@@ -157,7 +153,7 @@ fn a_client_reaches_the_mock_through_the_proxy_and_over_tls() {
     }
     let refused = tunnel(proxy, "example.com:443");
     assert!(refused.starts_with("HTTP/1.1 502 "), "{refused}");
-    let error = get(behind(trusting_nobody()), page).unwrap_err();
+    let error = get(behind(client()), page).unwrap_err();
     assert!(error.contains("UnknownIssuer"), "{error}");
     let rejected = "❌ www.tiktok.com: the client rejected the certificate (UnknownCA); `livetape ca`, with the same \
                     --ca-dir, shows how to trust it";

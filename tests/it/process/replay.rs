@@ -15,7 +15,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
 
 use crate::support::{
     json,
-    process::{Running, livetape, program, run, stderr, stdout, text},
+    process::{Running, http, livetape, program, run, stderr, stdout, text},
 };
 
 /// Reads a feed up to the end of the recording; returns all events.
@@ -53,7 +53,7 @@ async fn the_directory_of_recordings_is_configurable() {
     let args = ["replay", "one", "--recordings", text(&shelf), "--config", text(&config)];
     let server = tokio::task::block_in_place(|| Running::start(&args));
     for (name, status) in [("two", 200), ("short", 404)] {
-        let load = reqwest::Client::new().post(format!("http://{}/replay/load", server.address));
+        let load = http().post(format!("http://{}/replay/load", server.address));
         let loaded = load.body(format!(r#"{{"recording":"{name}"}}"#)).send().await.unwrap();
         assert_eq!(loaded.status(), status, "{name}");
     }
@@ -84,6 +84,7 @@ fn events_are_injected_at_a_port_or_an_address() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let answer = lines(&stdout(&output)).remove(0);
     assert_eq!((answer["seqs"].as_array().unwrap().len(), &answer["delivered"]), (1, &0.into()), "{answer}");
+    assert!(stderr(&output).contains("Nobody got it"), "{}", stderr(&output));
     let (_, port) = server.address.rsplit_once(':').unwrap();
     let flags = ["--repeat", "3", "--every", "0", "--count", "50", "--combo", "--url", port];
     let output = run(&[&["trigger", "gift"], &flags[..]].concat());

@@ -131,6 +131,21 @@ fn a_command_that_does_not_connect_fails_with_a_count() {
     }
 }
 
+/// It may wait for its first request, so that is no failure.
+#[test]
+fn a_command_that_uses_nothing_for_long_is_told_the_way() {
+    let flags = ["short", "--mock", "demo", "--connect-time", "0s", "--until-idle", "1s"];
+    let mut run =
+        livetape(&[&["run"], &flags[..], &["--"], &shell(&format!("{} serve --port 0", program()))].concat());
+    let mut run = run.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let told = lines.find(|line| line.starts_with('⚠')).unwrap();
+    assert_eq!(told, "⚠️ Nothing used the mock or the feed within 0s");
+    assert!(lines.next().unwrap().contains("LIVETAPE_MOCK_URL"));
+    run.kill().unwrap();
+    run.wait().unwrap();
+}
+
 #[cfg(unix)]
 #[test]
 fn a_command_that_uses_the_mock_or_the_feed_need_not_use_both() {

@@ -17,7 +17,7 @@ use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::support::{
     demo::over_tcp,
-    process::{Running, finish, livetape, run, shell, stderr, stdout, text},
+    process::{Running, finish, http, livetape, run, shell, stderr, stdout, text},
 };
 
 fn start(args: &[&str], env: &[(&str, &str)], last: &str) -> Running {
@@ -27,7 +27,7 @@ fn start(args: &[&str], env: &[(&str, &str)], last: &str) -> Running {
 /// Sends a request and returns status and body of the response.
 async fn ask(server: &Running, method: &str, path: &str, body: &str) -> (u16, Value) {
     let url = format!("http://{}{path}", server.address);
-    let request = reqwest::Client::new().request(method.parse().unwrap(), url).body(body.to_owned());
+    let request = http().request(method.parse().unwrap(), url).body(body.to_owned());
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
     (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
@@ -127,7 +127,7 @@ async fn clients_and_rooms_are_logged_unless_quiet() {
         socket.close(None).await.unwrap();
         while let Some(Ok(_)) = socket.next().await {}
         let url = format!("http://{}/events?since=0&token=s3cret&types=gift", server.address);
-        drop(reqwest::get(url).await.unwrap());
+        drop(http().get(url).send().await.unwrap());
         server.stop();
         let (status, log) = tokio::task::block_in_place(|| server.wait_for_log());
         assert_eq!(status.code(), Some(0));
@@ -186,7 +186,7 @@ async fn a_replay_takes_requests_as_soon_as_the_ready_file_exists() {
     };
     let ready: Value = serde_json::from_slice(&ready).unwrap();
     let url = format!("{}/replay/play", ready["http"].as_str().unwrap());
-    assert_eq!(reqwest::Client::new().post(url).send().await.unwrap().status(), 200);
+    assert_eq!(http().post(url).send().await.unwrap().status(), 200);
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }

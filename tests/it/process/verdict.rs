@@ -183,6 +183,10 @@ impl Bot {
     fn count(&mut self, event: &Value) -> bool {
         let data = &event["data"];
         match event["type"].as_str().unwrap() {
+            "chat" if Self::has("exits_early") && self.chats == 3 => {
+                self.print();
+                return true;
+            }
             "chat" => self.chats += 1,
             "like" => self.likes += data["likeCount"].as_i64().unwrap(),
             "gift" => self.diamonds += diamonds(data),
@@ -338,6 +342,13 @@ fn each_planted_bug_is_found_and_named() {
         assert_eq!(failure["diagnosis"].as_str().unwrap_or_default(), diagnosis, "{bug}: {report:#}");
         assert!(failure["message"].as_str().unwrap().contains(message), "{bug}: {report:#}");
     }
+}
+
+/// At the highest speed, a show may be over before anybody notices.
+#[test]
+fn a_command_that_leaves_a_show_is_told_so() {
+    let printed = stdout(&judge("exits_early", &["plain"], &["--speed", "20"]));
+    assert!(printed.contains("it exited with 0 before the end of the show"), "{printed}");
 }
 
 #[test]
@@ -668,7 +679,7 @@ fn bad_input_is_one_clear_line() {
         let printed = stdout(&output) + &stderr(&output);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {printed}");
         assert!(printed.contains(said), "{args:?}: {printed}");
-        assert!(printed.lines().count() <= 6, "{printed}");
+        assert!(printed.lines().count() <= 7, "{printed}");
     }
 }
 

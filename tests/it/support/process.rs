@@ -10,6 +10,9 @@ use std::{
     time::Duration,
 };
 
+use reqwest::{Client, ClientBuilder};
+use tokio_rustls::rustls::crypto;
+
 #[path = "../../support/command.rs"]
 mod command;
 
@@ -25,6 +28,18 @@ const RUN_MAX: Duration = Duration::from_secs(120);
 /// `limits.shutdown_time` of servers without a settings file: the default of 5 s forces the exit of a graceful shutdown on
 /// a busy machine. A client that does not read delays a shutdown for all of it.
 const SHUTDOWN_TIME: &str = "2m";
+
+/// A client of the program's REST interface.
+pub(crate) fn http() -> Client {
+    client().build().unwrap()
+}
+
+/// A client that trusts only the servers that a test adds.
+pub(crate) fn client() -> ClientBuilder {
+    // Of all calls, the first one installs it.
+    let _ = crypto::ring::default_provider().install_default();
+    ClientBuilder::new().no_proxy().tls_certs_only([])
+}
 
 /// Runs a command to its end, which it must reach.
 pub(crate) fn run(args: &[&str]) -> Output {

@@ -15,6 +15,8 @@ import { Foreign, Sentence } from './foreign.tsx'
 
 const say = texts.connect
 const KEY = 'livetape.connect'
+/** What the page shows in place of the token that a link for OBS has. */
+const HIDDEN = '•••'
 
 /** The open section; `undefined` until the user chooses one. */
 type Section = Language | 'clients' | ''
@@ -68,8 +70,14 @@ export function Connect() {
 
 function Code({ language, address }: { language: Language; address: string }) {
   const codeWith = (secret: string): string => snippet(language, address, url('overlays/alerts.html'), token.value && secret)
-  const code = codeWith(TOKEN)
+  // Dots say that nothing has to be replaced.
+  const code = language === 'obs' ? codeWith(HIDDEN).replace(encodeURIComponent(HIDDEN), HIDDEN) : codeWith(TOKEN)
   // A link for OBS works at once. Code may be shared, so it never contains the token.
+  const copyByHand = (event: ClipboardEvent): void => {
+    if (language !== 'obs') return
+    event.preventDefault()
+    event.clipboardData?.setData('text/plain', codeWith(token.value))
+  }
   const copyCode = (): Promise<void> =>
     token.value === '' ? copy(code, say.code) : language === 'obs' ? copy(codeWith(token.value), say.secretLink) : copy(code, say.codeWithout(TOKEN))
   return (
@@ -80,7 +88,7 @@ function Code({ language, address }: { language: Language; address: string }) {
         </p>
       )}
       <div class="snippet">
-        <pre tabIndex={0} aria-label={say.languages[language]}>{code}</pre>
+        <pre tabIndex={0} aria-label={say.languages[language]} onCopy={copyByHand}>{code}</pre>
         <CopyButton label={say.copyCode} onClick={copyCode} />
       </div>
     </>

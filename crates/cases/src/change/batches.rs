@@ -161,8 +161,10 @@ pub(super) fn streak_of(message: &Message) -> Option<(StreakKey, bool)> {
     (gift.gift_type == STREAKABLE && streak.group_id != 0).then_some((streak, gift.repeat_end))
 }
 
-/// What longer comments become.
+/// What longer comments become, with a number: equal comments may be a mistake of their own.
 const SHORT_TEXT: &str = "hello";
+/// Length of longer comments, in characters.
+const SHORT_TEXT_CHARS: usize = SHORT_TEXT.len() + 6;
 /// What longer nicknames become.
 const SHORT_NAME: &str = "Ann";
 
@@ -196,14 +198,15 @@ impl Piece {
     fn new(item: Item, message: Option<Message>) -> Self {
         let node = message.as_ref().and_then(Node::of);
         let user = node.as_ref().and_then(|node| node.child("user"));
-        let is_long = |text: &str, short: &str| text.chars().count() > short.len();
+        let is_long = |text: &str, short: usize| text.chars().count() > short;
         Self {
             item,
             streak: message.as_ref().and_then(streak_of).map(|(streak, _)| streak),
             method: message.map(|message| message.method),
             user_id: user.as_ref().map_or(0, |user| user.number("id")),
-            is_long: node.is_some_and(|node| is_comment(&node) && is_long(node.text("content"), SHORT_TEXT)),
-            has_long_name: user.is_some_and(|user| is_long(user.text("nickname"), SHORT_NAME)),
+            is_long: node
+                .is_some_and(|node| is_comment(&node) && is_long(node.text("content"), SHORT_TEXT_CHARS)),
+            has_long_name: user.is_some_and(|user| is_long(user.text("nickname"), SHORT_NAME.len())),
         }
     }
 
@@ -212,19 +215,19 @@ impl Piece {
         Node::of(messages.first()?)?.child("user").map(Person)
     }
 
-    /// Returns its item with a short comment, with short nicknames for some users, and with a person in the
+    /// Returns its item with a short comment with this number, with short nicknames for some users, and with a person in the
     /// place of others.
     pub(crate) fn simplified<'a>(
         &self,
-        is_short: bool,
+        short: Option<usize>,
         has_short_name: impl Fn(i64) -> bool,
         person_for: impl Fn(i64) -> Option<&'a Person>,
     ) -> Item {
         let mut item = self.item.clone();
         Batches::default().edit_each(slice::from_mut(&mut item), |message| {
             edit(message, |node| {
-                if is_short && is_comment(node) {
-                    node.set_text("content", SHORT_TEXT);
+                if let Some(number) = short.filter(|_| is_comment(node)) {
+                    node.set_text("content", &format!("{SHORT_TEXT} {number}"));
                 }
                 if node.schema.name != "User" {
                     return;

@@ -6,6 +6,8 @@ use super::{Expectation, Match, errors::Errors};
 
 /// Maximum length of a line, in bytes. Longer ones are cut.
 const LINE_BYTES_MAX: usize = 64 * 1024;
+/// Size of the buffers of programs that write to a pipe, in bytes, or a divisor of it: those of C, Go, Java, Perl and Python.
+const BUFFER_BYTES: u64 = 4096;
 /// Number of lines that are kept for the report.
 pub const LAST_LINES: usize = 20;
 /// Maximum length of a line for the report, in bytes.
@@ -26,7 +28,8 @@ pub struct Output {
     last: VecDeque<(Vec<u8>, usize)>,
     /// The unfinished lines of both streams, the one written last at the end.
     unfinished: [(Stream, Vec<u8>); 2],
-    bytes: u64,
+    /// Number of bytes of stderr and of stdout.
+    bytes: [u64; 2],
     /// The only stream that is compared; `None` for both.
     compared: Option<Stream>,
     /// The errors in stderr and stdout.
@@ -42,7 +45,7 @@ impl Output {
             expected,
             last: VecDeque::new(),
             unfinished,
-            bytes: 0,
+            bytes: [0; 2],
             compared: None,
             errors: Default::default(),
         }
@@ -56,7 +59,8 @@ impl Output {
 
     /// Adds bytes that the command wrote to a stream. A line ends with `\n` or `\r`.
     pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
-        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        let all = &mut self.bytes[at(stream)];
+        *all = all.saturating_add(bytes.len() as u64);
         if self.unfinished[0].0 == stream {
             self.unfinished.swap(0, 1);
         }
@@ -73,7 +77,7 @@ impl Output {
 
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes.iter().fold(0, |all, bytes| all.saturating_add(*bytes))
     }
 
     /// Returns the last 20 lines that are not empty, without colours. Other control characters are left. A line that was
@@ -96,9 +100,12 @@ impl Output {
         Errors::told(&self.errors)
     }
 
-    /// Returns the last place of each expectation. Unfinished lines count as lines.
+    /// Returns the last place of each expectation. Unfinished lines count as lines, unless a full buffer cut them: then
+    /// their last number may be a part of one.
     pub(super) fn found(&self) -> Vec<(&Expectation, Option<Match>)> {
-        let unfinished = self.unfinished.iter().filter(|(stream, _)| self.compares(*stream));
+        let is_cut = |stream| self.bytes[at(stream)].is_multiple_of(BUFFER_BYTES);
+        let unfinished =
+            self.unfinished.iter().filter(|(stream, _)| self.compares(*stream) && !is_cut(*stream));
         let unfinished = Vec::from_iter(unfinished.map(|(_, line)| plain(line)));
         let last = |(expectation, found): &'_ (Expectation, Option<Match>)| {
             unfinished.iter().rev().find_map(|line| expectation.find(line)).or_else(|| found.clone())
@@ -128,7 +135,7 @@ impl Output {
             return;
         }
         let text = plain(line);
-        self.errors[usize::from(stream == Stream::Stdout)].add_line(&text);
+        self.errors[at(stream)].add_line(&text);
         let is_compared = self.compares(stream);
         for (expectation, found) in self.expected.iter_mut().filter(|_| is_compared) {
             if let Some(now) = expectation.find(&text) {
@@ -146,6 +153,11 @@ impl Output {
         kept.extend_from_slice(cut(line));
         self.last.push_back((kept, 1));
     }
+}
+
+/// Returns the place of what is kept for stderr and for stdout.
+fn at(stream: Stream) -> usize {
+    usize::from(stream == Stream::Stdout)
 }
 
 /// Appends a part of a line, up to its maximum length.

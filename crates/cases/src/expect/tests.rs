@@ -314,6 +314,18 @@ fn the_parts_of_an_output_do_not_matter() {
     }
 }
 
+/// A program that is ended has not written the rest of its buffer.
+#[test]
+fn a_number_that_a_full_buffer_cut_does_not_count() {
+    let read = |length: usize| {
+        let before = "diamonds: 114\n";
+        let printed = format!("{before:.>width$}diamonds: 2", width = length - "diamonds: 2".len());
+        value("diamonds: {diamonds}", &printed)
+    };
+    assert_eq!(read(8192).as_deref(), Some("114"));
+    assert_eq!(read(8191).as_deref(), Some("2"), "an unfinished line");
+}
+
 #[test]
 fn no_output_panics() {
     let pieces = [

@@ -625,7 +625,7 @@ pub(super) const TABLE: &[Mistake] = &[
     mistake(
         "lost_update",
         SUMS,
-        "reading a total, waiting, and writing it back, so that only the last of several events at once counts",
+        "counting only the last of several events at once, as when a total is read, awaited and written back, or kept by time",
         "followed by another one at the same time",
         |_, show, index, counted| {
             let (now, later) = (counted.event, &show.events[index + 1..]);

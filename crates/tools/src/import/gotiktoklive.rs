@@ -44,7 +44,8 @@ fn parse(line: &[u8]) -> CaptureItem {
     let Some((time, rest)) = text.trim().split_at_checked(TIME_CHARS) else {
         return bad(None, "a line without a time");
     };
-    let time = time.parse::<DateTime>().ok().and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    let time =
+        time.parse::<DateTime>().ok().and_then(|time| time.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok());
     let Some(time) = time.map(|time| time.timestamp().as_millisecond() as f64) else {
         return bad(None, "a line without a time");
     };

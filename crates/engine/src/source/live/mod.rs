@@ -47,12 +47,12 @@ pub use lookup::{Check, check};
 pub use request::{Broken, Group, Pairs, Requests};
 #[cfg(feature = "live")]
 pub use reqwest::Url;
-#[cfg(feature = "live")]
-pub use transport::NetTransport;
 pub use transport::{
     Counted, HttpResponse, MemoryTransport, OpenError, Opened, Received, Request, SharedTransport, Stream,
     Transport, Unreached,
 };
+#[cfg(feature = "live")]
+pub use transport::{NetTransport, tls};
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 
 /// Default maximum time for the close handshake.

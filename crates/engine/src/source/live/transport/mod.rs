@@ -36,7 +36,7 @@ use tungstenite::{
 use super::{BODY_BYTES_MAX, FRAME_BYTES_MAX, UNSENT_BYTES_MAX, url};
 
 #[cfg(feature = "live")]
-pub use network::NetTransport;
+pub use network::{NetTransport, tls};
 pub use why::Unreached;
 
 /// Size of the write buffer, in bytes.

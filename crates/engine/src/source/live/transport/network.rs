@@ -41,6 +41,13 @@ static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
         .expect("the provider supports these versions");
     Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 });
+
+/// Returns a TLS configuration that trusts the web's authorities.
+#[must_use]
+pub fn tls() -> Arc<ClientConfig> {
+    Arc::clone(&TLS)
+}
+
 /// Maximum length of a proxy's response to CONNECT, in bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
@@ -68,6 +75,7 @@ impl NetTransport {
     pub fn new(options: &LiveOptions) -> Result<Self, Problem> {
         let (proxy, reach) = (options.proxy.clone(), Reach::new(options.offline));
         let mut builder = Client::builder()
+            .tls_backend_preconfigured(Arc::unwrap_or_clone(tls()))
             .redirect(redirect::Policy::none())
             .no_proxy()
             .dns_resolver(Arc::new(Resolver(reach)));
@@ -118,7 +126,7 @@ impl NetTransport {
         }
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
             .map_err(|_| Unreached::new("its name is not valid in a certificate"))?;
-        let stream = TlsConnector::from(Arc::clone(&TLS)).connect(name, stream).await;
+        let stream = TlsConnector::from(tls()).connect(name, stream).await;
         stream.map(MaybeTlsStream::Rustls).map_err(|error| Unreached::of(&error))
     }
 
