@@ -11,6 +11,8 @@ const COUNTS = {
   shares: ['social', ({ action }) => (action === 'share' ? 1 : 0)],
   subscribes: ['subscribe', () => 1],
 }
+/** The title for a `count` that is no word for viewers. */
+const TITLES = { subscribes: 'Subscriptions' }
 const options = optionsOf({ count: 'diamonds', goal: 1000, start: 0, title: '' }, { count: Object.keys(COUNTS) })
 const [counted, worth] = COUNTS[options.count]
 const find = (id) => document.getElementById(id)
@@ -25,7 +27,7 @@ const draw = drawing((isRush) => {
   document.querySelector('.bar').setAttribute('aria-valuenow', String(Math.round(part * 100)))
 })
 
-find('title').textContent = shorten(options.title, 60) || `${options.count[0].toUpperCase()}${options.count.slice(1)}`
+find('title').textContent = shorten(options.title, 60) || TITLES[options.count] || `${options.count[0].toUpperCase()}${options.count.slice(1)}`
 draw()
 connect(options, [counted], ({ data }) => {
   const more = Number(worth(data))

@@ -40,10 +40,8 @@ function show() {
   isLoading = true
   find('preview').onload = undefined
   showLink()
-  if (copied && copied !== link()) {
-    copied = undefined
-    tell(INTRODUCTION)
-  }
+  if (copied !== link()) tell(INTRODUCTION)
+  copied = undefined
   // Each keystroke would restart the preview.
   timer = setTimeout(() => {
     const source = find('source').value
@@ -126,7 +124,7 @@ async function test(request) {
 /** Why the current feed cannot be tested; empty if it can. */
 function whyNot({ mode, readOnly }) {
   if (mode === undefined) return 'To test the current feed, enter the token of this server.'
-  if (readOnly) return 'This token can only read. To test the current feed, open this page in a new tab, and enter another token.'
+  if (readOnly) return 'This token can only read. To test the current feed, enter another token above.'
   return mode === 'live' ? 'A live room cannot be tested. Before the show, play a recording or the demo on this server, and test with that.' : ''
 }
 let untestable = ''
@@ -187,7 +185,7 @@ async function list() {
   // In the meantime, somebody typed on.
   if (find('token').value.trim() !== token) return
   isRefused = answer.status === 401
-  if (isRefused) find('locked').hidden = false
+  if (isRefused || token !== '') find('locked').hidden = false
   find('token').ariaInvalid = String(isRefused && token !== '')
   find('refused').textContent = isRefused ? (token ? 'The server rejected this token. Enter the one that it was started with.' : 'This server requires a token.') : ''
   if (isRefused) return tell((failure = 'The link cannot work yet: enter the token of this server above.'))

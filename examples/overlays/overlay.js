@@ -247,8 +247,17 @@ function read(options, types, take, more) {
     const link = error.code === 'unauthorized' ? `copy a new link from ${options.url.replace(/^ws(s?:\/\/[^/]+).*$/, 'http$1')}/overlays/, where you can enter the token` : undefined
     complain([error.message, link ?? error.hint].filter(Boolean), isOver && !hasConnected)
   })
+  /** The room of the counted events; none while all are tests. */
+  let room
+  let isTested = false
   client.on('event', (event) => {
     last = undefined
+    if (event.type === 'connection_created') {
+      // The show after tests, or another room, starts at nothing; a room that is connected again goes on.
+      if (room === undefined ? isTested : room !== event.data.roomId) more.onStartOver?.()
+      room = event.data.roomId
+    }
+    isTested ||= event.injected === true
     take(event)
   })
   client.connect()

@@ -179,6 +179,15 @@ export async function transport({ browser, livetape, pictures }) {
     await press(' ')
     await reach('space to toggle', (now) => now.state !== state)
     if ((await replay()).state === 'playing') await press(' ')
+    // Neither a row nor a button that was clicked keeps the keys of the player.
+    const isPlaying = async () => (await replay()).state === 'playing'
+    await page.locator('.list article').first().click()
+    await press(' ')
+    await until('it plays after a click on a row', isPlaying)
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Forward 5 seconds' }).click()
+    await press(' ')
+    await until('it pauses after a click on a button', async () => !(await isPlaying()))
     await reach('standing still', (now) => now.state === 'paused')
     const to = (tenth) => ({ offsetMs: Math.round((durationMs * tenth) / 10) })
     const keys = [

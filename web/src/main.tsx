@@ -29,8 +29,8 @@ function App() {
       <main class="layout">
         <div class="controls" inert={away.value}>
           <Connect />
+          <Start />
           <div class="acting" inert={readOnly.value}>
-            <Start />
             <Source />
             <Mock />
             <Transport />

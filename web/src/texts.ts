@@ -70,7 +70,7 @@ export const texts = {
     away: 'The server is not responding',
     awayDetails: 'This page keeps retrying and resumes where it left off.',
     readOnly: 'Your token can only read',
-    readOnlyDetails: 'To control the server, open the page with another token.',
+    anotherToken: 'Use another token, to control the server',
   },
 
   connect: {
@@ -147,7 +147,8 @@ export const texts = {
     noEvents: 'No events in this range.',
     part: (added: number, total: number, isFinal: boolean) =>
       `${added > 0 && added < total ? `+${grouped(added)}, ` : ''}×${grouped(total)}${isFinal ? '' : ' so far'}`,
-    first: (count: number) => `The first ${grouped(count)} events are shown.`,
+    first: (count: number) => `The first ${grouped(count)} events are shown: search for others.`,
+    search: 'Search',
     export: 'Export…',
     exportTitle: 'Export the range as a recording',
     exported: (name: string) => `${isolate(name)} was added to the recordings`,
@@ -289,6 +290,7 @@ export const texts = {
     malformed: (count: number) => `${plural(count, 'malformed message', 'malformed messages')} skipped`,
     empty: 'No events yet. They appear here as they happen.',
     noMatch: 'No events match the filter.',
+    noMatchYet: 'No events match so far. What has not played yet is not searched: play on, or drag over the timeline and open its events.',
     position: 'Stream and number of the last event',
     paused: 'The list is paused. New events appear when you resume it.',
     diamonds: (count: number) => plural(count, 'diamond', 'diamonds'),
@@ -478,7 +480,7 @@ export const texts = {
       [', .', 'Pause, and go to the previous or the next event'],
       ['0 … 9', 'Go to a tenth of the recording'],
       ['< >', 'Slower, faster'],
-      ['home end', 'Go to the start or the end'],
+      ['home end', 'Go to the start or the end, in the list to its first or last event'],
       ['r', 'Loop the recording, or stop looping'],
       ['/', 'Search the feed'],
       ['p', 'Pause or resume the list'],

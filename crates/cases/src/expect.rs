@@ -443,12 +443,22 @@ fn difference(right: Right<'_>, name: &Name, got: &str, verb: &str) -> Option<Fa
     }
     let right = right.value(name);
     let message = format!("{verb}, right is {}", quoted_word(name, &right));
-    let is_undefined = !name.is_text() && UNDEFINED.contains(&got);
+    let is_number = !name.is_text() && !name.is_word();
+    let is_rounded =
+        is_number && compact(got.trim_start_matches(MINUS)) == Some(got.trim_start_matches(MINUS).len());
+    let detail = match got {
+        _ if is_rounded => {
+            Some("a rounded number with a unit cannot be compared: show all digits".to_owned())
+        }
+        _ if !name.is_text() && UNDEFINED.contains(&got) => {
+            Some(format!("`{got}`: look at an event whether it has the fields that are read"))
+        }
+        _ => None,
+    };
     Some(Failure {
         expected: Some(right),
         got: Some(got.to_owned()),
-        detail: is_undefined
-            .then(|| format!("`{got}`: look at an event whether it has the fields that are read")),
+        detail,
         ..Failure::new(name.as_str(), &message)
     })
 }
@@ -516,19 +526,72 @@ fn readings(text: &str) -> Vec<(usize, String)> {
     {
         return vec![(signed + end + length, value)];
     }
+    let rounded = compact(unsigned).map(|length| (signed + length, text[..signed + length].to_owned()));
     let reading = |(whole, end): (usize, usize)| {
         let fraction = unsigned[whole..end].trim_end_matches('0').trim_end_matches('.');
-        let (unit, value) = (unit(&unsigned[end..]), value(is_negative, &unsigned[..whole], fraction));
-        [(signed + end + unit.len(), value.clone() + unit), (signed + end, value)]
+        (signed + end, value(is_negative, &unsigned[..whole], fraction))
     };
-    ends.into_iter().flat_map(reading).collect()
+    rounded.into_iter().chain(ends.into_iter().map(reading)).collect()
 }
 
-/// Returns what makes another number of one, as in `1k`.
-fn unit(text: &str) -> &str {
-    let length = usize::from(text.starts_with(['k', 'K', 'M', 'B']));
-    let is_word = text[length..].starts_with(|c: char| c.is_alphanumeric());
-    if is_word { "" } else { &text[..length] }
+/// What browsers write after a rounded number, directly or after a space, in the languages of most streams.
+const UNITS: [&str; 41] = [
+    "K",
+    "k",
+    "M",
+    "B",
+    "T",
+    "L",
+    "Cr",
+    "Tsd.",
+    "Mio.",
+    "Mrd.",
+    "Md",
+    "Mln",
+    "Mrd",
+    "mil",
+    "mi",
+    "bi",
+    "bn",
+    "mln",
+    "mld",
+    "tys.",
+    "тыс.",
+    "млн",
+    "млрд",
+    "Mn",
+    "Mr",
+    "rb",
+    "jt",
+    "Tr",
+    "万",
+    "萬",
+    "億",
+    "亿",
+    "천",
+    "만",
+    "억",
+    "हज़ार",
+    "लाख",
+    "क॰",
+    "ألف",
+    "مليون",
+    "مليار",
+];
+
+/// Returns the length of a rounded number with its unit, as in `1k`, `2.2B`, `225Cr` and `2,2 Mrd.`
+fn compact(text: &str) -> Option<usize> {
+    let first = digits(text);
+    let fraction = text[first..].strip_prefix(['.', ',']).map_or(0, digits);
+    let number = if (1..=2).contains(&fraction) { first + 1 + fraction } else { first };
+    let rest = text[number..].trim_start_matches(|c: char| c.is_whitespace() && !c.is_control());
+    let is_apart = rest.len() < text.len() - number;
+    // One letter alone may be anything else.
+    let fits = |unit: &&&str| !is_apart || unit.len() > 1;
+    let ends =
+        |unit: &&&str| rest.strip_prefix(**unit).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+    let unit = UNITS.iter().filter(|_| first > 0).filter(fits).find(ends)?;
+    Some(text.len() - rest.len() + unit.len())
 }
 
 /// Maximum exponent of a number: no total has more digits.

@@ -156,6 +156,16 @@ impl Library {
         self.found(case).map(|defect| self.named(defect, "known of"))
     }
 
+    /// Notes what it is known to do wrong in a case beside the failure that this causes, or else beside the last one.
+    pub fn note(&self, case: &str, failures: &mut [Failure]) {
+        let Some(defect) = self.found(case) else { return };
+        let is_caused = |failure: &Failure| !failure.is_number() && defect.excuses.cover(failure);
+        let at = failures.iter().rposition(is_caused);
+        if let Some(failure) = at.or(failures.len().checked_sub(1)).map(|at| &mut failures[at]) {
+            failure.known = Some(self.named(defect, "known of"));
+        }
+    }
+
     /// Like [`Self::defect`], if that is the reason of all failures.
     #[must_use]
     pub fn limit(&self, case: &str, failures: &[Failure]) -> Option<String> {
@@ -183,7 +193,7 @@ impl Library {
             Some(library) => {
                 format!("{library} leaves that to the bot: {}", library.known.again)
             }
-            None => "the bot or its library has to, after each failed attempt and each break, also after close code 1001".to_owned(),
+            None => "the bot or its library has to, after each failed attempt and each break".to_owned(),
         }
     }
 

@@ -5,7 +5,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use livetape_core::{
     event::{Data, Event},
@@ -139,6 +142,21 @@ pub fn explain(
         let changes_all = OF_BREAKS.contains(&mistake.name) && mistake.name != FORGOTTEN_FILTER;
         mistake.name != impossible && (!changes_all || right.iter().all(keeps))
     })
+}
+
+/// Returns the mistakes that change the number `what` of these events, in each of their variants: a client with one does not
+/// print the right number.
+#[must_use]
+pub fn shown(events: &[SlimEvent], what: &str) -> BTreeSet<&'static str> {
+    let Ok(name) = Name::parse(what) else { return BTreeSet::new() };
+    let show = Show::new(events, &[], &[]);
+    let right = name.value(&show.truth());
+    let about = || TABLE.iter().filter(|mistake| mistake.is_about(what));
+    let mut shown = BTreeSet::from_iter(about().map(|mistake| mistake.name));
+    for mistake in about().filter(|mistake| show.value(mistake, &name) == right) {
+        shown.remove(mistake.name);
+    }
+    shown
 }
 
 /// Leaves out the finals that livetape infers: a client gets them only if it asks for finals, or in TikFinity's format.

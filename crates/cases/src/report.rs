@@ -7,7 +7,13 @@ mod html;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, cmp::Ordering, collections::BTreeMap, iter, mem, time::Duration};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    iter, mem,
+    time::Duration,
+};
 
 use livetape_core::{terminal::printable, truth::STRINGS};
 use serde_json::{Value, json};
@@ -47,6 +53,8 @@ pub struct Outcome {
     pub ended_wrongly: bool,
     /// Errors in its output that ended nothing, in one line.
     pub swallowed: Option<String>,
+    /// For each number, the mistakes that this case shows; empty for all but `plain`.
+    pub shows: BTreeMap<String, BTreeSet<&'static str>>,
     /// Last lines that the command printed.
     pub output: Vec<String>,
     /// The command line that repeats the case: one line, without invisible characters.
@@ -157,6 +165,7 @@ impl Outcome {
             library: None,
             ended_wrongly: false,
             swallowed: None,
+            shows: BTreeMap::new(),
             output: Vec::new(),
             again: String::new(),
             kept: None,
@@ -187,13 +196,22 @@ impl Outcome {
                         }
                     }
                     failure.detail = Some(same_as(plain.case));
+                    // It has a cause, so a busy machine is none.
+                    if !other.candidates.is_empty() && failure.is_number() {
+                        failure.known = None;
+                    }
                 }
                 None => {
                     self.same_as = None;
-                    if plain.verdict == Verdict::Passed {
+                    let other = plain.failures.iter().find(|other| other.what == failure.what);
+                    let Some(other) = other else {
                         // The case would have shown it.
-                        failure.exclude(|_, mistake| mistake.shown_by == PLAIN);
-                    } else if let Some(other) = plain.failures.iter().find(|other| other.what == failure.what)
+                        let shows = plain.shows.get(&failure.what);
+                        failure.exclude(|name, mistake| {
+                            mistake.shown_by == PLAIN || shows.is_some_and(|shows| shows.contains(name))
+                        });
+                        continue;
+                    };
                     {
                         // A number that is wrong without a break as well has another cause, and what `plain` would show, but
                         // does not explain it there, does so here by chance.
@@ -222,7 +240,9 @@ impl Outcome {
             };
             other.case != self.case && other.is_new_failure() && self.failures.iter().all(has_cause)
         };
-        let is_failed = self.verdict == Verdict::Failed && !self.failures.is_empty();
+        // What its library is known for is told in its own case.
+        let has_limit = self.library.as_ref().is_some_and(|library| library.defect(self.case).is_some());
+        let is_failed = self.verdict == Verdict::Failed && !self.failures.is_empty() && !has_limit;
         earlier.iter().find(explains).filter(|_| is_failed).map(|other| other.case.to_owned())
     }
 
@@ -362,7 +382,8 @@ impl Failure {
     }
 
     /// Whether many mistakes give the value by chance.
-    fn is_small(&self) -> bool {
+    #[must_use]
+    pub fn is_small(&self) -> bool {
         let number = self.got.as_deref().and_then(|got| got.parse::<i128>().ok());
         let right = self.expected.as_deref().and_then(|right| right.parse::<i128>().ok());
         let is_near = |number: i128| right.is_some_and(|right| number.abs_diff(right) < NEAR_BELOW);

@@ -112,7 +112,7 @@ pub struct Conduct {
 
 /// What paths are for, by how they end: the library sends the requests, so a bot's author may not know them.
 const PURPOSES: [(&str, &str); 7] = [
-    ("/im/fetch", "the room's messages"),
+    (POLL, "the room's messages"),
     ("/fetch", SIGN),
     ("/connect", SIGN),
     ("/ws_reuse_supplement", "the WebSocket"),
@@ -122,6 +122,11 @@ const PURPOSES: [(&str, &str); 7] = [
 ];
 
 const SIGN: &str = "the sign server";
+/// How the path ends with which a client without a WebSocket asks for new messages, again and again.
+const POLL: &str = "/im/fetch";
+/// Number of such requests from which a client polls: one with a WebSocket asks once for the first messages.
+const POLLS_MIN: usize = 3;
+const POLLS_A_MINUTE_MAX: usize = 120;
 
 fn purpose(path: &str) -> Option<&'static str> {
     let found = PURPOSES.iter().find(|(end, _)| path.trim_end_matches('/').ends_with(end));
@@ -237,7 +242,13 @@ impl Conduct {
         times.push(at);
         let over = watched(REFUSED_FOR, self.slack);
         let count = times.iter().filter(|time| **time + over > at).count();
-        if count <= ATTEMPTS_A_MINUTE_MAX || !self.hammered.insert(path.to_owned()) {
+        // What a client does after the end is judged in cases that wait for it.
+        if self.before_end.is_some() {
+            return;
+        }
+        // A client that polls does so each second.
+        let is_poll = path.trim_end_matches('/').ends_with(POLL) && count <= POLLS_A_MINUTE_MAX;
+        if count <= ATTEMPTS_A_MINUTE_MAX || is_poll || !self.hammered.insert(path.to_owned()) {
             return;
         }
         let (most, to) = (ATTEMPTS_A_MINUTE_MAX, named(path));
@@ -293,9 +304,18 @@ impl Conduct {
         self.requests.keys().any(|path| purpose(path) == Some(SIGN))
     }
 
+    /// Whether any request was for a WebSocket.
+    #[must_use]
+    pub fn has_tried_socket(&self) -> bool {
+        self.attempts > 0
+    }
+
+    /// Whether a client has been let into the room: it opened a WebSocket, or polls.
     #[must_use]
     pub fn was_opened(&self) -> bool {
-        self.opened > 0
+        let is_poll = |path: &&String| path.trim_end_matches('/').ends_with(POLL);
+        let polls = self.requests.keys().find(is_poll).map_or(0, |path| self.requests[path].len());
+        self.opened > 0 || polls >= POLLS_MIN
     }
 
     /// Whether everything was seen that is judged. `is_over` is whether the room has ended.

@@ -31,7 +31,8 @@ use super::{Flags, Lifecycle, OfRun, files::NewRecording};
   NO_PROXY, no_proxy  what they were, and the names of this machine
   with --mock-proxy   HTTPS_PROXY, HTTP_PROXY, SSL_CERT_FILE,
                       REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS,
-                      NODE_USE_ENV_PROXY, NODE_OPTIONS, JAVA_TOOL_OPTIONS
+                      DENO_CERT, NODE_USE_ENV_PROXY, NODE_OPTIONS,
+                      JAVA_TOOL_OPTIONS
 
 Without --port or --listen, the server listens on any free port. livetape
 contacts only loopback addresses, unless the setting `live.offline`

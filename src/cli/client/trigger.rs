@@ -25,6 +25,8 @@ use crate::cli::{
     process::output::{say, warn},
 };
 
+/// Port of a server that was started without `--port`.
+const DEFAULT_PORT: u16 = 3000;
 /// Maximum time for a response. The server waits up to 30 s for clients.
 const ANSWER_MAX: Duration = Duration::from_secs(45);
 
@@ -131,7 +133,14 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> Problem {
         error if error.is_timeout() => Unreached::new("no response in time"),
         error => Unreached::of(error),
     };
-    watch::unreachable(&url.origin().ascii_serialization(), &unreached)
+    let problem = watch::unreachable(&url.origin().ascii_serialization(), &unreached);
+    match url.port() {
+        Some(DEFAULT_PORT) => {
+            let hint = format!("{}, or name its port: --url PORT", problem.hint);
+            problem.hint(hint)
+        }
+        _ => problem,
+    }
 }
 
 #[cfg(test)]

@@ -138,8 +138,13 @@ impl Reach {
 
     /// Returns what a command that never connects to the feed should do.
     pub(super) fn hint(&self) -> String {
-        let room = if self.tikfinity.is_none() { ROOM_HINT } else { "" };
-        self.with_flags(self.feed_hint(), Suite::Feed) + room
+        self.hint_after(self.feed_hint(), Suite::Feed)
+    }
+
+    /// Adds the flags for commands that do not connect to the address in their environment, to a hint that says more.
+    pub(super) fn hint_after(&self, hint: &str, suite: Suite) -> String {
+        let room = if self.tikfinity.is_none() && suite == Suite::Feed { ROOM_HINT } else { "" };
+        self.with_flags(hint, suite) + room
     }
 
     fn feed_hint(&self) -> &'static str {

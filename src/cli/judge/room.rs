@@ -35,7 +35,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     plan::{Manner, Plan},
-    run::{self, IGNORES_MOCK, IGNORES_PROXY},
+    run::{self, IGNORES_MOCK, IGNORES_PROXY, PASSES_PROXY},
     trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, too_long},
     watch::Patience,
 };
@@ -85,6 +85,7 @@ impl Plan {
             end: End::Control,
             close_after_ms: READ_MAX_MS,
             recording: DEMO.into(),
+            history: if case.room.course == Course::Partial { HISTORY } else { played.history },
             ..played
         };
         let played = tape.clone();
@@ -103,6 +104,7 @@ impl Plan {
             started,
             tape: &tape,
             mock: &mock,
+            fronts: fronts.as_ref(),
             right: &right,
             repeated: &repeated,
             log: Mutex::default(),
@@ -146,6 +148,7 @@ struct RoomVenue<'a> {
     /// What the mock plays.
     tape: &'a Tape,
     mock: &'a Arc<MockTikTok>,
+    fronts: Option<&'a Fronts>,
     /// The truth of the recording.
     right: &'a Truth,
     /// The truth of the recording with its messages that are sent again, in such a case.
@@ -273,6 +276,10 @@ fn received(
 /// received and not decoded if the room closes the connection.
 const READ_MAX_MS: u64 = 30_000;
 
+/// Number of chats that a client gets as history when it comes back: more than it can have missed, so that it has to know
+/// those that it had.
+const HISTORY: usize = 30;
+
 /// How the requests of libraries are sent to the mock. Those for signatures have a client of their own in TikTokLive.
 const SIGN_CLIENT: &str = "with tiktok-live-connector, set its hosts, `webConfigOverrides: { TIKTOK_HOST_WEB, TIKTOK_HOST_WEBCAST }`; with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";
 /// Maximum length of a user agent in a report, in characters.
@@ -326,7 +333,10 @@ impl Venue for RoomVenue<'_> {
     }
 
     fn never_connected(&self, code: u8) -> Failure {
-        self.plan.exited_first(code, &self.hint())
+        match self.fronts.and_then(Fronts::why_unanswered) {
+            Some(why) => self.plan.never_connected(&format!("before it exited with {code}"), &why),
+            None => self.plan.exited_first(code, &self.hint()),
+        }
     }
 
     fn is_let_in(&self) -> bool {
@@ -369,7 +379,11 @@ impl Venue for RoomVenue<'_> {
         let hint = || {
             format!("nothing asked the mock, which is also at SIGN_API_URL, for a signature; {SIGN_CLIENT}")
         };
-        (!has_signed && !self.plan.is_proxied).then(hint)
+        match self.fronts {
+            Some(_) if self.log(|log| log.conduct.has_tried_socket()) => None,
+            Some(fronts) => Some(fronts.why_unanswered().unwrap_or_else(|| PASSES_PROXY.to_owned())),
+            None => (!has_signed).then(hint),
+        }
     }
 
     fn sent(&self, _has_left: bool) -> Option<Gather> {
@@ -387,9 +401,9 @@ impl Venue for RoomVenue<'_> {
 impl RoomVenue<'_> {
     /// Returns what a command that sends nothing should do.
     fn hint(&self) -> String {
-        match self.plan.is_proxied {
-            true => IGNORES_PROXY.to_owned(),
-            false => format!("{}\n{SIGN_CLIENT}", self.plan.reach.with_flags(IGNORES_MOCK, Suite::Room)),
+        match self.fronts {
+            Some(fronts) => fronts.why_unanswered().unwrap_or_else(|| IGNORES_PROXY.to_owned()),
+            None => format!("{}\n{SIGN_CLIENT}", self.plan.reach.with_flags(IGNORES_MOCK, Suite::Room)),
         }
     }
 }

@@ -365,6 +365,9 @@ impl Run<'_> {
 
 pub(super) const IGNORES_PROXY: &str = "check that the client uses the proxy of HTTPS_PROXY: `fetch` in Node.js reads it from 22.21 and 24.0 on; \
     other clients need a setting, or hosts redirected with `livetape mock --tls`";
+/// What a client needs whose requests reach the mock, and whose WebSocket does not.
+pub(super) const PASSES_PROXY: &str = "its requests reached the mock, and its WebSocket did not: many clients send only `fetch` through HTTPS_PROXY; \
+    give the client an agent for the WebSocket, or redirect hosts with `livetape mock --tls`";
 pub(super) const IGNORES_MOCK: &str =
     "send its requests to LIVETAPE_MOCK_URL, or use --mock-proxy for a client with fixed hosts";
 
@@ -411,7 +414,8 @@ fn of_proxy(fronts: &Fronts) -> Result<Vec<(&'static str, String)>, Problem> {
         "ws_proxy",
     ]
     .map(|name| (name, url.clone()));
-    let certificates = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
+    let certificates =
+        ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "DENO_CERT"];
     // Exceptions from another proxy would keep requests from this one.
     let direct = NO_PROXY.map(|name| (name, LOOPBACK.join(",")));
     // Within quotes, a backslash stands for the character after it.

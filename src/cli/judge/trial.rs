@@ -1,6 +1,7 @@
 //! One case: a server, a command beside it, and a verdict.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Read as _,
     path::{Path, PathBuf},
@@ -12,7 +13,7 @@ use std::{
 use livetape_cases::{
     expect::{Expectation, Name, Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
     library::Library,
-    mistakes::{Explanation, SlimEvent, explain, explain_with_repeats},
+    mistakes::{Explanation, SlimEvent, explain, explain_with_repeats, shown},
     report::{Failure, Habit, Outcome, PLAIN, Verdict},
     slack::Slack,
     table::{Case, Suite},
@@ -53,6 +54,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 const BUFFER_BYTES: usize = 64 << 10;
+/// Maximum number of events of a show in which every mistake is tried.
+const SHOWN_EVENTS_MAX: usize = 100_000;
+/// What is said of a number that is so near the right one, or so small, that several mistakes give it.
+const LITTLE: &str = "several mistakes give a number that near, or that small; if totals are printed by a timer, print each when it changes";
 /// What to do about a command that failed before it connected.
 const ITS_ERROR: &str = "look for its error in its output";
 
@@ -167,14 +172,14 @@ impl Plan {
         let Some(Judged { mut failures, output, manner, ended_wrongly }) = trial.judge(&env).await? else {
             return Ok(None);
         };
+        let shows = if is_plain { self.shows(venue).await } else { BTreeMap::new() };
         let library = venue.library();
         // Where that may be the reason.
         if let Some(failure) = failures.iter_mut().rfind(|failure| failure.may_come_from_waiting()) {
             failure.known = venue.slack().note();
         }
-        let defect = library.as_ref().and_then(|library| library.defect(case.name));
-        if let (Some(defect), Some(failure)) = (defect, failures.last_mut()) {
-            failure.known = Some(defect);
+        if let Some(library) = &library {
+            library.note(case.name, &mut failures);
         }
         let outcome = Outcome {
             case: case.name,
@@ -189,9 +194,26 @@ impl Plan {
             // A crash is reported itself.
             swallowed: output.errors().filter(|_| !ended_wrongly),
             again: self.again(&self.recording, case.name),
+            shows,
         };
         let (has_tried, has_connected) = (venue.has_tried(), venue.has_connected());
         Ok(Some(Ran { outcome, has_tried, has_connected, manner }))
+    }
+
+    /// Returns the mistakes that the show of a venue reveals in each expected number.
+    async fn shows(&self, venue: &impl Venue) -> BTreeMap<String, BTreeSet<&'static str>> {
+        let names =
+            self.expectations.iter().filter_map(Expectation::name).map(|name| name.as_str().to_owned());
+        let names = Vec::from_iter(names);
+        let Some(gather) = venue.sent(true) else { return BTreeMap::new() };
+        let shows = move || {
+            let (Sent::Broken { events, .. } | Sent::Repeated { once: events, .. }) = gather()?;
+            let is_long = events.len() > SHOWN_EVENTS_MAX;
+            let names = names.into_iter().filter(|_| !is_long);
+            Ok(BTreeMap::from_iter(names.map(|name| (name.clone(), shown(&events, &name)))))
+        };
+        // Without them, less is excluded.
+        self.whole_shows.run(shows).await.unwrap_or_default()
     }
 
     /// Returns the time that a show takes longer than to play it.
@@ -320,9 +342,10 @@ impl<V: Venue> Trial<'_, V> {
             failures = found.join(page, failures, self.is_plain);
         }
         let manner = match (ended.itself, ended.has_result) {
-            (true, _) => Manner::Exits,
-            (false, true) => Manner::WritesResult,
-            (false, false) => Manner::Stays,
+            // A crash is no way to end.
+            (true, _) if exit_code(ended.status) == exit::DONE || output.errors().is_none() => Manner::Exits,
+            (_, true) => Manner::WritesResult,
+            (_, false) => Manner::Stays,
         };
         let has_crashed = ended.itself && exit_code(ended.status) != exit::DONE;
         let ended_wrongly = has_left || has_crashed || failures.iter().any(|failure| failure.what == "exit");
@@ -488,7 +511,7 @@ impl<V: Venue> Trial<'_, V> {
         }
         if !self.venue.is_let_in() {
             if failures.is_empty() {
-                let message = format!("exited with {code} before it was let in");
+                let message = format!("exited with {code} before a connection of it was accepted");
                 failures
                     .push(Failure { detail: self.venue.unused(), ..Failure::new("connection", &message) });
             }
@@ -531,6 +554,10 @@ impl<V: Venue> Trial<'_, V> {
                 }
                 wrong
             }
+            // What its errors left out is no other mistake either. When a connection breaks, right programs print some.
+            None if output.errors().is_some() && (self.is_plain || code != exit::DONE) => {
+                self.compare(output)
+            }
             None => self.explained(output, has_left).await,
             Some(_) => self.compare(output),
         };
@@ -562,7 +589,9 @@ impl<V: Venue> Trial<'_, V> {
         for (failure, Explanation { candidates, found, several, is_unclear }) in wrong.zip(explained) {
             (failure.candidates, failure.is_unclear) = (candidates, is_unclear);
             if !several.is_empty() {
-                failure.detail = Some(several);
+                // So near, each of them may give it by chance.
+                let is_small = failure.is_small();
+                failure.detail = Some(if is_small { LITTLE.to_owned() } else { several });
             }
             if let Some(found) = found {
                 (failure.diagnosis, failure.detail) = (Some(found.name), Some(found.message));
@@ -609,7 +638,7 @@ impl Plan {
         match code {
             exit::DONE => self.never_connected(&when, hint),
             _ if self.is_proxied => self.never_connected(&when, ITS_ERROR),
-            _ => self.never_connected(&when, &self.reach.with_flags(ITS_ERROR, self.suite)),
+            _ => self.never_connected(&when, &self.reach.hint_after(ITS_ERROR, self.suite)),
         }
     }
 

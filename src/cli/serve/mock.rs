@@ -72,9 +72,24 @@ pub(crate) async fn start(
     Ok((Arc::new(mock), playing))
 }
 
+/// Where the names of included scenarios are.
+const SCENARIOS: &str = "use a file, or the name of one in fixtures/scenarios, such as `rate-limited-twice`: see `livetape test --list --suite room`";
+
+/// Returns the text of an included scenario, unless there is such a file.
+fn included(path: &Path) -> Option<String> {
+    path.to_str().filter(|_| !path.exists()).and_then(livetape_server::scenario)
+}
+
 pub(in crate::cli) fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {
+    let bad = |error: livetape_mock::ScenarioError| Problem::new(Code::BadRequest, error.to_string());
     let mut file = match &settings.scenario {
-        Some(path) => ScenarioFile::read(path)?,
+        Some(path) => match included(path) {
+            Some(text) => ScenarioFile::from(Scenario::parse(&text).map_err(bad)?),
+            None => ScenarioFile::read(path).map_err(|problem| match path.exists() {
+                true => problem,
+                false => problem.hint(SCENARIOS),
+            })?,
+        },
         // Without a scenario, a room that has ended starts again for the next client.
         None => Scenario::default().after(After::Again).into(),
     };
@@ -173,6 +188,7 @@ pub(crate) struct Fronts {
     /// The command that shows how to trust it.
     trust: String,
     pass: String,
+    front: Arc<Front>,
     _stop: DropGuard,
 }
 
@@ -223,7 +239,12 @@ impl Fronts {
         let trust = trust_command(settings.ca_dir.as_deref());
         let pass = settings.pass.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let _stop = stop.drop_guard();
-        Ok(Some(Self { proxy, tls, certificate, trust_store, node_guard, trust, pass, _stop }))
+        Ok(Some(Self { proxy, tls, certificate, trust_store, node_guard, trust, pass, front, _stop }))
+    }
+
+    /// Returns why clients got no answer, most often.
+    pub(crate) fn why_unanswered(&self) -> Option<String> {
+        self.front.why_unanswered()
     }
 
     /// Returns the proxy as the URL that clients need.

@@ -87,7 +87,7 @@ fn planted_bugs_of_overlays_are_found() {
     let (code, report) = judge(PLANTED, &cases, &TOTAL);
     assert_eq!((code, &report["failed"]), (Some(0), &0.into()), "{report:#}");
     for (bug, case, what, diagnosis, message) in [
-        ("inner_html", "names", "page", "", "showed a name as HTML"),
+        ("inner_html", "names", "page", "", "showed a name or a comment as HTML"),
         ("only_finals", "no-final", "diamonds", "only_repeat_end", "right is 114"),
         ("resets", "cut", "diamonds", "reset_at_break", "right is 114"),
         ("queue", "burst", "diamonds", "", "right is 614"),
@@ -132,6 +132,12 @@ fn what_is_wrong_with_a_page_is_one_clear_line() {
         (&rejects, &[], "did not handle a rejection: Error: unhandled"),
         (&leaves, &[], "went to another page: away.html"),
         (&asks, &[], "opened a dialog of the type confirm: Sound?"),
+        (
+            "<meta http-equiv=Content-Security-Policy content=\"script-src 'unsafe-inline'; connect-src 'self'\">\
+             <script>new WebSocket('ws://localhost:3000/').onerror = () => location.reload()</script>",
+            &[],
+            "may not connect: its Content-Security-Policy forbids that",
+        ),
         (&reading(""), &TOTAL, "has nothing that matches `#total`"),
         (
             &reading(""),

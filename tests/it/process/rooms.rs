@@ -14,7 +14,7 @@ use tempfile::tempdir;
 use tokio_tungstenite::connect_async;
 
 use crate::support::{
-    process::{livetape, program, run, stderr, stdout, text},
+    process::{client as trusting_nobody, livetape, program, run, stderr, stdout, text},
     room::{ROOM, SOCKET, batch},
 };
 
@@ -32,6 +32,12 @@ fn client() {
         "hammers" => loop {
             request("/api-live/user/room/?uniqueId=demo&aid=1988");
         },
+        "distrusts" => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let proxy = reqwest::Proxy::all(env::var("HTTPS_PROXY").unwrap()).unwrap();
+            let page = trusting_nobody().proxy(proxy).build().unwrap().get("https://www.tiktok.com/").send();
+            assert!(runtime.block_on(page).is_err());
+        }
         "impatient" => (0..2).for_each(|_| request("/webcast/fetch?unique_id=demo")),
         "crashes_on_gift" | "stays_away" => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -180,7 +186,9 @@ fn planted_faults_are_found() {
             "requested /api-live/user/room/ (the user's room) 31 times within a minute",
         ),
         ("impatient", "rate-limited-twice", &["--suite", "room"], "s after it was told to wait 2 s"),
-        ("gives_up", "plain", &["--suite", "room"], "exited with 0 before it was let in"),
+        ("distrusts", "plain", &["--mock-proxy"], "www.tiktok.com: the client rejected the certificate"),
+        ("gives_up", "plain", &["--mock-proxy"], "its requests reached the mock, and its WebSocket did not"),
+        ("gives_up", "plain", &["--suite", "room"], "exited with 0 before a connection of it was accepted"),
     ] {
         let output = judge(bug, case, flags);
         let printed = stdout(&output);

@@ -204,6 +204,7 @@ function List() {
 
   const first = seen?.first ?? 0
   const durationMs = replay.value?.durationMs ?? 0
+  const isPlayed = !replay.value || replay.value.state === 'ended'
   const places = placesIn(seen?.rows ?? [], first + (seen?.rows.length ?? 0) === total, readers.value)
   return (
     <div class="list-frame">
@@ -232,7 +233,7 @@ function List() {
           ))}
         </div>
       </div>
-      {seen && total === 0 && <p class="empty">{seen.waiting > 0 ? say.paused : seen.held > 0 ? say.noMatch : say.empty}</p>}
+      {seen && total === 0 && <p class="empty">{seen.waiting > 0 ? say.paused : seen.held > 0 ? (isPlayed ? say.noMatch : say.noMatchYet) : say.empty}</p>}
       {((!follow.value && total > 0) || (seen?.waiting ?? 0) > 0) && (
         <button
           type="button"

@@ -41,7 +41,8 @@ export function Header() {
       )}
       {readOnly.value && !away.value && (
         <p class="banner" role="status">
-          <strong>{texts.link.readOnly}.</strong> {texts.link.readOnlyDetails}
+          <strong>{texts.link.readOnly}.</strong>{' '}
+          <button type="button" class="link" onClick={() => (needsToken.value = true)}>{texts.link.anotherToken}</button>
         </p>
       )}
     </header>

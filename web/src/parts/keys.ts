@@ -49,9 +49,12 @@ function isTaken(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return true
   const target = event.target as Element
   if (document.querySelector('dialog[open]')) return true
+  // From the search to what it has found.
+  if (target.id === 'search' && event.key === 'ArrowDown') return false
   if (target.closest('input, textarea, select')) return true
   // What can be scrolled needs these keys.
   if (LIST_KEYS.includes(event.key)) return !target.matches('body, button, a, summary')
+  if (event.key === ' ' && target.closest('article')) return false
   return (event.key === ' ' || event.key === 'Enter') && target.closest('button, a, summary, article') !== null
 }
 
@@ -62,5 +65,9 @@ export function listen(): void {
     if (!act) return
     event.preventDefault()
     act(event.shiftKey)
+  })
+  // After a click with a mouse, keys play and seek, as in video players. Those who use the keyboard stay where they are.
+  addEventListener('click', ({ detail, target }) => {
+    if (detail > 0) (target as Element).closest<HTMLElement>('.transport button')?.blur()
   })
 }

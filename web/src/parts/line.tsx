@@ -39,7 +39,8 @@ export const Line = memo(
       aria-setsize={total}
       onClick={() => (opened.value = row.id)}
       onKeyDown={(event) => {
-        if (event.key !== 'Enter' && event.key !== ' ') return
+        // Space plays and pauses.
+        if (event.key !== 'Enter') return
         event.preventDefault()
         opened.value = row.id
       }}

@@ -78,8 +78,8 @@ function Export({ recording, range, onClose }: { recording: string; range: Range
   )
 }
 
-/** Maximum number of events shown. */
-const EVENTS_MAX = 500
+/** Maximum number of events that are read, and shown. */
+const [EVENTS_MAX, SHOWN_MAX] = [20_000, 500]
 
 /** The range of the bar that was opened. */
 export const peeked = signal<Range | undefined>(undefined)
@@ -91,10 +91,18 @@ function Part({ event: { type, data } }: { event: Event }) {
   return <strong class="count">{say.part(added, total, data.isFinal === true)}</strong>
 }
 
+/** What is searched of an event. */
+const textOf = (event: Event): string => {
+  const { name, handle } = person(event)
+  return `${event.type} ${name} ${handle} ${summary(event)}`.toLowerCase()
+}
+
 /** The events of a range, from a private replay that does not disturb the current one. */
 export function Peek({ recording, range, onClose }: { recording: string; range: Range; onClose: () => void }) {
   const found = useSignal<readonly { event: Event; offset: number }[]>([])
   const isDone = useSignal(false)
+  const wanted = useSignal('')
+  const matching = found.value.filter(({ event }) => textOf(event).includes(wanted.value.trim().toLowerCase()))
   useEffect(() => {
     const events: { event: Event; offset: number }[] = []
     const socket = new WebSocket(playUrl(recording, moment(range.fromMs)), protocols())
@@ -117,8 +125,10 @@ export function Peek({ recording, range, onClose }: { recording: string; range: 
   }, [])
   return (
     <Dialog title={say.eventsTitle(offsetTime(range.fromMs, true), offsetTime(range.toMs, true))} onClose={onClose}>
+      <input type="search" aria-label={say.search} placeholder={say.search} onInput={({ currentTarget }) => (wanted.value = currentTarget.value)} />
+      {matching.length > SHOWN_MAX && <p class="quiet">{say.first(SHOWN_MAX)}</p>}
       <ol class="peek" tabIndex={0} aria-busy={!isDone.value} aria-label={say.events}>
-        {found.value.map(({ event, offset }, index) => (
+        {matching.slice(0, SHOWN_MAX).map(({ event, offset }, index) => (
           <li key={index}>
             <time>{offsetTime(offset, true)}</time>
             <Foreign class="quiet" text={event.type} />
@@ -126,8 +136,7 @@ export function Peek({ recording, range, onClose }: { recording: string; range: 
           </li>
         ))}
       </ol>
-      {isDone.value && found.value.length === 0 && <p class="quiet">{say.noEvents}</p>}
-      {found.value.length === EVENTS_MAX && <p class="quiet">{say.first(EVENTS_MAX)}</p>}
+      {isDone.value && matching.length === 0 && <p class="quiet">{say.noEvents}</p>}
       <div class="actions">
         <button type="button" class="button" onClick={onClose}>{texts.help.close}</button>
       </div>

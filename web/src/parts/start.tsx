@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals'
 import { url } from '../state/api.ts'
 import { run, scenarios } from '../state/mock.ts'
 import { recordings } from '../state/recordings.ts'
-import { features, isLive, replay, status } from '../state/server.ts'
+import { features, isLive, readOnly, replay, status } from '../state/server.ts'
 import { load } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { submits } from './buttons.tsx'
@@ -26,19 +26,19 @@ export function Start() {
     <section class="panel start" aria-labelledby="start-title">
       <h2 id="start-title" class="hidden">{say.title}</h2>
       {hasDemo && (
-        <button type="button" class="button primary big" onClick={() => void load(DEMO)}>
+        <button type="button" class="button primary big" disabled={readOnly.value} onClick={() => void load(DEMO)}>
           <Icon name="play" />
           {say.demo}
         </button>
       )}
       <ul class="quiet">
         {features.value.overlays && <li><a href={url('overlays/')}>{say.overlay}</a></li>}
-        <li>{say.drop}</li>
-        <li>
+        {!readOnly.value && <li>{say.drop}</li>}
+        {!readOnly.value && <li>
           <button type="button" class="link" onClick={() => document.querySelector<HTMLElement>('.connect input')?.focus()}>{say.user}</button>
-        </li>
+        </li>}
         {/* The nodes of a cluster cannot share the mock of one of them. */}
-        {scenarios.value.length > 0 && !status.value?.cluster && <Scenarios />}
+        {scenarios.value.length > 0 && !readOnly.value && !status.value?.cluster && <Scenarios />}
       </ul>
     </section>
   )

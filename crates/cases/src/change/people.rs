@@ -101,13 +101,8 @@ pub(crate) fn names(mut items: Vec<Item>) -> Vec<Item> {
 /// without the fields that all messages share, and unchanged.
 const GROUPS: usize = 4;
 /// Fields that messages without content lack.
-pub(super) const CONTENTS: [(&str, &str); 5] = [
-    ("Chat", "content"),
-    ("EmoteChat", "emotes"),
-    ("Like", "total"),
-    ("Member", "member_count"),
-    ("SubNotify", "sub_month"),
-];
+pub(super) const CONTENTS: [(&str, &str); 4] =
+    [("Chat", "content"), ("EmoteChat", "emotes"), ("Member", "member_count"), ("SubNotify", "sub_month")];
 
 /// Removes fields from the messages of three [`GROUPS`] of people.
 pub(crate) fn missing(mut items: Vec<Item>) -> Vec<Item> {

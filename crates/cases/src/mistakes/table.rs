@@ -413,14 +413,14 @@ pub(super) const TABLE: &[Mistake] = &[
     obvious(
         "like_total",
         &["likes"],
-        "taking the last `totalLikeCount`",
+        "taking the last `totalLikeCount`, which is `{likes_total}`,",
         "with another rise of the total",
         |memory, _, _, counted| likes(counted, |_, total| growth(memory, total, 0)),
     ),
     obvious(
         "like_total",
         &["likes"],
-        "taking the highest `totalLikeCount`",
+        "taking the highest `totalLikeCount`, which is `{likes_total}`,",
         "with another rise of the total",
         |memory, _, _, counted| {
             likes(counted, |_, total| growth(memory, total.max(memory.total.unwrap_or(0)), 0))
@@ -446,6 +446,19 @@ pub(super) const TABLE: &[Mistake] = &[
         "adding up the rises of `totalLikeCount`",
         "with another rise of the total",
         |memory, _, _, counted| likes(counted, |_, total| growth(memory, total, total).max(0)),
+    ),
+    obvious(
+        "like_total",
+        &["likes_total"],
+        "taking the highest `totalLikeCount`, which falls when a room starts over",
+        "with a lower one",
+        |memory, _, _, counted| {
+            if let What::Likes { total, .. } = &mut counted.added.what {
+                *total = (*total).max(memory.total.unwrap_or(0));
+                memory.total = Some(*total);
+            }
+            1
+        },
     ),
     obvious(
         "sum_of_like_totals",

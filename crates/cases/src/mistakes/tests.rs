@@ -346,6 +346,11 @@ fn a_mistake_of_programs_is_recognised() {
     let last: BTreeMap<i64, i64> = likes.collect();
     let got = last.values().sum();
     assert_eq!(name_of(&batches, &[], "likes", got), Some("lost_update"), "{got}");
+    let events = Vec::from_iter(batches.iter().map(SlimEvent::of));
+    assert!(
+        shown(&events, "likes").contains("lost_update")
+            && !shown(&events[..1], "likes").contains("lost_update")
+    );
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn outcome(case: &'static str, verdict: Verdict, millis: u64, failures: Vec<Fail
         library: None,
         ended_wrongly: false,
         swallowed: None,
+        shows: BTreeMap::new(),
         output: Vec::new(),
         again: again(case),
     }
@@ -232,6 +233,16 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
     let [shown, other] = &contradicted.failures[..] else { panic!("{contradicted:?}") };
     assert!(shown.candidates.is_empty() && shown.detail.is_none(), "plain would show it");
     assert!(other.candidates.len() == 1 && other.detail.is_some());
+    // What this show of `plain` reveals, others may not.
+    let plain_with = |what: &str| {
+        let shows = BTreeMap::from([(what.to_owned(), BTreeSet::from(["lost_update"]))]);
+        Outcome { shows, ..outcome("plain", Verdict::Passed, 1, vec![]) }
+    };
+    for (what, left) in [("diamonds", 0), ("likes", 1)] {
+        let mut missing = failed("missing", vec![wrong(115, &["lost_update"])]);
+        missing.compare_with_plain(&plain_with(what));
+        assert_eq!(missing.failures[0].candidates.len(), left, "{what}");
+    }
     let mut more =
         failed("cut", vec![wrong(115, &["counted_again"]), wrong(120, &["counted_again", "same_user"])]);
     more.failures[1].diagnosis = Some("counted_again");
@@ -406,7 +417,7 @@ fn a_report_names_the_library_and_who_has_to_change() {
                     arrives for a minute";
     assert_eq!((text.as_str(), library.as_str()), (expected, Some("tiktok-live-connector 2.5.0")));
     let (text, library) = end("Mozilla/5.0", vec![undone()]);
-    let expected = "in 2 cases it did not connect again: the bot or its library has to, after each failed attempt and each break, also after close code 1001";
+    let expected = "in 2 cases it did not connect again: the bot or its library has to, after each failed attempt and each break";
     assert_eq!((text.as_str(), library.is_null()), (expected, true));
     let (text, _) = end("TikTokLive.py/7.0.1", vec![wrong(119, &["repeated_messages"])]);
     let expected = "most likely: counting wrong (`repeated_messages`), in 2 cases; TikTokLive 7.0.1 passes them on, so the bot has to \
@@ -480,7 +491,7 @@ fn a_case_keeps_the_hints_that_are_about_no_mistake() {
     let plain = outcome("plain", Verdict::Passed, 1, Vec::new());
     let hint = Failure {
         detail: Some("use `textContent`".to_owned()),
-        ..Failure::new("page", "showed a name as HTML")
+        ..Failure::new("page", "showed a name or a comment as HTML")
     };
     let mut names = outcome("names", Verdict::Failed, 1, vec![hint.clone()]);
     names.compare_with_plain(&plain);
@@ -595,7 +606,7 @@ fn only_what_time_may_explain_comes_from_a_busy_machine() {
         (wrong(113, &["same_user"]), false),
         (Failure::new("exit", "exited with 101"), false),
         (Failure::new("connection", "tried to connect 31 times"), false),
-        (Failure::new("page", "showed a name as HTML"), false),
+        (Failure::new("page", "showed a name or a comment as HTML"), false),
     ] {
         assert_eq!(failure.may_come_from_waiting(), may, "{failure:?}");
     }

@@ -69,6 +69,12 @@ impl Filter {
         self.format.layout().map_or(self.gifts == Gifts::Final, Layout::counts_finals)
     }
 
+    /// Whether the event `disconnected` passes, which tells the end.
+    #[must_use]
+    pub fn has_end(&self) -> bool {
+        self.types.contains(Types::only("disconnected"))
+    }
+
     /// Whether finals that livetape infers pass.
     #[must_use]
     pub fn has_inferred(&self) -> bool {

@@ -69,6 +69,12 @@ impl Front {
         Ok(Self { mock, hosts, certificates, reports: Reports::new(report), places })
     }
 
+    /// Returns why it did not answer clients, most often; `None` if it answered all.
+    #[must_use]
+    pub fn why_unanswered(&self) -> Option<String> {
+        self.reports.commonest()
+    }
+
     /// Accepts connections until `stop`, which also ends them.
     pub async fn accept<L>(self: Arc<Self>, mut listener: L, mode: Mode, stop: CancellationToken)
     where
@@ -212,6 +218,13 @@ impl Reports {
         if let Some(count) = self.count(line) {
             (self.report)(line, count);
         }
+    }
+
+    /// Returns the line that occurred most often.
+    fn commonest(&self) -> Option<String> {
+        let counts = self.counts.lock();
+        let most = counts.iter().filter(|(line, _)| !line.is_empty()).max_by_key(|(_, count)| **count);
+        most.map(|(line, _)| line.clone())
     }
 
     /// Returns the count of a line if it has to be reported.

@@ -85,6 +85,8 @@ pub struct Attempt {
     pub open: usize,
     /// Whether it asked for finals that livetape infers.
     pub has_inferred: bool,
+    /// Whether it is told the end: by a close code, or by `disconnected`.
+    pub hears_end: bool,
 }
 
 /// A rejected WebSocket that is open.
@@ -139,6 +141,10 @@ impl Door {
     }
 
     pub(crate) fn note_stray(&self, mut stray: Stray) {
+        // A browser asks for it by itself.
+        if matches!(&stray, Stray::Request { path, .. } if path == "/favicon.ico") {
+            return;
+        }
         if let Stray::Host(text) | Stray::Origin(text) | Stray::Request { path: text, .. } = &mut stray {
             *text = text.chars().take(STRAY_CHARS_MAX).filter(|char| !char.is_control()).collect();
         }
@@ -195,8 +201,9 @@ impl Door {
             let is_let_in = answer.is_none() && !is_lost;
             let open = state.open + usize::from(is_socket && !is_let_in);
             let has_inferred = join.filter.has_inferred();
+            let hears_end = is_socket || join.filter.has_end();
             let at = clock::now();
-            state.attempts.push(Attempt { at, is_let_in, is_lost, is_socket, open, has_inferred });
+            state.attempts.push(Attempt { at, is_let_in, is_lost, is_socket, open, has_inferred, hears_end });
         }
         let mut result = match answer {
             Some(answer) => Err(denied(answer)),

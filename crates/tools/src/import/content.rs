@@ -61,6 +61,10 @@ pub(super) fn is_placeholder(text: &str) -> bool {
     if text.len() > PLACEHOLDER_BYTES_MAX {
         return false;
     }
+    // Java, C# and Python print the type of an array of bytes.
+    if ["[B@", "System.Byte[]", "<memory at "].iter().any(|start| text.starts_with(start)) {
+        return true;
+    }
     let text = text.to_ascii_lowercase();
     let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
@@ -78,7 +82,7 @@ fn search(bytes: Bytes, steps: u32) -> Option<Bytes> {
         return Some(bytes);
     }
     let text = std::str::from_utf8(&bytes).ok().filter(|_| steps > 0)?;
-    let readings = [base64, hex, single_bytes, numbers];
+    let readings = [base64, hex, single_bytes, numbers, literal];
     readings.into_iter().find_map(|read| search(read(text)?.into(), steps - 1))
 }
 
@@ -115,11 +119,11 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(&*text).ok()
 }
 
-/// Decodes hexadecimal digits, such as `3a02`, `3a 02`, `3a:02`, `0x3a, 0x02` and `\x3a\x02`.
+/// Decodes hexadecimal digits, such as `3a02`, `3a 02`, `3a:02`, `3A-02`, `0x3a, 0x02` and `\x3a\x02`.
 pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
     let text =
         if text.contains('x') { Cow::from(text.replace("0x", "").replace("\\x", "")) } else { text.into() };
-    let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b':' | b',');
+    let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b':' | b',' | b'-');
     let digits = text.bytes().filter(|byte| !is_between(byte)).map(|byte| char::from(byte).to_digit(16));
     let digits: Vec<u8> = digits.map(|digit| Some(digit? as u8)).collect::<Option<_>>()?;
     let pairs = digits.chunks(2).map(|pair| Some(pair[0] << 4 | pair.get(1)?));
@@ -169,18 +173,48 @@ fn single_bytes(text: &str) -> Option<Vec<u8>> {
     (!text.is_ascii()).then(|| text.chars().map(byte).collect())?
 }
 
-/// Reads the values of bytes: `8,1,16`, `[8,1,16]`, `{"0":8,"1":1}`, and `{"type":"Buffer","data":[8,1]}` of Node.
+/// Reads the values of bytes: `8,1,16`, `[8,1,-62]` of Java, `{"0":8,"1":1}`, and `{"type":"Buffer","data":[8,1]}` of Node.
 fn numbers(text: &str) -> Option<Vec<u8>> {
     let text = text.trim();
     if text.starts_with("{\"0\"") {
-        let bytes: BTreeMap<u32, u8> = serde_json::from_str(text).ok()?;
-        return Some(bytes.into_values().collect());
+        let bytes: BTreeMap<u32, f64> = serde_json::from_str(text).ok()?;
+        return bytes.into_values().map(byte).collect();
     }
     let list = match text.starts_with(['[', '{']) {
         true => &text[text.find('[')? + 1..text.rfind(']')?],
         false => text,
     };
-    list.split(',').map(|number| number.trim().parse().ok()).collect()
+    list.split(',').map(|number| byte(number.trim().parse().ok()?)).collect()
+}
+
+/// Returns the byte with this value, which is signed in Java.
+pub(super) fn byte(value: f64) -> Option<u8> {
+    let is_byte = value.fract() == 0.0 && (-128.0..256.0).contains(&value);
+    is_byte.then_some(value as i16 as u8)
+}
+
+/// Reads bytes as Python and Rust print them: `b'\x08\x01:\n'`.
+fn literal(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim().strip_prefix('b')?;
+    let inner = ['\'', '"'].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))?;
+    let (mut bytes, mut rest) = (Vec::new(), inner.as_bytes());
+    while let [first, after @ ..] = rest {
+        let (byte, length) = match (first, after) {
+            (b'\\', [b'x', high, low, ..]) => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16);
+                ((digit(high)? << 4 | digit(low)?) as u8, 4)
+            }
+            (b'\\', [b'n', ..]) => (b'\n', 2),
+            (b'\\', [b'r', ..]) => (b'\r', 2),
+            (b'\\', [b't', ..]) => (b'\t', 2),
+            (b'\\', [b'0', ..]) => (0, 2),
+            (b'\\', [byte, ..]) => (*byte, 2),
+            (byte, _) => (*byte, 1),
+        };
+        bytes.push(byte);
+        rest = &rest[length..];
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -220,6 +254,9 @@ mod tests {
         let numbers = in_numbers.join(",");
         let indexed: Vec<String> =
             in_numbers.iter().enumerate().map(|(at, byte)| format!("\"{at}\":{byte}")).collect();
+        let signed: Vec<String> = frame.iter().map(|byte| byte.cast_signed().to_string()).collect();
+        let signed = format!("[{}]", signed.join(", "));
+        let literal = format!("b\"{}\"", frame.escape_ascii());
         let lines: Vec<&str> =
             in_base64.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
         for text in [
@@ -233,6 +270,7 @@ mod tests {
             in_hex.concat().to_uppercase(),
             in_hex.join(" "),
             in_hex.join(":"),
+            in_hex.join("-").to_uppercase(),
             format!("0x{}", in_hex.join(", 0x")),
             format!("\\x{}", in_hex.join("\\x")),
             latin1(&frame),
@@ -243,6 +281,8 @@ mod tests {
             format!("[{numbers}]"),
             format!("{{\"type\":\"Buffer\",\"data\":[{numbers}]}}"),
             format!("{{{}}}", indexed.join(",")),
+            signed,
+            literal,
             numbers,
         ] {
             assert_eq!(frame_in(&text.clone().into()).as_deref(), Some(&frame[..]), "{text}");

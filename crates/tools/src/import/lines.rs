@@ -143,6 +143,8 @@ struct Fields {
     conn: Option<f64>,
     opcode: Option<f64>,
     frame: Option<Data>,
+    /// Whether there is a frame, or a payload, without bytes.
+    is_emptied: bool,
     host: Option<String>,
     method: Option<String>,
     payload: Option<Data>,
@@ -159,10 +161,16 @@ impl Fields {
             // A string without a number is rejected.
             "conn" if !json.is_null()? => self.conn = json.float()?.or(Some(f64::NAN)),
             "opcode" => self.opcode = json.float()?,
-            "frame" => self.frame = json.data()?,
+            "frame" if !json.is_null()? => {
+                self.frame = json.data()?;
+                self.is_emptied |= self.frame.is_none();
+            }
             "host" if json.is_text()? => self.host = Some(json.string()?),
             "method" if json.is_text()? => self.method = Some(json.string()?),
-            "payload" => self.payload = json.data()?,
+            "payload" if !json.is_null()? => {
+                self.payload = json.data()?;
+                self.is_emptied |= self.payload.is_none();
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -200,11 +208,14 @@ impl Fields {
                 method,
                 payload: bytes("payload", payload, content::decode_message)?,
             }),
+            _ if self.is_emptied => Err(NO_BYTES.into()),
             _ => Err("neither frame nor method and payload".into()),
         }
     }
 }
 
+/// Why a line is rejected whose frame is `{}`, as JavaScript writes an `ArrayBuffer`, or another value without bytes.
+const NO_BYTES: &str = "frame or payload has no bytes: the exporter dropped them";
 /// Maximum number of a connection.
 const CONN_MAX: u32 = u32::MAX;
 const OPCODE_TEXT: u32 = 1;

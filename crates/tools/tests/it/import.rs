@@ -265,10 +265,22 @@ fn fragments_of_frames_are_joined() {
 
 #[test]
 fn a_placeholder_in_place_of_a_frame_is_named() {
-    for text in ["Binary Message", "[object Blob]", "<binary data: 328 bytes>", "ArrayBuffer(328)"] {
+    for text in [
+        "Binary Message",
+        "[object Blob]",
+        "<binary data: 328 bytes>",
+        "ArrayBuffer(328)",
+        "[B@6d06d69c",
+        "System.Byte[]",
+    ] {
         let line = format!(r#"{{"offset_ms":1,"frame":"{text}"}}"#);
         let error = import(line.as_bytes(), Vec::new(), &options()).unwrap_err().to_string();
         assert!(error.ends_with("frame is a placeholder: the exporter dropped the bytes"), "{error}");
+    }
+    for value in ["{}", "[]"] {
+        let line = format!(r#"{{"offset_ms":1,"frame":{value}}}"#);
+        let error = import(line.as_bytes(), Vec::new(), &options()).unwrap_err().to_string();
+        assert!(error.ends_with("has no bytes: the exporter dropped them"), "{error}");
     }
 }
 

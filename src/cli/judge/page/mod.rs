@@ -144,6 +144,8 @@ pub(in crate::cli) struct Findings {
     /// Why the page was left, if it was: nothing else is judged then.
     ended: Option<Finding>,
     errors: Vec<Finding>,
+    /// What kept it from connecting, which is wrong only if it needed that connection.
+    blocked: Option<Finding>,
     /// Selectors that have matched nothing.
     unmatched: Vec<String>,
     /// How often the page has loaded itself again.
@@ -194,7 +196,9 @@ impl Findings {
     /// Adds what was found to what was judged, the causes first. A text that appears with an event may rightly be missing
     /// in cases without one.
     pub(super) fn join(self, page: &Page, judged: Vec<Failure>, is_plain: bool) -> Vec<Failure> {
-        let mut failures = Vec::from_iter(self.errors.iter().chain(&self.ended).map(Finding::failure));
+        let blocked = self.blocked.iter().filter(|_| self.ended.is_some() || !judged.is_empty());
+        let found = self.errors.iter().chain(blocked).chain(&self.ended);
+        let mut failures = Vec::from_iter(found.map(Finding::failure));
         if self.ended.is_none() {
             let unmatched = self.unmatched.iter().filter(|_| is_plain || !judged.is_empty());
             failures.extend(unmatched.map(|selector| Failure {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
-    Files, Findings, OBS, Target,
+    Files, Finding, Findings, OBS, Target,
     browser::{Browser, Routes},
 };
 use crate::cli::{
@@ -73,7 +73,7 @@ const WATCHER: &str = r#"(selectors) => {
     if (status >= 400) found({ status })
   })
 }"#;
-const AS_HTML: &str = "showed a name as HTML: any viewer can run scripts in this page";
+const AS_HTML: &str = "showed a name or a comment as HTML: any viewer can run scripts in this page";
 const AS_TEXT: &str = "assign names and comments to `textContent`, never to `innerHTML`";
 /// Parts of what the browser says of requests, each with what it means and what to do.
 const KNOWN: [(&str, &str, &str); 3] = [
@@ -88,6 +88,12 @@ const KNOWN: [(&str, &str, &str); 3] = [
 const NOT_LOCAL: &str = "may not connect to this machine: Chrome's Local Network Access";
 const ASKS: &str = "Chrome asks the viewer of an HTTPS page first, and refuses other pages; a frame also needs \
     allow=\"loopback-network\"; serve the page from this machine, or add --obs to test it as in OBS, which does not check";
+
+/// How Chrome begins to say that a page's own policy forbids a WebSocket, in older versions and newer ones.
+const BY_POLICY: [&str; 2] = ["Refused to connect to 'ws", "Connecting to 'ws"];
+const REFUSED_BY_POLICY: &str = "may not connect: its Content-Security-Policy forbids that";
+const ADD_TO_POLICY: &str =
+    "add the address that its scripts connect to to `connect-src`, as ws://localhost:3000";
 
 /// Shows the page of a case.
 pub(crate) async fn visit(args: args::Page) -> Result<u8, Problem> {
@@ -402,6 +408,10 @@ impl Visit<'_> {
             KNOWN.iter().copied().find(|(part, ..)| level == "error" && text.contains(part))
         {
             self.add(message, Some(detail));
+        }
+        if BY_POLICY.iter().any(|part| text.contains(part)) {
+            let (message, detail) = (REFUSED_BY_POLICY.to_owned(), Some(ADD_TO_POLICY.to_owned()));
+            self.findings.blocked = Some(Finding { message, detail });
         }
         if !url.ends_with("/favicon.ico") {
             let url = if url.is_empty() || text.contains(url) {

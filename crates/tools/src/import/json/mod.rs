@@ -13,7 +13,7 @@ use bytes::Bytes;
 use memchr::memchr2;
 use serde::de::IgnoredAny;
 
-use super::{Error, merge::parse_date};
+use super::{Error, content, merge::parse_date};
 
 /// Why a string is not Unicode.
 pub(super) const LONE: &str = "half of a surrogate pair";
@@ -149,12 +149,12 @@ impl<R: Read> Json<R> {
         let (mut bytes, mut read, mut are_all) = (Vec::new(), 0, true);
         // Some programs sort the names of fields as text.
         let mut byte = |json: &mut Self, at: Option<usize>| {
-            let value = json.float()?.filter(|value| value.fract() == 0.0 && (0.0..256.0).contains(value));
+            let value = json.float()?.and_then(content::byte);
             let at = at.unwrap_or(bytes.len());
             are_all &= value.is_some() && at < TEXT_BYTES_MAX as usize;
             if are_all {
                 bytes.resize(bytes.len().max(at + 1), 0);
-                bytes[at] = value.unwrap_or_default() as u8;
+                bytes[at] = value.unwrap_or_default();
                 read += 1;
             }
             Ok(())
