@@ -72,4 +72,11 @@ connect(options, ['battle', 'battle_score'], (event) => {
     battle = { id: data.battleId, isOver, sides: sidesOf(event), endsAt: performance.now() + (isOver ? 0 : secondsOf(data) * 1000) }
   } else battle = undefined
   tick()
-}, { since: 0 })
+}, {
+  since: 0,
+  onStartOver: () => {
+    battle = undefined
+    tick()
+    draw()
+  },
+})

@@ -32,4 +32,9 @@ connect(options, ['chat'], ({ data }) => {
   waiting.push({ data, text })
   waiting = waiting.slice(-Math.max(1, options.max))
   draw()
+}, {
+  onStartOver: () => {
+    waiting = []
+    lines.replaceChildren()
+  },
 })

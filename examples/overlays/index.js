@@ -13,8 +13,11 @@ const tell = (text) => (find('told').textContent = text)
 const TOKEN = 'livetape.token'
 find('token').value = sessionStorage.getItem(TOKEN) ?? ''
 
+/** The token, also as it stands in a file of tokens. */
+const tokenOf = () => find('token').value.trim().replace(/^read:/, '')
+
 /** The address of the overlay. */
-function urlOf(feed, more = [], token = find('token').value.trim()) {
+function urlOf(feed, more = [], token = tokenOf()) {
   const url = new URL(`${page}.html`, location.href)
   url.search = new URLSearchParams([...(feed ? [['url', feed]] : []), ...(token && feed ? [['token', token]] : []), ...changed(), ...more])
   return url.href
@@ -55,7 +58,7 @@ function show() {
 
 const link = () => urlOf(socketOf('../'))
 /** Shows the link without its token, which viewers of the stream might read. */
-const showLink = () => (find('link').value = urlOf(socketOf('../'), [], find('token').value.trim() && '•••').replace('token=%E2%80%A2%E2%80%A2%E2%80%A2', 'token=•••'))
+const showLink = () => (find('link').value = urlOf(socketOf('../'), [], tokenOf() && '•••').replace('token=%E2%80%A2%E2%80%A2%E2%80%A2', 'token=•••'))
 
 /** Shows the preview as OBS would, smaller if it has to be. */
 function fit(width, height) {
@@ -164,7 +167,7 @@ find('copy').onclick = async () => {
   tell(isCopied ? secret() + `Copied. ${INTRODUCTION}` : 'The browser refused: copy the selected link by hand.')
 }
 /** What to know about a link that was copied. */
-const secret = () => (find('token').value.trim() ? 'The link contains the token: keep it secret. ' : '')
+const secret = () => (tokenOf() ? 'The link contains the token: keep it secret. ' : '')
 // Copied by hand, too, the link has the token instead of dots.
 find('link').oncopy = (event) => {
   event.preventDefault()
@@ -172,7 +175,7 @@ find('link').oncopy = (event) => {
   event.clipboardData.setData('text/plain', copied)
   if (!isRefused) tell(secret() + `Copied. ${INTRODUCTION}`)
 }
-const ask = (path, init = {}) => fetch(path, { ...init, headers: find('token').value.trim() ? { authorization: `Bearer ${find('token').value.trim()}` } : {} })
+const ask = (path, init = {}) => fetch(path, { ...init, headers: tokenOf() ? { authorization: `Bearer ${tokenOf()}` } : {} })
 
 /** Why the recordings could not be listed. */
 let failure
@@ -180,10 +183,10 @@ let failure
 let isRefused = false
 /** Lists the recordings. */
 async function list() {
-  const token = find('token').value.trim()
+  const token = tokenOf()
   const answer = await ask('../recordings')
   // In the meantime, somebody typed on.
-  if (find('token').value.trim() !== token) return
+  if (tokenOf() !== token) return
   isRefused = answer.status === 401
   if (isRefused || token !== '') find('locked').hidden = false
   find('token').ariaInvalid = String(isRefused && token !== '')

@@ -253,9 +253,10 @@ function read(options, types, take, more) {
   client.on('event', (event) => {
     last = undefined
     if (event.type === 'connection_created') {
-      // The show after tests, or another room, starts at nothing; a room that is connected again goes on.
-      if (room === undefined ? isTested : room !== event.data.roomId) more.onStartOver?.()
-      room = event.data.roomId
+      // The show after tests, another room, or a LIVE after its recording starts at nothing; a room that is connected again goes on.
+      const next = `${event.data.source} ${event.data.roomId}`
+      if (room === undefined ? isTested : room !== next) more.onStartOver?.()
+      room = next
     }
     isTested ||= event.injected === true
     take(event)

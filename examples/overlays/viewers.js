@@ -15,4 +15,10 @@ const draw = drawing(() => {
 connect(options, ['room_user', 'disconnected'], ({ type, data }) => {
   room = type === 'room_user' ? data : undefined
   draw()
-}, { since: 0 })
+}, {
+  since: 0,
+  onStartOver: () => {
+    room = undefined
+    draw()
+  },
+})

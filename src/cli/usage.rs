@@ -22,6 +22,9 @@ const SAME: [(&str, &str); 3] = [("start", "from"), ("end", "to"), ("wait-client
 /// Advice for `run`, `test` and `shrink` without a command.
 const NO_COMMAND: &str = "write -- and the command at the end, such as -- node bot.mjs";
 
+/// Advice for an address in the place of a port.
+const AN_ADDRESS: &str = "for an address, use --listen ADDR:PORT";
+
 /// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips are
 /// omitted: they are about arguments that start with a dash.
 pub(super) fn problem(error: &clap::Error) -> Problem {
@@ -39,6 +42,7 @@ pub(super) fn problem(error: &clap::Error) -> Problem {
         _ if let Some(instead) = unknown(error).and_then(instead_of) => instead.to_owned(),
         _ if let Some(name) = same(&text, error) => format!("did you mean '--{name}'?"),
         Some((_, names)) => format!("did you mean {names}?"),
+        None if message.contains("for '[PORT]'") && message.contains(['.', ':']) => AN_ADDRESS.to_owned(),
         None if takes_command && is_command => "write -- before the command".to_owned(),
         None if takes_command && message.contains("<COMMAND>") => NO_COMMAND.to_owned(),
         None => see_help(),
@@ -284,6 +288,7 @@ mod tests {
     #[test]
     fn numbers_are_explained_in_plain_words() {
         assert_eq!(failed("livetape serve abc").0, "invalid value 'abc' for '[PORT]': not a whole number");
+        assert!(failed("livetape serve 0.0.0.0:39320").1.contains("--listen"));
         let (message, _) = failed("livetape synth -o x --minutes 0");
         assert!(message.ends_with(": 0 is not between 1 and 44640"), "{message}");
     }

@@ -301,6 +301,8 @@ settings! {
         /// A file or a name. [default: the scenario's recording, or demo]
         play: Option<String> = None, "--play FILE", "LIVETAPE_MOCK_PLAY";
         /// Script users, rooms and failures with this TOML file
+        ///
+        /// Or the name of one of fixtures/scenarios, such as `rate-limited-twice`.
         scenario: Option<PathBuf> = None, "--scenario FILE", "LIVETAPE_MOCK_SCENARIO";
         /// Listen on this loopback port [0: any free port]
         port: u16 = 3100, "--port N", "LIVETAPE_MOCK_PORT";

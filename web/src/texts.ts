@@ -149,6 +149,7 @@ export const texts = {
       `${added > 0 && added < total ? `+${grouped(added)}, ` : ''}×${grouped(total)}${isFinal ? '' : ' so far'}`,
     first: (count: number) => `The first ${grouped(count)} events are shown: search for others.`,
     search: 'Search',
+    goTo: 'Go to this moment',
     export: 'Export…',
     exportTitle: 'Export the range as a recording',
     exported: (name: string) => `${isolate(name)} was added to the recordings`,

@@ -97,9 +97,9 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs stages of a list in `.ci/stages`, or all.
+/// Runs stages of a list in `.ci/run`, or all.
 fn stages(list: &str, only: &[String]) -> anyhow::Result<()> {
-    status(without_package(Command::new(bash()?).arg(".ci/stages").arg(list).args(only).current_dir(root())))
+    status(without_package(Command::new(bash()?).arg(".ci/run").arg(list).args(only).current_dir(root())))
 }
 
 /// Returns bash: on Windows that of Git, because the system first finds that of its Linux.

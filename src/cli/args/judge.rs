@@ -57,7 +57,7 @@ pub(in crate::cli) struct Run {
     pub(in crate::cli) command: Vec<OsString>,
     /// Also start a mock TikTok with this scenario
     ///
-    /// With `demo`, every user is live.
+    /// A file, or a name of fixtures/scenarios, such as `rate-limited-twice`. With `demo`, every user is live.
     #[arg(long, value_name = "SCENARIO")]
     pub(in crate::cli) mock: Option<PathBuf>,
     /// Send the requests of COMMAND to TikTok and to sign servers to the mock

@@ -81,7 +81,7 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     }
     if delivered == Some(0) {
         warn(
-            "💡 Nobody got it: no client that wants it is connected to the main channel; `--wait-clients 1` waits for one",
+            "💡 No client got it, only recordings: none that wants it is connected to the main channel; `--wait-clients 1` waits for one",
         );
     }
     Ok(exit::DONE)

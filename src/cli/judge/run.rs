@@ -53,7 +53,11 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     let mock = start_mock(&args, &mut settings).await?;
     let options = ChannelOptions {
         // The terminal belongs to the command, unless it could wait without end.
-        on_end: if settings.replay.exit_when_done || args.until_idle.is_some() { |_| () } else { tell_end },
+        // A client of the mock has no such socket.
+        on_end: match settings.replay.exit_when_done || args.until_idle.is_some() || mock.is_some() {
+            true => |_| (),
+            false => tell_end,
+        },
         warn: |problem| warn(format_args!("⚠️ The recording is incomplete: {problem}")),
         ..sources::options(&settings, "")?
     };
@@ -229,7 +233,8 @@ impl Run<'_> {
                 () = &mut stays, if why.is_none() && !has_stayed => {
                     has_stayed = true;
                     let command = shown(self.args.command[0].as_ref());
-                    warn(format_args!("🏁 The recording has ended, and `{command}` still runs; `--until-idle 5s` ends it"));
+                    let end = if self.mock.is_some() { ENDS_ROOM } else { "`--until-idle 5s` ends it" };
+                    warn(format_args!("🏁 The recording has ended, and `{command}` still runs; {end}"));
                 }
             }
         }
@@ -363,6 +368,9 @@ impl Run<'_> {
     }
 }
 
+/// How a command ends that comes back to a room of the mock.
+const ENDS_ROOM: &str =
+    "a room of the mock starts again for each client that comes back, but once with `--mock stream-ended`";
 pub(super) const IGNORES_PROXY: &str = "check that the client uses the proxy of HTTPS_PROXY: `fetch` in Node.js reads it from 22.21 and 24.0 on; \
     other clients need a setting, or hosts redirected with `livetape mock --tls`";
 /// What a client needs whose requests reach the mock, and whose WebSocket does not.

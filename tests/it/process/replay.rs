@@ -84,7 +84,7 @@ fn events_are_injected_at_a_port_or_an_address() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let answer = lines(&stdout(&output)).remove(0);
     assert_eq!((answer["seqs"].as_array().unwrap().len(), &answer["delivered"]), (1, &0.into()), "{answer}");
-    assert!(stderr(&output).contains("Nobody got it"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("No client got it"), "{}", stderr(&output));
     let (_, port) = server.address.rsplit_once(':').unwrap();
     let flags = ["--repeat", "3", "--every", "0", "--count", "50", "--combo", "--url", port];
     let output = run(&[&["trigger", "gift"], &flags[..]].concat());

@@ -69,7 +69,7 @@ export function Token() {
   if (!needsToken.value) return null
   return (
     <Dialog title={texts.token.title} onClose={() => undefined} stays>
-      <form onSubmit={submits(() => setToken(field.current?.value.trim() ?? ''))}>
+      <form onSubmit={submits(() => setToken((field.current?.value.trim() ?? '').replace(/^read:/, '')))}>
         <p>{token.value === '' ? texts.token.details : texts.token.wrong} {texts.token.where}</p>
         <label class="field">
           <span>{texts.token.label}</span>

@@ -9,8 +9,8 @@ import { offsetTime } from '../lib/format.ts'
 import { moment, offsetOf } from '../lib/recording.ts'
 import { playUrl, protocols } from '../state/api.ts'
 import { cutRange, timeline } from '../state/recordings.ts'
-import { replay } from '../state/server.ts'
-import { bar, loop, startedAt, stopLoop, zoom, zoomTo } from '../state/transport.ts'
+import { readOnly, replay } from '../state/server.ts'
+import { bar, loop, seek, startedAt, stopLoop, zoom, zoomTo } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { IconButton, submits } from './buttons.tsx'
 import { CopyTest } from './copytest.tsx'
@@ -130,13 +130,13 @@ export function Peek({ recording, range, onClose }: { recording: string; range: 
       <ol class="peek" tabIndex={0} aria-busy={!isDone.value} aria-label={say.events}>
         {matching.slice(0, SHOWN_MAX).map(({ event, offset }, index) => (
           <li key={index}>
-            <time>{offsetTime(offset, true)}</time>
+            <button type="button" class="link" title={say.goTo} disabled={readOnly.value} onClick={() => { onClose(); void seek(offset) }}><time>{offsetTime(offset, true)}</time></button>
             <Foreign class="quiet" text={event.type} />
             <span><Who {...person(event)} /> <bdi><Sentence text={summary(event)} /></bdi> <Part event={event} /></span>
           </li>
         ))}
       </ol>
-      {isDone.value && matching.length === 0 && <p class="quiet">{say.noEvents}</p>}
+      {isDone.value && matching.length === 0 && <p class="quiet">{found.value.length === 0 ? say.noEvents : texts.feed.noMatch}</p>}
       <div class="actions">
         <button type="button" class="button" onClick={onClose}>{texts.help.close}</button>
       </div>

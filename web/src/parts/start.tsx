@@ -13,8 +13,8 @@ import { Icon } from './icons.tsx'
 
 /** Name of the built-in recording. */
 const DEMO = 'demo'
-/** The scenario that is selected at first: it shows what an overlay does while livetape waits for a retry. */
-const FIRST = 'rate-limited-twice'
+/** The scenario that is selected at first: a LIVE without failures. */
+const FIRST = 'demo'
 const say = texts.start
 
 export const isIdle = (): boolean => !replay.value && !isLive()

@@ -135,7 +135,7 @@ impl From<LogEntry> for MockEntry {
 /// Response of `GET /mock/scenarios`.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Scenarios {
-    /// In alphabetical order.
+    /// `demo`, and then in alphabetical order.
     scenarios: Vec<NamedScenario>,
 }
 
@@ -155,6 +155,9 @@ pub(crate) struct StartMock {
     scenario: String,
 }
 
+/// What the scenario `demo` does, which is none: as `livetape run --mock demo`.
+const WHOLE: &str = "A LIVE without failures: every user is live, and the room plays the demo.";
+
 pub(crate) async fn view(State(app): State<App>) -> Json<MockView> {
     Json(app.mock.view())
 }
@@ -168,6 +171,7 @@ pub(crate) async fn scenarios() -> Json<Scenarios> {
     };
     let mut scenarios: Vec<_> = Files::iter().filter_map(|path| named(&path)).collect();
     scenarios.sort_by(|a, b| a.name.cmp(&b.name));
+    scenarios.insert(0, NamedScenario { name: DEMO.to_owned(), description: WHOLE.to_owned() });
     Json(Scenarios { scenarios })
 }
 
@@ -182,8 +186,11 @@ pub(crate) async fn start(
         Problem::new(Code::NotFound, format!("unknown scenario `{}`", name.escape_debug()))
             .hint("see GET /mock/scenarios")
     };
-    let toml = scenario(&name).ok_or_else(missing)?;
-    let parsed = Scenario::parse(&toml).map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
+    let parsed = match &*name {
+        DEMO => Scenario::default(),
+        _ => Scenario::parse(&scenario(&name).ok_or_else(missing)?)
+            .map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?,
+    };
     let mock = MockTikTok::start(ScenarioFile::from(parsed).with_recording(DEMO, DEMO_BYTES)).await?;
     let control = &app.shared.control;
     app.mock.stop(control).await;

@@ -258,7 +258,9 @@ fn why_no_frames(survey: &Survey) -> String {
         );
     }
     let what = match (survey.connections.len(), &survey.unread) {
-        (0, _) => "no WebSocket was opened: open the developer tools before the page".to_owned(),
+        (0, _) => {
+            "no request opened a WebSocket: in a browser, open the developer tools before the page".to_owned()
+        }
         (_, Some(unread)) => {
             format!("its WebSockets have `{unread}`, an unknown list, instead of `_webSocketMessages`")
         }

@@ -232,7 +232,10 @@ fn json(text: &[u8]) -> Result<CaptureFormat, Error> {
         return Err(Error::NoFrames(what.into()));
     } else if has("resourcesnapshot") {
         CaptureFormat::Trace
-    } else if !are_lines && ["log", "entries", "websocketmessages", "response"].into_iter().any(has) {
+    } else if !are_lines && ["log", "entries", "websocketmessages", "response"].into_iter().any(has)
+        || all.starts_with(b"{\"frames\":[")
+        || all.starts_with(b"{\"messages\":[")
+    {
         CaptureFormat::Har
     } else if is_message && has("data") {
         CaptureFormat::Messages

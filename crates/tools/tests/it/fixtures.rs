@@ -32,7 +32,7 @@ const SESSIONS: [(&str, &str); 4] = [
     ("short.bin", "fixtures/webcast/session-3"),
 ];
 
-/// Name, profile and length in minutes of each synthetic recording, as in `.ci/stages`.
+/// Name, profile and length in minutes of each synthetic recording, as in `.ci/run`.
 const SHOWS: [(&str, Profile, u64); 6] = [
     ("quiet.bin", Profile::Quiet, 3),
     ("busy.bin", Profile::Busy, 1),

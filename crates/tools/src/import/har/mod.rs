@@ -69,6 +69,13 @@ impl Har<'_> {
                 Ok(())
             })?,
             "entries" => json.list(|json| self.entry(json, entries, visit))?,
+            // The messages of one connection, without its exchange.
+            _ if MESSAGES.contains(&name) && json.is_list()? => {
+                let mut fields = EntryFields::new(*entries, visit, self.0);
+                *entries += 1;
+                fields.messages(json)?;
+                fields.finish()?;
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -127,9 +134,14 @@ fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<(), 
 }
 
 const HEADERS_MAX: usize = 200;
+/// Names of the list of messages.
+pub(super) const MESSAGES: [&str; 6] =
+    ["websocketmessages", "websocketframes", "wsmessages", "wsframes", "messages", "frames"];
 /// Possible values of a status. Browsers write 0 or -1 for a request that had no answer.
 const STATUSES: RangeInclusive<f64> = -1.0..=999.0;
 
+/// Status of an exchange that opened a WebSocket, whatever the scheme of its address.
+const SWITCHING_PROTOCOLS: u16 = 101;
 /// Opcode of a pong.
 const OPCODE_MAX: f64 = 10.0;
 
@@ -229,14 +241,12 @@ impl<'a> EntryFields<'a> {
             "starteddatetime" => self.entry.started_ms = parse_date(&json.string()?),
             "request" => json.object(|json, name| self.request(name, json))?,
             "response" => json.object(|json, name| self.response(name, json))?,
-            "websocketmessages" | "websocketframes" | "wsmessages" | "wsframes" | "messages" | "frames" => {
-                self.entry.is_socket = true;
-                self.has_messages = true;
-                if !json.is_list_or_null()? {
-                    self.visit.about(About::Skipped(self.id, "messages that are not a list".into()));
-                }
-                json.list(|json| self.message(json))?;
-            }
+            // Charles has them in an object.
+            "websocket" if json.is_object()? => json.object(|json, name| match name {
+                "messages" => self.messages(json).map(|()| true),
+                _ => Ok(false),
+            })?,
+            _ if MESSAGES.contains(&name) => self.messages(json)?,
             _ if json.is_list()? => {
                 self.unread.get_or_insert_with(|| json.name().to_owned());
                 return Ok(false);
@@ -244,6 +254,14 @@ impl<'a> EntryFields<'a> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn messages(&mut self, json: &mut Json<impl Read>) -> Result<(), Error> {
+        (self.entry.is_socket, self.has_messages) = (true, true);
+        if !json.is_list_or_null()? {
+            self.visit.about(About::Skipped(self.id, "messages that are not a list".into()));
+        }
+        json.list(|json| self.message(json))
     }
 
     fn message(&mut self, json: &mut Json<impl Read>) -> Result<(), Error> {
@@ -277,6 +295,7 @@ impl<'a> EntryFields<'a> {
             "status" => {
                 let status = json.float()?.filter(|status| STATUSES.contains(status));
                 self.status = status.map(|status| status as u16);
+                self.entry.is_socket |= self.status == Some(SWITCHING_PROTOCOLS);
             }
             "headers" => json.list(|json| {
                 let [name, value] = json.texts(["name", "value"])?;
@@ -320,20 +339,20 @@ struct MessageFields {
 impl MessageFields {
     fn field(&mut self, name: &str, json: &mut Json<impl Read>) -> Result<bool, Error> {
         match name {
-            "type" | "direction" => {
+            "type" | "direction" | "source" => {
                 json.string_into(&mut self.text)?;
                 match self.text.to_ascii_lowercase().as_str() {
-                    "send" | "sent" | "outgoing" => self.sent = Some(true),
-                    "receive" | "received" | "incoming" => self.sent = Some(false),
+                    "send" | "sent" | "outgoing" | "client" => self.sent = Some(true),
+                    "receive" | "received" | "incoming" | "server" => self.sent = Some(false),
                     "error" => self.is_error = true,
                     "binary" => self.opcode = self.opcode.or(Some(2.0)),
                     "text" => self.opcode = self.opcode.or(Some(1.0)),
                     _ => self.kind.clone_from(&self.text),
                 }
             }
-            "time" | "timestamp" => self.time = json.time()?,
+            "time" | "timestamp" | "start" => self.time = json.time()?,
             "opcode" => self.opcode = json.float()?,
-            "data" | "payload" | "payloaddata" if self.wants_data => self.data = json.data()?,
+            "data" | "payload" | "payloaddata" | "content" if self.wants_data => self.data = json.data()?,
             _ => return Ok(false),
         }
         Ok(true)

@@ -32,7 +32,10 @@ fn whole_frames_are_imported_from_truncated_json() {
 fn a_har_without_frames_is_reported_with_a_hint() {
     let page = r#"{"startedDateTime":"2025-09-09T18:44:49.000Z","request":{"url":"https://www.tiktok.com/"},"response":{"status":200}}"#.to_owned();
     let socket = page.replace("https://www.tiktok.com/", URL);
+    // Proxies write the scheme of the request that became a WebSocket.
+    let upgraded = socket.replace("wss://", "https://").replace("\"status\":200", "\"status\":101");
     for (producer, version, entry, expected) in [
+        ("Proxyman", "2.25.0", &upgraded, "its WebSockets were saved without their messages"),
         ("Firefox", "143.0", &socket, "Firefox does not save them, Chrome does"),
         ("Playwright", "1.60.0", &socket, "Playwright 1.60.0 does not save them, 1.62 and later do"),
         ("WebInspector", "537.36", &socket, "its WebSockets were saved without their messages"),
@@ -40,7 +43,7 @@ fn a_har_without_frames_is_reported_with_a_hint() {
             "WebInspector",
             "537.36",
             &page,
-            "no WebSocket was opened: open the developer tools before the page",
+            "no request opened a WebSocket: in a browser, open the developer tools before the page",
         ),
     ] {
         let said = error(har(producer, version, std::slice::from_ref(entry))).to_string();

@@ -168,7 +168,7 @@ fn an_unpacked_or_truncated_trace_is_read() {
 fn a_trace_without_frames_says_which_version_stores_them() {
     let page = json!({ "type": "resource-snapshot", "snapshot": { "request": { "method": "GET", "url": "https://h/" }, "response": { "status": 200 } } }).to_string();
     for (version, expected) in
-        [("1.55.1", "Playwright 1.55.1 does not save them"), ("1.65.1", "no WebSocket was opened")]
+        [("1.55.1", "Playwright 1.55.1 does not save them"), ("1.65.1", "no request opened a WebSocket")]
     {
         let actions = ACTIONS.replace("VERSION", version);
         let files: [(&str, &[u8]); 2] =
