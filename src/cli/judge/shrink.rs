@@ -464,7 +464,7 @@ mod tests {
         }
         // What nothing explained may be explained by anything, on the same side.
         let of = |got: &str, expected: &str| {
-            let failure = failure("diamonds", got, Some("a").filter(|_| got != "13"), &["a"]);
+            let failure = failure("diamonds", got, (got != "13").then_some("a"), &["a"]);
             Failure { expected: Some(expected.to_owned()), ..failure }
         };
         let unknown = Way::of(&of("13", "10"));

@@ -1,6 +1,7 @@
 //! One case: a server, a command beside it, and a verdict.
 
 use std::{
+    cmp::Ordering as Side,
     collections::{BTreeMap, BTreeSet},
     fs,
     io::Read as _,
@@ -54,6 +55,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 const BUFFER_BYTES: usize = 64 << 10;
+/// Why no mistake is named for a number that is too small beside errors in the output.
+const LEFT_OUT: &str = "the errors in its output may have left that out: look at them first";
 /// Maximum number of events of a show in which every mistake is tried.
 const SHOWN_EVENTS_MAX: usize = 100_000;
 /// What is said of a number that is so near the right one, or so small, that several mistakes give it.
@@ -512,8 +515,14 @@ impl<V: Venue> Trial<'_, V> {
         if !self.venue.is_let_in() {
             if failures.is_empty() {
                 let message = format!("exited with {code} before a connection of it was accepted");
-                failures
-                    .push(Failure { detail: self.venue.unused(), ..Failure::new("connection", &message) });
+                // If it failed, its own error explains more.
+                let detail = self.venue.unused().filter(|_| code == exit::DONE || !self.plan.is_proxied);
+                let detail = match (code, detail) {
+                    (exit::DONE, detail) => detail,
+                    (_, None) => Some(ITS_ERROR.to_owned()),
+                    (_, Some(more)) => Some(format!("{ITS_ERROR}; {more}")),
+                };
+                failures.push(Failure { detail, ..Failure::new("connection", &message) });
             }
             return failures;
         }
@@ -545,7 +554,7 @@ impl<V: Venue> Trial<'_, V> {
         // What a crash leaves unsaid is no other mistake.
         let is_silent = output.bytes() == 0 && !failures.is_empty();
         let has_left = ended_itself && code == exit::DONE;
-        let wrong = match ended.still {
+        let mut wrong = match ended.still {
             // What it did not wait for is no other mistake.
             None if ended.left_early && failures.is_empty() => {
                 let mut wrong = self.compare(output);
@@ -554,13 +563,16 @@ impl<V: Venue> Trial<'_, V> {
                 }
                 wrong
             }
-            // What its errors left out is no other mistake either. When a connection breaks, right programs print some.
-            None if output.errors().is_some() && (self.is_plain || code != exit::DONE) => {
-                self.compare(output)
-            }
             None => self.explained(output, has_left).await,
             Some(_) => self.compare(output),
         };
+        // What its errors left out is no other mistake. When a connection breaks, right programs print some.
+        if output.errors().is_some() && (self.is_plain || code != exit::DONE) {
+            for failure in wrong.iter_mut().filter(|failure| failure.side() == Some(Side::Less)) {
+                failure.candidates.clear();
+                (failure.diagnosis, failure.detail) = (None, Some(LEFT_OUT.to_owned()));
+            }
+        }
         failures.extend(wrong.into_iter().filter(|_| !is_silent));
         match self.venue.excess() {
             Some(excess) if !failures.is_empty() => vec![excess],
