@@ -700,7 +700,12 @@ pub fn parse_result(bytes: &[u8]) -> Result<Vec<Said>, String> {
             bytes.len()
         ));
     }
-    let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // PowerShell 5 writes UTF-16.
+    let wide = bytes.strip_prefix(b"\xff\xfe").map(|wide| {
+        let units = wide.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+        String::from_utf16_lossy(&Vec::from_iter(units)).into_bytes()
+    });
+    let json = wide.as_deref().or(bytes.strip_prefix(b"\xef\xbb\xbf")).unwrap_or(bytes);
     let object: Map<String, Value> = serde_json::from_slice(json)
         .map_err(|error| format!("wrote a LIVETAPE_RESULT that is not a JSON object: {error}"))?;
     if object.is_empty() {

@@ -178,7 +178,9 @@ impl Outcome {
         if self.case == plain.case || self.failures.is_empty() {
             return;
         }
-        self.same_as = Some(plain.case.to_owned());
+        // Errors that `plain` does not have are new.
+        self.same_as =
+            Some(plain.case.to_owned()).filter(|_| self.swallowed.is_none() || plain.swallowed.is_some());
         for failure in &mut self.failures {
             match plain.failures.iter().find(|other| other.is_like(failure)) {
                 Some(other) => {
@@ -588,7 +590,7 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
         mistakes = numbers.into_values().flatten().collect();
     }
     if mistakes.is_empty() {
-        let text = "no single mistake explains all wrong numbers".to_owned();
+        let text = "no single known mistake explains all wrong numbers".to_owned();
         return Some(Conclusion { mistakes: Vec::new(), text });
     }
     let is_explained =

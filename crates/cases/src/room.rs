@@ -122,6 +122,8 @@ const PURPOSES: [(&str, &str); 7] = [
 ];
 
 const SIGN: &str = "the sign server";
+/// How the path of the list of gifts ends.
+const GIFTS: &str = "/gift/list";
 /// How the path ends with which a client without a WebSocket asks for new messages, again and again.
 const POLL: &str = "/im/fetch";
 /// Number of such requests from which a client polls: one with a WebSocket asks once for the first messages.
@@ -180,6 +182,8 @@ impl Conduct {
                     }
                 }
             }
+            // A client may go on without the list: messages have names and prices of gifts.
+            Seen::Refused(path, ..) if path.trim_end_matches('/').ends_with(GIFTS) => self.request(at, &path),
             Seen::Refused(path, how, wait) => {
                 let what = format!("try again after {how} from {}", named(&path));
                 self.rejected_until = at + wait.unwrap_or_default();
@@ -435,6 +439,17 @@ mod tests {
         );
         assert!(after([(0, refused(Some(2))), (1, ok("/live"))]).complaints.is_empty());
         assert!(after([(0, refused(None)), (1, ok(SIGN))]).complaints.is_empty());
+    }
+
+    #[test]
+    fn the_list_of_gifts_is_not_needed_and_polls_are_a_way_in() {
+        let list = || Seen::Refused("/webcast/gift/list/".to_owned(), "403".to_owned(), None);
+        let conduct = after([(0, ok(SOCKET)), (0, Seen::Opened), (10, list())]);
+        assert_eq!(conduct.awaited(false), None);
+        let polls = |count| after((0..count).map(|at| (at * 1000, ok("/webcast/im/fetch/"))));
+        assert_eq!([2, 3].map(|count| polls(count).was_opened()), [false, true]);
+        let often = after((0..200).map(|at| (at * 100, ok("/webcast/im/fetch/"))));
+        assert!(polls(200).complaints.is_empty() && !often.complaints.is_empty());
     }
 
     #[test]

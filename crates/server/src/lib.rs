@@ -31,7 +31,7 @@ use livetape_io::{
     net::{Listener, Peer},
 };
 #[cfg(feature = "mock")]
-pub use routes::mock::scenario;
+pub use routes::mock::{scenario, scenario_names};
 use routes::{App, metrics::Metrics, recordings::Shelf};
 pub use routes::{
     door::{Attempt, Door, Stray},

@@ -320,7 +320,9 @@ impl Staged {
         self.lock(|progress| progress.awaited = None);
         self.gates.open(index + 1);
         if how.starts_over() {
-            let _ = control.order(ReplayOrder::Seek(Duration::ZERO)).await;
+            let order =
+                if how == How::Restart { ReplayOrder::Restart } else { ReplayOrder::Seek(Duration::ZERO) };
+            let _ = control.order(order).await;
         }
         let _ = control.order(ReplayOrder::Play).await;
         true

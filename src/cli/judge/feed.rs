@@ -172,7 +172,10 @@ impl Venue for Feed<'_> {
 
     fn never_connected(&self, code: u8) -> Failure {
         if !self.staged.door.was_reset() {
-            return self.plan.exited_first(code, &self.hint());
+            return match self.staged.door.strays().is_empty() {
+                true => self.plan.exited_first(code, &self.hint()),
+                false => self.plan.never_connected(&format!("before it exited with {code}"), &self.hint()),
+            };
         }
         let late = self.staged.case.script.late.as_secs();
         let message = format!("exited with {code} instead of trying again after {late} s");

@@ -180,6 +180,12 @@ impl Reach {
                     quoted(host)
                 )
             }
+            Stray::Origin(origin) if !is_origin(origin) => {
+                format!(
+                    "it was refused {times}, with 403, because its library sends {} as its origin, which is none: set its header `Origin`, or leave it out",
+                    quoted(origin)
+                )
+            }
             Stray::Origin(origin) => {
                 format!(
                     "it was refused {times}, with 403, because of its origin {}: add --origin {0}",
@@ -215,6 +221,11 @@ impl Reach {
         }
         problem.hint(format!("end the program that uses it, such as another livetape with --port {port}"))
     }
+}
+
+/// Whether `--origin` takes it: browsers send no path.
+fn is_origin(origin: &str) -> bool {
+    Access { origins: vec![origin.to_owned()], ..Access::default() }.check().is_ok()
 }
 
 #[cfg(test)]
@@ -273,6 +284,11 @@ mod tests {
                 Stray::Origin("chrome-extension://abc".into()),
                 2,
                 "it was refused 2 times, with 403, because of its origin chrome-extension://abc: add --origin chrome-extension://abc",
+            ),
+            (
+                Stray::Origin("https://github.com/a/b".into()),
+                1,
+                "it was refused once, with 403, because its library sends https://github.com/a/b as its origin, which is none: set its header `Origin`, or leave it out",
             ),
             (
                 request("/socket.io/"),

@@ -196,6 +196,13 @@ impl Log {
                 self.conduct.see(self.at, Seen::Request(path));
                 Some(Seen::Late)
             }
+            Happened::Request { path, fault: Some(fault), .. } if USELESS.contains(&fault.as_str()) => {
+                Some(Seen::Refused(path, format!("an answer of no use (`{fault}`)"), None))
+            }
+            // As TikTok answers an upgrade that it does not accept.
+            Happened::Request { path, status: 200..=399, headers, .. } if asks_for_socket(&headers) => {
+                Some(Seen::Refused(path, "a rejected upgrade".to_owned(), None))
+            }
             Happened::Request { path, status, wait, .. } => Some(match status {
                 100..=399 => Seen::Request(path),
                 _ => Seen::Refused(path, status.to_string(), wait),
@@ -225,6 +232,10 @@ impl Log {
             _ => None,
         }
     }
+}
+
+fn asks_for_socket(headers: &[(String, String)]) -> bool {
+    headers.iter().any(|(name, value)| name == "upgrade" && value.eq_ignore_ascii_case("websocket"))
 }
 
 /// Returns how a fault ends a connection.
@@ -279,6 +290,9 @@ const READ_MAX_MS: u64 = 30_000;
 /// Number of chats that a client gets as history when it comes back: more than it can have missed, so that it has to know
 /// those that it had.
 const HISTORY: usize = 30;
+
+/// Faults with a status of success whose answer nobody can use.
+const USELESS: [&str; 6] = ["bad_protobuf", "captcha", "cut_body", "empty", "html", "stub"];
 
 /// How the requests of libraries are sent to the mock. Those for signatures have a client of their own in TikTokLive.
 const SIGN_CLIENT: &str = "with tiktok-live-connector, set its hosts, `webConfigOverrides: { TIKTOK_HOST_WEB, TIKTOK_HOST_WEBCAST }`; with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";

@@ -9,6 +9,7 @@ use std::{
 
 use livetape_core::{
     error::{Code, Problem},
+    nearest,
     terminal::printable,
 };
 use livetape_engine::{
@@ -72,9 +73,6 @@ pub(crate) async fn start(
     Ok((Arc::new(mock), playing))
 }
 
-/// Where the names of included scenarios are.
-const SCENARIOS: &str = "use a file, or the name of one in fixtures/scenarios, such as `rate-limited-twice`: see `livetape test --list --suite room`";
-
 /// Returns the text of an included scenario, unless there is such a file.
 fn included(path: &Path) -> Option<String> {
     path.to_str().filter(|_| !path.exists()).and_then(livetape_server::scenario)
@@ -87,7 +85,12 @@ pub(in crate::cli) fn scenario(settings: &settings::Mock, folder: &Path) -> Resu
             Some(text) => ScenarioFile::from(Scenario::parse(&text).map_err(bad)?),
             None => ScenarioFile::read(path).map_err(|problem| match path.exists() {
                 true => problem,
-                false => problem.hint(SCENARIOS),
+                false => {
+                    let names = livetape_server::scenario_names();
+                    let names = Vec::from_iter(names.iter().map(String::as_str));
+                    let hint = nearest::hint(&path.to_string_lossy(), &names);
+                    problem.hint(format!("{hint}; or use a file"))
+                }
             })?,
         },
         // Without a scenario, a room that has ended starts again for the next client.

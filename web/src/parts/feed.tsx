@@ -204,7 +204,8 @@ function List() {
 
   const first = seen?.first ?? 0
   const durationMs = replay.value?.durationMs ?? 0
-  const isPlayed = !replay.value || replay.value.state === 'ended'
+  // Parts may have been skipped, also of a replay that has ended.
+  const isPlayed = !replay.value
   const places = placesIn(seen?.rows ?? [], first + (seen?.rows.length ?? 0) === total, readers.value)
   return (
     <div class="list-frame">

@@ -45,6 +45,11 @@ pub(super) struct Errors {
 }
 
 impl Errors {
+    /// Whether the next line, if it is indented, is of a traceback, whose lines of code are no output.
+    pub(super) fn quotes(&self, line: &str) -> bool {
+        self.in_traceback && line.starts_with([' ', '\t'])
+    }
+
     pub(super) fn add_line(&mut self, line: &str) {
         let text = line.trim();
         if self.in_traceback {

@@ -135,8 +135,10 @@ impl Output {
             return;
         }
         let text = plain(line);
-        self.errors[at(stream)].add_line(&text);
-        let is_compared = self.compares(stream);
+        let errors = &mut self.errors[at(stream)];
+        let is_quoted = errors.quotes(&text);
+        errors.add_line(&text);
+        let is_compared = self.compares(stream) && !is_quoted;
         for (expectation, found) in self.expected.iter_mut().filter(|_| is_compared) {
             if let Some(now) = expectation.find(&text) {
                 *found = Some(now);

@@ -331,6 +331,12 @@ fn a_number_that_a_full_buffer_cut_does_not_count() {
 }
 
 #[test]
+fn code_that_a_traceback_quotes_is_no_output() {
+    let printed = "chats: 63\nTraceback (most recent call last):\n  File \"bot.py\", line 3\n    print(f\"chats: {n}\")\nKeyError: 'x'\n";
+    assert_eq!(value("chats: {chats}", printed).as_deref(), Some("63"));
+}
+
+#[test]
 fn no_output_panics() {
     let pieces = [
         "diamonds: ",

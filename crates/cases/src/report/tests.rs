@@ -355,7 +355,7 @@ fn a_report_ends_with_one_conclusion() {
     assert_eq!(end(&[&["only_repeat_end", "same_gift"], &["only_repeat_end", "same_user"]]), Some(one));
     let several = end(&[&["same_user", "same_gift"], &["same_user", "same_gift", "like_total"]]).unwrap();
     assert!(several.starts_with("one of 2 mistakes: "), "{several}");
-    let none = "no single mistake explains all wrong numbers".to_owned();
+    let none = "no single known mistake explains all wrong numbers".to_owned();
     assert_eq!(end(&[&["same_user"], &["same_gift"]]), Some(none));
     assert_eq!(end(&[&[]]), None);
     let likes = Failure { what: "likes".to_owned(), ..wrong(12, &["like_total"]) };
@@ -370,7 +370,7 @@ fn a_report_ends_with_one_conclusion() {
         outcome("again", Verdict::Failed, 1, vec![shown(&[])]),
     ];
     let text = summary(&refuted, Duration::ZERO);
-    assert!(text.ends_with("no single mistake explains all wrong numbers"), "{text}");
+    assert!(text.ends_with("no single known mistake explains all wrong numbers"), "{text}");
     let two = outcome("cut", Verdict::Failed, 1, vec![wrong(12, &["same_user"]), likes]);
     let text = summary(&[two], Duration::ZERO);
     let together = "most likely, together: counting wrong (`like_total`); counting wrong (`same_user`)";

@@ -171,6 +171,8 @@ pub enum ReplayOrder {
     Pause,
     /// Seek to an offset; starts a new generation.
     Seek(Duration),
+    /// Seek to the start in the first generation again, as after a restart of the server.
+    Restart,
     /// Seek to the point before an event of this generation; starts a new one.
     SeekEvent(u64),
     Speed(Speed),

@@ -211,6 +211,13 @@ pub(crate) async fn stop(State(app): State<App>) -> Json<MockView> {
     Json(app.mock.view())
 }
 
+/// Returns the names of all included scenarios.
+#[must_use]
+pub fn scenario_names() -> Vec<String> {
+    let names = Files::iter().filter_map(|path| Some(path.strip_suffix(".toml")?.to_owned()));
+    Vec::from_iter(names)
+}
+
 /// Returns the text of an included scenario or incident.
 pub fn scenario(name: &str) -> Option<String> {
     let name = format!("{name}.toml");

@@ -230,6 +230,8 @@ fn json(text: &[u8]) -> Result<CaptureFormat, Error> {
     } else if has("contextoptions") {
         let what = "these are the actions of a trace of Playwright: import its .zip or .network file";
         return Err(Error::NoFrames(what.into()));
+    } else if has("network.websocketframereceived") || has("network.websocketcreated") {
+        return Err(Error::NoFrames("these are events of Chrome's DevTools: `record --cdp` reads them from Chrome itself, or export a HAR".into()));
     } else if has("resourcesnapshot") {
         CaptureFormat::Trace
     } else if !are_lines && ["log", "entries", "websocketmessages", "response"].into_iter().any(has)

@@ -81,6 +81,10 @@ impl Replay<'_> {
                 Ok(())
             }
             ReplayOrder::Seek(offset) => self.obey_seek(offset).await,
+            ReplayOrder::Restart => {
+                self.pipeline.decoder().set_generation(0);
+                self.obey_seek(Duration::ZERO).await
+            }
             ReplayOrder::SeekEvent(seq) => self.obey_seek_event(seq).await,
             ReplayOrder::Speed(speed) => {
                 self.clock.set_speed(self.now(), speed);
