@@ -17,6 +17,10 @@ use super::{
 /// First id of added messages, streaks and people, which TikTok will not reach before 2037. `/inject` uses
 /// later ones.
 const FIRST_ID: i64 = 9_100_000_000_000_000_000;
+/// Number of new ids that a JavaScript number rounds alike, and how far the next are: who skips all but the first of these
+/// counts another number than who skips large gifts.
+const ROUNDED_ALIKE: i64 = 4;
+const APART: i64 = 4096;
 /// Time after the middle within which messages are added.
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -88,8 +92,9 @@ impl Stage {
     /// Returns a new id for a message that is sent in this step.
     pub(super) fn stamp(&mut self, step: usize) -> Stamp {
         let Spot { room_id, time_ms, .. } = self.spot(step);
+        let apart = self.made / ROUNDED_ALIKE * APART;
         self.made += 1;
-        Stamp { msg_id: FIRST_ID + self.made, room_id, create_time: time_ms }
+        Stamp { msg_id: FIRST_ID + self.made + apart, room_id, create_time: time_ms }
     }
 
     /// Returns the id of the invented streak with this number.
