@@ -43,8 +43,11 @@ function show() {
   isLoading = true
   find('preview').onload = undefined
   showLink()
-  if (copied !== link()) tell(INTRODUCTION)
-  copied = undefined
+  if (copied !== link()) {
+    copied = undefined
+    // Why there is no link yet stays.
+    if (find('told').textContent !== failure) tell(INTRODUCTION)
+  }
   // Each keystroke would restart the preview.
   timer = setTimeout(() => {
     const source = find('source').value

@@ -114,6 +114,11 @@ async function onlyReads(browser, url, token, pictures) {
   await page.getByRole('dialog').getByRole('button', { name: 'Continue' }).click()
   await page.getByRole('status').filter({ hasText: 'Your token can only read' }).waitFor()
   await page.locator('article').first().waitFor()
+  // Another token may be given, or not.
+  await page.getByRole('button', { name: 'Use another token' }).click()
+  await page.getByRole('dialog').getByText('keeps the token until you close the tab').waitFor()
+  await page.keyboard.press('Escape')
+  assert.equal(await page.getByRole('dialog').count(), 0)
   const row = page.locator('.tape-row').first()
   for (const name of ['Play', 'Upload…']) assert.ok(await page.locator('.recordings').getByRole('button', { name, exact: true }).first().isDisabled(), name)
   assert.equal(await page.locator('.acting:not([inert])').count(), 0, 'controls are inert')

@@ -291,7 +291,7 @@ export const texts = {
     malformed: (count: number) => `${plural(count, 'malformed message', 'malformed messages')} skipped`,
     empty: 'No events yet. They appear here as they happen.',
     noMatch: 'No events match the filter.',
-    noMatchYet: 'No events match so far. What has not played yet is not searched: play on, or drag over the timeline and open its events.',
+    noMatchYet: 'No events match so far. What has not played is not searched: play on, or drag over the timeline and open its events.',
     position: 'Stream and number of the last event',
     paused: 'The list is paused. New events appear when you resume it.',
     diamonds: (count: number) => plural(count, 'diamond', 'diamonds'),
@@ -454,6 +454,7 @@ export const texts = {
 
   token: {
     title: 'This server requires a token',
+    other: 'Use another token',
     details: 'This page keeps the token until you close the tab, and sends it only to this server.',
     where: 'The token is in the server’s variable LIVETAPE_TOKEN, or in its token file, which the command livetape token writes.',
     label: 'Bearer token',

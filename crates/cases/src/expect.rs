@@ -586,8 +586,8 @@ fn compact(text: &str) -> Option<usize> {
     let number = if (1..=2).contains(&fraction) { first + 1 + fraction } else { first };
     let rest = text[number..].trim_start_matches(|c: char| c.is_whitespace() && !c.is_control());
     let is_apart = rest.len() < text.len() - number;
-    // One letter alone may be anything else.
-    let fits = |unit: &&&str| !is_apart || unit.len() > 1;
+    // Totals are whole, so one with a fraction is rounded; after another, a short word may be anything else.
+    let fits = |unit: &&&str| !is_apart || number > first || unit.len() > 2;
     let ends =
         |unit: &&&str| rest.strip_prefix(**unit).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
     let unit = UNITS.iter().filter(|_| first > 0).filter(fits).find(ends)?;
@@ -700,13 +700,7 @@ pub fn parse_result(bytes: &[u8]) -> Result<Vec<Said>, String> {
             bytes.len()
         ));
     }
-    // PowerShell 5 writes UTF-16.
-    let wide = bytes.strip_prefix(b"\xff\xfe").map(|wide| {
-        let units = wide.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
-        String::from_utf16_lossy(&Vec::from_iter(units)).into_bytes()
-    });
-    let json = wide.as_deref().or(bytes.strip_prefix(b"\xef\xbb\xbf")).unwrap_or(bytes);
-    let object: Map<String, Value> = serde_json::from_slice(json)
+    let object: Map<String, Value> = serde_json::from_slice(bytes)
         .map_err(|error| format!("wrote a LIVETAPE_RESULT that is not a JSON object: {error}"))?;
     if object.is_empty() {
         return Err("wrote a LIVETAPE_RESULT without numbers".to_owned());

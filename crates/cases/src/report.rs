@@ -205,22 +205,18 @@ impl Outcome {
                 }
                 None => {
                     self.same_as = None;
-                    let other = plain.failures.iter().find(|other| other.what == failure.what);
-                    let Some(other) = other else {
+                    let shows = plain.shows.get(&failure.what);
+                    match plain.failures.iter().find(|other| other.what == failure.what) {
                         // The case would have shown it.
-                        let shows = plain.shows.get(&failure.what);
-                        failure.exclude(|name, mistake| {
+                        None => failure.exclude(|name, mistake| {
                             mistake.shown_by == PLAIN || shows.is_some_and(|shows| shows.contains(name))
-                        });
-                        continue;
-                    };
-                    {
+                        }),
                         // A number that is wrong without a break as well has another cause, and what `plain` would show, but
                         // does not explain it there, does so here by chance.
-                        failure.exclude(|name, mistake| {
+                        Some(other) => failure.exclude(|name, mistake| {
                             let is_seen = !other.is_unclear && ["", PLAIN].contains(&mistake.shown_by);
                             mistake.needs_break || is_seen && !other.candidates.contains_key(name)
-                        });
+                        }),
                     }
                 }
             }

@@ -91,11 +91,16 @@ struct Feed<'a> {
 impl Feed<'_> {
     /// What a command that never connects should do: what it did instead says most.
     fn hint(&self) -> String {
-        match (self.staged.door.strays().first(), &self.plan.page) {
-            (Some((stray, count)), _) => self.plan.reach.explain(stray, *count),
-            (None, Some(_)) => page::HINT.to_owned(),
-            (None, None) => self.plan.reach.hint(),
-        }
+        self.seen().unwrap_or_else(|| match self.plan.page {
+            Some(_) => page::HINT.to_owned(),
+            None => self.plan.reach.hint(),
+        })
+    }
+
+    /// Returns what reached the server instead of a client, most often.
+    fn seen(&self) -> Option<String> {
+        let strays = self.staged.door.strays();
+        strays.first().map(|(stray, count)| self.plan.reach.explain(stray, *count))
     }
 
     fn is_over(&self) -> bool {
@@ -172,10 +177,7 @@ impl Venue for Feed<'_> {
 
     fn never_connected(&self, code: u8) -> Failure {
         if !self.staged.door.was_reset() {
-            return match self.staged.door.strays().is_empty() {
-                true => self.plan.exited_first(code, &self.hint()),
-                false => self.plan.never_connected(&format!("before it exited with {code}"), &self.hint()),
-            };
+            return self.plan.exited_first(code, self.seen(), &self.hint());
         }
         let late = self.staged.case.script.late.as_secs();
         let message = format!("exited with {code} instead of trying again after {late} s");

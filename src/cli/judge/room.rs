@@ -347,10 +347,7 @@ impl Venue for RoomVenue<'_> {
     }
 
     fn never_connected(&self, code: u8) -> Failure {
-        match self.fronts.and_then(Fronts::why_unanswered) {
-            Some(why) => self.plan.never_connected(&format!("before it exited with {code}"), &why),
-            None => self.plan.exited_first(code, &self.hint()),
-        }
+        self.plan.exited_first(code, self.fronts.and_then(Fronts::why_unanswered), &self.hint())
     }
 
     fn is_let_in(&self) -> bool {

@@ -345,7 +345,7 @@ impl<V: Venue> Trial<'_, V> {
             failures = found.join(page, failures, self.is_plain);
         }
         let manner = match (ended.itself, ended.has_result) {
-            // A crash is no way to end.
+            // A crash says nothing about how it ends otherwise.
             (true, _) if exit_code(ended.status) == exit::DONE || output.errors().is_none() => Manner::Exits,
             (_, true) => Manner::WritesResult,
             (_, false) => Manner::Stays,
@@ -555,7 +555,7 @@ impl<V: Venue> Trial<'_, V> {
         let is_silent = output.bytes() == 0 && !failures.is_empty();
         let has_left = ended_itself && code == exit::DONE;
         let mut wrong = match ended.still {
-            // What it did not wait for is no other mistake.
+            // It missed what came after it had left, so its numbers need no mistake.
             None if ended.left_early && failures.is_empty() => {
                 let mut wrong = self.compare(output);
                 if let Some(failure) = wrong.first_mut().filter(|failure| failure.detail.is_none()) {
@@ -566,7 +566,7 @@ impl<V: Venue> Trial<'_, V> {
             None => self.explained(output, has_left).await,
             Some(_) => self.compare(output),
         };
-        // What its errors left out is no other mistake. When a connection breaks, right programs print some.
+        // Its errors explain what is missing. In other cases, correct programs print errors, too, when a connection breaks.
         if output.errors().is_some() && (self.is_plain || code != exit::DONE) {
             for failure in wrong.iter_mut().filter(|failure| failure.side() == Some(Side::Less)) {
                 failure.candidates.clear();
@@ -639,15 +639,20 @@ impl<V: Venue> Trial<'_, V> {
         let file = files::open_inside(&self.result_path()).map_err(unreadable)?;
         let mut bytes = Vec::new();
         file.take(RESULT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        // One that is too long is cut here, perhaps within a character.
+        let is_whole = bytes.len() <= RESULT_BYTES_MAX;
+        let bytes = if is_whole { files::text(bytes).map_err(unreadable)?.into_bytes() } else { bytes };
         parse_result(&bytes)
     }
 }
 
 impl Plan {
     /// A command that exited with `code` before it connected. If it failed, its own error explains more than `hint`.
-    pub(super) fn exited_first(&self, code: u8, hint: &str) -> Failure {
+    /// `seen` is what was seen of it instead, which says most.
+    pub(super) fn exited_first(&self, code: u8, seen: Option<String>, hint: &str) -> Failure {
         let when = format!("before it exited with {code}");
         match code {
+            _ if let Some(seen) = seen => self.never_connected(&when, &seen),
             exit::DONE => self.never_connected(&when, hint),
             _ if self.is_proxied => self.never_connected(&when, ITS_ERROR),
             _ => self.never_connected(&when, &self.reach.hint_after(ITS_ERROR, self.suite)),

@@ -131,7 +131,7 @@ fn a_command_that_does_not_connect_fails_with_a_count() {
     }
 }
 
-/// It may wait for its first request, so that is no failure.
+/// It may still be waiting for something before its first request, so it goes on.
 #[test]
 fn a_command_that_uses_nothing_for_long_is_told_the_way() {
     let flags = ["short", "--mock", "demo", "--connect-time", "0s", "--until-idle", "1s"];

@@ -206,6 +206,13 @@ impl Bot {
                 {
                     fs::write(result, r#"{"diamonds":1,"chats":0}"#).unwrap();
                 }
+                // As PowerShell 5 does.
+                if let Some(result) =
+                    env::var_os("LIVETAPE_RESULT").filter(|_| Self::has("writes_wide_result"))
+                {
+                    let wide = "\u{feff}{\"diamonds\":1}".encode_utf16().flat_map(u16::to_le_bytes);
+                    fs::write(result, Vec::from_iter(wide)).unwrap();
+                }
                 #[cfg(unix)]
                 if let Some(result) = env::var_os("LIVETAPE_RESULT").filter(|_| Self::has("links_result")) {
                     std::os::unix::fs::symlink("/dev/zero", result).unwrap();
@@ -305,6 +312,7 @@ fn each_planted_bug_is_found_and_named() {
         ("only_repeat_end", "no-final", "diamonds", "only_repeat_end", "right is 114"),
         ("again_after_reconnect", "cut", "diamonds", "counted_again", "right is 114"),
         ("writes_wrong_result", "plain", "diamonds", "", "wrote \"diamonds\" as 1, right is 114"),
+        ("writes_wide_result", "plain", "diamonds", "", "wrote \"diamonds\" as 1, right is 114"),
         #[cfg(unix)]
         ("links_result", "plain", "result", "", "wrote a LIVETAPE_RESULT that cannot be read"),
         ("exits_when_closed", "cut", "connection", "", "did not come back after its connection was cut at "),

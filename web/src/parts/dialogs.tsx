@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
-import { needsToken, setToken, token } from '../state/api.ts'
+import { changesToken, needsToken, setToken, token } from '../state/api.ts'
 import { texts } from '../texts.ts'
 import { submits } from './buttons.tsx'
 
@@ -66,11 +66,12 @@ export function Help() {
 
 export function Token() {
   const field = useRef<HTMLInputElement>(null)
-  if (!needsToken.value) return null
+  const isNeeded = needsToken.value
+  if (!isNeeded && !changesToken.value) return null
   return (
-    <Dialog title={texts.token.title} onClose={() => undefined} stays>
+    <Dialog title={isNeeded ? texts.token.title : texts.token.other} onClose={() => (changesToken.value = false)} stays={isNeeded}>
       <form onSubmit={submits(() => setToken((field.current?.value.trim() ?? '').replace(/^read:/, '')))}>
-        <p>{token.value === '' ? texts.token.details : texts.token.wrong} {texts.token.where}</p>
+        <p>{isNeeded && token.value !== '' ? texts.token.wrong : texts.token.details} {texts.token.where}</p>
         <label class="field">
           <span>{texts.token.label}</span>
           <input ref={field} type="password" autocomplete="off" required />

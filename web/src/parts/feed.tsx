@@ -204,8 +204,6 @@ function List() {
 
   const first = seen?.first ?? 0
   const durationMs = replay.value?.durationMs ?? 0
-  // Parts may have been skipped, also of a replay that has ended.
-  const isPlayed = !replay.value
   const places = placesIn(seen?.rows ?? [], first + (seen?.rows.length ?? 0) === total, readers.value)
   return (
     <div class="list-frame">
@@ -234,7 +232,7 @@ function List() {
           ))}
         </div>
       </div>
-      {seen && total === 0 && <p class="empty">{seen.waiting > 0 ? say.paused : seen.held > 0 ? (isPlayed ? say.noMatch : say.noMatchYet) : say.empty}</p>}
+      {seen && total === 0 && <p class="empty">{seen.waiting > 0 ? say.paused : seen.held > 0 ? (replay.value ? say.noMatchYet : say.noMatch) : say.empty}</p>}
       {((!follow.value && total > 0) || (seen?.waiting ?? 0) > 0) && (
         <button
           type="button"

@@ -1,5 +1,5 @@
 import { countdown, duration } from '../lib/format.ts'
-import { needsToken, url } from '../state/api.ts'
+import { changesToken, needsToken, url } from '../state/api.ts'
 import { reconnect, view } from '../state/feed.ts'
 import { clientCount } from '../state/clients.ts'
 import { away, features, health, mode as current, now, readOnly } from '../state/server.ts'
@@ -42,7 +42,7 @@ export function Header() {
       {readOnly.value && !away.value && (
         <p class="banner" role="status">
           <strong>{texts.link.readOnly}.</strong>{' '}
-          <button type="button" class="link" onClick={() => (needsToken.value = true)}>{texts.link.anotherToken}</button>
+          <button type="button" class="link" onClick={() => (changesToken.value = true)}>{texts.link.anotherToken}</button>
         </p>
       )}
     </header>

@@ -26,12 +26,15 @@ const PATIENCE_MS = 5000
 
 /** Whether the server requires a token that this page does not have. */
 export const needsToken = signal(false)
+/** Whether the user wants another one. */
+export const changesToken = signal(false)
 export const token = signal(sessionStorage.getItem(TOKEN) ?? '')
 
 export function setToken(value: string): void {
   token.value = value
   sessionStorage.setItem(TOKEN, value)
   needsToken.value = false
+  changesToken.value = false
 }
 
 /** Resolves a path against the page, which a proxy may serve below a prefix. */

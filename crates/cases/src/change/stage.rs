@@ -92,7 +92,7 @@ impl Stage {
     /// Returns a new id for a message that is sent in this step.
     pub(super) fn stamp(&mut self, step: usize) -> Stamp {
         let Spot { room_id, time_ms, .. } = self.spot(step);
-        let apart = self.made / ROUNDED_ALIKE * APART;
+        let apart = (self.made - self.taken) / ROUNDED_ALIKE * APART;
         self.made += 1;
         Stamp { msg_id: FIRST_ID + self.made + apart, room_id, create_time: time_ms }
     }

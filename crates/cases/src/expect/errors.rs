@@ -45,7 +45,7 @@ pub(super) struct Errors {
 }
 
 impl Errors {
-    /// Whether the next line, if it is indented, is of a traceback, whose lines of code are no output.
+    /// Whether this next line belongs to a traceback: the code that it quotes was not printed by the program.
     pub(super) fn quotes(&self, line: &str) -> bool {
         self.in_traceback && line.starts_with([' ', '\t'])
     }

@@ -10,7 +10,7 @@ use super::{
     Error,
     captured::Capture,
     gotiktoklive::Gotiktoklive,
-    har::{Har, Messages, Trace},
+    har::{Har, MESSAGES, Messages, Trace},
     mitm::Mitmproxy,
     piratetok::Piratetok,
     source::Unpacked,
@@ -225,7 +225,8 @@ fn json(text: &[u8]) -> Result<CaptureFormat, Error> {
     let all = spelling(if are_lines { line } else { text });
     let has = |name: &str| memchr::memmem::find(&all, format!("\"{name}\"").as_bytes()).is_some();
     let is_message = ["opcode", "send", "sent", "receive", "received"].into_iter().any(has);
-    Ok(if all[1..].trim_ascii_start().starts_with(b"\"log\"") {
+    let begins = |name: &str| all[1..].trim_ascii_start().starts_with(format!("\"{name}\"").as_bytes());
+    Ok(if begins("log") {
         CaptureFormat::Har
     } else if has("contextoptions") {
         let what = "these are the actions of a trace of Playwright: import its .zip or .network file";
@@ -234,9 +235,9 @@ fn json(text: &[u8]) -> Result<CaptureFormat, Error> {
         return Err(Error::NoFrames("these are events of Chrome's DevTools: `record --cdp` reads them from Chrome itself, or export a HAR".into()));
     } else if has("resourcesnapshot") {
         CaptureFormat::Trace
-    } else if !are_lines && ["log", "entries", "websocketmessages", "response"].into_iter().any(has)
-        || all.starts_with(b"{\"frames\":[")
-        || all.starts_with(b"{\"messages\":[")
+    } else if !are_lines
+        && (["log", "entries", "websocket", "websocketmessages", "response"].into_iter().any(has)
+            || MESSAGES.into_iter().any(begins))
     {
         CaptureFormat::Har
     } else if is_message && has("data") {

@@ -40,6 +40,38 @@ fn chromes_har_decodes_to_the_played_events() {
 }
 
 #[test]
+fn messages_without_their_exchange_and_those_of_charles_are_read() {
+    let all = messages(|ms| ms);
+    let charles = Vec::from_iter(all.iter().map(|message| {
+        let source = if message["type"] == "send" { "CLIENT" } else { "SERVER" };
+        json!({ "source": source, "type": "BINARY", "content": message["data"], "start": message["time"] })
+    }));
+    let session = json!([{ "request": { "url": URL }, "webSocket": { "messages": charles } }]);
+    for capture in [
+        json!({ "frames": all }).to_string(),
+        serde_json::to_string_pretty(&json!({ "messages": all })).unwrap(),
+        serde_json::to_string_pretty(&session).unwrap(),
+        session.to_string(),
+    ] {
+        let (items, report) = imported(capture.clone());
+        // Without an address, only the frames tell the room.
+        if capture.contains("webSocket") {
+            assert_same_events(&items);
+        }
+        assert_eq!((report.format, report.frames, report.connections), (CaptureFormat::Har, 82, 1));
+        assert!(report.decoded() > 0.9 && !report.is_lossy(), "{report}");
+    }
+}
+
+#[test]
+fn events_of_devtools_have_a_reason_of_their_own() {
+    let event = r#"{"method":"Network.webSocketFrameReceived","params":{"response":{"payloadData":"AA=="}}}"#;
+    for capture in [format!("[{event}]"), format!("{event}\n{event}")] {
+        assert!(error(capture).to_string().contains("events of Chrome's DevTools"));
+    }
+}
+
+#[test]
 fn each_producer_has_its_own_time_format() {
     let whole = offsets_ms(&imported(chrome()).0);
     for (producer, version, time) in [
