@@ -233,7 +233,8 @@ fn result_files_are_checked() {
             .map(|said| Vec::from_iter(said.into_iter().map(|said| (said.name.0, said.value))))
     };
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let json = "{\"diamonds.a.b\":-5,\"likes\":4.49945001e8,\"gifts\":-0.0,\"chats\":1.5,\"top_gifter\":\"x\"}";
+    let json =
+        "{\"diamonds.a.b\":-5,\"likes\":4.49945001e8,\"gifts\":-0.0,\"chats\":1.5,\"top_gifter\":\"x\"}";
     let right = [
         ("chats", "1.5"),
         ("diamonds.a.b", "-5"),
