@@ -427,6 +427,14 @@ pub mod exit {
     pub const INTERRUPTED: u8 = 130;
 }
 
+/// Returns what the JSON of an error says for people: `label: message`; empty if nothing.
+#[must_use]
+pub fn explanation(body: &[u8]) -> String {
+    let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let texts = ["limit_label", "message", "error"].map(|name| json[name].as_str().unwrap_or_default());
+    Vec::from_iter(texts.into_iter().filter(|text| !text.is_empty())).join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

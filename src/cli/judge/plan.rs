@@ -38,6 +38,16 @@ use crate::cli::{
 /// Speed of rooms: a client library decodes at it without delay.
 const ROOM_SPEED: f64 = 20.0;
 
+/// Finds a case that the user named. The hint for a scenario of the mock says how to play one.
+pub(super) fn named_case(suite: Suite, name: &str) -> Result<&'static Case, Problem> {
+    suite.find_combined(name).map_err(|problem| match livetape_server::scenario(name) {
+        Some(_) if Suite::Room.find(name).is_err() => {
+            problem.hint(format!("{name} is a scenario of the mock: `livetape run --mock {name} -- COMMAND`"))
+        }
+        _ => problem,
+    })
+}
+
 /// How a command is run, and what is right.
 pub(super) struct Plan {
     pub(super) command: Vec<OsString>,

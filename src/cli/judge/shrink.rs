@@ -27,7 +27,7 @@ use livetape_io::clock;
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    plan::{Plan, check_output},
+    plan::{Plan, check_output, named_case},
     random::rows,
     trial::Ran,
     watch::Patience,
@@ -53,7 +53,7 @@ const AS_BEFORE: Duration = Duration::from_secs(5);
 const LISTED_MAX: usize = 50;
 
 pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
-    let case = args.conditions.suite()?.find_combined(&args.case)?;
+    let case = named_case(args.conditions.suite()?, &args.case)?;
     let tape = Tape::find_in(&config::recordings(), &args.recording)?;
     // Before anything runs, so that the work is not in vain.
     check_output(&args.new.output, args.new.force, &tape)?;

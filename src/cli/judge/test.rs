@@ -25,7 +25,7 @@ use tokio::{
 
 use super::{
     child::MEASURES_WORK,
-    plan::{Manner, Plan, Show, check_output},
+    plan::{Manner, Plan, Show, check_output, named_case},
     random::{AtRandom, earlier},
     trial::Ran,
     watch::Patience,
@@ -208,7 +208,7 @@ fn write_report(path: Option<&Path>, text: impl FnOnce() -> String) -> u8 {
 /// Returns the cases that the arguments choose.
 fn chosen(suite: Suite, args: &args::Test) -> Result<VecDeque<&'static Case>, Problem> {
     let find = |names: &[String]| {
-        names.iter().map(|name| suite.find_combined(name)).collect::<Result<Vec<_>, Problem>>()
+        names.iter().map(|name| named_case(suite, name)).collect::<Result<Vec<_>, Problem>>()
     };
     let (named, skipped) = (find(&args.case)?, find(&args.skip)?);
     let is_chosen = |case: &&Case| {

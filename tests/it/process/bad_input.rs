@@ -74,6 +74,11 @@ fn each_kind_of_error_has_its_exit_code() {
         ),
         (&["live", "ann", "--tab", "1"], 2, "--tab needs a browser"),
         (&["trigger", "chat", "--url", "9"], 1, "cannot connect to http://127.0.0.1:9"),
+        (
+            &["test", "demo", "--case", "sign-html", "--", "true"],
+            2,
+            "unknown case \"sign-html\"\n💡 sign-html is a scenario of the mock: `livetape run --mock sign-html -- COMMAND`",
+        ),
         (&["trigger", "gfit"], 2, "did you mean `gift`?"),
         (&["trigger", "gift", "--gift", "Rsoe"], 2, "unknown gift `Rsoe`\n💡 did you mean `Rose`?"),
         (&["trigger", "raw", "--method", "M", "--payload", "no-such-file"], 2, "no-such-file"),

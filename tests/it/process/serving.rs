@@ -39,7 +39,8 @@ async fn mode(server: &Running) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rest_runs_a_scenario_and_shows_its_requests_and_faults() {
-    let tiktok = over_tcp("end = \"stay\"\nspeed = \"max\"\n").await;
+    let users = "[[user]]\nname = \"bob\"\nstate = \"offline\"\n[[user]]\nname = \"ann\"\n";
+    let tiktok = over_tcp(&format!("end = \"stay\"\nspeed = \"max\"\n{users}")).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ann.bin");
     let args = ["serve", "--quiet", "--record", text(&file)];
@@ -67,6 +68,9 @@ async fn rest_runs_a_scenario_and_shows_its_requests_and_faults() {
     assert_eq!(ask(&server, "DELETE", "/mock", "").await.1["running"], Value::Null);
     assert_eq!(mode(&server).await, "idle");
     assert!(!file.exists(), "only rooms of TikTok are recorded");
+    let (status, answer) = ask(&server, "POST", "/connect/bob", "").await;
+    assert_eq!((status, &answer["error"]["code"]), (409, &"user_offline".into()));
+    assert!(!file.exists(), "an attempt that enters no room leaves the file to the next one");
     assert_eq!(ask(&server, "POST", "/connect/ann", "").await.0, 200);
     assert!(file.exists());
     let (status, answer) = ask(&server, "POST", "/mock", r#"{"scenario":"drop"}"#).await;

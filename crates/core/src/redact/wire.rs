@@ -6,21 +6,16 @@ use bytes::Bytes;
 use memchr::memmem;
 use prost::encoding::decode_key;
 
-use super::{
-    MASK,
-    harmless::{Place, is_harmless},
-    is_text, text, whole,
-};
+use super::{MASK, Place, is_harmless, is_text, text, text_or_whole, whole};
 use crate::{
     host::is_in,
     wire::{
-        FaultKind, RawFields, RawValue, UNZIPPED_BYTES_MAX, Unzipper, gzip_member, unzip, write_bytes, zip,
+        FaultKind, Member, RawFields, RawValue, UNZIPPED_BYTES_MAX, Unzipper, gzip_member, write_bytes, zip,
     },
 };
 
-/// First bytes of gzip data.
+/// First bytes of gzip data, and the same with the only compression method.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-/// The same, with the only compression method.
 const GZIP_STREAM: &[u8] = &[0x1f, 0x8b, 8];
 /// Push frame: headers, encoding, type and payload.
 const HEADERS_FIELD: u32 = 5;
@@ -38,9 +33,8 @@ const VALUE_FIELD: u32 = 2;
 const ENTER_FIELDS_MAX: u32 = 10;
 /// Types of push frames that hold a batch.
 const BATCH_TYPES: [&[u8]; 2] = [b"msg", b"im_enter_room_resp"];
-/// Types of push frames that hold an encoded message or, for an ack from a client, a text.
+/// Types of push frames that hold an encoded message.
 const ENCODED_TYPES: [&[u8]; 2] = [b"hb", b"im_enter_room"];
-const ACK_TYPE: &[u8] = b"ack";
 
 /// Masks the secrets in a push frame from TikTok; returns `None` if there are none.
 pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
@@ -49,17 +43,14 @@ pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>>
     let is_encoded = is_one_of(&ENCODED_TYPES, &kinds);
     let masked = rewrite(bytes, is_clean, |number, value| match number {
         PAYLOAD_FIELD if is_batch => unzipped(value, unzipper, |plain| {
-            // Packed in another way, it could hold anything. A batch that breaks off begins with its
-            // messages.
+            // Packed in another way, it could hold anything. A batch that breaks off begins with its messages.
             let is_begun = RawFields::of(plain).next().is_some_and(|first| first.number == MESSAGES_FIELD);
             if is_begun || RawFields::of(plain).are_whole() { batch(plain) } else { whole(plain) }
         }),
         HEADERS_FIELD => header(value),
         _ if is_batch => None,
         PAYLOAD_FIELD if is_encoded => message(value),
-        _ if is_text(value) => text::mask(value),
-        // No list explains what it holds.
-        PAYLOAD_FIELD => whole(value),
+        _ if is_text(value) || number == PAYLOAD_FIELD => text_or_whole(value),
         _ => None,
     });
     unless_text(bytes, masked)
@@ -79,19 +70,15 @@ pub(super) fn sent(bytes: &[u8]) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         return whole(bytes);
     }
-    let (is_ack, is_encoded) = (is_one_of(&[ACK_TYPE], &kinds), is_one_of(&ENCODED_TYPES, &kinds));
+    let (is_ack, is_encoded) = (is_one_of(&[b"ack"], &kinds), is_one_of(&ENCODED_TYPES, &kinds));
     let is_word = |value: &[u8]| value.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
-    let masked = rewrite(
-        bytes,
-        |_| false,
-        |number, value| match number {
-            PAYLOAD_FIELD if is_ack && is_text(value) => text::mask(value),
-            PAYLOAD_FIELD if is_encoded => message(value),
-            HEADERS_FIELD => header(value),
-            TYPE_FIELD | ENCODING_FIELD if is_word(value) => None,
-            _ => whole(value),
-        },
-    );
+    let masked = rewrite(bytes, nothing, |number, value| match number {
+        PAYLOAD_FIELD if is_ack => text_or_whole(value),
+        PAYLOAD_FIELD if is_encoded => message(value),
+        HEADERS_FIELD => header(value),
+        TYPE_FIELD | ENCODING_FIELD if is_word(value) => None,
+        _ => whole(value),
+    });
     unless_text(bytes, masked)
 }
 
@@ -109,14 +96,10 @@ fn is_one_of(known: &[&[u8]], kinds: &[&[u8]]) -> bool {
 
 /// Masks the secrets in a heartbeat, or in the entry into a room.
 fn message(bytes: &[u8]) -> Option<Vec<u8>> {
-    let masked = rewrite(
-        bytes,
-        |_| false,
-        |number, value| match number {
-            1..=ENTER_FIELDS_MAX if is_text(value) => text::mask(value),
-            _ => whole(value),
-        },
-    );
+    let masked = rewrite(bytes, nothing, |number, value| match number {
+        1..=ENTER_FIELDS_MAX => text_or_whole(value),
+        _ => whole(value),
+    });
     unless_text(bytes, masked)
 }
 
@@ -124,21 +107,11 @@ fn message(bytes: &[u8]) -> Option<Vec<u8>> {
 fn header(entry: &[u8]) -> Option<Vec<u8>> {
     let name = RawFields::of(entry).filter(|field| field.number == NAME_FIELD).last();
     let is_kept = name.and_then(|name| name.bytes()).is_some_and(|name| is_harmless(Place::Header, name));
-    rewrite(
-        entry,
-        |_| false,
-        |number, value| match number {
-            NAME_FIELD => None,
-            VALUE_FIELD if is_kept => {
-                if is_text(value) {
-                    text::mask(value)
-                } else {
-                    whole(value)
-                }
-            }
-            _ => whole(value),
-        },
-    )
+    rewrite(entry, nothing, |number, value| match number {
+        NAME_FIELD => None,
+        VALUE_FIELD if is_kept => text_or_whole(value),
+        _ => whole(value),
+    })
 }
 
 /// Masks the secrets in a batch; returns `None` if there are none.
@@ -148,7 +121,9 @@ pub(super) fn batch(bytes: &[u8]) -> Option<Vec<u8>> {
         !matches!(cut, ROUTE_PARAMS_FIELD | PUSH_SERVER_FIELD) && is_clean(tail)
     };
     let masked = rewrite(bytes, keeps, |number, value| match number {
-        ROUTE_PARAMS_FIELD => route_param(value),
+        ROUTE_PARAMS_FIELD => {
+            rewrite(value, nothing, |number, value| if number == VALUE_FIELD { whole(value) } else { None })
+        }
         PUSH_SERVER_FIELD => address(value),
         _ => None,
     });
@@ -178,96 +153,75 @@ pub(super) fn unzipped(
     Some(zip(changed.as_deref().unwrap_or(&plain)).to_vec())
 }
 
-/// Whether gzip data of this length has fields in its header, or other data after it.
+/// Whether gzip data of this length has fields in its header, or other data after it. Nearly all data is only that, and
+/// is not decompressed twice.
 fn has_more(bytes: &[u8], length: usize) -> bool {
     let is_again = memmem::find(&bytes[GZIP_MAGIC.len()..], GZIP_STREAM).is_some();
-    let is_plain = bytes.get(GZIP_MAGIC.len()..).is_some_and(|rest| rest.starts_with(&[8, 0]))
-        && bytes.last_chunk().is_some_and(|size| usize::try_from(u32::from_le_bytes(*size)) == Ok(length));
-    // Nearly all data is only that, and is not decompressed twice.
-    if is_plain && !is_again {
-        return false;
-    }
-    gzip_member(bytes, UNZIPPED_BYTES_MAX).is_some_and(|member| {
-        let is_followed = member.length.map_or(is_again, |length| length < bytes.len());
-        is_followed || !member.header.is_empty()
-    })
-}
-
-/// Masks the value of a map entry.
-fn route_param(entry: &[u8]) -> Option<Vec<u8>> {
-    let masked = |value: &[u8]| (!value.is_empty() && value != MASK).then(|| MASK.to_vec());
-    rewrite(entry, |_| false, |number, value| if number == VALUE_FIELD { masked(value) } else { None })
+    let is_plain = bytes[GZIP_MAGIC.len()..].starts_with(&[8, 0])
+        && u32::try_from(length).is_ok_and(|length| bytes.ends_with(&length.to_le_bytes()));
+    let has_more = |member: Member| {
+        member.length.map_or(is_again, |length| length < bytes.len()) || !member.header.is_empty()
+    };
+    (is_again || !is_plain) && gzip_member(bytes, UNZIPPED_BYTES_MAX).is_some_and(has_more)
 }
 
 /// Keeps the scheme and the host of TikTok's address for a WebSocket, and that it had a path or a query.
 /// Masks other texts.
 fn address(address: &[u8]) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(address).unwrap_or_default();
-    let host = text.split('/').nth(2).unwrap_or_default();
-    if address.is_empty() || !text.starts_with("wss://") || !is_in(host, "tiktok.com") {
-        return whole(address);
-    }
-    let rest = &address["wss://".len() + host.len()..];
+    let url =
+        std::str::from_utf8(address).ok().and_then(|text| text.strip_prefix("wss://")).unwrap_or_default();
+    let (host, rest) = url.split_at(url.find('/').unwrap_or(url.len()));
     match rest {
-        b"" | b"/" | b"/***" => None,
-        _ => Some(["wss://", host, "/***"].concat().into_bytes()),
+        _ if !is_in(host, "tiktok.com") => whole(address),
+        "" | "/" | "/***" => None,
+        _ => Some(format!("wss://{host}/***").into_bytes()),
     }
 }
 
 /// Whether malformed bytes contain no name with a value that is not on the list.
 fn is_clean(bytes: &[u8]) -> bool {
-    let zipped = memmem::find(bytes, GZIP_MAGIC).map(|at| Bytes::copy_from_slice(&bytes[at..]));
-    let unpacked = zipped.map(|zipped| unzip(zipped, &mut Vec::new()));
-    // In UTF-16, ASCII characters have a zero byte each.
-    let narrow = || bytes.iter().copied().filter(|byte| *byte != 0).collect::<Vec<_>>();
-    let has_value = text::has_value(bytes)
-        || (bytes.contains(&0) && text::has_value(&narrow()))
-        || unpacked.is_some_and(|unpacked| text::has_value(&unpacked));
-    !has_value
+    let zipped = memmem::find(bytes, GZIP_MAGIC).and_then(|at| gzip_member(&bytes[at..], UNZIPPED_BYTES_MAX));
+    !text::has_value(bytes) && zipped.is_none_or(|member| !text::has_value(&member.plain))
 }
 
-/// Replaces the values for which `change` returns a new one. Fields of a fixed length and groups, which no
-/// message of TikTok has, and the rest after a malformed field are only kept if `keeps` returns `true`.
-/// Returns `None` if nothing changes.
+/// Keeps nothing that is malformed.
+fn nothing(_: &[u8]) -> bool {
+    false
+}
+
+/// Replaces the values for which `change` returns a new one. Fields of a fixed length and groups, which no message of
+/// TikTok has, and the rest after a malformed field are only kept if `keeps` returns `true`. Returns `None` if nothing
+/// changes.
 fn rewrite(
     bytes: &[u8],
     keeps: impl Fn(&[u8]) -> bool,
     mut change: impl FnMut(u32, &[u8]) -> Option<Vec<u8>>,
 ) -> Option<Vec<u8>> {
-    let (mut fields, mut out) = (RawFields::of(bytes), None);
-    let mut copied = 0;
-    while let Some(field) = fields.next() {
+    let (mut fields, mut out) = (RawFields::of(bytes), Vec::with_capacity(bytes.len()));
+    for field in fields.by_ref() {
         let (changed, is_kept) = match field.value {
             RawValue::Bytes(value) => (change(field.number, value), true),
             RawValue::Varint(_) => (None, true),
             RawValue::Fixed64(_) | RawValue::Fixed32(_) | RawValue::Group(_) => (None, keeps(field.whole)),
         };
-        if changed.is_none() && is_kept {
-            continue;
-        }
-        let out: &mut Vec<u8> = out.get_or_insert_default();
-        let end = bytes.len() - fields.rest().len();
-        out.extend_from_slice(&bytes[copied..end - field.whole.len()]);
-        copied = end;
-        if let Some(changed) = changed {
-            write_bytes(field.number, &changed, out);
+        match changed {
+            Some(changed) => write_bytes(field.number, &changed, &mut out),
+            None if is_kept => out.extend_from_slice(field.whole),
+            None => {}
         }
     }
-    let rest = fields.rest();
-    let end = if rest.is_empty() || keeps(rest) { bytes.len() } else { bytes.len() - rest.len() };
-    if out.is_none() && end == bytes.len() {
-        return None;
+    if keeps(fields.rest()) {
+        out.extend_from_slice(fields.rest());
     }
-    let mut out = out.unwrap_or_default();
-    out.extend_from_slice(&bytes[copied..end]);
-    Some(out)
+    (out != bytes).then_some(out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::{
-        Batch, BatchInfo, Message, Push, UNZIPPED_BYTES_MAX, read_batch, read_push, write_batch, write_push,
+        Batch, BatchInfo, Message, Push, UNZIPPED_BYTES_MAX, read_batch, read_push, unzip, write_batch,
+        write_push,
     };
 
     fn secret() -> Batch {

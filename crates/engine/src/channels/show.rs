@@ -380,8 +380,6 @@ impl Channel {
         self.driver.update_upstream(|upstream| upstream.begin_recording(Arc::new(recorder.gauge())));
         let at = if is_replay { "" } else { "@" };
         info!(path = shown(recorder.path()), "📼 Recording {at}{user}");
-        // A file holds one room, so later rooms are not recorded.
-        self.options.record.take_if(|record| matches!(record, Record::File(_)));
         Ok(Some(recorder))
     }
 
@@ -394,11 +392,15 @@ impl Channel {
         let files = recorder.files();
         // Sealing waits for the disk.
         let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
-        // `record` keeps no file if it never reached the room.
-        if self.options.record_only && !was_connected && matches!(finished, Ok(Ok(_))) {
+        // If no room was entered, another attempt can still record one. A failure that ends the process is kept, but
+        // not by `record`.
+        let is_last = self.options.ends_with_source && !self.options.record_only;
+        if !was_connected && !is_last && matches!(finished, Ok(Ok(_))) {
             files.paths().iter().for_each(|path| drop(std::fs::remove_file(path)));
             return;
         }
+        // A file holds one room, so later rooms are not recorded.
+        self.options.record.take_if(|record| matches!(record, Record::File(_)));
         self.ended.loss += loss;
         self.ended.recordings.extend(files.paths());
         match finished {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, io::Read};
 use livetape_core::{
     error::Code,
     recording::{
-        Error, Loss, Reader, USER_TAG, What,
+        Error, Flags, Loss, Reader, USER_TAG, What,
         records::{ConnOpen, Http, Status, http::Role},
     },
 };
@@ -58,7 +58,7 @@ impl Scenario {
                 What::Header(header) => {
                     reading.user = header.tags.get(USER_TAG).cloned().or(reading.user);
                 }
-                What::Http(http) => reading.http(&http),
+                What::Http(http) => reading.http(&http, record.item.flags),
                 What::ConnOpen(open) => reading.open(open),
                 What::ConnClose(_) => reading.closed = true,
                 What::Status(status) => reading.status(&status),
@@ -96,20 +96,22 @@ struct Reading {
 }
 
 impl Reading {
-    fn http(&mut self, http: &Http) {
+    fn http(&mut self, http: &Http, flags: Flags) {
         let Some(at) = endpoint(http.role()) else { return };
         let attempt = self.requests.entry(at).or_default();
         *attempt += 1;
         let attempt = *attempt;
         (self.last, self.is_handled) = (Some((at, attempt)), false);
-        let is_page = http.body.is_empty() || http.body.trim_ascii_start().starts_with(b"<");
-        self.is_answered = http.status == 200 && !is_page;
+        // Most bodies are not recorded. Older recordings have them.
+        let was_empty = http.body.is_empty() && flags.0 & Flags::TRUNCATED == 0;
+        let is_html = header(http, "content-type").is_some_and(|kind| kind.starts_with("text/html"))
+            || http.body.trim_ascii_start().starts_with(b"<");
+        self.is_answered = http.status == 200 && !was_empty && !is_html;
         let Some(status) = u16::try_from(http.status).ok().filter(|status| (400..=599).contains(status))
         else {
             return;
         };
-        let retry_after = http.headers.iter().find(|header| header.name.eq_ignore_ascii_case("retry-after"));
-        let wait: Option<u64> = retry_after.and_then(|header| header.value.trim().parse().ok());
+        let wait: Option<u64> = header(http, "retry-after").and_then(|value| value.trim().parse().ok());
         let mut kind = FaultKind::status(status);
         if let (FaultKind::RateLimited { retry_after, headers, .. }, Some(wait)) = (&mut kind, wait) {
             (*retry_after, *headers) = (wait, [(Header::RetryAfter, Form::Delta)].into());
@@ -200,6 +202,11 @@ impl Reading {
     }
 }
 
+fn header<'a>(http: &'a Http, name: &str) -> Option<&'a str> {
+    let header = http.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+    Some(&header.value)
+}
+
 fn endpoint(role: Role) -> Option<Endpoint> {
     match role {
         Role::Unknown => None,
@@ -218,5 +225,53 @@ impl fmt::Display for Recorded {
             writeln!(f, "# Not included: {}", note.replace(['\n', '\r'], " "))?;
         }
         write!(f, "{}", self.scenario.to_toml())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use livetape_core::recording::{
+        Item, Writer,
+        records::{Header, HttpHeader},
+    };
+
+    use super::*;
+
+    /// Older recordings have the bodies of pages, newer ones only their types.
+    #[test]
+    fn a_page_in_place_of_an_answer_is_a_captcha() {
+        let fault = |body: &'static str, kind: &str, is_cut: bool| {
+            let header = HttpHeader { name: "Content-Type".into(), value: kind.into() };
+            let (role, body) = (Role::Lookup.into(), body.into());
+            let http = Http { role, status: 200, headers: vec![header], body, ..Http::default() };
+            let status = Status { code: Code::Blocked.name().into(), ..Status::default() };
+            let mut file = Writer::new(Vec::new(), &Header::default()).unwrap();
+            for what in [What::Http(http), What::Status(status)] {
+                let flags = Flags(if is_cut { Flags::TRUNCATED } else { 0 });
+                file.write(&Item { offset: Duration::ZERO, conn: 1, flags, what }).unwrap();
+            }
+            let file = file.finish().unwrap();
+            let recorded = Scenario::of_recording(&file[..], "show.bin").unwrap();
+            recorded.scenario.faults.into_iter().map(|fault| fault.kind).collect::<Vec<_>>()
+        };
+        for (body, kind, is_cut) in [
+            ("<html>", "", false),
+            ("", "", false),
+            ("", "text/html; charset=utf-8", true),
+            ("<html>", "text/html", true),
+        ] {
+            assert_eq!(fault(body, kind, is_cut), [FaultKind::Captcha], "{body:?} {kind:?}");
+        }
+        for (body, kind, is_cut) in
+            [("{}", "application/json", false), ("", "application/json", true), ("", "", true)]
+        {
+            assert_eq!(
+                fault(body, kind, is_cut),
+                [FaultKind::Refuse(Refusal::blocked())],
+                "{body:?} {kind:?}"
+            );
+        }
     }
 }

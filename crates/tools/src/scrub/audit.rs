@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use livetape_core::{
-    recording::{Item, Opcode, USER_TAG, What, records::header::Privacy},
+    recording::{Flags, Item, Opcode, USER_TAG, What, records::header::Privacy},
     redact::redact,
 };
 
@@ -87,8 +87,8 @@ impl Auditor {
         if !self.synthetic {
             check(item, &mut checker);
         }
-        if let Some(place) = secret(item) {
-            found.insert(Finding { kind: Kind::Secret, place: place.into(), shown: String::new() });
+        if let Some((kind, place)) = unrecorded(item) {
+            found.insert(Finding { kind, place: place.into(), shown: String::new() });
         }
         let (views, complete) = views(payload);
         if !complete {
@@ -116,17 +116,20 @@ impl Auditor {
     }
 }
 
-/// Returns the place of a value that no list of harmless names explains.
-fn secret(item: &Item) -> Option<&'static str> {
-    let redacted = redact(item.clone()).what;
+/// Returns the place of what is never recorded: a value that no list of harmless names explains, or a body that is not
+/// searched.
+fn unrecorded(item: &Item) -> Option<(Kind, &'static str)> {
+    let Item { what: redacted, flags, .. } =
+        redact(Item { flags: Flags(item.flags.0 & Flags::SENT), ..item.clone() });
     if redacted == item.what {
         return None;
     }
-    Some(match (&item.what, &redacted) {
+    let place = match (&item.what, &redacted) {
         (What::ConnOpen(old), What::ConnOpen(new)) if old.url != new.url => "ConnOpen.url",
         (What::ConnOpen(_), _) => "ConnOpen.headers",
         (What::Http(old), What::Http(new)) if old.request_line != new.request_line => "Http.request_line",
         (What::Http(old), What::Http(new)) if old.headers != new.headers => "Http.headers",
+        (What::Http(_), _) if flags.0 & Flags::TRUNCATED != 0 => return Some((Kind::Opaque, "Http.body")),
         (What::Http(_), _) => "Http.body",
         (What::Header(_), _) => "Header.tags",
         (What::Frame(_), _) => "Frame",
@@ -134,7 +137,8 @@ fn secret(item: &Item) -> Option<&'static str> {
         (What::Marker(_), _) => "Marker.label",
         (What::Status(_), _) => "Status.detail",
         _ => "a record of an unknown type",
-    })
+    };
+    Some((Kind::Secret, place))
 }
 
 /// Checks that identifying fields hold data created by a scrubber.
@@ -179,7 +183,7 @@ fn check(item: &Item, checker: &mut Checker<'_>) {
         What::Frame(frame) => checker.unknown("a frame that is not binary", &frame.bytes),
         What::Http(http) => http::check(http, checker),
         What::Marker(marker) => checker.made_up("Marker.label", &marker.label),
-        What::Other { .. } => checker.opaque_body(),
+        What::Other { .. } => checker.opaque("a record of an unknown type"),
         _ => {}
     }
 }

@@ -69,8 +69,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(super) fn opaque_body(&mut self) {
-        self.add(Kind::Opaque, "neither a batch nor JSON", "");
+    pub(super) fn opaque(&mut self, place: &str) {
+        self.add(Kind::Opaque, place, "");
     }
 
     fn unknown_text(&mut self, place: &Place, name: &str, text: &str) {

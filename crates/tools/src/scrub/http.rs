@@ -1,11 +1,10 @@
-//! Scrubs HTTP exchanges: URLs keep the words of the protocol in their path and the room, and bodies are
-//! rewritten or dropped.
+//! Scrubs HTTP exchanges: URLs keep the words of the protocol in their path and the room, and the first batch is rewritten.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use livetape_core::{
-    recording::records::{Http, HttpHeader, http::Role},
+    recording::records::{Http, HttpHeader},
+    redact::is_first_batch,
     retry_after,
 };
 
@@ -14,11 +13,10 @@ use super::{
     check::Checker,
     class::Class,
     identities::Within,
-    json, made_up,
+    made_up,
     rewriter::{Collector, Rewriter},
     walk::{Context, Leaves, Place, message, unpacked},
 };
-use crate::payload::as_text;
 
 /// Parameters to keep: room, app and app version.
 const PARAMETERS: [(&str, Class); 10] = [
@@ -79,10 +77,7 @@ pub(super) fn collect(http: &Http, collector: &mut Collector<'_>) {
     for header in http.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("x-room-id")) {
         Leaves::text(collector, &place(Class::Id), &header.value);
     }
-    body(http.role(), &http.body, collector, |text, gifts, collector| {
-        json::rewrite(text, gifts, 0, collector);
-        None
-    });
+    first_batch(http, collector);
 }
 
 /// Checks the path and the parameters of a URL or a request line.
@@ -177,26 +172,19 @@ fn is_kept(segment: &str) -> bool {
     SEGMENTS.contains(&segment) || segment.is_empty()
 }
 
-/// Checks an exchange, and reports a body that cannot be inspected.
 pub(super) fn check(http: &Http, checker: &mut Checker<'_>) {
     check_address(&http.request_line, checker);
     check_headers("Http.headers", &http.headers, checker);
-    let look = |text: &str, gifts, checker: &mut Checker<'_>| Some(json::rewrite(text, gifts, 0, checker));
-    if body(http.role(), &http.body, checker, look).is_none() {
-        checker.opaque_body();
+    if first_batch(http, checker).is_none() {
+        checker.unknown("Http.body", &http.body);
     }
 }
 
+/// Scrubs an exchange. What an error says for people is dropped.
 pub(super) fn scrub(http: &mut Http, rewriter: &mut Rewriter<'_>) {
     http.request_line = request_line(&http.request_line, rewriter);
     headers(&mut http.headers, rewriter);
-    let new = body(http.role(), &http.body, rewriter, |text, gifts, rewriter| {
-        Some(json::rewrite(text, gifts, 0, rewriter))
-    });
-    if new.is_none() {
-        rewriter.tally.dropped_bodies += 1;
-    }
-    http.body = new.unwrap_or_default().into();
+    http.body = first_batch(http, rewriter).unwrap_or_default().into();
     let length = http.body.len().to_string();
     for header in http.headers.iter_mut().filter(|header| header.name.eq_ignore_ascii_case("content-length"))
     {
@@ -204,26 +192,11 @@ pub(super) fn scrub(http: &mut Http, rewriter: &mut Rewriter<'_>) {
     }
 }
 
-/// Applies `json` to a JSON body, or rewrites a batch. Returns `None` for any other body, which cannot be
-/// inspected.
-fn body<L: Leaves>(
-    role: Role,
-    body: &Bytes,
-    leaves: &mut L,
-    json: impl FnOnce(&str, bool, &mut L) -> Option<String>,
-) -> Option<Vec<u8>> {
-    let mut is_clean = true;
-    let new = unpacked(body, leaves, |plain, leaves| {
-        let text = as_text(plain);
-        if matches!(role, Role::InitialBatch | Role::Sign) && text.is_none() {
-            return message(plain, Context::named("Batch"), leaves);
-        }
-        let text = text.filter(|text| json::is_json(text));
-        let rewritten = text.and_then(|text| json(text, role == Role::Gifts, leaves));
-        is_clean = plain.is_empty() || rewritten.is_some();
-        rewritten.unwrap_or_default().into_bytes()
-    });
-    is_clean.then_some(new)
+/// Rewrites the first batch, if the exchange is one.
+fn first_batch(http: &Http, leaves: &mut impl Leaves) -> Option<Vec<u8>> {
+    is_first_batch(http).then(|| {
+        unpacked(&http.body, leaves, |plain, leaves| message(plain, Context::named("Batch"), leaves))
+    })
 }
 
 /// Scrubs a request line: `GET https://host/path?query HTTP/1.1`.
@@ -321,11 +294,10 @@ fn number(text: &str, rewriter: &Rewriter<'_>) -> String {
 }
 
 impl Tally {
-    /// Returns the number of bodies, records and parts of messages that were dropped rather than replaced.
+    /// Returns the number of records and parts of messages that were dropped rather than replaced.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        let whole = self.dropped_bodies + self.dropped_records + self.rejected_records;
-        whole + self.broken + self.bad_gzip
+        self.dropped_records + self.rejected_records + self.broken + self.bad_gzip
     }
 }
 
@@ -339,42 +311,6 @@ mod tests {
     };
 
     use crate::scrub::{Auditor, KEY_BYTES, Key, Scrubber};
-
-    #[test]
-    fn keys_of_json_may_name_people() {
-        let people = ["jane_doe_1987", "j.doe99", "annmiller", "annmiller-berlin", "otherperson.handle"];
-        let keys = |value: &str| people.map(|key| format!("{key:?}:{value}")).join(",");
-        let body = format!(
-            r#"{{"data":{{"by":{{{}}},"to":[{{"annmiller":{{"id":1}}}}],"in":{:?}}},"status_code":0}}"#,
-            keys("1"),
-            format!("{{{}}}", keys("2")),
-        );
-        let request_line = "GET https://webcast.tiktok.com/webcast/room/info/?room_id=1 HTTP/1.1".into();
-        let what = What::Http(Http { request_line, body: body.into(), ..Http::default() });
-        let item = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
-        let found = Auditor::default().audit(&item, b"");
-        let mut scrubber = Scrubber::new(Key::new(&[7; KEY_BYTES]));
-        scrubber.collect(&item).unwrap();
-        let scrubbed = scrubber.scrub(item).unwrap();
-        assert_eq!(Auditor::default().audit(&scrubbed, b""), [].into());
-        let What::Http(Http { body, .. }) = scrubbed.what else { unreachable!() };
-        let body = String::from_utf8(body.to_vec()).unwrap();
-        for key in people {
-            assert!(found.iter().any(|found| found.shown == key), "{key}: {found:?}");
-            assert!(!body.contains(key), "{key}: {body}");
-        }
-        assert!(!body.contains("1987"), "{body}");
-        let json: serde_json::Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(json["status_code"], 0);
-        let [by, to] = ["by", "to"].map(|key| json["data"].get(key));
-        assert_eq!((by, to), (None, None), "no list explains them: {body}");
-        let data = json["data"].as_object().unwrap();
-        let person = |value: &serde_json::Value| value[0].as_object().unwrap().keys().next().cloned();
-        let in_list = data.values().find(|value| value.is_array()).and_then(person).unwrap();
-        let by = data.values().find_map(serde_json::Value::as_object).unwrap();
-        assert_eq!(by.len(), people.len(), "{body}");
-        assert!(by.contains_key(&in_list), "the same key everywhere: {body}");
-    }
 
     #[test]
     fn paths_may_name_people() {

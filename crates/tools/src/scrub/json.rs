@@ -1,6 +1,5 @@
 //! Rewrites JSON value by value. Known keys, order and whitespace are kept.
 
-use livetape_core::redact::{self, is_harmless};
 use serde::de::IgnoredAny;
 
 use super::{
@@ -142,117 +141,104 @@ fn end_of_text(text: &[u8], start: usize) -> usize {
     text.len()
 }
 
-/// Keys that neither [`is_harmless`] nor [`class::of_json`] lists, sorted: those of the JSON in the included
-/// recordings, and those of the answers of sign servers.
-const KEYS: &[&str] = &[
-    "1xx",
-    "2xx",
-    "3xx",
-    "4xx",
-    "_just_anchor",
-    "activity_name",
-    "activity_time",
-    "anchor_crowd_result",
-    "apply_info",
-    "as_anchor",
-    "audience_crowd_result",
-    "banner_data",
-    "banner_switch_ranklist",
-    "bitrate",
-    "bitrate_kbps",
-    "byte_rtc_ext_info",
-    "code",
-    "create_at",
-    "debug",
-    "default_signaling_server_first",
-    "delta_score",
-    "end_time",
-    "extra",
-    "feature_fe_id",
-    "force_global_api_server",
-    "fps",
-    "from_idc",
-    "gachas",
-    "gift_type",
-    "has_reward",
-    "interval",
-    "is_lianmai_resolution_scaled",
-    "is_promotion",
-    "is_settled",
-    "l1_index",
-    "limit_label",
-    "link_mic",
-    "live_rtc_engine_config",
-    "live_rtc_video_param",
-    "log_id",
-    "luck_user",
-    "msg_id",
-    "now_millis",
-    "pk1v1s",
-    "pk_matches",
-    "pk_showcases",
-    "profitapi_message_dur",
-    "rank",
-    "rank_lists",
-    "remaining",
-    "repeat_count",
-    "repeat_end",
-    "reset_at",
-    "response",
-    "restricted",
-    "role_type",
-    "routes_attempted",
-    "rtc_app_id",
-    "rtc_app_sign",
-    "rtc_bitrate_map",
-    "rtc_business_id",
-    "rtc_channel_id",
-    "rtc_fps",
-    "rtc_mix_base",
-    "rtc_mix_param",
-    "rtc_mix_type",
-    "rtc_token",
-    "rtc_user_id",
-    "rtc_user_id_mode",
-    "rtc_vendor",
-    "rtc_video_param_1v1_client",
-    "rtc_video_param_1v1_server",
-    "rtc_video_param_mode",
-    "send_gift_profit_api_start_ms",
-    "send_gift_profit_core_start_ms",
-    "send_gift_req_start_ms",
-    "send_gift_send_message_success_ms",
-    "send_profitapi_dur",
-    "share_url",
-    "show_time",
-    "signedUrl",
-    "stream_url",
-    "tasks",
-    "time_zone",
-    "tz_location_name",
-    "url",
-    "userAgent",
-    "version",
-    "video_bitrate_kbps",
-    "votes",
-];
+/// Keys in lowercase that [`class::of_json`] does not list: those of public data about a room, its host and gifts, and
+/// of the JSON in the included recordings.
+const KEYS: &str = "\
+    1xx 2xx 3xx 4xx _just_anchor activity_name activity_time age_restricted alive anchor_crowd_result \
+    apply_info as_anchor audience_crowd_result avatar_thumb avatar_url avatarlarger banner_data \
+    banner_switch_ranklist bitrate bitrate_kbps byte_rtc_ext_info code combo comment_count cover cover_url \
+    create_at create_time current_viewers cursor data debug default_signaling_server_first delta_score \
+    describe diamond_count display_id duration end_time entercount error extra feature_fe_id follow_count \
+    follow_info follower_count followercount followers following following_count followingcount followstatus \
+    force_global_api_server fps from_idc gachas gift_id gift_type gifts gifts_info has_reward height icon id \
+    id_str image image_url internal_ext interval is_lianmai_resolution_scaled is_live is_promotion \
+    is_settled is_verified l1_index like_count limit_label link_mic live_rtc_engine_config \
+    live_rtc_video_param liveroom liveroomstats liveroomuserinfo log_id luck_user message msg msg_id name \
+    nickname normal_gifts now now_millis numeric_uid ok owner page_gifts pk1v1s pk_matches pk_showcases \
+    profitapi_message_dur prompts rank rank_lists remaining repeat_count repeat_end reset_at response \
+    restricted role_type room_id room_id_str room_info roomid routes_attempted rtc_app_id rtc_app_sign \
+    rtc_bitrate_map rtc_business_id rtc_channel_id rtc_fps rtc_mix_base rtc_mix_param rtc_mix_type rtc_token \
+    rtc_user_id rtc_user_id_mode rtc_vendor rtc_video_param_1v1_client rtc_video_param_1v1_server \
+    rtc_video_param_mode sec_uid secuid send_gift_profit_api_start_ms send_gift_profit_core_start_ms \
+    send_gift_req_start_ms send_gift_send_message_success_ms send_profitapi_dur share_count share_url \
+    show_time signedurl start_time starttime stats status status_code statuscode stream_url tasks time_zone \
+    title total_user total_viewers type tz_location_name unique_id uniqueid uri url url_list urls user \
+    user_count useragent usercount userinfo verified version video_bitrate_kbps votes width";
 
-pub(super) fn is_known(key: &str) -> bool {
-    KEYS.binary_search(&key).is_ok()
-        || is_harmless(redact::Place::Key, key.as_bytes())
+/// Whether a key of JSON identifies nobody. Its case does not matter.
+fn is_known(key: &str) -> bool {
+    KEYS.split(' ').any(|known| known.eq_ignore_ascii_case(key))
         || class::of_json(key, true) != Class::Unknown
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use livetape_core::{
+        recording::{Flags, Frame, Item, Opcode, What},
+        wire::{Batch, Message, Push, read_batch, read_push, write_batch, write_bytes, write_push},
+    };
+
+    use crate::scrub::{Auditor, KEY_BYTES, Key, Scrubber};
+
+    const FIELD: u32 = 900;
+
+    /// Returns a frame with a message in which nothing is known but a text.
+    fn frame(text: &str) -> Item {
+        let mut payload = Vec::new();
+        write_bytes(FIELD, text.as_bytes(), &mut payload);
+        let message = Message {
+            method: "WebcastLikeMessage".into(),
+            payload: payload.into(),
+            msg_id: 1,
+            is_history: false,
+        };
+        let payload = write_batch(&Batch { messages: vec![message], ..Batch::default() });
+        let bytes = write_push(&Push { payload_type: "msg".into(), payload, ..Push::default() });
+        let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes });
+        Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what }
+    }
+
+    fn payload(item: &Item) -> Bytes {
+        let What::Frame(frame) = &item.what else { unreachable!() };
+        let batch = read_batch(&read_push(&frame.bytes, &mut Vec::new()).payload, &mut Vec::new());
+        batch.messages[0].payload.clone()
+    }
 
     #[test]
-    fn keys_are_sorted_and_on_one_list_only() {
-        assert!(KEYS.is_sorted_by(|a, b| a < b));
-        for key in KEYS {
-            assert!(!is_harmless(redact::Place::Key, key.as_bytes()), "{key}");
-            assert_eq!(class::of_json(key, true), Class::Unknown, "{key}");
+    fn keys_of_json_may_name_people() {
+        let people = ["jane_doe_1987", "j.doe99", "annmiller", "annmiller-berlin", "otherperson.handle"];
+        let keys = |value: &str| people.map(|key| format!("{key:?}:{value}")).join(",");
+        let body = format!(
+            r#"{{"data":{{"by":{{{}}},"to":[{{"annmiller":{{"id":1}}}}],"in":{:?}}},"status_code":0}}"#,
+            keys("1"),
+            format!("{{{}}}", keys("2")),
+        );
+        let item = frame(&body);
+        let found = Auditor::default().audit(&item, b"");
+        let mut scrubber = Scrubber::new(Key::new(&[7; KEY_BYTES]));
+        scrubber.collect(&item).unwrap();
+        let scrubbed = scrubber.scrub(item).unwrap();
+        assert_eq!(Auditor::default().audit(&scrubbed, b""), [].into());
+        let payload = payload(&scrubbed);
+        let start = payload.iter().position(|byte| *byte == b'{').unwrap();
+        let body = String::from_utf8(payload[start..].to_vec()).unwrap();
+        for key in people {
+            assert!(found.iter().any(|found| found.shown == key), "{key}: {found:?}");
+            assert!(!body.contains(key), "{key}: {body}");
         }
+        assert!(!body.contains("1987"), "{body}");
+        let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(json["status_code"], 0);
+        let [by, to] = ["by", "to"].map(|key| json["data"].get(key));
+        assert_eq!((by, to), (None, None), "no list explains them: {body}");
+        let data = json["data"].as_object().unwrap();
+        let person = |value: &serde_json::Value| value[0].as_object().unwrap().keys().next().cloned();
+        let in_list = data.values().find(|value| value.is_array()).and_then(person).unwrap();
+        let by = data.values().find_map(serde_json::Value::as_object).unwrap();
+        assert_eq!(by.len(), people.len(), "{body}");
+        assert!(by.contains_key(&in_list), "the same key everywhere: {body}");
     }
 }

@@ -64,8 +64,6 @@ pub struct Tally {
     pub broken: u64,
     /// Number of values with malformed gzip data.
     pub bad_gzip: u64,
-    /// Number of HTTP bodies dropped because they are neither a batch nor JSON.
-    pub dropped_bodies: u64,
     /// Number of records dropped because their type is unknown.
     pub dropped_records: u64,
     /// Number of records dropped because an audit would still find something, or an id or a name is still left: malformed

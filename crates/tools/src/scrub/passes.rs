@@ -189,7 +189,6 @@ impl fmt::Display for Report {
             (tally.opaque, "unknown bytes: replaced"),
             (tally.parameters, "URL parameters: dropped"),
             (tally.headers, "headers of HTTP answers: dropped"),
-            (tally.dropped_bodies, "HTTP bodies that are neither a batch nor JSON: dropped"),
             (tally.dropped_records, "records of unknown types: dropped"),
             (tally.rejected_records, "malformed records with unrecognisable data: dropped"),
             (tally.broken, "truncated messages: the rest was dropped"),

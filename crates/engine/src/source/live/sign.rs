@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use livetape_core::{
-    error::Code,
+    error::{Code, explanation},
     recording::records::http::Role,
     redact::Place,
     retry::SplitMix,
     wire::{self, BatchInfo},
 };
-use serde_json::Value;
 
 use super::{
     LiveOptions, Way,
@@ -133,7 +131,9 @@ fn read(answer: &HttpResponse, server: &str, wall: Duration) -> Result<(BatchInf
 }
 
 fn check_status(answer: &HttpResponse, server: &str, wall: Duration) -> Result<(), Failure> {
-    let failed = format!("the sign server {server} returned {}{}", answer.status, explanation(&answer.body));
+    let said = explanation(&answer.body);
+    let said = if said.is_empty() { said } else { format!(" ({said})") };
+    let failed = format!("the sign server {server} returned {}{said}", answer.status);
     match answer.status {
         200 => Ok(()),
         429 => {
@@ -144,15 +144,6 @@ fn check_status(answer: &HttpResponse, server: &str, wall: Duration) -> Result<(
         500.. => Err(Failure { wait: answer.wait(wall), ..Failure::new(Code::SignFailed, failed) }),
         _ => Err(Failure::new(Code::SignFailed, failed)),
     }
-}
-
-/// Formats the server's explanation of a rejection: ` (label: message)`, or nothing.
-fn explanation(body: &Bytes) -> String {
-    let json: Value = serde_json::from_slice(body).unwrap_or_default();
-    let texts =
-        ["limit_label", "message", "error"].map(|name| json[name].as_str().filter(|text| !text.is_empty()));
-    let texts: Vec<_> = texts.into_iter().flatten().collect();
-    if texts.is_empty() { String::new() } else { format!(" ({})", texts.join(": ")) }
 }
 
 /// Builds the URL as npm tiktok-live-connector does: the server's parameters take precedence, and the version
@@ -227,6 +218,7 @@ fn last_rtt(random: &mut SplitMix) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use livetape_core::wire::Batch;
 
     use super::{super::Pairs, *};

@@ -179,7 +179,7 @@ proptest! {
     ) {
         // In a URL that is itself a parameter, a character escaped once would end the value.
         prop_assume!(!secret.contains('%') || !text.contains("%3D"));
-        let places = [Place::Pair, Place::Header, Place::Key, Place::Tag, Place::Parameter];
+        let places = [Place::Pair, Place::Header, Place::Tag, Place::Parameter];
         prop_assume!(!places.iter().any(|place| is_harmless(*place, name.as_bytes())));
         let items = planted(text, &name, &secret, &messages);
         let bytes = record(&items);

@@ -6,6 +6,7 @@ use base64::{
     Engine as _,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
+use bytes::Bytes;
 use flate2::{Compression, GzBuilder, read::GzDecoder};
 use livetape_core::{
     event,
@@ -161,11 +162,11 @@ fn fixed(number: u32, bytes: &mut Vec<u8>) {
     }
 }
 
-fn frame(bytes: impl Into<bytes::Bytes>) -> Item {
+fn frame(bytes: impl Into<Bytes>) -> Item {
     item(0, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() }))
 }
 
-fn push(payload: impl Into<bytes::Bytes>) -> Push {
+fn push(payload: impl Into<Bytes>) -> Push {
     Push { payload_type: "msg".into(), payload: payload.into(), ..Push::default() }
 }
 
@@ -173,7 +174,7 @@ fn message(method: &str, payload: Vec<u8>) -> Message {
     Message { method: method.into(), payload: payload.into(), msg_id: 7, is_history: false }
 }
 
-fn batch(messages: Vec<Message>) -> bytes::Bytes {
+fn batch(messages: Vec<Message>) -> Bytes {
     write_batch(&Batch { messages, info: BatchInfo::default() })
 }
 
@@ -477,12 +478,6 @@ fn records(text: &str) -> Vec<(&'static str, What)> {
             "{scheme}://{text}@host.example:443/webcast/{text}/@{text}/live?room_id={text}&aid={text}&cursor={text}&{text}={text}#{text}"
         )
     };
-    let json = |text: &str| {
-        let text = serde_json::to_string(text).unwrap();
-        format!(
-            r#"{{{text}:1,"name":{text},"roomId":{text},"id":{PERSON},"at":-{PERSON},"in":[{PERSON}.0,{LINK},"{ROOM}"],"gifts":[{{"name":{text},"describe":{text}}}]}}"#
-        )
-    };
     let mut all = vec![
         ("ConnOpen.url", What::ConnOpen(ConnOpen { url: url("wss"), ..ConnOpen::default() })),
         (
@@ -511,17 +506,20 @@ fn records(text: &str) -> Vec<(&'static str, What)> {
         ),
         ("text frame", What::Frame(Frame { opcode: Opcode(1), bytes: text.to_owned().into() })),
     ];
-    for role in [Role::Unknown, Role::Lookup, Role::RoomInfo, Role::Gifts, Role::InitialBatch, Role::Sign] {
-        for body in
-            [json(text).into_bytes(), zip(json(text).as_bytes()).to_vec(), text.as_bytes().to_vec(), {
-                let more = zip(text.as_bytes());
-                [&gzip(json(text).as_bytes(), GzBuilder::new().comment(text.replace('\0', "")))[..], &more]
-                    .concat()
-            }]
-        {
+    let json = serde_json::json!({ "message": text, text: PERSON }).to_string();
+    let named = gzip(json.as_bytes(), GzBuilder::new().comment(text.replace('\0', "")));
+    let bodies = [
+        text.as_bytes().to_vec(),
+        json.as_bytes().to_vec(),
+        zip(json.as_bytes()).to_vec(),
+        [&named[..], &zip(text.as_bytes())].concat(),
+    ];
+    for (role, status) in [(Role::Lookup, 200), (Role::Lookup, 403), (Role::InitialBatch, 200)] {
+        for body in bodies.iter().cloned() {
+            let (role, body) = (role.into(), body.into());
             let request_line = format!("GET {} HTTP/1.1", url("https"));
-            let http = Http { request_line, body: body.into(), headers: headers.clone(), ..Http::default() };
-            all.push(("Http", What::Http(Http { role: role.into(), ..http })));
+            let http = Http { role, request_line, status, headers: headers.clone(), body };
+            all.push(("Http", What::Http(http)));
         }
     }
     all.push((
@@ -630,6 +628,12 @@ fn the_audit_names_the_place() {
     let of_gzip = |bytes: Vec<u8>| frame(write_push(&push(bytes)));
     let batch = batch(vec![message("WebcastLikeMessage", Vec::new())]);
     let http = |headers| item(0, What::Http(Http { headers, ..Http::default() }));
+    let body = |role: Role, body: &[u8]| {
+        let body = Bytes::copy_from_slice(body);
+        item(0, What::Http(Http { role: role.into(), status: 200, body, ..Http::default() }))
+    };
+    let of_socket = BatchInfo { push_server: "wss://h/?k=planted".into(), ..BatchInfo::default() };
+    let of_socket = write_batch(&Batch { messages: Vec::new(), info: of_socket });
     let status = |status| item(0, What::Status(status));
     let id = FindingKind::Id;
     for (planted, kind, place) in [
@@ -658,6 +662,8 @@ fn the_audit_names_the_place() {
             id,
             "Http.headers.server",
         ),
+        (body(Role::Lookup, b"<html></html>"), FindingKind::Opaque, "Http.body"),
+        (body(Role::InitialBatch, &of_socket), FindingKind::Secret, "Http.body"),
         (status(Status { detail: format!("room {PERSON}"), ..Status::default() }), id, "Status.detail"),
         (status(Status { code: "ann smith".into(), ..Status::default() }), FindingKind::Text, "Status.code"),
     ] {
