@@ -27,7 +27,8 @@ const UNORDERED: [&str; 3] = [TEXTS[0], TEXTS[1], "texts"];
 /// What programs print for a text that is not there.
 const ABSENT: [&str; 5] = ["", "undefined", "null", "None", "nil"];
 /// What is said of a command without output.
-pub const PRINTED_NOTHING: &str = "printed nothing; print totals as they change, and flush each line";
+pub const PRINTED_NOTHING: &str =
+    "printed nothing; check that it reads each message, print totals as they change, and flush each line";
 /// Prefixes of the names of users' diamonds, and of those that guests received.
 const OF_USER: &str = "diamonds.";
 const OF_GUEST: &str = "received.";
@@ -180,7 +181,7 @@ impl Expectation {
     /// # Errors
     /// `bad_request` if the text is empty, has several lines or placeholders, or an unknown or unclosed one.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        if text.is_empty() || text.contains(char::is_control) {
+        if text.is_empty() || text.contains(|char: char| char.is_control() && char != '\t') {
             return Err(bad(
                 "an expected text must be part of one line",
                 r#"write --expect "diamonds: {diamonds}""#,

@@ -346,11 +346,13 @@ impl Failure {
         self.what == other.what && (self.shares_mistake(other) || is_equal || is_habit)
     }
 
-    /// Whether a command that waits for a processor may fail in this way: what it did not do in time, and numbers that
-    /// no mistake gives.
+    /// Whether a command that waits for a processor may fail in this way: what it did not do in time, numbers that no
+    /// mistake gives, and connections that it has given up, but not the server.
     #[must_use]
     pub fn may_come_from_waiting(&self) -> bool {
-        self.is_late || self.is_number() && self.candidates.is_empty()
+        self.is_late
+            || self.is_number() && self.candidates.is_empty()
+            || matches!(self.habit, Some(Habit::AtOnce))
     }
 
     /// Says what was not done in time.

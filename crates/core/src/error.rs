@@ -23,7 +23,7 @@ pub struct Problem {
 /// Rows: variant and name.
 macro_rules! causes {
     ($($(#[$doc:meta])* $Cause:ident = $name:literal,)*) => {
-        /// Why a request failed with [`Code::Capacity`].
+        /// What is behind [`Code::Capacity`] or [`Code::SlowConsumer`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Cause { $($(#[$doc])* $Cause,)* }
 
@@ -56,6 +56,14 @@ causes! {
     Sockets = "sockets",
     /// Subscribers of feeds (five of six `limits.connections`). Closes sockets that read one.
     Subscribers = "subscribers",
+    /// The program that handles messages of `/ws` did not. Closes a slow socket.
+    UnhandledMessages = "unhandled_messages",
+    /// Echoes of `/ws/echo` that the client did not read. Closes a slow socket.
+    UnreadEchoes = "unread_echoes",
+    /// Events that the client did not read. Closes a slow socket.
+    UnreadEvents = "unread_events",
+    /// Messages of `/ws` that the client did not read. Closes a slow socket.
+    UnreadMessages = "unread_messages",
     /// Another node of the cluster is connected to the user. Closes sockets of tokens.
     UserElsewhere = "user_elsewhere",
 }

@@ -87,6 +87,42 @@ impl Rooms {
         Some(Reserved { rooms: self.clone(), user, requests })
     }
 
+    /// Obtains what a permit lacks, in this order: a look-up is only used up by a room that can be opened. What fails is
+    /// refused with
+    ///
+    /// 1. the failure of the last look-up, if the upstream answered it a moment ago;
+    /// 2. `capacity`, if another process is connected to the user (the claim);
+    /// 3. `capacity`, if all live rooms are taken (the slot);
+    /// 4. `rate_limited`, or `capacity` if too many wait (the turn).
+    pub(crate) async fn obtain(
+        &self,
+        mut permit: Permit,
+        options: &LiveOptions,
+        needs: Needs,
+    ) -> Result<Permit, Refused> {
+        let turn_max = needs.turn_max.filter(|_| permit.turn.is_none());
+        if turn_max.is_some()
+            && let Some(known) = options.limit.known(&options.user, options.wait_live.is_some())
+        {
+            return Err(Refused::ByUpstream(known.into()));
+        }
+        if needs.claim && permit.claim.is_none() {
+            let user = control::What::User(options.user.clone());
+            permit.claim = Some(self.slots.claims.take(user, needs.waits).await?);
+        }
+        // A process that left the room had a slot for it, and releases it after the claim.
+        if needs.slot && permit.slot.is_none() {
+            permit.slot = Some(self.slots.take(needs.waits).await?);
+        }
+        if let Some(wait_max) = turn_max {
+            permit.turn = Some(options.admit(wait_max).map_err(|refusal| match refusal.problem.code {
+                Code::RateLimited => Refused::ByUpstream(refusal),
+                _ => Refused::Here(refusal),
+            })?);
+        }
+        Ok(permit)
+    }
+
     /// Whether a channel has the room of `user`, open or reserved.
     pub(crate) fn has(&self, user: &str) -> bool {
         self.reserved.lock().contains_key(&user.to_lowercase())
@@ -129,9 +165,7 @@ pub(crate) struct Room {
     live: Live,
     /// Whether the source was stopped. Its last items still arrive, but no channel can attach.
     is_leaving: bool,
-    reserved: Option<Reserved>,
-    slot: Option<Slot>,
-    claim: Option<Claim>,
+    permit: Permit,
     /// The limiter that learns how long the upstream asks to wait.
     limit: Limit,
     stop: CancellationToken,
@@ -163,13 +197,10 @@ pub(crate) struct End {
 impl Room {
     /// Creates a room from its source. Channels can attach by user if the permit contains the reservation.
     pub(crate) fn new(live: Live, permit: Permit, limit: Limit) -> Self {
-        let Permit { reserved, slot, claim, .. } = permit;
         Self {
             live,
             is_leaving: false,
-            reserved,
-            slot,
-            claim,
+            permit,
             limit,
             stop: CancellationToken::new(),
             told: Arc::default(),
@@ -212,14 +243,14 @@ impl Room {
 
     async fn run(mut self) {
         let stop = self.stop.clone();
-        let mut lost = lost(self.slot.as_ref(), self.claim.as_ref());
+        let mut lost = self.permit.lost();
         loop {
             let is_open = !self.is_leaving;
             tokio::select! { biased;
                 () = stop.cancelled(), if is_open => self.leave(),
                 _ = &mut lost, if is_open => self.leave(),
                 Some((from, item)) = self.injections.1.recv() => self.pass(vec![item], Some(from)).await,
-                request = requested(&mut self.reserved), if is_open => self.admit(request).await,
+                request = requested(&mut self.permit.reserved), if is_open => self.admit(request).await,
                 items = self.live.next_batch() => match items {
                     Some(items) => self.take(items).await,
                     None => break,
@@ -279,14 +310,14 @@ impl Room {
         }
     }
 
-    async fn end(mut self) {
+    async fn end(self) {
         // Guests may have to open the room again.
-        drop((self.reserved, self.claim));
+        let Permit { mut slot, .. } = self.permit;
         let outcome = self.live.outcome().await;
         let told = self.told.get().unwrap_or(&outcome);
         for Member { number, end, .. } in self.channels {
             let is_opener = number == OPENER;
-            let (outcome, slot) = if is_opener { (&outcome, self.slot.take()) } else { (told, None) };
+            let (outcome, slot) = if is_opener { (&outcome, slot.take()) } else { (told, None) };
             // It may have left in the meantime.
             let _ = end.send(End { outcome: outcome.clone(), slot });
         }
@@ -371,14 +402,59 @@ impl Attachment {
     }
 }
 
-/// What was obtained for a room so far.
+/// The right to open a room, or the part of it that was obtained so far. See [`Rooms::reserve`] and [`Rooms::obtain`].
 #[derive(Debug, Default)]
 pub(crate) struct Permit {
+    /// The user, in this process. A tab without a user has none.
     pub(crate) reserved: Option<Reserved>,
-    pub(crate) slot: Option<Slot>,
+    /// The user, in all processes.
     pub(crate) claim: Option<Claim>,
+    /// One of the live rooms. A room that is replaced leaves it to the next one.
+    pub(crate) slot: Option<Slot>,
     /// When its user may be looked up.
     pub(crate) turn: Option<Instant>,
+}
+
+impl Permit {
+    /// Returns a future that ends when another process takes the user or the slot.
+    fn lost(&self) -> impl Future<Output: Send> + Send + Unpin + use<> {
+        let never = Claim::default();
+        let slot = self.slot.as_ref().map_or(&never, |slot| &slot.claim);
+        let claims = [slot, self.claim.as_ref().unwrap_or(&never)];
+        select_all(claims.map(|claim| Box::pin(claim.lost())))
+    }
+}
+
+/// What [`Rooms::obtain`] is to obtain, unless the permit has it.
+pub(crate) struct Needs {
+    pub(crate) claim: bool,
+    pub(crate) slot: bool,
+    /// Whether to wait for processes that are gone, or leave the user to this one.
+    pub(crate) waits: bool,
+    /// Maximum time until its turn; `None` if it needs none.
+    pub(crate) turn_max: Option<Duration>,
+}
+
+/// Why a permit is incomplete.
+pub(crate) enum Refused {
+    /// What the upstream answered a moment ago.
+    ByUpstream(Refusal),
+    /// A limit of this process, or another process.
+    Here(Refusal),
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Here(refusal)
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::ByUpstream(refusal) | Refused::Here(refusal) => refusal,
+        }
+    }
 }
 
 /// The slots for live rooms, of this process and those that share its claims.
@@ -423,11 +499,6 @@ impl Slots {
         let slot = Slot { _here, claim: self.claims.inherit(control::What::Slot(self.max_live)) };
         Some((slot, self.claims.inherit(control::What::User(user.to_owned()))))
     }
-
-    /// Claims the connection to a user, so that no other process connects, too.
-    pub(crate) async fn claim(&self, user: &str, waits: bool) -> Result<Claim, Refusal> {
-        self.claims.take(control::What::User(user.to_owned()), waits).await
-    }
 }
 
 /// Waits for the next request of a guest; forever, if none can come. Cancel safe.
@@ -443,13 +514,6 @@ async fn requested(reserved: &mut Option<Reserved>) -> Request {
     }
 }
 
-/// Returns a future that ends when one of the claims of a room is lost.
-fn lost(slot: Option<&Slot>, user: Option<&Claim>) -> impl Future<Output: Send> + Send + Unpin + use<> {
-    let never = Claim::default();
-    let claims = [slot.map_or(&never, |slot| &slot.claim), user.unwrap_or(&never)];
-    select_all(claims.map(|claim| Box::pin(claim.lost())))
-}
-
 /// Returns a failure as of `now`, with the remaining wait.
 fn failure_at(failed: &Item, now: Duration) -> Item {
     let mut item = Item { offset: now, ..failed.clone() };
@@ -458,12 +522,6 @@ fn failure_at(failed: &Item, now: Duration) -> Item {
         status.retry_after_ms = status.retry_after_ms.map(|wait| wait.saturating_sub(over));
     }
     item
-}
-
-/// Rejects a user whom the upstream does not know, or who is not live, according to its last answer.
-pub(crate) fn check_known(user: &str, options: &LiveOptions) -> Result<(), Refusal> {
-    let known = options.limit.known(user, options.wait_live.is_some());
-    known.map_or(Ok(()), |known| Err(known.into()))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use livetape_io::clock;
 use parking_lot::Mutex;
 use tokio::time::{sleep_until, timeout};
 
-use crate::{Attempt, Door};
+use crate::{Attempt, Door, routes::door::BY_CASE};
 
 /// Maximum size of a recording that a case changes or breaks, in bytes: it is held in memory.
 pub const RECORDING_BYTES_MAX: u64 = 32 << 20;
@@ -269,7 +269,7 @@ impl Staged {
         let close = |code, reason: &'static str| hub.dismiss(&CloseReason::new(code, reason));
         let done = match how {
             How::Close(code) => {
-                close(code, "case");
+                close(code, BY_CASE);
                 format!("closed with {code}")
             }
             How::Cut => {
@@ -278,7 +278,7 @@ impl Staged {
             }
             How::LosePosition => {
                 self.door.lose_positions();
-                close(Code::Io.close_code(), "case");
+                close(Code::Io.close_code(), BY_CASE);
                 "closed with 1011 and its position forgotten".to_owned()
             }
             How::Silence(time) => {
@@ -292,7 +292,7 @@ impl Staged {
             }
             How::StartOver => "sent the recording from its start again".to_owned(),
             How::Restart => {
-                let reason = CloseReason::new(close::GOING_AWAY, "case");
+                let reason = CloseReason::new(close::GOING_AWAY, BY_CASE);
                 hub.restart(&format!("{}-restarted", hub.stream()), 0, &reason);
                 "closed with 1001, as if the server had been started again,".to_owned()
             }

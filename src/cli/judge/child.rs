@@ -46,6 +46,9 @@ pub(super) struct Work {
     pub(super) waited: Duration,
 }
 
+/// Time between two looks on a machine that is not busy.
+const LOOK_MAX: Duration = Duration::from_secs(2);
+
 /// Reads the work of a command again and again.
 pub(super) struct Meter {
     at: Instant,
@@ -60,11 +63,12 @@ impl Meter {
     /// Returns the work since the last reading.
     pub(super) fn read(&mut self, now: Instant, work: Work) -> Work {
         let before = std::mem::replace(self, Self { at: now, last: work });
-        Work {
-            used: work.used.saturating_sub(before.last.used),
-            // Several processes and threads may have waited at once.
-            waited: work.waited.saturating_sub(before.last.waited).min(now - before.at),
-        }
+        let passed = now - before.at;
+        // Several processes and threads may have waited at once. Some systems do not say for how long: there, a look that is
+        // late says that livetape has waited itself.
+        let waited = work.waited.saturating_sub(before.last.waited).min(passed);
+        let late = passed.saturating_sub(LOOK_MAX);
+        Work { used: work.used.saturating_sub(before.last.used), waited: waited.max(late) }
     }
 }
 

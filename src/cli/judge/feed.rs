@@ -9,7 +9,10 @@ use livetape_cases::{
     slack::Slack,
     table::Case,
 };
-use livetape_core::{error::Problem, truth::Truth};
+use livetape_core::{
+    error::{Code, Problem},
+    truth::Truth,
+};
 use livetape_engine::{channels::ChannelOptions, source::Tape};
 use livetape_feed::control::ReplayPhase;
 use livetape_io::clock;
@@ -218,6 +221,17 @@ impl Venue for Feed<'_> {
 
     fn library(&self) -> Option<Library> {
         None
+    }
+
+    fn told(&self) -> Option<String> {
+        let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        let door = &self.staged.door;
+        if let Some((why, count)) = door.turned_away() {
+            return Some(format!("the server refused it {}: {why}", times(count)));
+        }
+        let (code, reason, count) = door.closed()?;
+        let hint = Code::from_name(&reason).map(|code| format!(": {}", code.hint())).unwrap_or_default();
+        Some(format!("the server closed its connection {} with {code} {reason}{hint}", times(count)))
     }
 
     fn sent(&self, has_left: bool) -> Option<Gather> {

@@ -115,6 +115,10 @@ pub(super) trait Venue: Sync {
     fn goes_on(&self) -> bool {
         false
     }
+    /// Returns what the server told clients that it turned away or closed for what they did.
+    fn told(&self) -> Option<String> {
+        None
+    }
     /// Returns what a command should do that used only a part of what it needs to be let in.
     fn unused(&self) -> Option<String> {
         None
@@ -176,7 +180,14 @@ impl Plan {
             return Ok(None);
         };
         let shows = if is_plain { self.shows(venue).await } else { BTreeMap::new() };
-        let library = venue.library();
+        let (library, mut told) = (venue.library(), venue.told());
+        // It explains why a client stayed away, better than a habit does.
+        if told.is_some()
+            && let Some(failure) =
+                failures.iter_mut().find(|it| it.what == "connection" && it.detail.is_none())
+        {
+            (failure.detail, failure.habit) = (told.take(), None);
+        }
         // Where that may be the reason.
         if let Some(failure) = failures.iter_mut().rfind(|failure| failure.may_come_from_waiting()) {
             failure.known = venue.slack().note();
@@ -195,7 +206,7 @@ impl Plan {
             library,
             ended_wrongly,
             // A crash is reported itself.
-            swallowed: output.errors().filter(|_| !ended_wrongly),
+            swallowed: output.errors().filter(|_| !ended_wrongly).or(told),
             again: self.again(&self.recording, case.name),
             shows,
         };

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_cases::table::{Case, FEED, Suite};
 use livetape_io::clock;
 use serde_json::Value;
@@ -84,6 +84,7 @@ impl Bot {
             return self.watch_tikfinity().await;
         }
         let url = env::var("LIVETAPE_URL").unwrap();
+        let url = if Self::has("floods") { format!("{url}ws") } else { url };
         if Self::has("many_at_once") {
             let all = futures_util::future::join_all((0..33).map(|_| connect_async(&url))).await;
             sleep_until(clock::now() + Duration::from_secs(3_600)).await;
@@ -92,6 +93,7 @@ impl Bot {
         loop {
             let since = match &self.position {
                 Some(_) if Self::has("again_after_reconnect") => "?since=0".to_owned(),
+                Some(position) if Self::has("joins_parameters") => format!("?gifts=delta?since={position}"),
                 Some(position) => format!("?since={position}"),
                 None => String::new(),
             };
@@ -105,6 +107,11 @@ impl Bot {
                     continue;
                 }
                 self.connections += 1;
+                if Self::has("floods") && self.connections == 1 {
+                    for _ in 0..500 {
+                        drop(socket.send(Message::text(r#"{"type":"ping"}"#)).await);
+                    }
+                }
                 let patience = if Self::has("watches") { SILENCE } else { Duration::from_secs(3_600) };
                 while let Ok(Some(Ok(message))) = timeout(patience, socket.next()).await {
                     match message {
@@ -118,7 +125,11 @@ impl Bot {
                     }
                 }
             }
-            if Self::has("exits_when_closed") || Self::has("ten_attempts_for_life") && self.connections > 10 {
+            let is_refused = Self::has("joins_parameters") && self.connections == 2;
+            if is_refused
+                || Self::has("exits_when_closed")
+                || Self::has("ten_attempts_for_life") && self.connections > 10
+            {
                 return;
             }
             let delay = if Self::has("hammers") { Duration::ZERO } else { DELAY };
@@ -364,6 +375,21 @@ fn an_error_that_ends_nothing_is_told() {
     let output = judge("swallows_an_error", &["plain"], &[]);
     let said = stdout(&output);
     assert!(said.contains("s  ⚠️ its output has an error: KeyError: 'emotes'\n"), "{said}");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
+#[test]
+fn what_the_server_told_its_clients_is_told() {
+    let output = judge("joins_parameters", &["cut"], &[]);
+    let said = stdout(&output);
+    let told = "the server refused it once: `gifts` has the invalid value `delta?since=";
+    assert!(said.contains("exited with 0 and did not come back") && said.contains(told), "{said}");
+    assert!(!said.contains("in 1 case it did not connect again"), "it did: {said}");
+    let output = judge("floods", &["plain"], &[]);
+    let said = stdout(&output);
+    let told =
+        "s  ⚠️ the server closed its connection once with 1008 rate_exceeded: send messages less often\n";
+    assert!(said.contains(told), "{said}");
     assert_eq!(output.status.code(), Some(0), "{said}");
 }
 

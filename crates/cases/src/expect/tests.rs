@@ -64,6 +64,7 @@ fn values_are_found_in_many_outputs() {
         ("diamonds: {diamonds}", "diamonds: 114egg", "114"),
         ("diamonds: {diamonds}", "diamonds:\u{a0}114", "114"),
         ("diamonds: {diamonds}", "diamonds:\t 1\u{202f}140", "1140"),
+        ("diamonds:\t{diamonds}", "diamonds: 114", "114"),
         ("{diamonds} diamonds", "114\u{a0}diamonds", "114"),
         ("diamonds: {diamonds}", "diamonds: 114Kinds", "114"),
         ("diamonds: {diamonds}k", "diamonds: 114k", "114"),

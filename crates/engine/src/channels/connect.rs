@@ -17,7 +17,7 @@ use tracing::warn;
 use super::{Attached, Channel, Leaving, room_running};
 use crate::{
     log_target::{CLIENTS, TOKENS},
-    room::{Attachment, Permit, Room, Slot, check_known},
+    room::{Attachment, Needs, Permit, Refused, Room, Slot},
     source::{
         browser::{self, TabOptions},
         live::{self, Check, Live, LiveOptions},
@@ -187,7 +187,7 @@ impl Channel {
         is_order: bool,
         continues: bool,
     ) -> Result<FoundRoom, Refusal> {
-        let (mut permit, options, is_mock) = match origin {
+        let (permit, options, is_mock) = match origin {
             Origin::Guest(room) | Origin::Moved(room) => return Ok(FoundRoom::Guest(*room, None)),
             Origin::Connected(live) => return Ok(FoundRoom::Connected(*live, Permit::default())),
             Origin::Tab(tab, permit) => return self.follow(*tab, permit).await,
@@ -211,31 +211,19 @@ impl Channel {
         }
         let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
         let options = LiveOptions { user: user.to_owned(), wall_anchor, continues, ..options };
-        // What the upstream answered a moment ago is broadcast like an answer.
-        let remembered = |refusal| match is_order {
-            true => Ok(FoundRoom::Remembered(Live::refused(&options, refusal))),
-            false => Err(refusal),
-        };
+        let waits = continues || is_shared;
         // A room that continues waits for the end of the pause, and for its turn.
-        let needs_turn = permit.turn.is_none() && !continues;
-        if needs_turn && let Err(refusal) = check_known(user, &options) {
-            return remembered(refusal);
-        }
-        if permit.claim.is_none() && !is_mock {
-            permit.claim = Some(self.rooms.slots.claim(user, continues || is_shared).await?);
-        }
-        // The node that left the room had a slot for it, and releases it after the claim.
-        if permit.slot.is_none() {
-            permit.slot = Some(self.rooms.slots.take(continues || is_shared).await?);
-        }
-        // Last, so that a request that is rejected before costs no look-up.
-        if needs_turn {
-            let wait_max = if is_order { Duration::ZERO } else { QUEUE_MAX };
-            match options.admit(wait_max) {
-                Err(refusal) if refusal.problem.code == Code::RateLimited => return remembered(refusal),
-                admitted => permit.turn = Some(admitted?),
+        let wait_max = if is_order { Duration::ZERO } else { QUEUE_MAX };
+        let turn_max = Some(wait_max).filter(|_| !continues);
+        let needs = Needs { claim: !is_mock, slot: true, waits, turn_max };
+        let permit = match self.rooms.obtain(permit, &options, needs).await {
+            Ok(permit) => permit,
+            // It is broadcast like an answer.
+            Err(Refused::ByUpstream(refusal)) if is_order => {
+                return Ok(FoundRoom::Remembered(Live::refused(&options, refusal)));
             }
-        }
+            Err(refused) => return Err(refused.into()),
+        };
         Ok(FoundRoom::Permitted(Box::new(LiveOptions { turn: permit.turn, ..options }), permit))
     }
 
@@ -247,9 +235,8 @@ impl Channel {
                 return Err(room_running(user).hint("wait until the clients of its tokens have left").into());
             }
         }
-        if permit.slot.is_none() {
-            permit.slot = Some(self.rooms.slots.take(false).await?);
-        }
+        let needs = Needs { claim: false, slot: true, waits: false, turn_max: None };
+        let permit = self.rooms.obtain(permit, &self.options.live, needs).await?;
         Ok(FoundRoom::Connected(browser::follow(tab, &self.options.live), permit))
     }
 
@@ -378,20 +365,14 @@ impl Channel {
             answer.refuse(problem.hint(format!("wait for the response to POST /connect/{user}")));
             return None;
         }
-        if let Err(refusal) = check_known(&user, &self.options.live) {
-            answer.refuse(refusal);
-            return None;
-        }
         let mut options = LiveOptions { user: user.clone(), ..self.options.live.clone() };
-        let transport = self.transport.clone();
-        let slots = self.rooms.slots.clone();
+        let (rooms, transport) = (self.rooms.clone(), self.transport.clone());
         // Another process may have to leave the room first.
-        let claims_later = self.is_shared_with_token(&options.user);
+        let claim = !self.is_shared_with_token(&user);
+        let needs = Needs { claim, slot: !has_slot, waits: false, turn_max: Some(Duration::ZERO) };
         let search = Box::pin(async move {
-            let slot = if has_slot { None } else { Some(slots.take(false).await?) };
-            let claim = if claims_later { None } else { Some(slots.claim(&options.user, false).await?) };
-            let permit = Permit { slot, claim, ..Permit::default() };
-            options.turn = Some(options.admit(Duration::ZERO)?);
+            let permit = rooms.obtain(Permit::default(), &options, needs).await?;
+            options.turn = permit.turn;
             Ok(FoundUser { permit, check: live::check(&options, transport).await })
         });
         *candidate = Some(Candidate { user, answer, search });

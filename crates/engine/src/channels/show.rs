@@ -76,9 +76,17 @@ impl Channel {
         let mut pipeline = self.pipeline(Counts::default(), room.header.clone(), tap).await;
         let is_shared = !is_mock && self.is_shared_with_token(user);
         self.begin_room(&shown, is_shared, &mut pipeline).await;
-        let (is_opener, is_of_token) = (room.is_opener(), self.role.is_token());
-        let source = source_of(&room.header);
-        let mut status = RoomStatus::new(&self.driver, user, source, answer, (is_opener, is_of_token));
+        let mut status = RoomStatus {
+            user: user.clone(),
+            is_mock: *is_mock,
+            is_of_token: self.role.is_token(),
+            is_opener: room.is_opener(),
+            was_connected: false,
+            open: BTreeSet::new(),
+            waiting: answer.into_iter().collect(),
+            refusal: None,
+        };
+        status.begin(&self.driver, source_of(&room.header));
         let failed = recorder.as_ref().map(Recorder::watch);
         let over = self.pump(shown, &mut pipeline, &mut status, failed).await;
         self.leave(over, pipeline, status, recorder).await
@@ -121,8 +129,7 @@ impl Channel {
                         }
                         continue;
                     }
-                    let has_slot = room.is_opener();
-                    leaving = self.take_order(order, (is_mock, has_slot), status, &mut candidate);
+                    leaving = self.take_order(order, status, &mut candidate);
                 }
                 found = looked_up(&mut candidate), if leaving.is_none() => {
                     leaving = self.take_found(candidate.take(), found);
@@ -185,17 +192,16 @@ impl Channel {
     fn take_order(
         &self,
         order: Order,
-        (is_mock, has_slot): (bool, bool),
         room: &mut RoomStatus,
         candidate: &mut Option<Candidate>,
     ) -> Option<Leaving> {
         let user = room.user.clone();
         match order {
-            Order::Connect(_, answer) if is_mock => answer.refuse(room_running(&user)),
+            Order::Connect(_, answer) if room.is_mock => answer.refuse(room_running(&user)),
             Order::Connect(other, answer) => match normalise(&other) {
                 Err(problem) => answer.refuse(problem),
                 Ok(other) if other.eq_ignore_ascii_case(&user) => room.join(&self.driver, answer),
-                Ok(other) => return self.look_up(other, answer, has_slot, candidate),
+                Ok(other) => return self.look_up(other, answer, room.is_opener, candidate),
             },
             Order::Disconnect(other, answer) if self.driver.status().is_of(&other) => {
                 return Some(Leaving::Deleted(answer));
@@ -488,6 +494,7 @@ macro_rules! log {
 /// Status of the room, and the orders that wait for the first attempt.
 struct RoomStatus {
     user: String,
+    is_mock: bool,
     is_of_token: bool,
     /// Whether failures are counted here: a room counts once, for the channel that opened it.
     is_opener: bool,
@@ -501,28 +508,18 @@ struct RoomStatus {
 }
 
 impl RoomStatus {
-    fn new(
-        driver: &Driver,
-        user: &str,
-        source: &'static str,
-        answer: Option<Answer<Status>>,
-        (is_opener, is_of_token): (bool, bool),
-    ) -> Self {
-        let (user, waiting) = (user.to_owned(), answer.into_iter().collect());
-        let (was_connected, open) = (false, BTreeSet::new());
-        let room = Self { user, is_of_token, is_opener, was_connected, open, waiting, refusal: None };
-        log!(room, info, "🔴 Connecting to TikTok Live: @{}", room.user);
+    fn begin(&self, driver: &Driver, source: &'static str) {
+        log!(self, info, "🔴 Connecting to TikTok Live: @{}", self.user);
         driver.update_status(|status| {
             let counts = std::mem::take(&mut status.counts);
             *status = Status {
                 state: SourceState::Connecting,
                 source: Some(source),
-                username: Some(room.user.clone()),
+                username: Some(self.user.clone()),
                 counts,
                 ..Status::default()
             };
         });
-        room
     }
 
     /// Handles another order for the same user.

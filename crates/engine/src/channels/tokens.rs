@@ -30,7 +30,7 @@ use super::{
     connect::{Origin, Wanted},
 };
 use crate::{
-    room::{Permit, Reserved, Room, Rooms, check_known},
+    room::{Needs, Permit, Room, Rooms},
     source::{
         self, Replay, Tape, in_time,
         live::{self, SharedTransport},
@@ -183,21 +183,15 @@ impl TokenChannels {
         if self.rooms.are_shared() {
             return self.open_shared(user).await;
         }
-        let permit = match self.rooms.reserve(user) {
-            Some(reserved) => self.permit(user, reserved).await?,
-            // The main channel has the room.
-            None => Permit::default(),
-        };
+        let mut permit = Permit { reserved: self.rooms.reserve(user), ..Permit::default() };
+        // Otherwise the main channel has the room.
+        if permit.reserved.is_some() {
+            let options = live::LiveOptions { user: user.to_owned(), ..self.live.clone() };
+            // Rooms that open together wait for each other.
+            let needs = Needs { claim: true, slot: true, waits: false, turn_max: Some(QUEUE_MAX) };
+            permit = self.rooms.obtain(permit, &options, needs).await?;
+        }
         Ok(self.open_channel(user, Origin::TikTok(permit)))
-    }
-
-    async fn permit(&self, user: &str, reserved: Reserved) -> Result<Permit, Refusal> {
-        check_known(user, &self.live)?;
-        let slot = self.rooms.slots.take(false).await?;
-        let claim = self.rooms.slots.claim(user, false).await?;
-        // Rooms that open together wait for each other.
-        let turn = self.live.admit(QUEUE_MAX)?;
-        Ok(Permit { reserved: Some(reserved), slot: Some(slot), claim: Some(claim), turn: Some(turn) })
     }
 
     /// Opens the channel of `user` as a guest of a room that the main channel opens now. Returns `None` if it

@@ -28,6 +28,9 @@ const AGENT_CHARS_MAX: usize = 60;
 /// Maximum number of kinds of other requests that are counted, and maximum length of what they name, in characters.
 const STRAYS_MAX: usize = 32;
 const STRAY_CHARS_MAX: usize = 100;
+/// Reason of a close that a case orders, and the beginning of its explanations.
+pub(crate) const BY_CASE: &str = "case";
+const CASE_SAYS: &str = "the case ";
 /// Time between two looks at what clients have confirmed.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -160,6 +163,25 @@ impl Door {
         let mut strays = Vec::from_iter(self.state.lock().strays.clone());
         strays.sort_by_key(|(_, count)| Reverse(*count));
         strays
+    }
+
+    /// Returns why the server turned most clients away, other than the case, and how often.
+    #[must_use]
+    pub fn turned_away(&self) -> Option<(String, u64)> {
+        let strays = self.strays().into_iter();
+        let mut why = strays.filter_map(|(stray, count)| match stray {
+            Stray::Request { why, .. } if !why.is_empty() && !why.starts_with(CASE_SAYS) => {
+                Some((why, count))
+            }
+            _ => None,
+        });
+        why.next()
+    }
+
+    /// Returns how the server closed most clients for what they did, other than the case: code, reason and number.
+    #[must_use]
+    pub fn closed(&self) -> Option<(u16, String, u64)> {
+        self.sockets.get()?.0.at_fault().filter(|(_, reason, _)| reason != BY_CASE)
     }
 
     #[must_use]

@@ -129,6 +129,12 @@ impl End {
         Self::close(code.close_code(), code.name())
     }
 
+    /// Creates the end of a socket whose client fell behind.
+    pub(super) fn slow(cause: Cause) -> Self {
+        let Self::Close(frame, _) = Self::of(Code::SlowConsumer) else { return Self::Cut };
+        Self::Close(frame, Some(cause))
+    }
+
     pub(super) fn with_channel(reason: &CloseReason) -> Self {
         match Self::close(reason.code, &reason.reason) {
             Self::Close(frame, _) => Self::Close(frame, reason.cause),

@@ -18,7 +18,7 @@ use axum::{
     body::Bytes,
     http::{HeaderMap, HeaderName, HeaderValue, Uri},
 };
-use livetape_core::error::Code;
+use livetape_core::error::{Cause, Code};
 use livetape_feed::hub::MAX_STALL;
 use serde_json::{json, value::RawValue};
 use tokio::{
@@ -245,7 +245,7 @@ impl Hooked {
     async fn space(&self, bytes: u32) -> Result<OwnedSemaphorePermit, End> {
         let handled_max = self.hooks.answer_max.saturating_add(MAX_STALL);
         let space = timeout(handled_max, Arc::clone(&self.space).acquire_many_owned(bytes)).await;
-        space.ok().and_then(Result::ok).ok_or_else(|| End::of(Code::SlowConsumer))
+        space.ok().and_then(Result::ok).ok_or_else(|| End::slow(Cause::UnhandledMessages))
     }
 
     /// Reports an event that needs no answer, after all messages are handled.
@@ -259,7 +259,7 @@ impl Hooked {
 
     async fn report(&self, answer: Option<Answer>, what: What) -> Result<(), End> {
         match timeout(MAX_STALL, self.hooks.queue.reserve()).await {
-            Err(_) => Err(End::of(Code::SlowConsumer)),
+            Err(_) => Err(End::slow(Cause::UnhandledMessages)),
             // The program no longer takes events.
             Ok(Err(_)) => Err(End::of(Code::ShuttingDown)),
             Ok(Ok(place)) => {

@@ -13,7 +13,7 @@ use std::{
 use axum::body::Bytes;
 use hyper::upgrade::Upgraded;
 use livetape_core::{
-    error::{Code, Problem, close},
+    error::{Cause, Problem, close},
     ws_frame::Heads,
 };
 use livetape_feed::hub::{MAX_STALL, Subscriber};
@@ -225,7 +225,7 @@ async fn take(handle: &SocketHandle, message: Message) -> Result<(), End> {
             handle.outbox.send_long(head(opcode, payload.len()).into(), payload);
             // Read the next message only when this one is written, so that echoes do not pile up. Boxed, as above.
             let written = Box::pin(timeout(MAX_STALL, handle.outbox.written()));
-            return written.await.map_err(|_| End::of(Code::SlowConsumer));
+            return written.await.map_err(|_| End::slow(Cause::UnreadEchoes));
         }
         Message::Text(text) => handle.text(&text),
         Message::Binary(bytes) => handle.binary(bytes),
@@ -245,7 +245,7 @@ const TURN_MESSAGES: usize = 16;
 async fn until_closed() -> End {
     // Boxed, as above.
     Box::pin(sleep_until(clock::now() + MAX_STALL)).await;
-    End::of(Code::SlowConsumer)
+    End::slow(Cause::UnreadMessages)
 }
 
 fn end_for(error: &Error) -> End {

@@ -43,7 +43,7 @@ use std::{
 
 use axum::body::Bytes;
 use futures_util::future::OptionFuture;
-use livetape_core::error::{Code, close};
+use livetape_core::error::{Cause, Code, close};
 use livetape_feed::hub::{Batches, Hub, News, Next, Subscriber};
 use livetape_io::clock;
 use parking_lot::Mutex;
@@ -129,7 +129,7 @@ impl Ending {
     fn at_once(&self) -> Option<End> {
         match self {
             Self::Close(..) | Self::GoingAway => None,
-            Self::Slow => Some(End::of(Code::SlowConsumer)),
+            Self::Slow => Some(End::slow(Cause::UnreadMessages)),
             Self::Cut => Some(End::Cut),
         }
     }
@@ -529,7 +529,7 @@ impl Slot {
     fn end_with_feed(&mut self, next: Next) {
         match next {
             Next::Events => {}
-            Next::Slow => self.end(End::of(Code::SlowConsumer)),
+            Next::Slow => self.end(End::slow(Cause::UnreadEvents)),
             // A client of `/ws` stays when the room it reads ends.
             Next::Closed(reason) if !self.is_bound && reason.code != close::GOING_AWAY => self.feed = None,
             Next::Closed(reason) => self.end(End::with_channel(&reason)),

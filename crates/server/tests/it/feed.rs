@@ -171,6 +171,9 @@ async fn a_slow_subscriber_is_closed_and_resumes_without_loss() {
         publish(&rig, 120).await;
         let log = read_all(&mut slow).await;
         assert_eq!(close(&log), SLOW, "{path}");
+        let metrics = rig.http("GET", "/metrics", "").await.body;
+        let line = "livetape_sockets_turned_away_total{code=\"slow_consumer\",cause=\"unread_events\"} 1\n";
+        assert!(metrics.contains(line), "{path}: {metrics}");
         let events = log.texts.iter().filter_map(|text| json(text)["seq"].as_u64());
         let mut seen = Vec::from_iter(events);
         let last = *seen.last().unwrap();
