@@ -67,7 +67,7 @@ impl serde::Serialize for Speed {
 impl<'de> serde::Deserialize<'de> for Speed {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
-        #[serde(untagged)]
+        #[serde(untagged, expecting = "a number or \"max\"")]
         enum Form {
             Times(f64),
             Name(String),

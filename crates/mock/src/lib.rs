@@ -45,9 +45,8 @@ use parking_lot::Mutex;
 pub use room::script::ScenarioFile;
 use room::script::{Recordings, Script};
 pub use scenario::{
-    After, Change, Clock, Compress, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, FrameFault,
-    Header, Limit, Lost, Network, Only, Per, Recorded, Refusal, Repeat, Scenario, ScenarioError, Start,
-    State, User,
+    After, Change, Clock, Compress, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit,
+    Network, Only, Per, Recorded, Scenario, ScenarioError, State, User,
 };
 use serve::{accept, stop};
 #[doc(hidden)]

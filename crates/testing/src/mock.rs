@@ -40,7 +40,6 @@
 pub use livetape_io::net::memory::MemoryConnector;
 #[doc(inline)]
 pub use livetape_mock::{
-    After, By, Change, Clock, Compress, End, Endpoint, Fault, FaultKind, Form, FrameFault, Happened, Header,
-    Limit, LogEntry, Lost, Network, Per, Recorded, Refusal, Repeat, ScenarioError, ScenarioFile, Start,
-    State, Times, User,
+    After, By, Change, Clock, Compress, End, Endpoint, Fault, FaultKind, Form, Happened, Header, Limit,
+    LogEntry, Network, Per, Recorded, ScenarioError, ScenarioFile, State, Times, User,
 };

@@ -25,7 +25,7 @@ use livetape_core::{
 };
 use livetape_engine::{demo::DEMO, source::Tape};
 use livetape_io::clock;
-use livetape_mock::{By, End, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile, Start};
+use livetape_mock::{By, End, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile};
 use livetape_server::{
     scenario,
     staged::{Progress, RECORDING_BYTES_MAX},
@@ -51,7 +51,7 @@ impl Plan {
         tape: Tape,
         patience: Patience,
     ) -> Result<Option<Ran>, Problem> {
-        let played = script(case)?;
+        let played = script(case);
         let (takes, lasts) = (script_time(&played), tape.duration().unwrap_or_default());
         if case.group == Group::Incident && lasts < takes {
             let (takes, lasts) = (offset::shown(takes), offset::shown(lasts));
@@ -115,28 +115,19 @@ impl Plan {
 }
 
 /// Returns the scenario of a case.
-fn script(case: &Case) -> Result<Scenario, Problem> {
-    let Some(name) = case.room.scenario else { return Ok(Scenario::default()) };
-    let text = scenario(name).unwrap_or_default();
-    Scenario::parse(&text).map_err(|error| Problem::new(Code::BadRequest, error.to_string()))
+fn script(case: &Case) -> Scenario {
+    case.room.scenario.and_then(scenario).unwrap_or_default()
 }
 
 /// Returns the time of the room's clock that a scenario takes.
 fn script_time(scenario: &Scenario) -> Duration {
-    let starts = scenario.faults.iter().filter_map(|fault| match fault.start {
-        Start::Ms(ms) => Some(Duration::from_millis(ms)),
-        Start::Now | Start::Frames(_) | Start::Events(_) => None,
-    });
-    starts.max().unwrap_or_default()
+    let starts = scenario.faults.iter().filter_map(|fault| fault.after_ms);
+    Duration::from_millis(starts.max().unwrap_or_default())
 }
 
 /// Returns the number of frames after which the last fault of a scenario happens.
 fn frames_before(scenario: &Scenario) -> u64 {
-    let starts = scenario.faults.iter().filter_map(|fault| match fault.start {
-        Start::Frames(frames) => Some(frames),
-        Start::Now | Start::Ms(_) | Start::Events(_) => None,
-    });
-    starts.max().unwrap_or_default()
+    scenario.faults.iter().filter_map(|fault| fault.after_frames).max().unwrap_or_default()
 }
 
 /// The mock of a case.
@@ -431,7 +422,7 @@ mod tests {
     fn every_case_has_its_scenario_and_incidents_fit_into_the_demo() {
         let demo = Tape::find(DEMO).unwrap().duration().unwrap();
         for case in Suite::Room.cases() {
-            let scenario = script(case).unwrap();
+            let scenario = script(case);
             assert!(case.room.scenario.is_none() || scenario != Scenario::default(), "{}", case.name);
             assert!(case.group != Group::Incident || script_time(&scenario) < demo, "{}", case.name);
             assert_eq!(frames_before(&scenario) > 0, LATER.contains(&case.name), "{}", case.name);

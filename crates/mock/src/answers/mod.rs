@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     http::{Request, Response},
     room::script::Resolved,
-    scenario::{Endpoint, FaultKind, Refusal},
+    scenario::{DEFAULT_MESSAGE, Endpoint, FaultKind, Header, STUB},
     state::{
         MockState,
         memory::{Purpose, TooMany},
@@ -170,9 +170,7 @@ fn well(mock: &MockState, request: &Request, asked: Parsed, fault: Option<&Fault
                 return Action::Upgrade(Box::new(known), Duration::ZERO);
             }
             Some(_) => Response::text(400, "this address needs a WebSocket upgrade"),
-            None => {
-                refused(&Refusal { status: 200, handshake_status: 400, message: "room_id is missing".into() })
-            }
+            None => refused(200, 400, "room_id is missing"),
         },
     })
 }
@@ -219,6 +217,8 @@ fn asked(mock: &MockState, request: &Request) -> Option<Parsed> {
     Some(Parsed { route, known })
 }
 
+/// How long a 429 asks the client to wait unless the scenario says so, in seconds.
+const WAIT_SECONDS: u64 = 5;
 const HTML: &str = "<!DOCTYPE html><html><head><title>502</title></head><body>Bad gateway</body></html>";
 /// The markers that blocked pages share (docs/protocol.md §1.2).
 const CAPTCHA: &str = "<!DOCTYPE html><html><head><title>tiktok-verify-page</title></head><body>\
@@ -231,12 +231,16 @@ fn faulty(mock: &MockState, request: &Request, asked: Parsed, fault: &FaultKind)
     let delivery = match fault {
         K::Stall => return Action::Stall,
         K::Reset => return Action::Reset,
-        K::Status { status, message, retry_after } => {
-            return whole(error(*status, message.as_deref(), *retry_after));
-        }
-        K::RateLimited { message, label, retry_after, headers } => {
-            let (wait, wall_ms) = (Duration::from_secs(*retry_after), mock.wall_ms());
+        K::Status { status: 429, message, label, retry_after, headers } => {
+            let (message, label) = (message.as_deref().unwrap_or(DEFAULT_MESSAGE), label.as_deref());
+            let wait = Duration::from_secs(retry_after.unwrap_or(WAIT_SECONDS));
+            let (all, wall_ms) = (Header::all(), mock.wall_ms());
+            let headers = headers.as_ref().unwrap_or(&all);
+            let label = label.unwrap_or_default();
             return whole(TooMany { message, label, headers, wait, max: 5, wall_ms }.response());
+        }
+        K::Status { status, message, retry_after, .. } => {
+            return whole(error(*status, message.as_deref(), *retry_after));
         }
         K::Empty => return whole(Response::empty()),
         K::Html => return whole(Response::html(HTML)),
@@ -245,14 +249,16 @@ fn faulty(mock: &MockState, request: &Request, asked: Parsed, fault: &FaultKind)
             let spaces = Response::new(200, "application/octet-stream", vec![b' '; 16 * 1024]);
             return Action::Send(spaces, Delivery::Endless);
         }
-        K::Refuse(refusal) => return whole(refused(refusal)),
+        K::Refuse { status, handshake_status, message } => {
+            return whole(refused(*status, *handshake_status, message));
+        }
         K::CutBody => Delivery::Half,
         K::Dribble { bytes_per_ms } => Delivery::Slow(*bytes_per_ms),
         // These change the content of the answer.
         K::NotFound
         | K::Offline
         | K::NoGifts
-        | K::Stub(_)
+        | K::Stub { .. }
         | K::MissingCookie
         | K::MissingCursor
         | K::BadProtobuf
@@ -261,13 +267,17 @@ fn faulty(mock: &MockState, request: &Request, asked: Parsed, fault: &FaultKind)
         | K::Close { .. }
         | K::CloseFrame
         | K::Cut
-        | K::Frames(..)
+        | K::BadGzip { .. }
+        | K::Truncated { .. }
+        | K::UnknownMethod { .. }
+        | K::Duplicate { .. }
+        | K::Reorder { .. }
         | K::RepeatHistory
         | K::NoHeartbeat
         | K::Deaf
         | K::Hang { .. }
         | K::Quiet { .. }
-        | K::Lose(_) => Delivery::Whole,
+        | K::Lose { .. } => Delivery::Whole,
     };
     match (well(mock, request, asked, Some(fault)), fault) {
         (Action::Send(response, _), _) => Action::Send(response, delivery),
@@ -287,19 +297,21 @@ fn faulty(mock: &MockState, request: &Request, asked: Parsed, fault: &FaultKind)
 fn fallback(mock: &MockState) -> Response {
     let state = mock.memory.lock();
     let mut faults = state.script.scenario.faults.iter();
-    let refusal = faults
-        .find_map(|fault| if let FaultKind::Stub(refusal) = &fault.kind { Some(refusal) } else { None });
-    refused(refusal.unwrap_or(&Refusal::stub()))
+    let stub = faults.find_map(|fault| {
+        let FaultKind::Stub { status, handshake_status, message } = &fault.kind else { return None };
+        Some(refused(*status, *handshake_status, message))
+    });
+    stub.unwrap_or_else(|| refused(200, STUB.0, STUB.1))
 }
 
 /// An HTTP answer in place of an upgrade (docs/protocol.md §3.8).
-fn refused(refusal: &Refusal) -> Response {
-    if refusal.message.is_empty() {
-        return Response { status: refusal.status, ..Response::empty() };
+fn refused(status: u16, handshake_status: u16, message: &str) -> Response {
+    if message.is_empty() {
+        return Response { status, ..Response::empty() };
     }
-    Response { status: refusal.status, headers: vec![], body: bytes::Bytes::new(), wait: None }
-        .with("Handshake-Status", refusal.handshake_status.to_string())
-        .with("Handshake-Msg", &*refusal.message)
+    Response { status, headers: vec![], body: bytes::Bytes::new(), wait: None }
+        .with("Handshake-Status", handshake_status.to_string())
+        .with("Handshake-Msg", message)
         .with("X-Tt-Logid", "00000000000000000000000000000000")
 }
 

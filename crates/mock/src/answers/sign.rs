@@ -36,7 +36,7 @@ pub(super) fn sign(
     };
     let is_fetch = request.path.trim_end_matches('/') == FETCH_PATH;
     if is_fetch
-        && !matches!(fault, Some(FaultKind::Stub(_) | FaultKind::BadProtobuf | FaultKind::MissingCursor))
+        && !matches!(fault, Some(FaultKind::Stub { .. } | FaultKind::BadProtobuf | FaultKind::MissingCursor))
         && let Some(polled) = poll::poll(mock, request, &known)
     {
         return polled;
@@ -48,7 +48,7 @@ pub(super) fn sign(
         (push_server.clone().unwrap_or_else(usual), tt_target_idc.clone())
     };
     let body = match fault {
-        Some(FaultKind::Stub(_)) => stub(mock, request),
+        Some(FaultKind::Stub { .. }) => stub(mock, request),
         Some(FaultKind::BadProtobuf) => Bytes::from_static(b"\xff\xff\xff this is not protobuf \xff\xff\xff"),
         _ => batch(mock, &known, push_server, fault == Some(&FaultKind::MissingCursor)),
     };

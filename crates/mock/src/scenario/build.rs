@@ -6,7 +6,7 @@ use livetape_core::pace::Speed;
 
 use super::{
     After, Change, Clock, Compress, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit,
-    Network, Per, Scenario, State, User,
+    Network, Only, Per, Scenario, State, User,
 };
 
 /// Defines a setter for each key: its documentation, an example call, the same in TOML, and the value. Each
@@ -155,6 +155,28 @@ keys! {
         "[[limit]]\nmax = 5\nseconds = 60\nempty = true" => empty;
 }
 
+keys! {
+    Fault at ".faults[0]":
+    "Limits the fault to this user name or room id.",
+        user(user: impl Into<String>), "Fault::new(Endpoint::Sign, FaultKind::Empty).user(\"ann\")",
+        "[[fault]]\nat = \"sign\"\nkind = \"empty\"\nuser = \"ann\"" => Some(user.into());
+    "Limits the fault to such requests.",
+        only(only: Only), "Fault::new(Endpoint::Sign, FaultKind::Empty).only(Only::AgentDiffers)",
+        "[[fault]]\nat = \"sign\"\nkind = \"empty\"\nonly = \"agent_differs\"" => Some(only);
+    "Limits the fault to this many times; later attempts succeed. Either this or `attempt`.",
+        times(times: u32), "Fault::new(Endpoint::Sign, FaultKind::Empty).times(2)",
+        "[[fault]]\nat = \"sign\"\nkind = \"empty\"\ntimes = 2" => Some(times);
+    "Limits the fault to a single request, or to a single connection of the room, by its number from 1.",
+        attempt(attempt: u32), "Fault::new(Endpoint::Sign, FaultKind::Empty).attempt(2)",
+        "[[fault]]\nat = \"sign\"\nkind = \"empty\"\nattempt = 2" => Some(attempt);
+    "On a socket, delays the fault until this many frames of the connection were sent.",
+        after_frames(frames: u64), "Fault::new(Endpoint::Socket, FaultKind::Cut).after_frames(20)",
+        "[[fault]]\nat = \"socket\"\nkind = \"cut\"\nafter_frames = 20" => Some(frames);
+    "On a socket, delays the fault until this many messages of the connection were sent.",
+        after_events(events: u64), "Fault::new(Endpoint::Socket, FaultKind::Cut).after_events(20)",
+        "[[fault]]\nat = \"socket\"\nkind = \"cut\"\nafter_events = 20" => Some(events);
+}
+
 impl Scenario {
     /// Creates a scenario with one live user. No other users exist.
     #[must_use]
@@ -233,10 +255,10 @@ impl Scenario {
     /// wait for `wait`.
     ///
     /// ```
-    /// # use livetape_mock::{Repeat, Scenario};
+    /// # use livetape_mock::Scenario;
     /// # use std::time::Duration;
     /// let scenario = Scenario::live("ann").rate_limited(2, Duration::from_secs(2));
-    /// assert_eq!(scenario.faults[0].repeat, Repeat::Times(2));
+    /// assert_eq!(scenario.faults[0].times, Some(2));
     /// ```
     #[must_use]
     pub fn rate_limited(self, times: u32, wait: Duration) -> Self {

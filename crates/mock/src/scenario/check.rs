@@ -8,21 +8,12 @@ use livetape_core::{
     ws_frame::REASON_BYTES_MAX,
 };
 
-use super::{Change, Endpoint, Fault, FaultKind, Network, Repeat, Scenario, Start, State, User};
+use super::{Change, Endpoint, Fault, FaultKind, Network, Scenario, State, User, fault::Reach};
 
-/// The TOML table with the mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Table {
-    Top,
-    User(usize),
-    /// The change of a user.
-    Change(usize, usize),
-    Limit(usize),
-    Fault(usize),
-    Network(usize),
-}
+/// The way to the TOML table with a mistake: lists of tables, and indexes in them.
+pub(super) type Path = Vec<(&'static str, usize)>;
 
-type Wrong = (Table, String);
+type Wrong = (Path, String);
 
 /// Maximum number of chats in the history.
 const HISTORY_MAX: usize = 100;
@@ -37,28 +28,28 @@ const NAMES_MAX: usize = 100;
 
 pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
     if scenario.history > HISTORY_MAX {
-        return Err((Table::Top, format!("`history` is more than {HISTORY_MAX}")));
+        return Err((vec![], format!("`history` is more than {HISTORY_MAX}")));
     }
-    scenario.speed.check().map_err(|message| (Table::Top, message))?;
+    scenario.speed.check().map_err(|message| (vec![], message))?;
     if scenario.close_after_ms > WAIT_MAX * 1000 {
-        return Err((Table::Top, "`close_after_ms` is more than a year".into()));
+        return Err((vec![], "`close_after_ms` is more than a year".into()));
     }
     if let Some(url) = &scenario.push_server
         && (!["ws://", "wss://"].iter().any(|scheme| url.starts_with(scheme)) || url.contains('?'))
     {
         let message = format!("`push_server` must start with ws:// or wss:// and have no query, not `{url}`");
-        return Err((Table::Top, message));
+        return Err((vec![], message));
     }
     if scenario.tt_target_idc.contains(|c: char| !c.is_ascii_graphic() || c == ';') {
         return Err((
-            Table::Top,
+            vec![],
             format!("`tt_target_idc` must be the value of a cookie, not `{}`", scenario.tt_target_idc),
         ));
     }
     check_users(scenario)?;
     check_networks(scenario)?;
     for (index, limit) in scenario.limits.iter().enumerate() {
-        let wrong = |message: &str| Err((Table::Limit(index), message.to_owned()));
+        let wrong = |message: &str| Err((vec![("limit", index)], message.to_owned()));
         match () {
             () if limit.seconds > WAIT_MAX => wrong("`seconds` is more than a year")?,
             () if limit.seconds == 0 => wrong("a window of 0 seconds has no effect")?,
@@ -70,11 +61,11 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
         }
     }
     for (index, fault) in scenario.faults.iter().enumerate() {
-        check_fault(fault).map_err(|message| (Table::Fault(index), message))?;
+        check_fault(fault).map_err(|message| (vec![("fault", index)], message))?;
         let others = scenario.faults[..index].iter().zip(1..);
         if let Some((_, number)) = others.into_iter().find(|(before, _)| hides(before, fault)) {
             let message = format!("this fault never happens: fault {number} comes first and never ends");
-            return Err((Table::Fault(index), message));
+            return Err((vec![("fault", index)], message));
         }
     }
     Ok(())
@@ -94,11 +85,18 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
     if let Some(at) = fault.at.iter().find(|at| !fits(&fault.kind, **at)) {
         return Err(format!("\"{name}\" cannot happen at {}", word(*at)));
     }
-    if matches!(fault.repeat, Repeat::Times(0) | Repeat::Attempt(0)) {
+    if fault.times.is_some() && fault.attempt.is_some() {
+        return Err("set either `attempt` or `times`".into());
+    }
+    if fault.times == Some(0) || fault.attempt == Some(0) {
         return Err("`attempt` and `times` must be at least 1: this fault never happens".into());
     }
+    let starts = [fault.after_ms, fault.after_frames, fault.after_events];
+    if starts.into_iter().flatten().count() > 1 {
+        return Err("set only one of `after_ms`, `after_frames` and `after_events`".into());
+    }
     let starts_now = fault.at != [Endpoint::Socket] || fault.kind.is_answer();
-    if starts_now && fault.start != Start::Now {
+    if starts_now && !fault.is_immediate() {
         return Err(format!(
             "\"{name}\" at {} happens before the room's clock starts: remove `after_…`",
             word(fault.at[0])
@@ -107,57 +105,15 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
     if !starts_now && fault.only.is_some() {
         return Err(format!("`only` does not apply to \"{name}\", which begins after the upgrade"));
     }
-    use FaultKind as K;
-    let rules = [
-        (
-            matches!(fault.kind, K::Status { status, .. } if !matches!(status, 400..=599)),
-            "`status` must be a number from 400 to 599",
-        ),
-        (
-            matches!(&fault.kind, K::Refuse(it) | K::Stub(it) if !matches!(it.status, 200 | 400..=599)),
-            "`status` must be 200, or a number from 400 to 599",
-        ),
-        (
-            matches!(&fault.kind, K::RateLimited { message, .. } if is_short(message)),
-            "the `message` of a 429 must have at least 19 characters: clients crash otherwise",
-        ),
-        (
-            matches!(fault.kind, K::Close { code, .. } if !matches!(code, 1000..=4999)),
-            "`code` must be a number from 1000 to 4999",
-        ),
-        (
-            matches!(&fault.kind, K::Close { reason, .. } if reason.len() > REASON_BYTES_MAX),
-            "`reason` is longer than 123 bytes",
-        ),
-        (
-            matches!(fault.kind, K::Status { retry_after: Some(wait), .. } | K::RateLimited { retry_after: wait, .. }
-                if wait > WAIT_MAX),
-            "`retry_after` is more than a year",
-        ),
-        (matches!(fault.start, Start::Ms(ms) if ms > WAIT_MAX * 1000), "`after_ms` is more than a year"),
-        (matches!(fault.kind, K::Dribble { bytes_per_ms: 0 }), "`bytes_per_ms` is 0"),
-        (matches!(fault.kind, K::Frames(_, 0)), "`count` is 0"),
-        (matches!(fault.kind, K::Frames(_, count) if count > FRAMES_MAX), "`count` is more than 1000"),
-        (matches!(fault.kind, K::Hang { for_ms: 0 } | K::Quiet { for_ms: 0 }), "`for_ms` is 0"),
-        (
-            matches!(fault.kind, K::Hang { for_ms } | K::Quiet { for_ms } if for_ms > WAIT_MAX * 1000),
-            "`for_ms` is more than a year",
-        ),
-        (
-            matches!(&fault.kind, K::Lose(lost) if !(lost.share > 0.0 && lost.share <= 1.0)),
-            "`share` must be more than 0, and at most 1",
-        ),
-        (
-            matches!(&fault.kind, K::Lose(lost) if lost.methods.len().max(lost.senders.len()) > NAMES_MAX),
-            "`methods` or `senders` has more than 100 names",
-        ),
-    ];
-    if let Some((_, message)) = rules.into_iter().find(|(is_wrong, _)| *is_wrong) {
+    if fault.after_ms.is_some_and(|ms| ms > WAIT_MAX * 1000) {
+        return Err("`after_ms` is more than a year".into());
+    }
+    if let Some((_, message)) = rules(&fault.kind).into_iter().find(|(is_wrong, _)| *is_wrong) {
         return Err(message.into());
     }
-    let K::Lose(lost) = &fault.kind else { return Ok(()) };
+    let FaultKind::Lose { methods, .. } = &fault.kind else { return Ok(()) };
     // A recording can have others, too.
-    let unknown = lost.methods.iter().filter(|method| !event::is_known(method));
+    let unknown = methods.iter().filter(|method| !event::is_known(method));
     let known = Vec::from_iter(event::known_methods());
     match unknown.filter_map(|method| Some((method, nearest(method, &known)?))).next() {
         Some((method, meant)) => Err(format!("unknown method `{method}`: did you mean `{meant}`?")),
@@ -165,57 +121,91 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
     }
 }
 
-/// Whether this kind of fault can occur at this endpoint.
-pub(super) fn fits(kind: &FaultKind, at: Endpoint) -> bool {
-    use {Endpoint as E, FaultKind as K};
+/// Returns whether the keys of a kind break a rule, for each.
+fn rules(kind: &FaultKind) -> Vec<(bool, &'static str)> {
+    use FaultKind as K;
     match kind {
-        K::Stall | K::Reset | K::Dribble { .. } => true,
-        K::Status { .. }
-        | K::RateLimited { .. }
-        | K::Empty
+        K::Status { status, message, label, retry_after, headers } => {
+            let is_429 = *status == 429;
+            let is_short = message.as_ref().is_some_and(|message| is_short(message));
+            vec![
+                (!matches!(status, 400..=599), "`status` must be a number from 400 to 599"),
+                (label.is_some() && !is_429, "`label` does not apply to Status without 429"),
+                (headers.is_some() && !is_429, "`headers` does not apply to Status without 429"),
+                (
+                    retry_after.is_some() && !is_429 && *status != 503,
+                    "`retry_after` does not apply to Status without 429 or 503",
+                ),
+                (
+                    is_429 && is_short,
+                    "the `message` of a 429 must have at least 19 characters: clients crash otherwise",
+                ),
+                (*retry_after > Some(WAIT_MAX), "`retry_after` is more than a year"),
+            ]
+        }
+        K::Stub { status, .. } | K::Refuse { status, .. } => {
+            vec![(!matches!(status, 200 | 400..=599), "`status` must be 200, or a number from 400 to 599")]
+        }
+        K::Dribble { bytes_per_ms } => vec![(*bytes_per_ms == 0, "`bytes_per_ms` is 0")],
+        K::Close { code, reason } => vec![
+            (!matches!(code, 1000..=4999), "`code` must be a number from 1000 to 4999"),
+            (reason.len() > REASON_BYTES_MAX, "`reason` is longer than 123 bytes"),
+        ],
+        K::BadGzip { count }
+        | K::Truncated { count }
+        | K::UnknownMethod { count }
+        | K::Duplicate { count }
+        | K::Reorder { count } => {
+            vec![(*count == 0, "`count` is 0"), (*count > FRAMES_MAX, "`count` is more than 1000")]
+        }
+        K::Hang { for_ms } | K::Quiet { for_ms } => {
+            vec![(*for_ms == 0, "`for_ms` is 0"), (*for_ms > WAIT_MAX * 1000, "`for_ms` is more than a year")]
+        }
+        K::Lose { methods, senders, share, .. } => vec![
+            (!(*share > 0.0 && *share <= 1.0), "`share` must be more than 0, and at most 1"),
+            (methods.len().max(senders.len()) > NAMES_MAX, "`methods` or `senders` has more than 100 names"),
+        ],
+        K::Empty
         | K::Html
         | K::Captcha
         | K::Endless
-        | K::CutBody => at != E::Socket,
-        K::NotFound => matches!(at, E::Lookup | E::Page | E::RoomId | E::Profile),
-        K::Offline => matches!(at, E::Lookup | E::Page | E::RoomId),
-        K::Stub(_) | K::MissingCursor | K::BadProtobuf => at == E::Sign,
-        K::NoGifts => at == E::Gifts,
-        K::MissingCookie => matches!(at, E::Sign | E::Cookie | E::Profile),
-        K::Refuse(_)
+        | K::CutBody
+        | K::NotFound
+        | K::Offline
+        | K::MissingCookie
+        | K::NoGifts
+        | K::MissingCursor
+        | K::BadProtobuf
+        | K::Stall
+        | K::Reset
         | K::Drop
-        | K::Close { .. }
         | K::CloseFrame
         | K::Cut
-        | K::Frames(..)
         | K::RepeatHistory
         | K::NoHeartbeat
-        | K::Deaf
-        | K::Hang { .. }
-        | K::Quiet { .. }
-        | K::Lose(_) => at == E::Socket,
+        | K::Deaf => vec![],
+    }
+}
+
+/// Whether this kind of fault can occur at this endpoint.
+pub(super) fn fits(kind: &FaultKind, at: Endpoint) -> bool {
+    match kind.reach().0 {
+        Reach::Anywhere => true,
+        Reach::Http => at != Endpoint::Socket,
+        Reach::At(places) => places.contains(&at),
+        Reach::Upgrade | Reach::Socket => at == Endpoint::Socket,
     }
 }
 
 /// Whether `before` always occurs, so that `later` never can.
 fn hides(before: &Fault, later: &Fault) -> bool {
-    use FaultKind as K;
     let same_user = before.user.is_none() || before.user == later.user;
     let same_user = same_user && (before.only.is_none() || before.only == later.only);
     let same_place = later.at.iter().all(|at| before.at.contains(at));
-    let goes_on = before.at == [Endpoint::Socket]
-        && matches!(
-            before.kind,
-            K::Dribble { .. }
-                | K::Frames(..)
-                | K::RepeatHistory
-                | K::NoHeartbeat
-                | K::Hang { .. }
-                | K::Quiet { .. }
-                | K::Lose(_)
-        )
-        && !(before.kind.is_answer() && later.kind.is_answer());
-    (before.repeat, before.start) == (Repeat::Always, Start::Now) && same_user && same_place && !goes_on
+    let (_, goes_on) = before.kind.reach();
+    let goes_on =
+        before.at == [Endpoint::Socket] && goes_on && !(before.kind.is_answer() && later.kind.is_answer());
+    before.times.or(before.attempt).is_none() && before.is_immediate() && same_user && same_place && !goes_on
 }
 
 /// Maximum number of changes of a user.
@@ -223,10 +213,10 @@ const CHANGES_MAX: usize = 1000;
 
 fn check_users(scenario: &Scenario) -> Result<(), Wrong> {
     if scenario.others == Some(State::NotFoundOnce) {
-        return Err((Table::Top, "`others` cannot be `not_found_once`: list the user".into()));
+        return Err((vec![], "`others` cannot be `not_found_once`: list the user".into()));
     }
     for (index, user) in scenario.users.iter().enumerate() {
-        let wrong = |message: String| Err((Table::User(index), message));
+        let wrong = |message: String| Err((vec![("user", index)], message));
         let others = &scenario.users[..index];
         if user.name.is_empty() || user.name.contains(['@', '/', ' ']) {
             return wrong(format!("`{}` is not a user name", user.name));
@@ -246,7 +236,8 @@ fn check_users(scenario: &Scenario) -> Result<(), Wrong> {
             return wrong("a `room_id` must be greater than 0".into());
         }
         user.speed.map_or(Ok(()), Speed::check).or_else(wrong)?;
-        check_changes(user).map_err(|(change, message)| (Table::Change(index, change), message))?;
+        check_changes(user)
+            .map_err(|(change, message)| (vec![("user", index), ("change", change)], message))?;
     }
     Ok(())
 }
@@ -307,7 +298,7 @@ const DELAY_MS_MAX: u64 = 10 * 60 * 1000;
 fn check_networks(scenario: &Scenario) -> Result<(), Wrong> {
     let networks = &scenario.networks;
     for (index, network) in networks.iter().enumerate() {
-        let wrong = |message: String| Err((Table::Network(index), message));
+        let wrong = |message: String| Err((vec![("network", index)], message));
         check_network(network).or_else(|message| wrong(message.into()))?;
         if index >= NETWORKS_MAX {
             return wrong(format!("there are more than {NETWORKS_MAX} networks"));
@@ -357,5 +348,5 @@ fn hides_network(before: &Network, later: &Network) -> bool {
         before.at.is_empty() || !later.at.is_empty() && later.at.iter().all(|at| before.at.contains(at));
     let same_user = before.user.is_none() || before.user == later.user;
     let same_rank = before.is_special() == later.is_special();
-    before.repeat() == Repeat::Always && same_rank && same_place && same_user
+    !before.is_limited() && same_rank && same_place && same_user
 }

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use table::one_or_more;
 
-pub use fault::{Endpoint, Fault, FaultKind, FrameFault, Lost, Only, Refusal, Repeat, Start};
+pub(crate) use fault::STUB;
+pub use fault::{Endpoint, Fault, FaultKind, Only};
 pub use recorded::Recorded;
 pub use table::ScenarioError;
 
@@ -31,7 +32,6 @@ pub struct Scenario {
     /// Default recording of rooms: `demo`, or a path relative to the folder of the scenario's file.
     pub recording: String,
     /// Playback speed of rooms: a multiple of the original, or `"max"`.
-    #[serde(with = "table::speed")]
     pub speed: Speed,
     /// Start of a room's clock.
     pub clock: Clock,
@@ -114,7 +114,7 @@ pub struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
     /// Playback speed; defaults to that of the scenario.
-    #[serde(skip_serializing_if = "Option::is_none", with = "table::speed::option")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<Speed>,
     /// Changes of the state while the mock runs, in order of time.
     #[serde(rename = "change", skip_serializing_if = "Vec::is_empty")]
@@ -211,7 +211,7 @@ pub enum Compress {
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// Time since the start of the mock, in whole milliseconds.
-    #[serde(with = "table::time")]
+    #[serde(deserialize_with = "table::time", serialize_with = "table::shown")]
     pub at: Duration,
     /// The new state in lookups.
     pub state: State,
@@ -223,7 +223,7 @@ pub struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
     /// Playback speed of the new room; defaults to the previous one.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "table::speed::option")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<Speed>,
 }
 
@@ -411,13 +411,9 @@ impl Network {
         !self.at.is_empty() || self.user.is_some()
     }
 
-    /// Which of the matching connections it affects.
-    pub(crate) fn repeat(&self) -> Repeat {
-        match (self.times, self.attempt) {
-            (Some(times), _) => Repeat::Times(times),
-            (None, Some(attempt)) => Repeat::Attempt(attempt),
-            (None, None) => Repeat::Always,
-        }
+    /// Whether it affects only some of the matching connections.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.times.or(self.attempt).is_some()
     }
 }
 

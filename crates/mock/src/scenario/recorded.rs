@@ -13,7 +13,7 @@ use livetape_core::{
     },
 };
 
-use super::{Endpoint, Fault, FaultKind, Form, Header, Refusal, Scenario, State, User, check};
+use super::{Endpoint, Fault, FaultKind, Form, Header, Scenario, State, User, check, fault::BLOCKED};
 
 /// Maximum number of users and of faults in a scenario made from a recording. A note mentions the rest.
 const USERS_MAX: usize = 1000;
@@ -113,10 +113,9 @@ impl Reading {
         };
         let wait: Option<u64> = header(http, "retry-after").and_then(|value| value.trim().parse().ok());
         let mut kind = FaultKind::status(status);
-        if let (FaultKind::RateLimited { retry_after, headers, .. }, Some(wait)) = (&mut kind, wait) {
-            (*retry_after, *headers) = (wait, [(Header::RetryAfter, Form::Delta)].into());
-        } else if let FaultKind::Status { status: 503, retry_after, .. } = &mut kind {
+        if let FaultKind::Status { status: 429 | 503, retry_after, headers, .. } = &mut kind {
             *retry_after = wait;
+            *headers = wait.filter(|_| status == 429).map(|_| [(Header::RetryAfter, Form::Delta)].into());
         }
         self.fault(Fault::new(at, kind).attempt(attempt));
         self.is_handled = true;
@@ -146,12 +145,8 @@ impl Reading {
             Some(Code::Blocked) if !self.is_answered => last.map(at_request(FaultKind::Captcha)),
             Some(Code::Blocked | Code::HandshakeRefused) => {
                 self.connects += 1;
-                let mut refusal = Refusal::blocked();
-                if code == Some(Code::HandshakeRefused) {
-                    refusal.handshake_status = 400;
-                }
-                let refuse = FaultKind::Refuse(refusal);
-                Some(Fault::new(Endpoint::Socket, refuse).attempt(self.connects))
+                let handshake_status = if code == Some(Code::Blocked) { BLOCKED.0 } else { 400 };
+                Some(Fault::new(Endpoint::Socket, refused(handshake_status)).attempt(self.connects))
             }
             Some(Code::AgeRestricted) => {
                 let name = self.user.clone().unwrap_or_default();
@@ -200,6 +195,10 @@ impl Reading {
         }
         Recorded { scenario, notes: self.notes, loss: Loss::default() }
     }
+}
+
+fn refused(handshake_status: u16) -> FaultKind {
+    FaultKind::Refuse { status: 200, handshake_status, message: BLOCKED.1.into() }
 }
 
 fn header<'a>(http: &'a Http, name: &str) -> Option<&'a str> {
@@ -267,11 +266,7 @@ mod tests {
         for (body, kind, is_cut) in
             [("{}", "application/json", false), ("", "application/json", true), ("", "", true)]
         {
-            assert_eq!(
-                fault(body, kind, is_cut),
-                [FaultKind::Refuse(Refusal::blocked())],
-                "{body:?} {kind:?}"
-            );
+            assert_eq!(fault(body, kind, is_cut), [refused(BLOCKED.0)], "{body:?} {kind:?}");
         }
     }
 }

@@ -12,11 +12,7 @@ use livetape_core::{
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tungstenite::protocol::frame::FrameHeader;
 
-use crate::{
-    random::Random,
-    room::Joined,
-    scenario::{Compress, FrameFault, Lost},
-};
+use crate::{random::Random, room::Joined, scenario::Compress};
 
 /// A method that is not part of any schema.
 const UNKNOWN_METHOD: &str = "WebcastMockUnknownMessage";
@@ -146,17 +142,27 @@ impl Maker {
 /// A WebSocket message with its opcode.
 type Framed = (u8, Bytes);
 
+/// Damage to frames, by the fault of the same name.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Damage {
+    BadGzip,
+    Truncated,
+    UnknownMethod,
+    Duplicate,
+    Reorder,
+}
+
 /// The active frame faults.
 #[derive(Debug, Default)]
 pub(super) struct Mangler {
     /// Faults, each with the number of frames left.
-    active: Vec<(FrameFault, u32)>,
+    active: Vec<(Damage, u32)>,
     /// Frames held back to be sent in reverse.
     held: Vec<Framed>,
 }
 
 impl Mangler {
-    pub(super) fn add(&mut self, fault: FrameFault, count: u32) {
+    pub(super) fn add(&mut self, fault: Damage, count: u32) {
         self.active.push((fault, count));
     }
 
@@ -167,16 +173,14 @@ impl Mangler {
         for (fault, left) in &mut active {
             *left -= 1;
             frames = match fault {
-                FrameFault::BadGzip => frames.into_iter().map(bad_gzip).collect(),
-                FrameFault::Truncated => frames.into_iter().map(truncated).collect(),
-                FrameFault::Duplicate => {
-                    frames.into_iter().flat_map(|frame| [frame.clone(), frame]).collect()
-                }
-                FrameFault::UnknownMethod => {
+                Damage::BadGzip => frames.into_iter().map(bad_gzip).collect(),
+                Damage::Truncated => frames.into_iter().map(truncated).collect(),
+                Damage::Duplicate => frames.into_iter().flat_map(|frame| [frame.clone(), frame]).collect(),
+                Damage::UnknownMethod => {
                     frames.push((BINARY, maker.unknown(offset)));
                     frames
                 }
-                FrameFault::Reorder => {
+                Damage::Reorder => {
                     self.held.append(&mut frames);
                     if *left == 0 { self.flush() } else { vec![] }
                 }
@@ -333,20 +337,24 @@ impl<R: AsyncRead + Unpin> Messages<R> {
     }
 }
 
+/// Messages that are lost.
+#[derive(Debug)]
+pub(super) struct Loss {
+    pub(super) seed: u64,
+    pub(super) methods: Vec<String>,
+    pub(super) senders: Vec<String>,
+    pub(super) share: f64,
+}
+
 /// The active losses of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Losses(Vec<(u64, Lost)>);
+pub(super) struct Losses(pub(super) Vec<Loss>);
 
 impl Losses {
-    /// `index` is that of the fault: each loses others.
-    pub(super) fn add(&mut self, seed: u64, index: usize, lost: Lost) {
-        self.0.push((seed.wrapping_add(index as u64), lost));
-    }
-
     /// Removes what is lost. Returns whether anything is.
     pub(super) fn take_from(&self, messages: &mut Vec<Message>) -> bool {
         let before = messages.len();
-        messages.retain(|message| !self.0.iter().any(|(seed, lost)| lost.has(message, *seed)));
+        messages.retain(|message| !self.0.iter().any(|loss| loss.has(message)));
         messages.len() < before
     }
 
@@ -382,9 +390,9 @@ impl Losses {
     }
 }
 
-impl Lost {
+impl Loss {
     /// Whether a message is lost: each time that it is sent, or never.
-    fn has(&self, message: &Message, seed: u64) -> bool {
+    fn has(&self, message: &Message) -> bool {
         /// Number of different shares, 2^53.
         const SHARES: f64 = (1_u64 << 53) as f64;
         let by = |message: &Message| match event::read_message(message, &mut Vec::new()) {
@@ -397,7 +405,7 @@ impl Lost {
                 || by(message).is_some_and(|name| self.senders.iter().any(|it| *it == name))
         };
         let number = u64::from(crc32fast::hash(&message.payload));
-        let share = || (Random::new(seed, number).next() >> 11) as f64 / SHARES;
+        let share = || (Random::new(self.seed, number).next() >> 11) as f64 / SHARES;
         is_method && is_sender() && share() < self.share
     }
 }

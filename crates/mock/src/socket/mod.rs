@@ -68,7 +68,7 @@ pub(super) async fn open<I: Wire>(
         let is_signed = is_signed(request) && !has_moved;
         let (epoch, joined, mut faults) =
             connection.mock.memory.lock().join(&known, connection.mock.clock.now(), is_signed);
-        let is_anonymous = |fault: &Fault| matches!(&fault.kind, FaultKind::Lose(lost) if lost.anonymous);
+        let is_anonymous = |fault: &Fault| matches!(fault.kind, FaultKind::Lose { anonymous: true, .. });
         let has_session = request.cookie(SESSION).is_some();
         faults.retain(|(_, fault)| !(is_anonymous(fault) && has_session));
         connection

@@ -21,12 +21,12 @@ use tokio::{
 
 use super::{
     Acks, Goodbye, Reply,
-    frames::{self, Losses, Maker, Mangler},
+    frames::{self, Damage, Loss, Losses, Maker, Mangler},
 };
 use crate::{
     link::{ClientConnection, dribble},
     room::{Joined, script::Resolved},
-    scenario::{End, Fault, FaultKind, Start},
+    scenario::{End, Fault, FaultKind},
     state::{
         MockClock,
         journal::{Happened, Push, Sent},
@@ -123,7 +123,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         let frames = &show.segments[self.joined.segment].frames;
         // Losses and silence from the start concern the history, too.
         let is_first = |fault: &Fault| {
-            matches!(fault.kind, FaultKind::Lose(_) | FaultKind::Deaf) && fault.start == Start::Now
+            matches!(fault.kind, FaultKind::Lose { .. } | FaultKind::Deaf) && fault.is_immediate()
         };
         let faults = std::mem::take(&mut self.faults);
         let (first, faults) = faults.into_iter().partition::<Vec<_>, _>(|(_, fault)| is_first(fault));
@@ -369,15 +369,11 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
     /// Takes the next fault that is due before the offset `next`.
     fn take_fault(&mut self, next: Duration) -> Option<Due> {
         let zero = self.joined.zero;
-        let time = |fault: &Fault| match fault.start {
-            Start::Ms(ms) => Some(zero.saturating_add(Duration::from_millis(ms))),
-            Start::Now | Start::Frames(_) | Start::Events(_) => None,
-        };
-        let is_due = |fault: &Fault| match fault.start {
-            Start::Now => true,
-            Start::Ms(_) => time(fault).is_some_and(|time| time <= next),
-            Start::Frames(frames) => self.progress.frames >= frames,
-            Start::Events(events) => self.progress.events >= events,
+        let time = |fault: &Fault| Some(zero.saturating_add(Duration::from_millis(fault.after_ms?)));
+        let is_due = |fault: &Fault| {
+            time(fault).is_none_or(|time| time <= next)
+                && fault.after_frames.is_none_or(|frames| self.progress.frames >= frames)
+                && fault.after_events.is_none_or(|events| self.progress.events >= events)
         };
         // Faults due by time come in order of time; those due by count come immediately.
         let due = self.faults.iter().enumerate().filter(|(_, (_, fault))| is_due(fault));
@@ -426,9 +422,12 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
                 }
             }
             FaultKind::Quiet { for_ms } => self.be_quiet(Duration::from_millis(*for_ms), next).await?,
-            FaultKind::Lose(lost) => {
+            FaultKind::Lose { methods, senders, share, .. } => {
+                // Each loses others.
                 let seed = self.connection.mock.memory.lock().script.scenario.seed;
-                self.progress.losses.add(seed, *index, lost.clone());
+                let seed = seed.wrapping_add(*index as u64);
+                let (methods, senders) = (methods.clone(), senders.clone());
+                self.progress.losses.0.push(Loss { seed, methods, senders, share: *share });
             }
             FaultKind::RepeatHistory => {
                 let settings = &self.joined.settings;
@@ -439,10 +438,13 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
                 self.keep(Push::Made(frame.clone()), true);
                 self.write(frames::BINARY, &frame).await?;
             }
-            FaultKind::Frames(fault, count) => self.progress.mangler.add(*fault, *count),
+            FaultKind::BadGzip { count } => self.progress.mangler.add(Damage::BadGzip, *count),
+            FaultKind::Truncated { count } => self.progress.mangler.add(Damage::Truncated, *count),
+            FaultKind::UnknownMethod { count } => self.progress.mangler.add(Damage::UnknownMethod, *count),
+            FaultKind::Duplicate { count } => self.progress.mangler.add(Damage::Duplicate, *count),
+            FaultKind::Reorder { count } => self.progress.mangler.add(Damage::Reorder, *count),
             // These affect HTTP answers instead.
             FaultKind::Status { .. }
-            | FaultKind::RateLimited { .. }
             | FaultKind::Empty
             | FaultKind::Html
             | FaultKind::Captcha
@@ -451,11 +453,11 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             | FaultKind::NotFound
             | FaultKind::Offline
             | FaultKind::NoGifts
-            | FaultKind::Stub(_)
+            | FaultKind::Stub { .. }
             | FaultKind::MissingCookie
             | FaultKind::MissingCursor
             | FaultKind::BadProtobuf
-            | FaultKind::Refuse(_)
+            | FaultKind::Refuse { .. }
             | FaultKind::Hang { .. } => {}
         }
         Ok(None)

@@ -20,7 +20,7 @@ use crate::{
         Joined, RoomState,
         script::{Resolved, Script},
     },
-    scenario::{Endpoint, Fault, Form, Header, Limit, Network, Per, Repeat, Scenario},
+    scenario::{Endpoint, Fault, Form, Header, Limit, Network, Per, Scenario},
 };
 
 /// Maximum number of rooms to remember. Beyond it, the first is evicted, and starts over on its next request.
@@ -121,7 +121,7 @@ impl Memory {
                 continue;
             }
             *seen = seen.saturating_add(1);
-            if found.is_none() && fault.repeat.is_due(*seen, *fired) {
+            if found.is_none() && is_due(fault.times, fault.attempt, *seen, *fired) {
                 *fired += 1;
                 found = Some(fault.clone());
             }
@@ -150,7 +150,7 @@ impl Memory {
             fault.at.contains(&Endpoint::Socket)
                 && !fault.kind.is_answer()
                 && concerns(fault, Some(known))
-                && fault.repeat.is_due(joined.attempt, *fired)
+                && is_due(fault.times, fault.attempt, joined.attempt, *fired)
         });
         let faults = matching.map(|(index, (fault, _))| (index, fault.clone())).collect();
         (self.epoch, joined, faults)
@@ -167,10 +167,15 @@ impl Memory {
         let Some((fault, (_, fired))) = faults.into_iter().nth(index).filter(|_| epoch == self.epoch) else {
             return false;
         };
-        let is_due = !matches!(fault.repeat, Repeat::Times(times) if *fired >= times);
+        let is_due = fault.times.is_none_or(|times| *fired < times);
         *fired += u32::from(is_due);
         is_due
     }
+}
+
+/// Whether a fault or a network is due, given the number of this attempt and the number of times it has occurred.
+fn is_due(times: Option<u32>, only: Option<u32>, attempt: u32, occurred: u32) -> bool {
+    times.is_none_or(|times| occurred < times) && only.is_none_or(|only| attempt == only)
 }
 
 /// Whether a fault applies to a user or room.
@@ -255,12 +260,11 @@ impl Networks {
         let mut found = None;
         for (index, (network, seen, affected)) in self.list.iter_mut().enumerate() {
             let is_match = network.is_special() == is_special && purpose.is_for(network);
-            let is_limited = network.repeat() != Repeat::Always;
-            if !is_match || is_ending && is_limited || !counted.insert(index) {
+            if !is_match || is_ending && network.is_limited() || !counted.insert(index) {
                 continue;
             }
             *seen = seen.saturating_add(1);
-            if found.is_none() && network.repeat().is_due(*seen, *affected) {
+            if found.is_none() && is_due(network.times, network.attempt, *seen, *affected) {
                 *affected += 1;
                 found = Some((Arc::clone(network), (index as u64) << 34 | u64::from(*seen) << 1));
             }

@@ -147,12 +147,6 @@ async fn a_room_id_in_the_scenario_is_not_used_for_another_room() {
     assert_ne!(other, recorded);
 }
 
-#[test]
-#[should_panic(expected = "set either `attempt` or `times`")]
-fn a_fault_is_limited_by_attempt_or_times_but_not_both() {
-    drop(Fault::new(Endpoint::Sign, FaultKind::Empty).times(2).attempt(5));
-}
-
 #[tokio::test(start_paused = true)]
 async fn missing_recordings_are_reported_with_their_position() {
     let folder = tempfile::tempdir().unwrap();

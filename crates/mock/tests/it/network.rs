@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::wire::Message;
 use livetape_io::clock;
-use livetape_mock::{By, Fault, FaultKind, Happened, Lost, Scenario};
+use livetape_mock::{By, Happened, Scenario};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     net::TcpStream,
@@ -410,17 +410,19 @@ async fn sent(mut socket: Socket) -> BTreeMap<String, Vec<Message>> {
     sent
 }
 
-async fn sent_with(lost: Lost, seed: u64) -> BTreeMap<String, Vec<Message>> {
-    let fault = Fault::new(livetape_mock::Endpoint::Socket, FaultKind::Lose(lost));
-    sent(Mock::new(Scenario { seed, ..Scenario::default().fault(fault) }).dial().await).await
+/// `keys` are those of the fault.
+async fn sent_with(keys: &str, seed: u64) -> BTreeMap<String, Vec<Message>> {
+    let fault = format!("[[fault]]\nat = \"socket\"\nkind = \"lose\"\n{keys}");
+    sent(Mock::toml(&format!("seed = {seed}\n{fault}")).dial().await).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn lost_messages_are_those_of_the_method_the_share_and_the_senders() {
     let all = sent(Mock::new(Scenario::default()).dial().await).await;
-    let likes = |share| Lost { methods: vec![LIKE.into()], share, ..Lost::all() };
+    let likes = format!("methods = [\"{LIKE}\"]\n");
+    let some = format!("{likes}share = 0.5");
     let (half, same, other) =
-        (sent_with(likes(0.5), 1).await, sent_with(likes(0.5), 1).await, sent_with(likes(0.5), 2).await);
+        (sent_with(&some, 1).await, sent_with(&some, 1).await, sent_with(&some, 2).await);
     assert_eq!(half, same);
     assert_ne!(half[LIKE], other[LIKE]);
     let share = half[LIKE].len() as f64 / all[LIKE].len() as f64;
@@ -429,11 +431,10 @@ async fn lost_messages_are_those_of_the_method_the_share_and_the_senders() {
         sent.iter().filter(|(method, _)| *method != LIKE).map(|(_, sent)| sent.len()).sum::<usize>()
     };
     assert_eq!(others(&half), others(&all));
-    assert!(!sent_with(likes(1.0), 1).await.contains_key(LIKE));
+    assert!(!sent_with(&likes, 1).await.contains_key(LIKE));
     // All of them: frames without a message.
-    assert!(sent_with(Lost::all(), 1).await.is_empty());
-    let nobody = Lost { senders: vec!["nobody".into()], ..Lost::all() };
-    assert_eq!(sent_with(nobody, 1).await, all);
+    assert!(sent_with("", 1).await.is_empty());
+    assert_eq!(sent_with("senders = [\"nobody\"]", 1).await, all);
 }
 
 #[tokio::test(start_paused = true)]

@@ -166,7 +166,7 @@ pub(crate) async fn scenarios() -> Json<Scenarios> {
     let named = |path: &str| {
         let name = path.strip_suffix(".toml")?.to_owned();
         // The first line of each file is a comment that describes it.
-        let first = scenario(&name)?.lines().next().unwrap_or_default().to_owned();
+        let first = text(&name)?.lines().next().unwrap_or_default().to_owned();
         Some(NamedScenario { name, description: first.trim_start_matches("# ").to_owned() })
     };
     let mut scenarios: Vec<_> = Files::iter().filter_map(|path| named(&path)).collect();
@@ -186,12 +186,8 @@ pub(crate) async fn start(
         Problem::new(Code::NotFound, format!("unknown scenario `{}`", name.escape_debug()))
             .hint("see GET /mock/scenarios")
     };
-    let parsed = match &*name {
-        DEMO => Scenario::default(),
-        _ => Scenario::parse(&scenario(&name).ok_or_else(missing)?)
-            .map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?,
-    };
-    let mock = MockTikTok::start(ScenarioFile::from(parsed).with_recording(DEMO, DEMO_BYTES)).await?;
+    let file = ScenarioFile::from(scenario(&name).ok_or_else(missing)?);
+    let mock = MockTikTok::start(file.with_recording(DEMO, DEMO_BYTES)).await?;
     let control = &app.shared.control;
     app.mock.stop(control).await;
     let room = MockRoom { user: mock.example().0, url: mock.url() };
@@ -218,8 +214,17 @@ pub fn scenario_names() -> Vec<String> {
     Vec::from_iter(names)
 }
 
+/// Returns an included scenario or incident; `demo` is the default one.
+#[must_use]
+pub fn scenario(name: &str) -> Option<Scenario> {
+    if name == DEMO {
+        return Some(Scenario::default());
+    }
+    Scenario::parse(&text(name)?).ok()
+}
+
 /// Returns the text of an included scenario or incident.
-pub fn scenario(name: &str) -> Option<String> {
+fn text(name: &str) -> Option<String> {
     let name = format!("{name}.toml");
     let file = Files::get(&name).or_else(|| Incidents::get(&name))?;
     String::from_utf8(file.data.into_owned()).ok()
