@@ -184,75 +184,70 @@ impl fmt::Display for Times {
     }
 }
 
-/// An expectation, and its location in the test.
-#[derive(Debug)]
-pub(crate) struct Expectation {
-    wanted: Wanted,
-    at: &'static Location<'static>,
-}
+/// Looks for something in the log. Returns the entries that meet an expectation.
+type Look = dyn Fn(&[LogEntry]) -> Result<Vec<LogEntry>, Unmet> + Send;
 
-/// The expected behaviour.
-#[derive(Debug)]
-enum Wanted {
-    /// An event occurs this often.
-    Count(Seen, Times),
-    /// The client sends no request for this long after each failure.
-    Pause(Duration),
+/// An expectation, and its location in the test.
+pub(crate) struct Expectation {
+    look: Box<Look>,
+    at: &'static Location<'static>,
 }
 
 /// An expectation that is not met.
 struct Unmet {
     report: String,
     /// Whether waiting longer cannot help.
-    pub(crate) is_final: bool,
+    is_final: bool,
 }
 
 impl Expectation {
-    /// Creates an expectation of the caller.
+    #[track_caller]
+    fn new(look: impl Fn(&[LogEntry]) -> Result<Vec<LogEntry>, Unmet> + Send + 'static) -> Self {
+        Self { look: Box::new(look), at: Location::caller() }
+    }
+
+    /// Expects an activity this often.
     ///
     /// # Panics
     /// If the range is empty: nothing could meet it.
     #[track_caller]
-    fn new(wanted: Wanted) -> Self {
-        if let Wanted::Count(seen, Times::EMPTY) = &wanted {
-            panic!("the number of {seen} is an empty range: use 0 to expect none");
-        }
-        Self { wanted, at: Location::caller() }
+    fn count(seen: Seen, times: Times) -> Self {
+        assert!(times != Times::EMPTY, "the number of {seen} is an empty range: use 0 to expect none");
+        Self::new(move |entries| {
+            let found = Vec::from_iter(entries.iter().filter(|entry| seen.is(&entry.what)).cloned());
+            if (times.least..=times.most).contains(&found.len()) {
+                return Ok(found);
+            }
+            let mut report = format!("expected {times} {}, got {}", seen.noun(times.is_one()), found.len());
+            let near = entries.iter().filter(|_| found.is_empty());
+            let near = near.filter_map(|entry| Some((seen.distance(&entry.what)?, entry)));
+            if let Some((_, nearest)) = near.min_by_key(|(distance, _)| *distance) {
+                report.push_str(&format!("\n  nearest: {}", shown(nearest)));
+            }
+            Err(Unmet { report, is_final: found.len() > times.most })
+        })
     }
 
-    /// Returns the log entries that meet the expectation.
+    /// Expects no request for this long after each failure.
+    #[track_caller]
+    fn pause(wait: Duration) -> Self {
+        Self::new(move |entries| {
+            let Some((end, pause)) = early(entries, wait) else { return Ok(Vec::new()) };
+            let wait = wait.as_millis();
+            let expected = format!("expected no request for {wait} ms after the failure at {end} ms");
+            Err(Unmet { report: format!("{expected}; one came after {pause} ms"), is_final: true })
+        })
+    }
+
     fn check(&self, journal: &Journal) -> Result<Vec<LogEntry>, Unmet> {
-        let unmet = |report, is_final| Err(Unmet { report: format!("{report}\n  at {}", self.at), is_final });
-        if journal.dropped > 0 {
-            let dropped = journal.dropped;
-            let report = format!("the log is full; dropped entries: {dropped}; reset it between tests");
-            return unmet(report, true);
-        }
-        match &self.wanted {
-            Wanted::Count(seen, times) => {
-                let found = journal.entries.iter().filter(|entry| seen.is(&entry.what));
-                let found: Vec<LogEntry> = found.cloned().collect();
-                if (times.least..=times.most).contains(&found.len()) {
-                    return Ok(found);
-                }
-                let mut report =
-                    format!("expected {times} {}, got {}", seen.noun(times.is_one()), found.len());
-                let near = journal.entries.iter().filter(|_| found.is_empty());
-                let near = near.filter_map(|entry| Some((seen.distance(&entry.what)?, entry)));
-                if let Some((_, nearest)) = near.min_by_key(|(distance, _)| *distance) {
-                    report.push_str(&format!("\n  nearest: {}", shown(nearest)));
-                }
-                unmet(report, found.len() > times.most)
-            }
-            Wanted::Pause(wait) => match early(&journal.entries, *wait) {
-                None => Ok(Vec::new()),
-                Some((end, pause)) => {
-                    let wait = wait.as_millis();
-                    let expected = format!("expected no request for {wait} ms after the failure at {end} ms");
-                    unmet(format!("{expected}; one came after {pause} ms"), true)
-                }
-            },
-        }
+        let checked = match journal.dropped {
+            0 => (self.look)(&journal.entries),
+            dropped => Err(Unmet {
+                report: format!("the log is full; dropped entries: {dropped}; reset it between tests"),
+                is_final: true,
+            }),
+        };
+        checked.map_err(|unmet| Unmet { report: format!("{}\n  at {}", unmet.report, self.at), ..unmet })
     }
 }
 
@@ -341,20 +336,15 @@ impl MockTikTok {
     /// If the range is empty, e.g. `3..3`.
     #[track_caller]
     pub fn expect(&self, seen: Seen, times: impl Into<Times>) {
-        self.expect_that(Wanted::Count(seen, times.into()));
+        let expectation = Expectation::count(seen, times.into());
+        self.expectations.lock().push(expectation);
     }
 
     /// Expects the client to send no request for `wait` after each failure: an error, a fault, or the end of
     /// a socket.
     #[track_caller]
     pub fn expect_no_reconnect_before(&self, wait: Duration) {
-        self.expect_that(Wanted::Pause(wait));
-    }
-
-    #[track_caller]
-    fn expect_that(&self, wanted: Wanted) {
-        let expectation = Expectation::new(wanted);
-        self.expectations.lock().push(expectation);
+        self.expectations.lock().push(Expectation::pause(wait));
     }
 
     /// Verifies all expectations and removes them.
@@ -406,7 +396,7 @@ impl MockTikTok {
     /// activity.
     #[track_caller]
     pub fn wait_for(&self, seen: Seen, times: impl Into<Times>) -> impl Future<Output = Vec<LogEntry>> {
-        let expectation = Expectation::new(Wanted::Count(seen, times.into()));
+        let expectation = Expectation::count(seen, times.into());
         async move {
             let (deadline, mut happened) = (clock::now() + WAIT_MAX, self.mock.happened());
             loop {
@@ -451,9 +441,9 @@ mod tests {
         let expected = [
             "received:",
             "         0 ms  connection 1: 40 acks until 39 ms",
-            "        50 ms  connection 2: Ack { log_id: 7, internal_ext: \"\" }",
+            "        50 ms  connection 2: {\"what\":\"ack\",\"log_id\":\"7\",\"internal_ext\":\"\"}",
             "        60 ms  connection 1: 2 acks until 61 ms",
-            "        70 ms  connection 1: Enter",
+            "        70 ms  connection 1: {\"what\":\"enter\"}",
         ];
         assert_eq!(listed(&entries), expected.join("\n"));
     }

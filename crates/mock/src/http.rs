@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tungstenite::http::StatusCode;
 
 use crate::scenario::Only;
 
@@ -162,7 +164,7 @@ fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, ReadError> {
         method: head.method.unwrap_or_default().to_owned(),
         is_http_1_0: head.version == Some(0),
         is_absolute: authority.is_some(),
-        path: percent_decode(path, false),
+        path: decoded(path),
         query: read_query(query),
         has_brackets: query.contains(['(', ')']),
         headers,
@@ -185,11 +187,8 @@ fn split_absolute(target: &str) -> (Option<&str>, &str) {
 
 fn read_query(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    let decode = |text| percent_decode(text, true);
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(k, v)| (decode(k), decode(v)))
-        .collect()
+    let text = |text: &str| decoded(&text.replace('+', " "));
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (text(k), text(v))).collect()
 }
 
 /// Reads the next request. Bytes after it stay in `buffer`.
@@ -419,46 +418,12 @@ impl Response {
 }
 
 fn reason(status: u16) -> &'static str {
-    match status {
-        101 => "Switching Protocols",
-        200 => "OK",
-        204 => "No Content",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        402 => "Payment Required",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        413 => "Content Too Large",
-        421 => "Misdirected Request",
-        422 => "Unprocessable Entity",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        _ => "Status",
-    }
+    StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Status")
 }
 
 /// Decodes percent-encoding. Invalid escapes stay unchanged.
-fn percent_decode(text: &str, plus_is_space: bool) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escape = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        let hex = escape.and_then(|hex| std::str::from_utf8(hex).ok());
-        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        decoded.push(match byte {
-            Some(byte) => byte,
-            None if plus_is_space && bytes[at] == b'+' => b' ',
-            None => bytes[at],
-        });
-        at += if byte.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ const EARLY_MS = 2
 const LISTED_MAX = 20
 
 export interface MockOptions {
-  /** Path of a scenario file. */
+  /** Path of a scenario file, or name of an included one, such as `rate-limited-twice`. */
   scenario?: string
   /** A scenario as text, in TOML, instead of a file. */
   toml?: string

@@ -247,7 +247,7 @@ pub(in crate::cli) struct Conditions {
     /// Number of clients of COMMAND to wait for
     #[arg(long, hide_short_help = true, value_name = "N", default_value = "1")]
     pub(in crate::cli) clients: NonZeroUsize,
-    /// Number of commands at a time, beside those that mostly wait, such as rooms [default: the number of processors]
+    /// Number of commands at a time, beside those that mostly wait, such as rooms; with 1, one after another [default: the number of processors]
     ///
     /// For a command with a file of its own, 1.
     #[arg(long, hide_short_help = true, value_name = "N")]

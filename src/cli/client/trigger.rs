@@ -81,7 +81,7 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     }
     if delivered == Some(0) {
         warn(
-            "💡 No client got it, only recordings: none that wants it is connected to the main channel; `--wait-clients 1` waits for one",
+            "💡 No client got it: none that wants it reads the feed, which bots on the mock do not; `--wait-clients 1` waits for one",
         );
     }
     Ok(exit::DONE)
@@ -119,7 +119,8 @@ fn refused(status: StatusCode, text: &str) -> Problem {
     let error = &answer["error"];
     let (Some(message), Some(name)) = (error["message"].as_str(), error["code"].as_str()) else {
         let message = format!("no livetape server: it responded with HTTP {status}");
-        return Problem::new(Code::ServerUnreachable, message).hint("check the address, --url URL");
+        return Problem::new(Code::ServerUnreachable, message)
+            .hint("check the address, --url URL; that of a mock takes no events");
     };
     let hint = match status {
         StatusCode::UNAUTHORIZED => TOKEN_HINT,

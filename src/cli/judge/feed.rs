@@ -22,7 +22,7 @@ use tokio::time::sleep_until;
 use super::{
     page,
     plan::Plan,
-    trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, too_long},
+    trial::{CONNECT_MAX, ELSEWHERE, Gather, LOOK, Ran, Sent, Venue, too_long},
     watch::Patience,
 };
 use crate::{
@@ -96,6 +96,7 @@ impl Feed<'_> {
     fn hint(&self) -> String {
         self.seen().unwrap_or_else(|| match self.plan.page {
             Some(_) => page::HINT.to_owned(),
+            None if self.plan.has_connected.get().is_some() => ELSEWHERE.to_owned(),
             None => self.plan.reach.hint(),
         })
     }

@@ -69,6 +69,8 @@ pub(super) struct Plan {
     arguments: String,
     /// How the command gives its verdict, once it is known.
     pub(super) manner: OnceLock<Manner>,
+    /// Set once a case has seen the command connect: it knows where to.
+    pub(super) has_connected: OnceLock<()>,
     pub(super) whole_shows: WholeShows,
     /// For how long all commands together have waited for a processor, in milliseconds.
     pub(super) waited_ms: AtomicU64,
@@ -130,6 +132,7 @@ impl Plan {
             arguments,
             manner,
             whole_shows: WholeShows::start()?,
+            has_connected: OnceLock::new(),
             waited_ms: AtomicU64::default(),
             is_quiet,
             stop: stop_at_signal(),

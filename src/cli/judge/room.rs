@@ -36,7 +36,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     plan::{Manner, Plan},
     run::{self, IGNORES_MOCK, IGNORES_PROXY, PASSES_PROXY},
-    trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, too_long},
+    trial::{CONNECT_MAX, ELSEWHERE, Gather, LOOK, Ran, Sent, Venue, too_long},
     watch::Patience,
 };
 use crate::{
@@ -404,6 +404,7 @@ impl RoomVenue<'_> {
     /// Returns what a command that sends nothing should do.
     fn hint(&self) -> String {
         match self.fronts {
+            _ if self.plan.has_connected.get().is_some() => ELSEWHERE.to_owned(),
             Some(fronts) => fronts.why_unanswered().unwrap_or_else(|| IGNORES_PROXY.to_owned()),
             None => format!("{}\n{SIGN_CLIENT}", self.plan.reach.with_flags(IGNORES_MOCK, Suite::Room)),
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use livetape_cases::{
-    change::events_of,
+    change::{events_of, truth_of},
     combine::Combination,
     report::{self, Failure, Outcome, PLAIN, moment},
     shrink::{Candidate, Shrink},
@@ -24,6 +24,7 @@ use livetape_core::{
 use livetape_engine::source::Tape;
 use livetape_feed::hub::Filter;
 use livetape_io::clock;
+use livetape_server::staged::RECORDING_BYTES_MAX;
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
@@ -309,6 +310,14 @@ impl First {
         ))?;
         if !plan.is_quiet {
             list(&reached.items)?;
+        }
+        let changed = truth_of(small.changed(case, RECORDING_BYTES_MAX)?.items()?);
+        let added = changed.events.saturating_sub(truth_of(small.items()?).events);
+        if added > 0 {
+            let (events, gifts) = (if added == 1 { "event" } else { "events" }, changed.gifts);
+            let sum = if gifts > 0 { format!(", {gifts} gifts in all") } else { String::new() };
+            let name = case.name;
+            plan.say(format!("  + {added} {events} that the case {name} adds itself{sum}\n"))?;
         }
         let again = plan.again(&path.to_string_lossy(), case.name);
         if plan.stop.is_cancelled() {

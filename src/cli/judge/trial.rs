@@ -61,6 +61,8 @@ const LEFT_OUT: &str = "the errors in its output may have left that out: look at
 const SHOWN_EVENTS_MAX: usize = 100_000;
 /// What is said of a number that is so near the right one, or so small, that several mistakes give it.
 const LITTLE: &str = "several mistakes give a number that near, or that small; if totals are printed by a timer, print each when it changes; if they are converted, look at how they are rounded";
+/// What to do about a command that does not connect in one case, but did in another.
+pub(super) const ELSEWHERE: &str = "it connected in another case: look in its output for what it waits for";
 /// What to do about a command that failed before it connected.
 const ITS_ERROR: &str = "look for its error in its output";
 
@@ -211,6 +213,9 @@ impl Plan {
             shows,
         };
         let (has_tried, has_connected) = (venue.has_tried(), venue.has_connected());
+        if has_connected {
+            let _ = self.has_connected.set(());
+        }
         Ok(Some(Ran { outcome, has_tried, has_connected, manner }))
     }
 

@@ -99,9 +99,13 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     if settings.cluster.nats.is_some() {
         return cluster::serve(&settings, &args.lifecycle, options).await;
     }
+    let has_token = settings.server.token.is_some() || settings.server.token_file.is_some();
     let greet = |Addresses { feed, rest, .. }: &Addresses| {
         display::say(&format!("🌐 Serving on {feed} and {rest}/"));
-        display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
+        // No client can connect to the address of all interfaces.
+        let here = rest.replacen("0.0.0.0", "127.0.0.1", 1).replacen("[::]", "[::1]", 1);
+        let token = if has_token { "-H 'Authorization: Bearer TOKEN' " } else { "" };
+        display::say(&format!("🔴 Connect a room with: curl {token}-X POST {here}/connect/USER"));
         display::say("📺 Press Ctrl+C to stop");
     };
     let idle = |channel: Channel| async { Ok(channel.serve().await) };

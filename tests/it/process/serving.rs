@@ -65,6 +65,10 @@ async fn rest_runs_a_scenario_and_shows_its_requests_and_faults() {
     // Another scenario replaces it, and its room plays.
     assert_eq!(ask(&server, "POST", "/mock", r#"{"scenario":"stays-open"}"#).await.0, 200);
     assert_eq!(mode(&server).await, "live");
+    assert_eq!(
+        ask(&server, "POST", "/inject", r#"{"type":"chat","user":"ann","comment":"hi"}"#).await.0,
+        200
+    );
     assert_eq!(ask(&server, "DELETE", "/mock", "").await.1["running"], Value::Null);
     assert_eq!(mode(&server).await, "idle");
     assert!(!file.exists(), "only rooms of TikTok are recorded");
@@ -327,7 +331,9 @@ fn beyond_loopback_only_with_a_token() {
     let said = stderr(&output);
     assert!(said.contains("0.0.0.0 is not a loopback address") && said.contains("livetape token"), "{said}");
     let server = Running::start(&[&beyond[..], &["--token-file", &tokens]].concat());
-    assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
+    let greeting = server.greeting.join("\n");
+    let connect = "curl -H 'Authorization: Bearer TOKEN' -X POST http://127.0.0.1:";
+    assert!(greeting.contains(" ws://0.0.0.0:") && greeting.contains(connect), "{greeting}");
     for (content, said) in [
         ("# nothing\n", "no token in "),
         ("sh0rt\n", ":1: the token is too short: 5 of at least 16 characters\n"),

@@ -508,9 +508,12 @@ fn a_case_is_named_if_the_smallest_recording_needs_it() {
     let folder = tempdir().unwrap();
     let small = folder.path().join("small.bin");
     let small = small.to_str().unwrap();
-    for (bug, case, named) in
-        [("sum_of_repeat_count", "names", "plain"), ("again_after_reconnect", "cut", "cut")]
-    {
+    for (bug, case, named) in [
+        ("sum_of_repeat_count", "names", "plain"),
+        ("again_after_reconnect", "cut", "cut"),
+        // Its gifts are enough, so none of the recording are left.
+        ("sum_of_repeat_count", "again", "again"),
+    ] {
         let output = shrink(bug, small, &["--case", case, "--force"]);
         let printed = stdout(&output);
         assert_eq!(output.status.code(), Some(0), "{printed}{}", stderr(&output));
@@ -518,6 +521,8 @@ fn a_case_is_named_if_the_smallest_recording_needs_it() {
             printed.contains(&format!("again: livetape test {small} --case {named} --expect")),
             "{printed}"
         );
+        let adds = printed.contains(" events that the case again adds itself, ");
+        assert_eq!(adds, named == "again", "{printed}");
     }
     let passes = shrink("again_after_reconnect", small, &["--force"]);
     assert_eq!(passes.status.code(), Some(1));

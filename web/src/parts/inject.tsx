@@ -3,6 +3,7 @@
 import { useSignal } from '@preact/signals'
 import { ask } from '../state/api.ts'
 import { attempt } from '../state/messages.ts'
+import { mock } from '../state/mock.ts'
 import { features, mode } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { submits } from './buttons.tsx'
@@ -24,7 +25,8 @@ export function Inject() {
   const sent = useSignal<Sent | undefined>(undefined)
   const comment = useSignal(say.sample)
   if (!features.value.inject) return null
-  const isLive = mode.value === 'live'
+  // A room of the mock of this server is no LIVE of anybody.
+  const isLive = mode.value === 'live' && !mock.value
   async function by(type: string, more: Record<string, unknown> = {}): Promise<void> {
     const body = { type, user: user.value, ...more }
     sent.value = await attempt(() => ask<Sent>('inject', { method: 'POST', body }))

@@ -321,41 +321,10 @@ fn masked(place: Place, pairs: &[(String, String)]) -> Vec<(String, String)> {
     pairs.iter().map(shown).collect()
 }
 
-/// Masks like JSON.
+/// The same as JSON, so that it is masked too.
 impl fmt::Debug for Happened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request { method, path, query, headers, status, fault, wait: _ } => f
-                .debug_struct("Request")
-                .field("method", &redact_text(method))
-                .field("path", &redact_url(path))
-                .field("query", &masked(Place::Pair, query))
-                .field("headers", &masked(Place::Header, headers))
-                .field("status", status)
-                .field("fault", fault)
-                .finish(),
-            Self::Upgrade { room_id, attempt } => {
-                f.debug_struct("Upgrade").field("room_id", room_id).field("attempt", attempt).finish()
-            }
-            Self::Enter => f.write_str("Enter"),
-            Self::Heartbeat => f.write_str("Heartbeat"),
-            Self::Ack { log_id, internal_ext } => f
-                .debug_struct("Ack")
-                .field("log_id", log_id)
-                .field("internal_ext", &redact_text(internal_ext))
-                .finish(),
-            Self::Other { payload_type } => {
-                f.debug_struct("Other").field("payload_type", &redact_text(payload_type)).finish()
-            }
-            Self::Fault { kind } => f.debug_struct("Fault").field("kind", kind).finish(),
-            Self::Closed { by, code, reason, frames } => f
-                .debug_struct("Closed")
-                .field("by", by)
-                .field("code", code)
-                .field("reason", &redact_text(reason))
-                .field("frames", frames)
-                .finish(),
-        }
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -283,8 +283,8 @@ async fn chunked_bodies_are_read() {
         ("chunked", "2\r\nseed = 1\r\n0\r\n\r\n", "400 Bad Request"),
         ("chunked", "\r\n\r\n", "400 Bad Request"),
         ("chunked", "x\r\n\r\n", "400 Bad Request"),
-        ("chunked", "100001\r\n", "413 Content Too Large"),
-        ("chunked", "ffffffffffffffff\r\n", "413 Content Too Large"),
+        ("chunked", "100001\r\n", "413 Payload Too Large"),
+        ("chunked", "ffffffffffffffff\r\n", "413 Payload Too Large"),
         ("chunked", &format!("1;{}", "x".repeat(40_000)), "400 Bad Request"),
         ("chunked", &format!("0\r\n{}\r\n", "a: b\r\n".repeat(101)), "431 Request Header Fields Too Large"),
         ("gzip, chunked", "0\r\n\r\n", "501 Not Implemented"),
@@ -309,7 +309,7 @@ async fn limits_of_requests_are_reported() {
     let most = format!("seed = 7\n#{}", "x".repeat((1 << 20) - 10));
     assert_eq!(rig.admin("PUT /__admin/scenario", "", &most).await, (200, "{\"ok\":true}".into()));
     let longer = "PUT /__admin/scenario HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n";
-    assert_eq!(status(&rig, longer).await, "HTTP/1.1 413 Content Too Large");
+    assert_eq!(status(&rig, longer).await, "HTTP/1.1 413 Payload Too Large");
     let headers = |count: usize| {
         format!("GET /live HTTP/1.1\r\n{}Connection: close\r\n\r\n", "a: b\r\n".repeat(count - 1))
     };
@@ -331,7 +331,7 @@ async fn a_client_that_still_sends_its_body_reads_the_rejection() {
     writer.write_all(&vec![b'#'; length]).await.unwrap();
     let mut answer = String::new();
     reader.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 413 Content Too Large\r\n"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{answer}");
 }
 
 // The mock over real sockets, which can be reset.

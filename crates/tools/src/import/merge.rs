@@ -308,7 +308,7 @@ impl<W: Write> Target<W> {
             at_ms = clock.mend(at_ms, witness, ahead.map(|(time, witness)| (offset_ms(time), witness)));
         }
         self.start_unix_ms = start_unix_ms;
-        self.report.clamped += u64::from(at_ms - self.cut_ms < self.last_ms());
+        self.report.clamped += u64::from(self.offset_of(at_ms) < self.last);
         self.in_order(at_ms)
     }
 
@@ -375,9 +375,14 @@ impl<W: Write> Target<W> {
             }
         }
         self.cut_ms += cut_ms.unwrap_or_default();
-        let ns = ((at_ms.clamp(0.0, OFFSET_MS_MAX) - self.cut_ms).max(0.0) * 1e6).round() as u64;
-        self.last = self.last.max(Duration::from_nanos(ns));
+        self.last = self.last.max(self.offset_of(at_ms));
         self.last
+    }
+
+    /// Rounds a time to the precision of a recording: times are only compared in it.
+    fn offset_of(&self, at_ms: f64) -> Duration {
+        let ns = ((at_ms.clamp(0.0, OFFSET_MS_MAX) - self.cut_ms).max(0.0) * 1e6).round() as u64;
+        Duration::from_nanos(ns)
     }
 
     fn write(&mut self, offset: Duration, conn: u32, flags: Flags, what: What) -> Result<bool, Error> {

@@ -88,6 +88,16 @@ fn worst_error(ours: &[u128]) -> u128 {
     ours.iter().zip(&all).map(error).max().unwrap()
 }
 
+/// Milliseconds have no exact number of seconds in binary.
+#[test]
+fn frames_at_the_same_time_do_not_go_back() {
+    for (name, capture) in captures(&times(|at, _| START + ((at / 3) as f64) * 467.3)) {
+        let (items, report) = imported(capture);
+        assert_eq!(offsets_ms(&items).len(), frames().len(), "{name}");
+        assert_eq!((report.clock_steps, report.clamped), (0, 0), "{name}: {report}");
+    }
+}
+
 #[test]
 fn a_clock_that_was_set_once_is_mended_in_every_format() {
     let half = frames().len() / 2;
