@@ -17,7 +17,7 @@ export const clipboard = (page) => page.evaluate(() => navigator.clipboard.readT
 
 /** Runs in each page: reports each kind of control once when it can be used, and once when it was used. */
 function watchControls() {
-  const CONTROL = 'button, input, select, summary, a[href], [role=slider], article, kbd'
+  const CONTROL = 'button, input, select, summary, a[href], [role=slider], [role=separator], article, kbd'
   const KEYS = { ' ': 'space', ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', PageUp: 'page', PageDown: 'page', Home: 'home', End: 'end', Enter: 'enter' }
   const told = new Set()
   const tell = (what, kind) => {
@@ -57,6 +57,8 @@ function watchControls() {
 /** Runs in a page: number of pixels drawn on the timeline. */
 export function inked() {
   const canvas = document.querySelector('.timeline canvas')
+  // Before the first layout, it has no size.
+  if (canvas.width === 0 || canvas.height === 0) return 0
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
   return data.filter((_, index) => index % 4 === 3 && data[index] > 0).length
 }

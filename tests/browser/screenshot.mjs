@@ -21,7 +21,7 @@ const PNG_BYTES_MAX = 150 * 1024
 const [livetape, png] = process.argv.slice(2).map((argument) => path.resolve(argument))
 const browser = await chromium.launch(chromiumWith())
 await withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '5'], async ({ url }) => {
-  const { page } = await Visit.open(browser, url, { width: 1200, height: 740, scheme: 'dark', everything: false })
+  const { page } = await Visit.open(browser, url, { width: 1200, height: 670, scheme: 'dark', everything: false })
   await page.locator('.legend').waitFor({ state: 'attached' })
   await until('enough has happened', async () => (await ask(url, '/replay')).offsetMs >= FAST_UNTIL_MS)
   await ask(url, '/replay/speed', { method: 'POST', body: '{"speed":1}' })

@@ -14,9 +14,10 @@ import { Visit, clipboard, inked } from './page.mjs'
 const shownTime = (ms) => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}.${Math.floor(ms / 100) % 10}`
 
 /** Runs in the page: the middle of the first bar in the right half of the timeline. */
-function barAt() {
+export function barAt() {
   const canvas = document.querySelector('.timeline canvas')
   const { left, top, width, height } = canvas.getBoundingClientRect()
+  if (canvas.width === 0 || canvas.height === 0) return undefined
   const { data } = canvas.getContext('2d').getImageData(0, canvas.height - 2, canvas.width, 1)
   const from = Array.from({ length: canvas.width }, (_, x) => x).find((x) => x > canvas.width / 2 && data[4 * x + 3] > 0)
   return from !== undefined && [left + ((from + 1) * width) / canvas.width, top + height - 4]
@@ -351,6 +352,7 @@ const measure = () => {
     return { title: element.title, from: box.left - left, to: box.right - left, isSeen: box.height > 20 }
   })
   const canvas = timeline.querySelector('canvas')
+  if (canvas.width === 0 || canvas.height === 0) return { inked: [] }
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
   const inked = new Set(data.reduce((columns, value, index) => (index % 4 === 3 && value > 0 && columns.push((index >> 2) % canvas.width), columns), []))
   return { width, markers: boxes('.marker'), gaps: boxes('.gap'), inked: [...inked].map((column) => (column * width) / canvas.width) }
@@ -420,6 +422,13 @@ export async function marks({ browser, livetape, pictures }) {
     await page.locator('.marker').first().hover()
     await visit.axe()
     await visit.picture(pictures, 'marks')
+
+    // Keys go from marker to marker.
+    await page.locator('body').press('Home')
+    for (const [key, ms] of [['m', 60_000], ['m', 270_000], ['M', 60_000]]) {
+      await page.keyboard.press(key)
+      await until(`the marker after ${key}`, async () => (await ask(url, 'replay')).offsetMs === ms)
+    }
 
     // Clicking a marker seeks to it.
     await page.locator('.marker').nth(1).click()

@@ -7,6 +7,7 @@ import { Inject } from './parts/inject.tsx'
 import { listen } from './parts/keys.ts'
 import { Mock } from './parts/mock.tsx'
 import { Drop, PlayQuestion, Recordings, acceptDrops } from './parts/recordings.tsx'
+import { Separator } from './parts/separator.tsx'
 import { Snackbar } from './parts/snackbar.tsx'
 import { Source } from './parts/source.tsx'
 import { Start, isIdle } from './parts/start.tsx'
@@ -28,7 +29,6 @@ function App() {
       <Header />
       <main class="layout">
         <div class="controls" inert={away.value}>
-          <Connect />
           <Start />
           <div class="acting" inert={readOnly.value}>
             <Source />
@@ -37,13 +37,15 @@ function App() {
           </div>
         </div>
         <Feed />
+        <Separator pane="side" />
         <div class="side" inert={away.value}>
+          <Connect key="connect" />
           {isIdle() && <Recordings key="recordings" />}
+          {!isIdle() && <Stats key="stats" />}
           <div key="inject" class="acting" inert={readOnly.value}>
             <Inject />
           </div>
-          <Stats key="stats" />
-          {!isIdle() && <Recordings key="recordings" />}
+          {isIdle() ? <Stats key="stats" /> : <Recordings key="recordings" />}
         </div>
       </main>
       <Drop />

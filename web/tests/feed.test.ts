@@ -126,6 +126,20 @@ describe('the store', () => {
       expect([query, store.shown]).toEqual([query, 1])
     }
   })
+  test('shows what was replayed in a span of time, its start included', () => {
+    const store = new Store()
+    const at = (second: number): object => ({ ts: `2026-01-01T00:00:0${second}.000Z`, replay: true })
+    for (const second of [1, 2, 3, 4]) store.take(json('chat', { comment: String(second) }, at(second)))
+    store.take(json('chat', { comment: 'live' }, { ...at(2), replay: false }))
+    const shown = (): string[] => store.window(0, 9).map(({ text }) => text)
+    store.filter({ hidden: [], query: '', span: '2026-01-01T00:00:02.000Z/2026-01-01T00:00:04.000Z' })
+    expect(shown()).toEqual(['2', '3'])
+    store.take(json('chat', { comment: 'late' }, at(3)))
+    store.take(json('chat', { comment: 'later' }, at(5)))
+    expect(shown()).toEqual(['2', '3', 'late'])
+    store.filter({ hidden: [], query: '', span: '' })
+    expect(store.shown).toBe(7)
+  })
   test('counts the rows from before a pause', () => {
     const store = new Store()
     store.take(json('chat'))

@@ -4,10 +4,12 @@ import overlay from '../../examples/overlays/overlay.js?raw'
 import { hintOf, hints, titleOf } from '../src/failures.ts'
 import { giftOf } from '../src/feed/summary.ts'
 import { barAt, bars, countsIn, line, within, zoomed } from '../src/lib/charts.ts'
-import { labelOf, placesIn, programOf } from '../src/lib/client.ts'
+import { labelOf, lagging, placesIn, programOf } from '../src/lib/client.ts'
 import { rowsOf } from '../src/lib/fields.ts'
 import { bytes, clockTime, compact, countdown, duration, offsetTime, quantile, rate } from '../src/lib/format.ts'
 import { OVERSCAN_ROWS, Ring, isAtEnd, scrollTopAfterDrop, scrollTopToShow, windowOf } from '../src/lib/list.ts'
+import { nearest } from '../src/lib/moments.ts'
+import { dragged, readSizes, sizeAfter } from '../src/lib/panes.ts'
 import { hue, initials, paint } from '../src/lib/pictures.ts'
 import { escaped, isolate, parts, plain } from '../src/lib/plain.ts'
 import { freeName, moment, momentOf, nameOf, nextSpeed, offsetOf, readSpeed } from '../src/lib/recording.ts'
@@ -372,4 +374,33 @@ test('gifts differ, and other events have no picture', () => {
 test('the name that a picture depends on is short', () => {
   expect(giftOf(event('gift', { giftName: 'x\u0301\u0302'.repeat(50_000) }))?.length).toBeLessThan(200)
   expect(giftOf(event('gift', { giftName: { toString: 1 } }))).toBe('a gift')
+})
+
+describe('the sizes of panes', () => {
+  test('are kept within their limits', () => {
+    expect(readSizes('{"side":400,"timeline":99999,"details":-5}')).toEqual({ side: 400, timeline: 240, details: 240 })
+  })
+  test('that are damaged or unknown are ignored', () => {
+    const damaged = [null, '', 'side', '7', 'null', '[400]', '{"side":', '{"side":"400"}', '{"side":null}', '{"side":1e999}', '{"other":400}', '{"__proto__":{"side":400}}', `{"side":400,"x":"${'x'.repeat(500)}"}`]
+    for (const stored of damaged) expect(readSizes(stored), `${stored}`).toEqual({})
+  })
+  test('follow the pointer, and the arrow keys', () => {
+    expect(dragged('side', 400, -50)).toBe(450)
+    expect(dragged('timeline', 64, 50)).toBe(114)
+    expect([sizeAfter('side', 400, 'ArrowLeft'), sizeAfter('side', 400, 'ArrowRight')]).toEqual([416, 384])
+    expect([sizeAfter('timeline', 64, 'ArrowUp'), sizeAfter('timeline', 64, 'ArrowDown')]).toEqual([48, 80])
+    expect([sizeAfter('side', 400, 'Home'), sizeAfter('side', 400, 'End'), sizeAfter('side', 955, 'ArrowLeft')]).toEqual([260, 960, 960])
+    expect([sizeAfter('side', 400, 'ArrowUp'), sizeAfter('side', 400, 'x')]).toEqual([undefined, undefined])
+  })
+})
+
+test('the nearest event may be before or after the moment', () => {
+  const events = [{ offset: 10 }, { offset: 20 }, { offset: 90 }]
+  expect([0, 10, 15, 16, 54, 56, 500].map((ms) => nearest(events, ms)?.offset)).toEqual([10, 10, 10, 20, 20, 90, 90])
+  expect(nearest([], 5)).toBeUndefined()
+})
+
+test('of clients, those that are behind are named, the last one first', () => {
+  const client = (number: number, lag: number | null, path = '/') => ({ number, clientId: `c${number}`, query: '', agent: '', path, lag })
+  expect(lagging([client(1, 0), client(2, 3), client(3, null), client(4, 40), client(5, 9, '/ws/token')])).toEqual([{ label: '#4 \u2068c4\u2069', lag: 40 }, { label: '#2 \u2068c2\u2069', lag: 3 }])
 })

@@ -7,6 +7,8 @@ export interface Filter {
   /** Hidden groups of event types. */
   hidden: readonly string[]
   query: string
+  /** Only what was replayed from this time on, and before the second, as `from/to`; empty for all. */
+  span?: string
 }
 
 export type Order =

@@ -34,7 +34,7 @@ export class Store {
   #shown = new Ring<number>()
   #streaks = new Streaks()
   readonly leaders = new Leaders()
-  #filter: Filter = { hidden: [], query: '' }
+  #filter = { hidden: [] as readonly string[], query: '', from: '', to: '' }
   #chars = 0
   /** Number of changes of rows. Positions are used again after rows were removed, versions are not. */
   #changes = 0
@@ -218,12 +218,14 @@ export class Store {
   }
 
   #passes(row: Kept): boolean {
-    const { hidden, query } = this.#filter
-    return !hidden.includes(row.group) && (query === '' || row.hay.includes(query))
+    const { hidden, query, from, to } = this.#filter
+    const isInside = from === '' || (row.replay && row.time >= from && row.time < to)
+    return isInside && !hidden.includes(row.group) && (query === '' || row.hay.includes(query))
   }
 
   filter(filter: Filter): void {
-    this.#filter = { hidden: filter.hidden, query: filter.query.trim().toLowerCase() }
+    const [from = '', to = ''] = (filter.span ?? '').split('/')
+    this.#filter = { hidden: filter.hidden, query: filter.query.trim().toLowerCase(), from, to }
     this.#shown = new Ring()
     for (let position = this.rows.first; position < this.rows.end; position += 1) {
       if (this.#passes(this.rows.at(position) as Kept)) this.#shown.push(position)

@@ -50,3 +50,9 @@ export function placesIn(rows: readonly { seq: number }[], isEnd: boolean, clien
   }
   return places
 }
+
+/** The clients that have not been sent everything yet, the last one first. */
+export function lagging(clients: readonly (Client & Pick<ConnectionView, 'path' | 'lag'>)[]): { label: string; lag: number }[] {
+  const shared = clients.filter(({ path }) => SHARED.includes(path))
+  return shared.map((client) => ({ label: labelOf(client), lag: client.lag ?? 0 })).filter(({ lag }) => lag > 0).sort((a, b) => b.lag - a.lag)
+}

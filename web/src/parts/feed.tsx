@@ -3,20 +3,22 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { GROUP_NAMES } from '../feed/protocol.ts'
-import { compact } from '../lib/format.ts'
+import { compact, offsetTime } from '../lib/format.ts'
 import { offsetOf } from '../lib/recording.ts'
 import { placesIn } from '../lib/client.ts'
 import { isAtEnd, scrollTopAfterDrop, scrollTopToShow, windowOf } from '../lib/list.ts'
 import { readers } from '../state/clients.ts'
-import { aside, choose, chosen, clear, everything, hidden, look, paused, query, showAll, view } from '../state/feed.ts'
+import { aside, choose, chosen, clear, everything, hidden, look, paused, query, showAll, span, view } from '../state/feed.ts'
 import { features, replay } from '../state/server.ts'
-import { cursor, startedAt } from '../state/transport.ts'
+import { cursor, marked, narrows, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { CopyButton } from './buttons.tsx'
 import { ClientLog, isLogOpen } from './connect.tsx'
 import { Details, copyEvents, opened } from './details.tsx'
 import { Icon } from './icons.tsx'
 import { Line } from './line.tsx'
+import { Playhead } from './playhead.tsx'
+import { Separator } from './separator.tsx'
 
 const say = texts.feed
 
@@ -49,8 +51,10 @@ export function Feed() {
         )}
       </div>
       <Filters />
+      <Playhead />
       <div class="feed-body">
         <List />
+        {(opened.value !== undefined || isLogOpen.value) && <Separator pane="details" />}
         {opened.value !== undefined ? <Details /> : isLogOpen.value && <ClientLog />}
       </div>
       <Footer />
@@ -65,6 +69,11 @@ function Filters() {
       <span class="quiet" aria-hidden="true">{say.only}</span>
       <button type="button" class="chip" aria-pressed={chosen.value.length === 0 && !everything.value} title={say.peopleHint} onClick={() => showAll(false)}>{say.people}</button>
       <button type="button" class="chip" aria-pressed={chosen.value.length === 0 && everything.value} onClick={() => showAll(true)}>{say.all}</button>
+      {marked.value && startedAt.value !== undefined && (
+        <button type="button" class="chip" aria-pressed={narrows.value} title={say.rangeHint} onClick={() => (narrows.value = !narrows.value)}>
+          {say.range(offsetTime(marked.value.fromMs, true), offsetTime(marked.value.toMs, true))}
+        </button>
+      )}
       {GROUP_NAMES.map((group) => (
         <button
           key={group}
@@ -232,7 +241,7 @@ function List() {
           ))}
         </div>
       </div>
-      {seen && total === 0 && <p class="empty">{seen.waiting > 0 ? say.paused : seen.held > 0 ? (replay.value ? say.noMatchYet : say.noMatch) : say.empty}</p>}
+      {seen && total === 0 && <p class="empty">{seen.waiting > 0 ? say.paused : seen.held > 0 ? (span.value !== '' ? say.noneInRange : replay.value ? say.noMatchYet : say.noMatch) : say.empty}</p>}
       {((!follow.value && total > 0) || (seen?.waiting ?? 0) > 0) && (
         <button
           type="button"
@@ -263,6 +272,7 @@ function Footer() {
       <span>{say.rows(seen.total, seen.held - (isPeople ? aside.value : 0))}</span>
       {isPeople && aside.value > 0 && <button type="button" class="link" onClick={() => showAll(true)}>{say.others(aside.value)}</button>}
       {chosen.value.length > 0 && hidden.value.length > 0 && <strong class="filtered">{hidden.value.length < chosen.value.length ? say.without(named(hidden.value)) : say.onlyShown(named(chosen.value))}</strong>}
+      {span.value !== '' && marked.value && <strong class="filtered">{say.range(offsetTime(marked.value.fromMs, true), offsetTime(marked.value.toMs, true))}</strong>}
       {seen.waiting > 0 && <span>{say.whilePaused(seen.waiting)}</span>}
       {seen.forgotten > 0 && <span>{say.forgotten(seen.forgotten)}</span>}
       {lost > 0 && <strong>{say.lost(lost)}</strong>}

@@ -2,7 +2,7 @@
 
 import { paused, view } from '../state/feed.ts'
 import { readOnly, replay } from '../state/server.ts'
-import { changeSpeed, cursor, seek, seekBy, seekTenth, step, toggleLoop, togglePlay } from '../state/transport.ts'
+import { changeSpeed, cursor, markHere, seek, seekBy, seekMarker, seekTenth, step, toggleLoop, togglePlay } from '../state/transport.ts'
 import { showHelp } from './dialogs.tsx'
 import { opened } from './details.tsx'
 
@@ -42,6 +42,10 @@ const inReplay: Record<string, (far: boolean) => void> = {
   Home: () => void seek(0),
   End: () => void seek(Infinity),
   r: toggleLoop,
+  '[': () => markHere(false),
+  ']': () => markHere(true),
+  m: () => seekMarker(false),
+  M: () => seekMarker(true),
   ...Object.fromEntries(Array.from({ length: 10 }, (_, tenth) => [String(tenth), () => void seekTenth(tenth)])),
 }
 

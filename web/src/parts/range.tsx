@@ -2,15 +2,15 @@
 
 import { signal, useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { type Event, number, readEvent } from '../feed/event.ts'
+import { type Event, number } from '../feed/event.ts'
 import { person, summary } from '../feed/summary.ts'
 import { type Range, countsIn } from '../lib/charts.ts'
 import { offsetTime } from '../lib/format.ts'
-import { moment, offsetOf } from '../lib/recording.ts'
-import { playUrl, protocols } from '../state/api.ts'
+import { moment } from '../lib/recording.ts'
+import { type Placed, readEvents } from '../state/reading.ts'
 import { cutRange, timeline } from '../state/recordings.ts'
 import { readOnly, replay } from '../state/server.ts'
-import { bar, loop, seek, startedAt, stopLoop, zoom, zoomTo } from '../state/transport.ts'
+import { bar, loop, loopRange, marked, seek, stopLoop, zoom, zoomTo } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { IconButton, submits } from './buttons.tsx'
 import { CopyTest } from './copytest.tsx'
@@ -26,26 +26,36 @@ const rounded = ({ fromMs, toMs }: Range): Range => ({ fromMs: Math.floor(fromMs
 export function RangeBar() {
   const shown = useSignal<'' | 'export' | 'events'>('')
   const recording = replay.value?.recording
-  const marked = loop.value ?? bar.value
-  if (!marked || !recording) return null
-  const range = rounded(marked)
+  const is = marked.value
+  if (!is || !recording) return null
+  const range = rounded(is)
   const unmark = loop.value ? say.unloop : say.unselect
-  const counts = timeline.value ? countsIn(timeline.value, marked) : []
   const close = (): unknown => (shown.value = '')
   return (
     <div class="range-bar" role="group" aria-label={say.title}>
       <span class="quiet">{say.range(offsetTime(range.fromMs, true), offsetTime(range.toMs, true))}</span>
-      {!loop.value && counts.map(({ name, count }) => (
-        <span key={name} class="bar-count"><span class="swatch" style={{ background: `var(--kind-${name})` }} />{say.count(texts.groups[name] ?? name, count)}</span>
-      ))}
+      {!loop.value && <Counts range={is} />}
       <button type="button" class="button small" onClick={() => (shown.value = 'events')}>{say.events}</button>
-      <button type="button" class="button small" onClick={() => (zoom.value = zoomTo(marked))}>{say.zoom}</button>
+      <button type="button" class="button small" onClick={() => (zoom.value = zoomTo(is))}>{say.zoom}</button>
+      {!loop.value && <button type="button" class="button small" onClick={() => void loopRange(is)}>{say.loop}</button>}
       <button type="button" class="button small" onClick={() => (shown.value = 'export')}>{say.export}</button>
       <CopyTest part={{ recording, ...range, total: 'diamonds' }} />
       <IconButton icon="close" label={unmark} onClick={() => (loop.value ? void stopLoop() : (bar.value = undefined))} />
       {shown.value === 'export' && <Export recording={recording} range={range} onClose={close} />}
       {shown.value === 'events' && <Peek recording={recording} range={range} onClose={close} />}
     </div>
+  )
+}
+
+/** The number of events of each kind in a range of the timeline. */
+export function Counts({ range }: { range: Range }) {
+  const counts = timeline.value ? countsIn(timeline.value, range) : []
+  return (
+    <>
+      {counts.map(({ name, count }) => (
+        <span key={name} class="bar-count"><span class="swatch" style={{ background: `var(--kind-${name})` }} />{say.count(texts.groups[name] ?? name, count)}</span>
+      ))}
+    </>
   )
 }
 
@@ -78,8 +88,8 @@ function Export({ recording, range, onClose }: { recording: string; range: Range
   )
 }
 
-/** Maximum number of events that are read, and shown. */
-const [EVENTS_MAX, SHOWN_MAX] = [20_000, 500]
+/** Maximum number of events shown. */
+const SHOWN_MAX = 500
 
 /** The range of the bar that was opened. */
 export const peeked = signal<Range | undefined>(undefined)
@@ -97,32 +107,16 @@ const textOf = (event: Event): string => {
   return `${event.type} ${name} ${handle} ${summary(event)}`.toLowerCase()
 }
 
-/** The events of a range, from a private replay that does not disturb the current one. */
+/** The events of a range. */
 export function Peek({ recording, range, onClose }: { recording: string; range: Range; onClose: () => void }) {
-  const found = useSignal<readonly { event: Event; offset: number }[]>([])
+  const found = useSignal<readonly Placed[]>([])
   const isDone = useSignal(false)
   const wanted = useSignal('')
   const matching = found.value.filter(({ event }) => textOf(event).includes(wanted.value.trim().toLowerCase()))
-  useEffect(() => {
-    const events: { event: Event; offset: number }[] = []
-    const socket = new WebSocket(playUrl(recording, moment(range.fromMs)), protocols())
-    const finish = (): void => {
-      if (isDone.value) return
-      found.value = events
-      isDone.value = true
-      socket.close(1000)
-    }
-    socket.onmessage = ({ data }) => {
-      const event = readEvent(String(data))
-      const offset = event && offsetOf(event.ts, startedAt.value, replay.value?.durationMs ?? Infinity)
-      if (!event || offset === undefined || event.type.startsWith('connection_')) return
-      if (offset < range.fromMs) return
-      if (offset >= range.toMs || events.length === EVENTS_MAX) return finish()
-      events.push({ event, offset })
-    }
-    socket.onclose = finish
-    return () => socket.close(1000)
-  }, [])
+  useEffect(() => readEvents(recording, range.fromMs, (offset) => offset >= range.toMs, (events) => {
+    found.value = events.filter(({ offset }) => offset < range.toMs)
+    isDone.value = true
+  }), [])
   return (
     <Dialog title={say.eventsTitle(offsetTime(range.fromMs, true), offsetTime(range.toMs, true))} onClose={onClose}>
       <input type="search" aria-label={say.search} placeholder={say.search} onInput={({ currentTarget }) => (wanted.value = currentTarget.value)} />

@@ -2,14 +2,20 @@
 
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
+import { person, summary } from '../feed/summary.ts'
 import { offsetTime } from '../lib/format.ts'
+import { nearest } from '../lib/moments.ts'
 import { plain } from '../lib/plain.ts'
 import { type Range, type Timeline, barAt, bars, countsIn } from '../lib/charts.ts'
+import { type Placed, readEvents } from '../state/reading.ts'
+import { timeline } from '../state/recordings.ts'
 import { now, replay } from '../state/server.ts'
 import { theme } from '../state/theme.ts'
-import { bar, loop, loopRange, offsetNow, pan, seek, shown, zoomBy } from '../state/transport.ts'
+import { bar, loop, mark, narrows, offsetNow, pan, seek, shown, startedAt, zoomBy } from '../state/transport.ts'
 import { texts } from '../texts.ts'
-import { peeked } from './range.tsx'
+import { Foreign, Sentence } from './foreign.tsx'
+import { Who } from './line.tsx'
+import { Counts, peeked } from './range.tsx'
 
 /** Minimum length of a drag, in CSS pixels; a shorter one is a click. */
 const DRAG_MIN_PX = 4
@@ -19,13 +25,14 @@ const DOUBLE_MS = 250
 const WHEEL_FACTOR = 1.003
 const say = texts.transport
 
-export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | undefined; durationMs: number }) {
+export function TimelineBar({ durationMs }: { durationMs: number }) {
   const track = useRef<HTMLDivElement>(null)
   const click = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   const pressed = useRef<number | undefined>(undefined)
   const drag = useSignal<Range | undefined>(undefined)
   const hover = useSignal<number | undefined>(undefined)
   const { fromMs, toMs } = shown.value
+  const drawn = timeline.value
   const lengthMs = toMs - fromMs
 
   const msAt = (clientX: number): number => {
@@ -56,11 +63,14 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     const range = drag.value
     drag.value = undefined
     const clicked = range ? undefined : barOf(msAt(event.clientX))
-    bar.value = timeline && clicked && countsIn(timeline, clicked).length > 0 ? clicked : undefined
+    if (!range) {
+      narrows.value = false
+      bar.value = drawn && clicked && countsIn(drawn, clicked).length > 0 ? clicked : undefined
+    }
     const isSecond = click.current !== undefined
     click.current = undefined
     const ms = msAt(event.clientX)
-    if (range) void loopRange(range)
+    if (range) mark(range, !event.shiftKey)
     else if (isSecond) peek(ms)
     else {
       click.current = setTimeout(() => {
@@ -73,7 +83,7 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     pressed.current = click.current = undefined
     drag.value = undefined
   }
-  const barOf = (ms: number): Range | undefined => timeline && track.current ? barAt(timeline, track.current.clientWidth, ms, shown.value) : undefined
+  const barOf = (ms: number): Range | undefined => drawn && track.current ? barAt(drawn, track.current.clientWidth, ms, shown.value) : undefined
   const peek = (ms: number): unknown => (peeked.value = barOf(ms))
   // Listened to by hand: the browser would zoom the page, and passive listeners cannot prevent that.
   const wheel = useRef<(event: WheelEvent) => void>(() => undefined)
@@ -112,11 +122,11 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
       onPointerCancel={cancel}
       onPointerLeave={() => (hover.value = undefined)}
     >
-      <Picture timeline={timeline} range={shown.value} />
-      {timeline?.markers.filter(({ offsetMs }) => isShown(offsetMs)).map(({ offsetMs, label }) => (
+      <Picture timeline={drawn} range={shown.value} />
+      {drawn?.markers.filter(({ offsetMs }) => isShown(offsetMs)).map(({ offsetMs, label }) => (
         <span key={`${offsetMs} ${label}`} class="marker" style={{ left: percent(offsetMs) }} title={plain(label)} />
       ))}
-      {timeline?.gaps.filter((gap) => isShown(gap.fromMs, gap.toMs)).map((gap) => (
+      {drawn?.gaps.filter((gap) => isShown(gap.fromMs, gap.toMs)).map((gap) => (
         <span
           key={`gap ${gap.fromMs}`}
           class="gap"
@@ -127,12 +137,50 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
       {bar.value && isShown(bar.value.fromMs, bar.value.toMs) && <span class="bar-shown" style={span(bar.value)} />}
       {range && isShown(range.fromMs, range.toMs) && <span class="range" style={span(range)} />}
       <Playhead part={part} isShown={isShown} />
+      {hover.value !== undefined && <span class="hover" style={{ left: percent(hover.value) }} />}
       {hover.value !== undefined && (
-        <span class="hover" style={{ left: percent(hover.value) }}>
-          <span>{range && drag.value ? say.loop(offsetTime(range.fromMs), offsetTime(range.toMs)) : offsetTime(hover.value)}</span>
-        </span>
+        <div class="moment" style={{ '--at': percent(hover.value) }}>
+          {drag.value
+            ? <strong>{say.loop(offsetTime(drag.value.fromMs), offsetTime(drag.value.toMs))}</strong>
+            : <Moment ms={hover.value} range={barOf(hover.value)} />}
+        </div>
       )}
     </div>
+  )
+}
+
+/** How long the pointer rests before the nearest event is read, in ms. */
+const REST_MS = 150
+
+/** What is at the moment below the pointer: the bar's events by kind, the marker there, and the nearest event, also of a part that has not played. */
+function Moment({ ms, range }: { ms: number; range: Range | undefined }) {
+  const near = useSignal<{ of: number; found: Placed | undefined } | undefined>(undefined)
+  const recording = timeline.value && startedAt.value !== undefined ? replay.value?.recording : undefined
+  useEffect(() => {
+    if (recording === undefined || !range) return undefined
+    let stop: (() => void) | undefined
+    const timer = setTimeout(() => {
+      stop = readEvents(recording, range.fromMs, (offset) => offset > ms, (events) => (near.value = { of: ms, found: nearest(events, ms) }))
+    }, REST_MS)
+    return () => {
+      clearTimeout(timer)
+      stop?.()
+    }
+  }, [ms, recording])
+  const isEmpty = range && timeline.value && countsIn(timeline.value, range).length === 0
+  const marker = range && timeline.value?.markers.find(({ offsetMs }) => offsetMs >= range.fromMs && offsetMs < range.toMs)
+  const found = near.value?.of === ms ? near.value.found : undefined
+  return (
+    <>
+      <p><strong>{offsetTime(ms, true)}</strong> {marker && <Foreign text={marker.label} />} {range && (isEmpty ? <span class="quiet">{say.nothingHere}</span> : <Counts range={range} />)}</p>
+      {near.value?.of === ms && (
+        <p class="moment-event">
+          {found
+            ? <><span class="quiet">{say.nearest(offsetTime(found.offset, true))}</span> <Foreign class="quiet" text={found.event.type} /> <Who {...person(found.event)} /> <bdi><Sentence text={summary(found.event)} /></bdi></>
+            : <span class="quiet">{say.noneNear}</span>}
+        </p>
+      )}
+    </>
   )
 }
 

@@ -1,17 +1,17 @@
 import { effect, useSignal } from '@preact/signals'
-import { compact, offsetTime, speedText } from '../lib/format.ts'
+import { offsetTime, speedText } from '../lib/format.ts'
 import { PRESETS, SPEEDS, type Speed, moment, momentOf, readSpeed, writtenMoment } from '../lib/recording.ts'
 import { copy, failure, notice, retract } from '../state/messages.ts'
 import { timeline } from '../state/recordings.ts'
 import type { ReplayState } from '../state/rest.ts'
-import { away, now, replay } from '../state/server.ts'
+import { now, replay } from '../state/server.ts'
 import {
   changeSpeed,
-  cursor,
   duration,
   isLooping,
   lacking,
   loop,
+  marked,
   offsetNow,
   seek,
   seekBy,
@@ -25,12 +25,11 @@ import {
 } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { IconButton, submits } from './buttons.tsx'
-import { opened } from './details.tsx'
-import { Foreign, Sentence } from './foreign.tsx'
+import { Foreign } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 import { SEEK_MS } from './keys.ts'
-import { Who } from './line.tsx'
 import { Peek, RangeBar, peeked } from './range.tsx'
+import { Separator } from './separator.tsx'
 import { TimelineBar } from './timeline.tsx'
 
 const say = texts.transport
@@ -42,7 +41,8 @@ export function Transport() {
   return (
     <section class="panel transport" aria-label={say.title}>
       <Head state={state} />
-      <TimelineBar timeline={timeline.value} durationMs={durationMs} />
+      <TimelineBar durationMs={durationMs} />
+      <Separator pane="timeline" />
       {lacking.value && <p class="quiet">{lacking}</p>}
       <div class="deck">
         <IconButton icon="start" label={say.start} onClick={() => void seek(0)} />
@@ -57,7 +57,6 @@ export function Transport() {
         <Loop />
         <SpeedField state={state} />
       </div>
-      <RangeBar />
       {peeked.value && (
         <Peek key={peeked.value.fromMs} recording={state.recording} range={peeked.value} onClose={() => (peeked.value = undefined)} />
       )}
@@ -107,33 +106,17 @@ export function followLinks(): void {
   effect(follow)
 }
 
-/** The event that a paused replay is at, also if the list does not show it. */
-function Current() {
-  const at = cursor.value
-  if (!at || at.row.seq === 0) return null
-  const { id, type, name, handle, text, count } = at.row
-  return (
-    <button type="button" class="at-event" title={texts.feed.open} onClick={() => (opened.value = id)}>
-      <span class="quiet">{say.current}</span> <Foreign class="type" text={type} /> <Who name={name} handle={handle} />
-      <bdi class="text"><Sentence text={text} /></bdi>
-      {count !== undefined && <strong class="count">{texts.feed.total(compact(count))}</strong>}
-      {at.index < 0 && <span class="tag">{say.filteredOut}</span>}
-    </button>
-  )
-}
-
 function Head({ state }: { state: ReplayState }) {
   return (
-    <p class="transport-head">
+    <div class="transport-head">
       <Foreign class="tape" text={state.recording} />
-      {!away.value && <span class={`pill phase-${state.state}`}>{say.state[state.state] ?? state.state}</span>}
       {state.case !== undefined && <span class="quiet">{say.case(state.case)}</span>}
       {(state.laps !== 1 || state.lap > 1) && <span class="quiet">{say.lap(state.lap, state.laps)}</span>}
-      <Current />
       <span class="space" />
-      <Legend />
+      {/* The counts of a range have the colours too. */}
+      {marked.value ? <RangeBar /> : <Legend />}
       <Zoom />
-    </p>
+    </div>
   )
 }
 

@@ -15,6 +15,8 @@ export const hidden = computed(() => (chosen.value.length > 0 ? GROUP_NAMES.filt
 /** Number of rows that are only shown on request. */
 export const aside = computed(() => ASIDE.reduce((sum, group) => sum + (view.value?.groups[group] ?? 0), 0))
 export const query = signal('')
+/** The time that the list is narrowed to, as `from/to`; empty if it shows all. */
+export const span = signal('')
 
 const worker = new Worker(new URL('../feed/worker.ts', import.meta.url), { type: 'module' })
 const tell = (order: Order): void => worker.postMessage(order)
@@ -42,7 +44,7 @@ export function start(): void {
     tell({ do: 'connect', url: socketUrl(), protocols: protocols() })
   })
   effect(() => tell({ do: 'pause', paused: paused.value }))
-  effect(() => tell({ do: 'filter', filter: { hidden: hidden.value, query: query.value } }))
+  effect(() => tell({ do: 'filter', filter: { hidden: hidden.value, query: query.value, span: span.value } }))
 }
 
 export const look = (first: number, count: number, follow: boolean): void =>

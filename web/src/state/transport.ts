@@ -5,7 +5,7 @@ import { type Range, within, zoomed } from '../lib/charts.ts'
 import { type Speed, nextSpeed } from '../lib/recording.ts'
 import { texts } from '../texts.ts'
 import { ask } from './api.ts'
-import { paused, rewind, view } from './feed.ts'
+import { paused, rewind, span, view } from './feed.ts'
 import { attempt } from './messages.ts'
 import { isRead, playing, timeline } from './recordings.ts'
 import type { ReplayState, Status } from './rest.ts'
@@ -25,8 +25,12 @@ export const loop = computed((): Range | undefined => {
   return laps === null && end !== null && isPart ? { fromMs, toMs: end } : undefined
 })
 
-/** The bar of the timeline that was clicked. */
+/** The part of the timeline that was selected without looping it, as a bar that was clicked. */
 export const bar = signal<Range | undefined>(undefined)
+/** The marked range: what loops, or what was selected. */
+export const marked = computed(() => loop.value ?? bar.value)
+/** Whether the list only shows the events of the marked range. */
+export const narrows = signal(false)
 /** The range that the timeline shows, if not all. */
 export const zoom = signal<Range | undefined>(undefined)
 /** The range that the timeline shows. */
@@ -139,6 +143,31 @@ export const lacking = computed(() => {
   return startedAt.value === undefined ? texts.transport.undated : ''
 })
 
+/** Marks a range, of which the list then shows the events. `isLooped`: the replay of all clients loops it. */
+export function mark(range: Range, isLooped: boolean): void {
+  bar.value = isLooped ? undefined : range
+  if (isLooped) void loopRange(range)
+  narrows.value = true
+}
+
+/** Marks from the playhead to the end of the marked range, or from its start to the playhead. */
+export function markHere(isEnd: boolean): void {
+  const [at, { fromMs, toMs }] = [Math.round(offsetNow()), marked.value ?? { fromMs: 0, toMs: duration.value }]
+  const range = isEnd ? { fromMs: fromMs < at ? fromMs : 0, toMs: at } : { fromMs: at, toMs: toMs > at ? toMs : duration.value }
+  if (range.toMs > range.fromMs) mark(range, loop.value !== undefined)
+}
+
+/** Distance from a marker at which a replay is at it, in ms. */
+const MARKER_MS = 50
+
+/** Seeks to the next or the previous marker. */
+export function seekMarker(isBack: boolean): void {
+  const at = offsetNow()
+  const offsets = (timeline.value?.markers ?? []).map(({ offsetMs }) => offsetMs)
+  const to = isBack ? offsets.findLast((ms) => ms < at - MARKER_MS) : offsets.find((ms) => ms > at + MARKER_MS)
+  if (to !== undefined) void seek(to)
+}
+
 /** Seeks to a tenth of the recording. */
 export const seekTenth = (tenth: number): Promise<boolean> => seek(((replay.value?.durationMs ?? 0) * tenth) / 10)
 
@@ -186,6 +215,16 @@ export const toggleLoop = (): void => void (isLooping() ? stopLoop() : loopRange
 effect(() => {
   const { state, generation = 1, offsetMs } = replay.value ?? {}
   if (state === 'paused' && offsetMs === 0 && startedAt.value !== undefined && !paused.peek()) rewind(generation, new Date(startedAt.value).toISOString())
+})
+
+// What is not marked cannot narrow the list, and a range that another page marks does not.
+effect(() => {
+  if (!marked.value) narrows.value = false
+})
+effect(() => {
+  const [range, start] = [narrows.value ? marked.value : undefined, startedAt.value]
+  const at = (ms: number): string => new Date((start ?? 0) + ms).toISOString()
+  span.value = range && start !== undefined ? `${at(range.fromMs)}/${at(range.toMs)}` : ''
 })
 
 // The timeline follows the playhead out of the part that it shows, but not into another part that the user looks at.
