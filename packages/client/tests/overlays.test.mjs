@@ -241,6 +241,23 @@ for (const [name, [type, dataOf]] of Object.entries(drawAgain)) {
   }
 }
 
+test('plain alerts stand where they are aligned', async () => {
+  const { url, ws } = await serve(['serve', '--port', '0'])
+  for (const [align, at] of [['start', 0], ['center', 0.5], ['end', 1]]) {
+    const visit = await open(browser, example('overlays/alerts.html', { url: `${ws}/`, sound: 0, look: 'plain', align, size: 24 }), { width: 390, height: 540 })
+    await until('a client', async () => (await ask(url, 'connections')).connections.length === 1)
+    await inject(url, { type: 'gift', user: 'ann', gift: 'Rose' })
+    const name = visit.page.locator('.alert .name')
+    await name.waitFor()
+    await visit.page.waitForFunction(() => document.getAnimations().length === 0)
+    // Within the padding of the page, half a line on each side.
+    const { left, right } = await name.evaluate((it) => it.getBoundingClientRect())
+    expect(Math.abs(left - 12 - at * (390 - 24 - (right - left)))).toBeLessThan(2)
+    await visit.page.close()
+    await until('nobody', async () => (await ask(url, 'connections')).connections.length === 0)
+  }
+})
+
 test('overlays are told apart by their title, and by the options that differ', async () => {
   const { url, ws } = await serve(['serve', '--port', '0'])
   const server = { url: `${ws}/` }
