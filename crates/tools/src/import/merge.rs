@@ -308,7 +308,7 @@ impl<W: Write> Target<W> {
             at_ms = clock.mend(at_ms, witness, ahead.map(|(time, witness)| (offset_ms(time), witness)));
         }
         self.start_unix_ms = start_unix_ms;
-        self.report.clamped += u64::from(self.offset_of(at_ms) < self.last);
+        self.report.clamped += u64::from(at_ms < 0.0 || self.offset_of(at_ms) < self.last);
         self.in_order(at_ms)
     }
 
