@@ -74,6 +74,7 @@ export async function connect({ browser, livetape, pictures }) {
     const numberOf = async () => /#\d+/.exec((await ofOverlay.allInnerTexts()).join())?.[0]
     const before = await numberOf()
     await ofOverlay.getByRole('button', { name: 'Disconnect client' }).click()
+    await page.getByRole('status').filter({ hasText: /Alerts was disconnected\. It is listed again/ }).waitFor()
     await until('the overlay again', async () => (await ofOverlay.count()) === 1 && (await numberOf()) !== before)
     await until('its feed', async () => (await overlay.evaluate(() => overlayClient.getStatus())) === 'connected')
     // The log of clients, beside the events: what they asked for, were sent again, and where they are.
@@ -110,12 +111,12 @@ export async function rooms({ browser, livetape, pictures }) {
     await line(second, '"type":"room_message"')
     const name = first.page.getByLabel('Your name')
     await name.fill('two words')
-    await press(first, 'Change')
+    await press(first, 'Connect')
     await state(first, 'must have 1 to 64 letters')
     await name.fill('first-tab')
     for (const visit of [first, second]) {
       await visit.page.getByLabel('Room', { exact: true }).fill('red')
-      await press(visit, 'Change')
+      await press(visit, 'Connect')
       await state(visit, 'in the room red')
       await visit.page.getByText('Other messages').click()
     }
@@ -150,7 +151,7 @@ export async function rooms({ browser, livetape, pictures }) {
     // A long name fits a phone.
     await second.page.setViewportSize({ width: 390, height: 844 })
     await second.page.getByLabel('Room', { exact: true }).fill('r'.repeat(128))
-    await press(second, 'Change')
+    await press(second, 'Connect')
     await state(second, 'in the room rrr')
     await second.picture(pictures, 'try-390')
     assert.equal(await second.page.evaluate(() => document.documentElement.scrollWidth), 390, 'as wide as the window')

@@ -204,10 +204,10 @@ async function tokenElsewhere(browser, url, token, reading) {
   await page.goto(`${url}/try`)
   await page.getByText('This server requires a token: enter it here.').waitFor()
   await page.getByLabel('Token').fill('a wrong one')
-  await page.getByRole('button', { name: 'Change' }).click()
+  await page.getByRole('button', { name: 'Connect' }).click()
   await page.getByText('The server rejected this token').waitFor()
   await page.getByLabel('Token').fill(token)
-  await page.getByRole('button', { name: 'Change' }).click()
+  await page.getByRole('button', { name: 'Connect' }).click()
   await page.locator('#log li', { hasText: '"type":"welcome"' }).waitFor()
   await visit.leave(REFUSED, /WebSocket connection to/)
 }

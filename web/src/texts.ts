@@ -97,6 +97,7 @@ export const texts = {
     identity: (id: string, agent: string) => [isolate(id), isolate(agent)].join(', '),
     disconnect: 'Disconnect client',
     disconnectHint: 'Closes its connection. Overlays, and other clients that reconnect, come back and continue where they were.',
+    disconnected: (client: string) => `${client} was disconnected. It is listed again when it is back: overlays are within seconds.`,
     dashboards: (count: number) => `${plural(count, 'dashboard', 'dashboards')} are open. All show the same state.`,
   },
 
@@ -171,6 +172,7 @@ export const texts = {
     exportTitle: 'Export the range as a recording',
     exported: (name: string) => `${isolate(name)} was added to the recordings`,
     scrub: 'Replace names, ids and texts of people',
+    scrubHint: 'Before you publish it, check the file with: livetape audit FILE',
   },
 
   clientLog: {
@@ -454,8 +456,11 @@ export const texts = {
     removeTitle: (name: string) => `Delete ${isolate(name)}?`,
     removeDetails: 'This deletes the file from the server’s disk and cannot be undone.',
     download: 'Download',
+    downloadTitle: (name: string) => `Download ${isolate(name)}?`,
+    downloadDetails: 'It has the names, ids and messages of real people: do not publish it. To share it, mark a range on the timeline while it plays, and export that.',
     loaded: 'loaded',
     builtIn: 'built-in',
+    private: 'private',
     cancel: 'Cancel',
     actions: (name: string) => `Actions for ${isolate(name)}`,
     facts: {

@@ -350,9 +350,7 @@ impl Failure {
     /// mistake gives, and connections that it has given up, but not the server.
     #[must_use]
     pub fn may_come_from_waiting(&self) -> bool {
-        self.is_late
-            || self.is_number() && self.candidates.is_empty()
-            || matches!(self.habit, Some(Habit::AtOnce))
+        self.is_late || self.is_number() && self.candidates.is_empty() || self.habit == Some(Habit::AtOnce)
     }
 
     /// Says what was not done in time.

@@ -23,7 +23,8 @@ pub struct Problem {
 /// Rows: variant and name.
 macro_rules! causes {
     ($($(#[$doc:meta])* $Cause:ident = $name:literal,)*) => {
-        /// What is behind [`Code::Capacity`] or [`Code::SlowConsumer`].
+        /// The limit that was reached, for [`Code::Capacity`], or what was not read or handled in time, for
+        /// [`Code::SlowConsumer`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Cause { $($(#[$doc])* $Cause,)* }
 

@@ -311,8 +311,9 @@ impl Room {
     }
 
     async fn end(self) {
-        // Guests may have to open the room again.
-        let Permit { mut slot, .. } = self.permit;
+        let Permit { reserved, claim, mut slot, .. } = self.permit;
+        // Before anybody is told of the end: guests may have to open the room again.
+        drop((reserved, claim));
         let outcome = self.live.outcome().await;
         let told = self.told.get().unwrap_or(&outcome);
         for Member { number, end, .. } in self.channels {

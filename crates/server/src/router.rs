@@ -214,7 +214,7 @@ fn recordings() -> Vec<Route> {
         Route::put(path, recordings::upload, "Uploads a recording.")
             .takes(&[FORCE, IMPORT])
             .reads_other(FILE)
-            .creates()
+            .creates_or_replaces()
             .writes::<recordings::ListedRecording>(),
         Route::patch(path, recordings::rename, "Renames a recording.")
             .reads::<recordings::Rename>()
@@ -367,9 +367,11 @@ async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response
     if let Some(Refused { code, cause }) = refused {
         ids.metrics.count_refused(code, cause);
     }
-    let is_rejected = response.extensions().get::<Rejected>().is_some();
-    let is_client = status == StatusCode::SWITCHING_PROTOCOLS && !is_rejected;
-    if let Some(door) = ids.door.as_ref().filter(|_| !is_client) {
+    let is_stray = match response.extensions().get::<Rejected>() {
+        Some(rejected) => !rejected.by_case,
+        None => status != StatusCode::SWITCHING_PROTOCOLS,
+    };
+    if let Some(door) = ids.door.as_ref().filter(|_| is_stray) {
         door.note_stray(match refused.map(|refused| refused.code) {
             Some(Code::ForbiddenHost) => Stray::Host(host),
             Some(Code::ForbiddenOrigin) => Stray::Origin(origin),
@@ -385,7 +387,7 @@ async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response
     let (status_code, code) = (status.as_u16(), refused.map_or("", |refused| refused.code.name()));
     let cause = refused.map_or("", |refused| refused.cause);
     let reads_lines = path == "/events" && method == Method::GET && status == StatusCode::OK;
-    if let Some(Rejected { code, cause, why }) = response.extensions().get() {
+    if let Some(Rejected { code, cause, why, .. }) = response.extensions().get() {
         let (code, why) = (code.name(), why.as_ref());
         info!(target: CLIENTS, path, code, cause, why, from, "❌ Client rejected");
     } else if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {

@@ -192,6 +192,8 @@ pub(crate) struct Rejected {
     pub(crate) code: Code,
     pub(crate) cause: &'static str,
     pub(crate) why: Arc<str>,
+    /// Whether a case orders it.
+    pub(crate) by_case: bool,
 }
 
 /// Request extension with the client's address.

@@ -16,12 +16,16 @@ use livetape_core::{
 use livetape_engine::{channels::ChannelOptions, source::Tape};
 use livetape_feed::control::ReplayPhase;
 use livetape_io::clock;
-use livetape_server::staged::{Progress, Staged};
+use livetape_server::{
+    Stray,
+    staged::{Progress, Staged},
+};
 use tokio::time::sleep_until;
 
 use super::{
     page,
     plan::Plan,
+    reach::times,
     trial::{CONNECT_MAX, ELSEWHERE, Gather, LOOK, Ran, Sent, Venue, too_long},
     watch::Patience,
 };
@@ -225,10 +229,10 @@ impl Venue for Feed<'_> {
     }
 
     fn told(&self) -> Option<String> {
-        let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
         let door = &self.staged.door;
-        if let Some((why, count)) = door.turned_away() {
-            return Some(format!("the server refused it {}: {why}", times(count)));
+        let is_refusal = |stray: &Stray| matches!(stray, Stray::Request { why, .. } if !why.is_empty());
+        if let Some((stray, count)) = door.strays().iter().find(|(stray, _)| is_refusal(stray)) {
+            return Some(self.plan.reach.explain(stray, *count));
         }
         let (code, reason, count) = door.closed()?;
         let hint = Code::from_name(&reason).map(|code| format!(": {}", code.hint())).unwrap_or_default();

@@ -166,7 +166,7 @@ impl Reach {
 
     /// Says what reached the server instead of a client of the feed, with its number, and what to do.
     pub(super) fn explain(&self, stray: &Stray, count: u64) -> String {
-        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        let times = times(count);
         match stray {
             Stray::Tls => {
                 format!("it began TLS {times}, which this port does not have: use ws:// and http://")
@@ -221,6 +221,10 @@ impl Reach {
         }
         problem.hint(format!("end the program that uses it, such as another livetape with --port {port}"))
     }
+}
+
+pub(super) fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// Whether `--origin` takes it: browsers send no path.

@@ -104,7 +104,8 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
         display::say(&format!("🌐 Serving on {feed} and {rest}/"));
         // No client can connect to the address of all interfaces.
         let here = rest.replacen("0.0.0.0", "127.0.0.1", 1).replacen("[::]", "[::1]", 1);
-        let token = if has_token { "-H 'Authorization: Bearer TOKEN' " } else { "" };
+        // In double quotes, which every system's shell knows.
+        let token = if has_token { "-H \"Authorization: Bearer TOKEN\" " } else { "" };
         display::say(&format!("🔴 Connect a room with: curl {token}-X POST {here}/connect/USER"));
         display::say("📺 Press Ctrl+C to stop");
     };

@@ -332,7 +332,7 @@ fn beyond_loopback_only_with_a_token() {
     assert!(said.contains("0.0.0.0 is not a loopback address") && said.contains("livetape token"), "{said}");
     let server = Running::start(&[&beyond[..], &["--token-file", &tokens]].concat());
     let greeting = server.greeting.join("\n");
-    let connect = "curl -H 'Authorization: Bearer TOKEN' -X POST http://127.0.0.1:";
+    let connect = r#"curl -H "Authorization: Bearer TOKEN" -X POST http://127.0.0.1:"#;
     assert!(greeting.contains(" ws://0.0.0.0:") && greeting.contains(connect), "{greeting}");
     for (content, said) in [
         ("# nothing\n", "no token in "),

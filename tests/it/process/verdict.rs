@@ -382,7 +382,7 @@ fn an_error_that_ends_nothing_is_told() {
 fn what_the_server_told_its_clients_is_told() {
     let output = judge("joins_parameters", &["cut"], &[]);
     let said = stdout(&output);
-    let told = "the server refused it once: `gifts` has the invalid value `delta?since=";
+    let told = "it was refused once: `gifts` has the invalid value `delta?since=";
     assert!(said.contains("exited with 0 and did not come back") && said.contains(told), "{said}");
     assert!(!said.contains("in 1 case it did not connect again"), "it did: {said}");
     let output = judge("floods", &["plain"], &[]);

@@ -25,7 +25,7 @@ export function Inject() {
   const sent = useSignal<Sent | undefined>(undefined)
   const comment = useSignal(say.sample)
   if (!features.value.inject) return null
-  // A room of the mock of this server is no LIVE of anybody.
+  // The room of the mock has no real viewers.
   const isLive = mode.value === 'live' && !mock.value
   async function by(type: string, more: Record<string, unknown> = {}): Promise<void> {
     const body = { type, user: user.value, ...more }

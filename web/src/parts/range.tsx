@@ -26,18 +26,18 @@ const rounded = ({ fromMs, toMs }: Range): Range => ({ fromMs: Math.floor(fromMs
 export function RangeBar() {
   const shown = useSignal<'' | 'export' | 'events'>('')
   const recording = replay.value?.recording
-  const is = marked.value
-  if (!is || !recording) return null
-  const range = rounded(is)
+  const exact = marked.value
+  if (!exact || !recording) return null
+  const range = rounded(exact)
   const unmark = loop.value ? say.unloop : say.unselect
   const close = (): unknown => (shown.value = '')
   return (
     <div class="range-bar" role="group" aria-label={say.title}>
       <span class="quiet">{say.range(offsetTime(range.fromMs, true), offsetTime(range.toMs, true))}</span>
-      {!loop.value && <Counts range={is} />}
+      {!loop.value && <Counts range={exact} />}
       <button type="button" class="button small" onClick={() => (shown.value = 'events')}>{say.events}</button>
-      <button type="button" class="button small" onClick={() => (zoom.value = zoomTo(is))}>{say.zoom}</button>
-      {!loop.value && <button type="button" class="button small" onClick={() => void loopRange(is)}>{say.loop}</button>}
+      <button type="button" class="button small" onClick={() => (zoom.value = zoomTo(exact))}>{say.zoom}</button>
+      {!loop.value && <button type="button" class="button small" onClick={() => void loopRange(exact)}>{say.loop}</button>}
       <button type="button" class="button small" onClick={() => (shown.value = 'export')}>{say.export}</button>
       <CopyTest part={{ recording, ...range, total: 'diamonds' }} />
       <IconButton icon="close" label={unmark} onClick={() => (loop.value ? void stopLoop() : (bar.value = undefined))} />
@@ -79,6 +79,7 @@ function Export({ recording, range, onClose }: { recording: string; range: Range
           <input ref={scrub} type="checkbox" defaultChecked />
           {say.scrub}
         </label>
+        <p class="quiet">{say.scrubHint}</p>
         <div class="actions">
           <button type="button" class="button" onClick={onClose}>{texts.recordings.cancel}</button>
           <button type="submit" class="button primary">{say.export}</button>

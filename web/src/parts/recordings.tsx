@@ -61,8 +61,9 @@ export function Recordings() {
 }
 
 function Tape({ recording }: { recording: ListedRecording }) {
-  const { name, builtIn, problem } = recording
-  const asking = useSignal<'' | 'rename' | 'remove'>('')
+  const { name, builtIn, privacy, problem } = recording
+  const asking = useSignal<'' | 'download' | 'rename' | 'remove'>('')
+  const isPrivate = privacy === 'private'
   const shown = useSignal<RecordingDetails | undefined>(undefined)
   const isLoaded = replay.value?.recording === name
   const toggleInfo = async (): Promise<void> => {
@@ -79,6 +80,7 @@ function Tape({ recording }: { recording: ListedRecording }) {
             bytes(recording.bytes),
             isLoaded ? say.loaded : '',
             builtIn ? say.builtIn : '',
+            isPrivate ? say.private : '',
             problem ? titleOf(problem) : '',
           ].filter(Boolean).join(' · ')}
         </span>
@@ -86,11 +88,23 @@ function Tape({ recording }: { recording: ListedRecording }) {
       <div class="tape-actions" role="group" aria-label={say.actions(name)}>
         <IconButton class="small" icon="play" label={say.play} disabled={!health.value || readOnly.value} onClick={() => playOrAsk(name)} />
         <IconButton class="small" icon="info" label={say.info} pressed={shown.value !== undefined} onClick={() => void toggleInfo()} />
-        <IconButton class="small" icon="download" label={say.download} onClick={() => void download(name)} />
+        <IconButton class="small" icon="download" label={say.download} onClick={() => (isPrivate ? (asking.value = 'download') : void download(name))} />
         {!builtIn && <IconButton class="small" icon="edit" label={say.rename} disabled={readOnly.value} onClick={() => (asking.value = 'rename')} />}
         {!builtIn && <IconButton class="small" icon="trash" label={say.remove} disabled={readOnly.value} onClick={() => (asking.value = 'remove')} />}
       </div>
       {shown.value && <Facts facts={factsOf(recording, shown.value)} />}
+      {asking.value === 'download' && (
+        <Confirm
+          title={<Sentence text={say.downloadTitle(name)} />}
+          details={say.downloadDetails}
+          yes={say.download}
+          onNo={close}
+          onYes={() => {
+            close()
+            void download(name)
+          }}
+        />
+      )}
       {asking.value === 'rename' && <Rename name={name} onClose={close} />}
       {asking.value === 'remove' && (
         <Confirm

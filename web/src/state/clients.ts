@@ -2,7 +2,7 @@
 
 import { computed, effect, signal } from '@preact/signals'
 import { ask } from './api.ts'
-import { attempt } from './messages.ts'
+import { attempt, notice } from './messages.ts'
 import type { ConnectionView, LeftView } from './rest.ts'
 import { features, health, status } from './server.ts'
 
@@ -67,10 +67,12 @@ export const closing = signal(false)
 /** After this close code, clients connect again; after the default, they would stop for good. */
 const GOING_AWAY = 1001
 
-export async function close({ id }: ConnectionView): Promise<void> {
+/** Disconnects a client, and says so. */
+export async function close({ id }: ConnectionView, done: string): Promise<void> {
   const body = { code: GOING_AWAY, reason: 'disconnected in the dashboard' }
   closing.value = true
-  await attempt(() => ask(`connections/${encodeURIComponent(id)}/close`, { method: 'POST', body }))
+  const closed = await attempt(() => ask(`connections/${encodeURIComponent(id)}/close`, { method: 'POST', body }))
+  if (closed) notice(done)
   clients.value = clients.value.filter((client) => client.id !== id)
   setTimeout(() => (closing.value = false), CLOSING_MS)
 }

@@ -38,6 +38,9 @@ worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
 }
 
 export function start(): void {
+  // A page that a browser keeps to go back to would stay connected.
+  addEventListener('pagehide', () => worker.terminate())
+  addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
   // A new token opens a new connection, which resumes where the old one stopped.
   effect(() => {
     void token.value

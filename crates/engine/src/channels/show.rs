@@ -111,7 +111,7 @@ impl Channel {
                 Some(order) = self.driver.next_order(), if leaving.is_none() => {
                     if let Order::Inject(request, answer) = order {
                         last = clock::now().duration_since(started).max(last);
-                        // Nobody's viewers are in the room of a mock.
+                        // The room of the mock has no real viewers.
                         if !self.options.allow_inject && !is_mock {
                             let message = "injecting into a live room is not allowed";
                             answer.refuse(Problem::new(Code::InjectRefused, message));

@@ -130,11 +130,11 @@ fn rules(kind: &FaultKind) -> Vec<(bool, &'static str)> {
             let is_short = message.as_ref().is_some_and(|message| is_short(message));
             vec![
                 (!matches!(status, 400..=599), "`status` must be a number from 400 to 599"),
-                (label.is_some() && !is_429, "`label` does not apply to Status without 429"),
-                (headers.is_some() && !is_429, "`headers` does not apply to Status without 429"),
+                (label.is_some() && !is_429, "`label` does not apply to a `status` other than 429"),
+                (headers.is_some() && !is_429, "`headers` does not apply to a `status` other than 429"),
                 (
                     retry_after.is_some() && !is_429 && *status != 503,
-                    "`retry_after` does not apply to Status without 429 or 503",
+                    "`retry_after` does not apply to a `status` other than 429 and 503",
                 ),
                 (
                     is_429 && is_short,

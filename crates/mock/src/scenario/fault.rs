@@ -457,7 +457,7 @@ impl TryFrom<FaultTable> for Fault {
         };
         let left = toml::Table::try_from(&table).unwrap_or_default();
         match left.keys().find(|key| !["at", "kind"].contains(&key.as_str())) {
-            Some(key) => Err(format!("`{key}` does not apply to {:?}", table.kind)),
+            Some(key) => Err(format!("`{key}` does not apply to \"{}\"", fault.kind.name())),
             None => Ok(fault),
         }
     }

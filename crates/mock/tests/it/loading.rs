@@ -51,7 +51,7 @@ fn contradictory_faults_are_rejected() {
     wrong("kind = \"empty\"", "\"empty\" cannot happen at \"socket\"");
     wrong("kind = \"drop\"\nattempt = 1\ntimes = 1", "set either `attempt` or `times`");
     wrong("kind = \"drop\"\nafter_ms = 1\nafter_frames = 1", "set only one of `after_ms`, `after_frames`");
-    wrong("kind = \"drop\"\ncode = 1000", "`code` does not apply to Drop");
+    wrong("kind = \"drop\"\ncode = 1000", "`code` does not apply to \"drop\"");
     wrong("kind = \"close\"\ncode = 99", "`code` must be a number from 1000 to 4999");
     wrong(
         "kind = \"refuse\"\nafter_ms = 5",

@@ -28,9 +28,10 @@ const AGENT_CHARS_MAX: usize = 60;
 /// Maximum number of kinds of other requests that are counted, and maximum length of what they name, in characters.
 const STRAYS_MAX: usize = 32;
 const STRAY_CHARS_MAX: usize = 100;
-/// Reason of a close that a case orders, and the beginning of its explanations.
+/// Reason of a close that a case orders.
 pub(crate) const BY_CASE: &str = "case";
-const CASE_SAYS: &str = "the case ";
+/// Close codes for what a client did: it broke the protocol or a limit, or fell behind.
+const AT_FAULT: [u16; 6] = [1002, 1003, 1007, 1008, 1009, 4101];
 /// Time between two looks at what clients have confirmed.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -165,23 +166,18 @@ impl Door {
         strays
     }
 
-    /// Returns why the server turned most clients away, other than the case, and how often.
-    #[must_use]
-    pub fn turned_away(&self) -> Option<(String, u64)> {
-        let strays = self.strays().into_iter();
-        let mut why = strays.filter_map(|(stray, count)| match stray {
-            Stray::Request { why, .. } if !why.is_empty() && !why.starts_with(CASE_SAYS) => {
-                Some((why, count))
-            }
-            _ => None,
-        });
-        why.next()
-    }
-
-    /// Returns how the server closed most clients for what they did, other than the case: code, reason and number.
+    /// Returns how the server closed most of the last clients for what they did, other than the case: code, reason and
+    /// number.
     #[must_use]
     pub fn closed(&self) -> Option<(u16, String, u64)> {
-        self.sockets.get()?.0.at_fault().filter(|(_, reason, _)| reason != BY_CASE)
+        let mut closed = BTreeMap::new();
+        for left in self.sockets.get()?.0.left() {
+            if left.by_server && AT_FAULT.contains(&left.code) && left.reason != BY_CASE {
+                *closed.entry((left.code, left.reason)).or_default() += 1;
+            }
+        }
+        let most = closed.into_iter().max_by_key(|(_, count)| *count);
+        most.map(|((code, reason), count)| (code, reason, count))
     }
 
     #[must_use]

@@ -30,8 +30,8 @@ pub(crate) struct Route {
     summary: &'static str,
     query: Vec<Param>,
     body: Option<Body>,
-    /// Status of the successful response; all others have the error schema.
-    status: u16,
+    /// Statuses of the successful response; all others have the error schema.
+    statuses: &'static [u16],
     answer: Option<Content>,
     /// Media types that the path serves without an upgrade.
     page: &'static [&'static str],
@@ -59,8 +59,8 @@ macro_rules! methods {
             summary: &'static str,
         ) -> Self {
             let (method, handler) = (stringify!($method), routing::on(MethodFilter::$filter, handler));
-            let (query, status) = (Vec::new(), 200);
-            Self { path, handler, method, summary, query, body: None, status, answer: None, page: &[] }
+            let (query, statuses): (_, &[_]) = (Vec::new(), &[200]);
+            Self { path, handler, method, summary, query, body: None, statuses, answer: None, page: &[] }
         })*
     };
 }
@@ -70,7 +70,7 @@ impl Route {
 
     /// Sends a WebSocket upgrade as its response.
     pub(crate) fn upgrades(self) -> Self {
-        Self { status: 101, ..self }
+        Self { statuses: &[101], ..self }
     }
 
     /// Serves these media types without an upgrade.
@@ -80,7 +80,12 @@ impl Route {
 
     /// Sends 201, because it creates something.
     pub(crate) fn creates(self) -> Self {
-        Self { status: 201, ..self }
+        Self { statuses: &[201], ..self }
+    }
+
+    /// Sends 201, or 200 if it replaces something.
+    pub(crate) fn creates_or_replaces(self) -> Self {
+        Self { statuses: &[201, 200], ..self }
     }
 
     pub(crate) fn takes(mut self, query: &[Param]) -> Self {
@@ -272,10 +277,9 @@ impl Route {
         }
         let bad =
             json!({ "description": "An error.", "content": { "application/json": { "schema": failure } } });
-        let mut operation = json!({
-            "summary": self.summary,
-            "responses": { (self.status.to_string()): good, "default": bad },
-        });
+        let good = self.statuses.iter().map(|status| (status.to_string(), good.clone()));
+        let responses = Map::from_iter(good.chain([("default".to_owned(), bad)]));
+        let mut operation = json!({ "summary": self.summary, "responses": responses });
         if !self.page.is_empty() {
             let content =
                 Map::from_iter(self.page.iter().map(|media_type| ((*media_type).to_owned(), text())));

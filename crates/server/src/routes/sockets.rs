@@ -266,11 +266,9 @@ async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Respon
         return match denied {
             Denied::Http(refusal) => Refusal(refusal).into_response(),
             Denied::Socket { problem, is_told, rejecting } => {
-                let why = match is_told {
-                    true => turned_away(role, problem.into()),
-                    false => Box::new(TurnedAway { problem, told: None }),
-                };
-                begin(app, upgrade, role, Err(why), rejecting)
+                let told = if is_told { turned_away(role, problem.clone().into()).told } else { None };
+                let why = TurnedAway { problem, told, by_case: true };
+                begin(app, upgrade, role, Err(Box::new(why)), rejecting)
             }
         };
     }
@@ -308,7 +306,7 @@ fn turned_away(role: Role, why: control::Refusal) -> Box<TurnedAway> {
     // Clients start over by themselves, so an unknown position is not a failure to show to people.
     let is_told = role.has_rooms() || problem.code != Code::UnknownPosition;
     let told = is_told.then(|| lobby::error(role, &problem, retry_after, Millis::from(clock::wall())));
-    Box::new(TurnedAway { problem, told })
+    Box::new(TurnedAway { problem, told, by_case: false })
 }
 
 /// Responds with 101 and runs the session. `held` is dropped when the socket has closed.
@@ -320,9 +318,10 @@ fn begin(
     held: impl Send + 'static,
 ) -> Response {
     let rejected = session.as_ref().err().map(|turned_away| {
-        let problem = &turned_away.problem;
-        app.sockets.count_turned_away(problem.code, problem.cause());
-        Rejected { code: problem.code, cause: problem.cause(), why: problem.message.as_str().into() }
+        let TurnedAway { problem, by_case, .. } = &**turned_away;
+        let (code, cause, why) = (problem.code, problem.cause(), problem.message.as_str().into());
+        app.sockets.count_turned_away(code, cause);
+        Rejected { code, cause, why, by_case: *by_case }
     });
     let limits = &app.sockets.shared.limits;
     let (most, buffer) = match role {

@@ -66,14 +66,7 @@ pub(crate) struct Shared {
     received: AtomicU64,
     /// Sockets that were refused or closed, by code and cause.
     turned_away: Mutex<BTreeMap<[&'static str; 2], u64>>,
-    /// Sockets that were closed for what their clients did, by close code and reason.
-    at_fault: Mutex<BTreeMap<(u16, String), u64>>,
 }
-
-/// Close codes for what a client did: it broke the protocol or a limit, or fell behind.
-const AT_FAULT: [u16; 6] = [1002, 1003, 1007, 1008, 1009, 4101];
-/// Maximum number of these codes and reasons that are counted.
-const AT_FAULT_MAX: usize = 32;
 
 /// Size of the messages that the program gathers at which they are written, in bytes.
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
@@ -167,7 +160,6 @@ impl Sockets {
             pings: AtomicU64::new(0),
             received: AtomicU64::new(0),
             turned_away: Mutex::default(),
-            at_fault: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -248,13 +240,6 @@ impl Sockets {
     #[cfg(feature = "metrics")]
     pub(crate) fn turned_away(&self) -> BTreeMap<[&'static str; 2], u64> {
         self.shared.turned_away.lock().clone()
-    }
-
-    /// Returns how the server closed most sockets for what their clients did: code, reason and number.
-    pub(crate) fn at_fault(&self) -> Option<(u16, String, u64)> {
-        let at_fault = self.shared.at_fault.lock();
-        let most = at_fault.iter().max_by_key(|(_, count)| **count);
-        most.map(|((code, reason), count)| (*code, reason.clone(), *count))
     }
 
     /// Calls `f` with the lobby, and delivers the resulting messages before returning.
@@ -467,13 +452,6 @@ impl SocketHandle {
             let is_slow = u16::from(frame.code) == Code::SlowConsumer.close_code();
             let code = if is_slow { Code::SlowConsumer } else { Code::Capacity };
             self.sockets.count_turned_away(code, cause.name());
-        }
-        if AT_FAULT.contains(&code) {
-            let mut at_fault = self.sockets.shared.at_fault.lock();
-            let key = (code, reason.clone());
-            if at_fault.len() < AT_FAULT_MAX || at_fault.contains_key(&key) {
-                *at_fault.entry(key).or_default() += 1;
-            }
         }
         let _ = self.closed.set((code, reason));
     }

@@ -61,6 +61,8 @@ pub(crate) struct Session {
 pub(crate) struct TurnedAway {
     pub(crate) problem: Problem,
     pub(crate) told: Option<Bytes>,
+    /// Whether a case orders it.
+    pub(crate) by_case: bool,
 }
 
 /// Reads until either side ends the session, then closes it within [`MAX_STALL`].
@@ -72,7 +74,7 @@ pub(crate) async fn converse(
     let outbox = stream.outbox();
     let (end, unread, hooked) = match session {
         Err(turned_away) => {
-            let TurnedAway { problem, told } = *turned_away;
+            let TurnedAway { problem, told, .. } = *turned_away;
             let _ended = sockets.shared.shards.open(&outbox, None);
             if let Some(told) = told {
                 outbox.send(frame(OpCode::Data(Data::Text), &told));

@@ -224,6 +224,9 @@ async fn parameters_describe_their_values_and_the_page_is_listed() {
     }
     let root = &api["paths"]["/"]["get"]["responses"];
     assert!(root["101"].is_object() && root["200"]["content"]["text/html"].is_object(), "{root}");
+    // An upload creates or replaces.
+    let upload = &api["paths"]["/recordings/{name}"]["put"]["responses"];
+    assert!(["200", "201", "default"].iter().all(|status| upload[status].is_object()), "{upload}");
 }
 
 /// An empty body is read as `{}`. A body is required where that is invalid, or where it would replace

@@ -7,6 +7,7 @@ use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use livetape_core::error::Code;
 use livetape_engine::channels::{ChannelOptions, LINGER};
 use livetape_feed::control::{Mode, SourceState};
+use livetape_mock::Happened;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -145,7 +146,7 @@ async fn a_tokens_channel_without_clients_ends_after_the_main_channel_has_left()
     wait(2 * LINGER).await;
     assert!(rig.control.channels().users().is_empty());
     let last = rig.mock().received().pop().unwrap();
-    assert!(format!("{:?}", last.what).contains("Close"), "{last:?}");
+    assert!(matches!(last.what, Happened::Closed { .. }), "{last:?}");
     rig.end().await;
 }
 

@@ -17,6 +17,7 @@ use livetape_feed::{
     control::{Control, SourceState, Sources, Token},
     hub::{self, Join, Since},
 };
+use livetape_mock::Happened;
 use livetape_server::{Config, Limits, lobby};
 use serde_json::Value;
 use tokio::{net::TcpStream, task::JoinSet};
@@ -217,7 +218,7 @@ async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
     assert_eq!(refusal.problem.code, Code::ShuttingDown);
     control.channels().ended().await;
     let last = rig.mock().received().pop().unwrap();
-    assert!(format!("{:?}", last.what).contains("Close"), "{last:?}");
+    assert!(matches!(last.what, Happened::Closed { .. }), "{last:?}");
     assert!(control.channels().statuses().is_empty());
     rig.end().await;
 }
