@@ -126,7 +126,7 @@ function Row({ client }: { client: ConnectionView }) {
       {client.position !== null && (
         <span class={client.lag ? 'lagging' : 'quiet'}>{say.position(client.position, client.lag ?? 0)}</span>
       )}
-      <button type="button" class="button small" title={say.disconnectHint} disabled={readOnly.value || closing.value} onClick={() => void close(client, say.disconnected(labelOf(client)))}>{say.disconnect}</button>
+      <button type="button" class="button small" title={say.disconnectHint} disabled={readOnly.value || closing.value} onClick={() => void close(client)}>{say.disconnect}</button>
     </li>
   )
 }

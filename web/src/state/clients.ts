@@ -1,6 +1,8 @@
 /** Clients of this server. */
 
 import { computed, effect, signal } from '@preact/signals'
+import { labelOf } from '../lib/client.ts'
+import { texts } from '../texts.ts'
 import { ask } from './api.ts'
 import { attempt, notice } from './messages.ts'
 import type { ConnectionView, LeftView } from './rest.ts'
@@ -68,11 +70,12 @@ export const closing = signal(false)
 const GOING_AWAY = 1001
 
 /** Disconnects a client, and says so. */
-export async function close({ id }: ConnectionView, done: string): Promise<void> {
+export async function close(client: ConnectionView): Promise<void> {
+  const { id } = client
   const body = { code: GOING_AWAY, reason: 'disconnected in the dashboard' }
   closing.value = true
   const closed = await attempt(() => ask(`connections/${encodeURIComponent(id)}/close`, { method: 'POST', body }))
-  if (closed) notice(done)
-  clients.value = clients.value.filter((client) => client.id !== id)
+  if (closed) notice(texts.connect.disconnected(labelOf(client)))
+  clients.value = clients.value.filter((other) => other.id !== id)
   setTimeout(() => (closing.value = false), CLOSING_MS)
 }
