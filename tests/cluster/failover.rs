@@ -40,21 +40,38 @@ fn an_order_during_a_handover_is_about_the_restored_replay() {
 
 #[test]
 fn a_room_has_one_connection_and_survives_its_node() {
+    survives(LEASE, drop);
+}
+
+/// Long before its lease would end.
+#[test]
+fn a_node_that_is_stopped_leaves_its_room_to_another_at_once() {
+    survives("60s", |owner| {
+        owner.process.signal("TERM");
+        assert_eq!(owner.process.wait().0, Some(0));
+    });
+}
+
+fn survives(lease: &str, end: impl FnOnce(Node)) {
     let nats = Nats::start();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let scenario =
         ScenarioFile::from(Scenario::live("ann").recording(DEMO).speed(Speed::Times(SPEED.into())));
     let mock = runtime.block_on(MockTikTok::start(scenario.with_recording(DEMO, DEMO_BYTES))).unwrap();
     let mut nodes: Vec<_> =
-        (0..3).map(|_| Node::with(node(&nats.url(), LEASE).args(["--upstream", &mock.url()]))).collect();
+        (0..3).map(|_| Node::with(node(&nats.url(), lease).args(["--upstream", &mock.url()]))).collect();
     nodes[0].post("/connect/ann", &Value::Null);
     let owner = take_owner(&mut nodes);
     let feeds: Vec<_> = nodes.iter().map(|node| node.feed("0")).collect();
     let mut logs: Vec<Vec<_>> =
         feeds.iter().map(|feed| (0..EVENTS).map(|_| feed.next().unwrap()).collect()).collect();
-    drop(owner);
+    end(owner);
     logs[0].extend(feeds[0].until(|event| event["type"] == "connection_closed"));
-    assert!(logs[0].last().unwrap().contains("the node of this connection is gone"));
+    let closed = logs[0].last().unwrap();
+    assert!(
+        closed.contains("the node of this connection is gone") && closed.contains(r#""willRetry":true"#),
+        "{closed}"
+    );
     logs[0].extend(feeds[0].until(|event| event["type"] == "connection_created"));
     logs[0].extend((0..EVENTS).map(|_| feeds[0].next().unwrap()));
     assert_eq!(nodes[1].request("DELETE", "/connect/ann", &Value::Null).0, 200);

@@ -7,7 +7,6 @@ mod doctor;
 mod failover;
 mod far;
 mod faults;
-mod handover;
 mod logins;
 mod losing;
 mod orders;

@@ -187,9 +187,9 @@ impl Nats {
 }
 
 /// Whether the NATS server has version 2.9, the oldest that is supported.
-pub(crate) fn is_nats_2_9() -> bool {
-    let version = nats_server().arg("--version").output().unwrap().stdout;
-    String::from_utf8(version).unwrap().contains("v2.9.")
+pub(crate) fn is_nats(version: &str) -> bool {
+    let told = nats_server().arg("--version").output().unwrap().stdout;
+    String::from_utf8(told).unwrap().contains(&format!("v{version}."))
 }
 
 /// Returns the command of a NATS server: the one of the system, or another version for the nightly chore.

@@ -35,7 +35,7 @@ use livetape_io::clock;
 use parking_lot::Mutex;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
-    time::{Instant, sleep_until, timeout},
+    time::Instant,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -43,11 +43,6 @@ use crate::source::live::{Batches, Live, LiveOptions, Outcome};
 
 /// Maximum number of injections that wait for the room.
 const INJECTIONS_WAITING_MAX: usize = 16;
-/// Maximum time from the handshake of a room to its first frame, while another process is connected, too. Rooms may be
-/// silent.
-const SILENCE_MAX: Duration = Duration::from_millis(500);
-/// Time in which both processes receive the same frames: the other may receive those before the first one later.
-const OVERLAP: Duration = Duration::from_millis(250);
 /// Number of the channel that opened a room; those of guests are higher.
 const OPENER: u64 = 0;
 
@@ -356,15 +351,6 @@ impl Attachment {
         self.batches.next().await
     }
 
-    /// Waits until the room is connected, and has also sent what another process, which is connected too, may receive a
-    /// little later. Returns at the end of the room, too. [`Attachment::next`] returns the items. Cancel safe.
-    pub(crate) async fn connected(&mut self) {
-        self.batches.until(|item| matches!(item.what, What::ConnOpen(_))).await;
-        let is_frame = |item: &Item| matches!(item.what, What::Frame(_)) && !item.flags.is_sent();
-        drop(timeout(SILENCE_MAX, self.batches.until(is_frame)).await);
-        sleep_until(clock::now() + OVERLAP).await;
-    }
-
     /// Passes an injected item to the other channels of the room.
     pub(crate) async fn inject(&mut self, item: Item) {
         let mut passed = pin!(self.injections.send((self.number, item)));
@@ -492,13 +478,6 @@ impl Slots {
         })?;
         let claim = self.claims.take(control::What::Slot(self.max_live), waits).await?;
         Ok(Slot { _here, claim })
-    }
-
-    /// Returns a slot and the claim on a user that another process is about to release.
-    pub(crate) fn inherit(&self, user: &str) -> Option<(Slot, Claim)> {
-        let _here = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        let slot = Slot { _here, claim: self.claims.inherit(control::What::Slot(self.max_live)) };
-        Some((slot, self.claims.inherit(control::What::User(user.to_owned()))))
     }
 }
 

@@ -23,7 +23,7 @@ use proptest::{
 use tempfile::TempDir;
 use world::World;
 
-use crate::support::{is_nats_2_9, livetape};
+use crate::support::{is_nats, livetape};
 
 /// Number of faults that happen to one cluster. Then the next begins with another seed.
 const FAULTS_AT_ONCE: usize = 8;
@@ -122,7 +122,7 @@ fn plan(seed: u64, faults: Option<&str>) -> Vec<(u64, Vec<&'static Fault>)> {
         let mut rng = rng(seed);
         let to = if index(&mut rng, ROLLING) == 0 { To::Three } else { To::One };
         // A server of NATS 2.9 that is restarted can lose a stream that was deleted and created again.
-        let is_broken = |it: &Fault| to == To::Three && it.name == "delete-stream" && is_nats_2_9();
+        let is_broken = |it: &Fault| to == To::Three && it.name == "delete-stream" && is_nats("2.9");
         let is_possible = |it: &&Fault| (it.to == To::Any || it.to == to) && !is_broken(it);
         let possible: Vec<_> = FAULTS.iter().filter(is_possible).collect();
         let faults = FAULTS_AT_ONCE.min(number - first);

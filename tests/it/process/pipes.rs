@@ -37,7 +37,7 @@ const EXAMPLES: [&[&str]; 36] = [
     &["cut", "demo", "--to", "10s", "-o", "OUT"],
     &["merge", "demo", "demo", "-o", "OUT"],
     &["mark", "demo", "here", "--at", "1s", "-o", "OUT"],
-    &["scrub", "demo", "-o", "OUT"],
+    &["scrub", "recordings/quiet.bin", "-o", "OUT"],
     &["audit", "demo"],
     &["cat", "demo"],
     &["diff", "demo", "recordings/short.bin"],

@@ -10,7 +10,7 @@ use std::{
 };
 
 use livetape_core::error::{Cause, Code, Problem};
-use livetape_feed::control::{Claim, Joined, Joining, Refusal, Turn, Wanted, What, followed_user};
+use livetape_feed::control::{Claim, Joined, Joining, Refusal, Term, Wanted, What, followed_user};
 use livetape_io::clock;
 use tokio::{
     sync::{mpsc, watch},
@@ -209,7 +209,7 @@ impl Held {
 
 /// What the task of a channel reports to the rest of the process.
 pub(super) struct Heard {
-    pub(super) terms: mpsc::Receiver<Turn>,
+    pub(super) terms: mpsc::Receiver<Term>,
     pub(super) owner: watch::Receiver<Owner>,
     pub(super) has_stream: watch::Receiver<bool>,
     pub(super) intent: watch::Receiver<Option<Arc<str>>>,

@@ -258,7 +258,7 @@ const NO_STREAM: &str = "livetape probe";
 const PROBE: Bytes = Bytes::from_static(b"{");
 
 /// Subjects to publish on, each with one that a probe can use without an effect.
-const PUBLISHED: [(&str, &str); 17] = [
+const PUBLISHED: [(&str, &str); 14] = [
     ("livetape.NAME.feed.>", "livetape.NAME.feed.main"),
     ("livetape.NAME.node.>", "livetape.NAME.node.probe"),
     ("livetape.NAME.free", "livetape.NAME.free"),
@@ -270,9 +270,6 @@ const PUBLISHED: [(&str, &str); 17] = [
     ("$JS.API.STREAM.CREATE.*", "$JS.API.STREAM.CREATE.livetape-NAME_main"),
     ("$JS.API.STREAM.DELETE.*", "$JS.API.STREAM.DELETE.livetape-NAME_probe"),
     ("$JS.API.STREAM.PURGE.*", "$JS.API.STREAM.PURGE.KV_livetape-NAME"),
-    ("$JS.API.STREAM.SNAPSHOT.*", "$JS.API.STREAM.SNAPSHOT.livetape-NAME_main"),
-    ("$JS.API.STREAM.RESTORE.*", "$JS.API.STREAM.RESTORE.livetape-NAME_main"),
-    ("$JS.SNAPSHOT.>", "$JS.SNAPSHOT.probe"),
     ("$JS.API.STREAM.MSG.GET.*", "$JS.API.STREAM.MSG.GET.livetape-NAME_main"),
     ("$JS.API.CONSUMER.>", "$JS.API.CONSUMER.INFO.livetape-NAME_main.probe"),
     ("_INBOX.>", "_INBOX.probe"),

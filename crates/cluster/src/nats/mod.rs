@@ -23,7 +23,7 @@ pub use claims::SLOTS_MAX;
 pub use doctor::{Finding, diagnose};
 use livetape_core::error::{Code, Problem};
 use livetape_feed::{
-    control::{Asked, Claims, Control, Driver, Peers, Turn},
+    control::{Asked, Claims, Control, Driver, Peers, Term},
     hub::Hub,
 };
 use livetape_io::clock;
@@ -53,7 +53,7 @@ pub struct Cluster {
 
 pub struct Membership {
     /// The times in which this process owns the channel.
-    pub terms: mpsc::Receiver<Turn>,
+    pub terms: mpsc::Receiver<Term>,
     /// Ends after the process left the cluster, when the server shuts down. Returns the number of events of
     /// rooms that it received, but could not store: at most, because answers of NATS may be missing. Fails,
     /// and shuts the server down, if NATS denies something that a node needs.

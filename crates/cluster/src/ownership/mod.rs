@@ -15,9 +15,7 @@ pub mod member;
 pub mod reader;
 pub mod record;
 
-pub use member::{
-    Action, Ask, HANDOVER_TIME_MAX, Input, Lease, LeaseReply, Member, Options, Refusal, StepDown, margin,
-};
+pub use member::{Action, Ask, Input, Lease, LeaseReply, Member, Options, Refusal, StepDown, margin};
 pub use reader::{Delivery, Fault, Hole, Reader};
 pub use record::{Body, Checkpoint, Closed, Encoded, Epoch, Piece, Record, Refused, View};
 

@@ -141,22 +141,6 @@ pub struct View {
     /// Whether it wants the views of the others.
     #[prost(bool, tag = "8")]
     pub asks: bool,
-    /// What it does in a planned hand-over.
-    #[prost(enumeration = "Step", tag = "9")]
-    pub step: i32,
-}
-
-/// A step of a planned hand-over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
-#[repr(i32)]
-pub enum Step {
-    None = 0,
-    /// The owner leaves.
-    Leaves = 1,
-    /// Its successor connects.
-    Connects = 2,
-    /// The successor is connected, or cannot be, and waits for the owner to end.
-    Awaits = 3,
 }
 
 impl View {

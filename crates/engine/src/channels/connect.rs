@@ -50,8 +50,6 @@ pub(super) enum Origin {
     Connected(Box<Live>),
     /// A room that another channel opens now.
     Guest(Box<Attachment>),
-    /// A room that another process has left to this one.
-    Moved(Box<Attachment>),
 }
 
 impl Wanted {
@@ -118,7 +116,6 @@ pub(super) struct Shown {
     /// one.
     pub(super) is_mock: bool,
     pub(super) continues: bool,
-    pub(super) is_moved: bool,
     pub(super) room: Attachment,
 }
 
@@ -131,7 +128,6 @@ impl Channel {
             Err(problem) => return self.refuse(answer, problem).await,
         };
         let is_mock = matches!(origin, Origin::Mock(_));
-        let is_moved = matches!(origin, Origin::Moved(_));
         let shutdown = self.shutdown.clone();
         let found = tokio::select! { biased;
             () = shutdown.cancelled() => return Attached::Over,
@@ -164,7 +160,7 @@ impl Channel {
             Err(problem) => return self.refuse(answer, problem).await,
         };
         let (room, _kept) = self.enter(&user, found, is_mock);
-        self.show(Shown { user, is_mock, continues, is_moved, room }, recorder, answer).await
+        self.show(Shown { user, is_mock, continues, room }, recorder, answer).await
     }
 
     /// Counts and logs that a room was refused before it was connected. Without an order, the command prints
@@ -188,7 +184,7 @@ impl Channel {
         continues: bool,
     ) -> Result<FoundRoom, Refusal> {
         let (permit, options, is_mock) = match origin {
-            Origin::Guest(room) | Origin::Moved(room) => return Ok(FoundRoom::Guest(*room, None)),
+            Origin::Guest(room) => return Ok(FoundRoom::Guest(*room, None)),
             Origin::Connected(live) => return Ok(FoundRoom::Connected(*live, Permit::default())),
             Origin::Tab(tab, permit) => return self.follow(*tab, permit).await,
             Origin::Mock(options) => (Permit::default(), *options, true),

@@ -67,7 +67,6 @@ use crate::{
 };
 use connect::{Origin, Wanted};
 use show::Played;
-use terms::Moved;
 use tokens::{RequestTask, TokenChannels};
 
 pub use tokens::LINGER;
@@ -144,7 +143,6 @@ pub struct Channel {
     rooms: Rooms,
     role: Role,
     /// A room that moves to this process.
-    moved: Option<Moved>,
     /// Number of generations so far, which keeps ids of later ones distinct.
     generation: u32,
     ended: Ended,
@@ -188,9 +186,8 @@ impl Channel {
             }
         };
         let ended = Ended::default();
-        let moved = None;
         let (generation, injecting) = (0, None);
-        Self { hub, driver, shutdown, transport, options, rooms, role, moved, generation, ended, injecting }
+        Self { hub, driver, shutdown, transport, options, rooms, role, generation, ended, injecting }
     }
 
     /// Starts idle, and serves until shutdown.

@@ -12,24 +12,21 @@ use livetape_core::{
     },
 };
 use livetape_feed::{
-    control::{Answer, Joined, Moving, Term, Turn, shutting_down},
+    control::{Answer, Joined, Term, shutting_down},
     hub::CloseReason,
 };
-use livetape_io::clock;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     Attached, Channel, Ended,
-    connect::{Origin, Shown, Wanted},
+    connect::{Shown, Wanted},
     header_from_now,
     show::Played,
 };
 use crate::{
     pipeline::{Pacing, Pipeline},
-    room::{Attachment, Permit},
-    source::{Position, live::LiveOptions, load},
+    source::{Position, load},
 };
 
 /// What the owner of the channel is doing, for its successor.
@@ -58,20 +55,10 @@ pub(super) enum Intent {
     Replay(Box<Position>),
 }
 
-/// The room of another process, which is about to leave it to this one.
-pub(super) struct Moved {
-    user: String,
-    room: Attachment,
-    /// Told when it is connected.
-    connected: Option<oneshot::Sender<()>>,
-    /// Cancelled if the other process does not leave it to this one.
-    over: CancellationToken,
-}
-
 impl Channel {
     /// Works in each term, until the last one is over. Between terms, nothing runs here but the channels of
     /// tokens.
-    pub async fn serve_terms(mut self, mut terms: mpsc::Receiver<Turn>) -> Ended {
+    pub async fn serve_terms(mut self, mut terms: mpsc::Receiver<Term>) -> Ended {
         self.start_channels();
         let mut ended = Ended::default();
         while let Some(term) = self.next_term(&mut terms).await {
@@ -116,10 +103,9 @@ impl Channel {
             (None, intent) => self.resume(intent, passed).await,
             (Some(user), intent) => {
                 let continues = matches!(intent, Some(Intent::Live { .. }));
-                self.wanted(user.to_owned(), continues).into()
+                Wanted { continues, ..Wanted::user(user.to_owned(), None) }.into()
             }
         };
-        self.moved = None;
         let ended = self.run(next).await;
         self.driver.forget_user();
         self.driver.set_replay(None);
@@ -128,43 +114,12 @@ impl Channel {
     }
 
     /// Cancel safe.
-    async fn next_term(&mut self, terms: &mut mpsc::Receiver<Turn>) -> Option<Term> {
+    async fn next_term(&mut self, terms: &mut mpsc::Receiver<Term>) -> Option<Term> {
         loop {
             tokio::select! { biased;
-                turn = terms.recv() => match turn? {
-                    Turn::Term(term) => return Some(term),
-                    Turn::Moving(moving) => self.moved = self.prepare(moving),
-                },
-                () = given_up(&mut self.moved) => self.moved = None,
+                term = terms.recv() => return term,
                 Some(order) = self.driver.next_order() => order.refuse(shutting_down()),
             }
-        }
-    }
-
-    /// Connects to the room that another process shows, until that one leaves it.
-    fn prepare(&self, moving: Moving) -> Option<Moved> {
-        let Moving { intent, connected, over } = moving;
-        let Ok(Intent::Live { user, .. }) = serde_json::from_str(&intent?) else { return None };
-        let reserved = Some(self.rooms.reserve(&user)?);
-        let (slot, claim) = self.rooms.slots.inherit(&user)?;
-        let permit = Permit { reserved, slot: Some(slot), claim: Some(claim), turn: None };
-        let options = LiveOptions {
-            user: user.clone(),
-            wall_anchor: Some(clock::wall()),
-            continues: true,
-            ..self.options.live.clone()
-        };
-        let room = self.room(options, permit).start();
-        Some(Moved { user, room, connected: Some(connected), over })
-    }
-
-    /// Returns the room of `user`, which is connected already if it moves to this process.
-    fn wanted(&mut self, user: String, continues: bool) -> Wanted {
-        let moved = self.moved.take().filter(|moved| continues && moved.user.eq_ignore_ascii_case(&user));
-        let wanted = Wanted { continues, ..Wanted::user(user, None) };
-        match moved {
-            Some(Moved { room, .. }) => Wanted { origin: Origin::Moved(Box::new(room)), ..wanted },
-            None => wanted,
         }
     }
 
@@ -180,7 +135,7 @@ impl Channel {
         match intent {
             None | Some(Intent::Idle { .. } | Intent::Ended { .. }) => Attached::Idle,
             Some(Intent::Live { user, .. }) => {
-                Wanted { answer: Some(Answer::unheard()), ..self.wanted(user, true) }.into()
+                Wanted { continues: true, ..Wanted::user(user, Some(Answer::unheard())) }.into()
             }
             Some(Intent::Replay(position)) => {
                 self.generation = position.generation.saturating_sub(1);
@@ -232,16 +187,12 @@ impl Channel {
         }
     }
 
-    /// Begins a room, or continues that of the previous owner, whose connection is gone or moves to this process.
+    /// Begins a room, or continues that of the previous owner, whose connection is gone.
     pub(super) async fn begin_room(&mut self, shown: &Shown, is_shared: bool, pipeline: &mut Pipeline) {
         self.start_channels();
         self.intend(Some((&shown.user, is_shared)));
         if shown.continues {
-            let (code, reason) = match shown.is_moved {
-                true => (close::NORMAL, "another node continues the room"),
-                false => (close::ABNORMAL, "the node of this connection is gone"),
-            };
-            let (code, reason) = (code.into(), reason.to_owned());
+            let (code, reason) = (close::ABNORMAL.into(), "the node of this connection is gone".to_owned());
             let close = ConnClose { code, reason, will_retry: true, ..ConnClose::default() };
             pipeline.take_over(&self.hub.backlog(), close).await;
         }
@@ -258,19 +209,6 @@ impl Channel {
         };
         let (flags, what) = (Flags::default(), What::Status(status));
         pipeline.handle(&Item { offset: Duration::ZERO, conn: 0, flags, what }, Pacing::Free).await;
-    }
-}
-
-/// Tells when a room that moves to this process is connected. Returns if it does not move after all; never without one.
-async fn given_up(moved: &mut Option<Moved>) {
-    let Some(Moved { room, connected, over, .. }) = moved else { return std::future::pending().await };
-    tokio::select! { biased;
-        () = over.cancelled() => {}
-        () = async {
-            room.connected().await;
-            connected.take().map(|connected| connected.send(()));
-            std::future::pending::<()>().await;
-        } => {}
     }
 }
 

@@ -257,7 +257,6 @@ impl TokenChannels {
             options: ChannelOptions { ends_with_source: true, ..ChannelOptions::new(live) },
             rooms: self.rooms.clone(),
             role: Role::Token { entry },
-            moved: None,
             generation: 0,
             ended: Ended::default(),
             injecting: None,

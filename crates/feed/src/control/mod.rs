@@ -36,8 +36,8 @@ pub use livetape_core::{
     pace::Speed,
 };
 pub use nodes::{
-    Asked, Claim, Claims, Figure, Joined, Joining, Moving, NodeState, Nodes, NodesStatus, Term, Turn, Wanted,
-    What, followed_user, live_user,
+    Asked, Claim, Claims, Figure, Joined, Joining, NodeState, Nodes, NodesStatus, Term, Wanted, What,
+    followed_user, live_user,
 };
 pub use orders::{
     Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, TabRoom, Unit, not_current,

@@ -110,24 +110,6 @@ pub struct Term {
     pub ended: oneshot::Sender<()>,
 }
 
-/// What the process of a channel gets from the others: the times in which it owns the channel, and what comes before.
-#[derive(Debug)]
-pub enum Turn {
-    Term(Term),
-    Moving(Moving),
-}
-
-/// What another process shows, which is about to leave the channel to this one.
-#[derive(Debug)]
-pub struct Moving {
-    /// What it is doing, in its own words.
-    pub intent: Option<Arc<str>>,
-    /// Told when this process is connected to the same. Dropped if it cannot be.
-    pub connected: oneshot::Sender<()>,
-    /// Cancelled if this process does not become the owner.
-    pub over: CancellationToken,
-}
-
 /// A room, from its owner's own words.
 #[derive(Deserialize)]
 struct Intent {
@@ -204,7 +186,7 @@ pub struct Joining {
 #[derive(Debug)]
 pub struct Joined {
     /// The times in which this process owns the channel.
-    pub terms: mpsc::Receiver<Turn>,
+    pub terms: mpsc::Receiver<Term>,
     /// What the owner is doing, in its own words.
     pub intent: watch::Receiver<Option<Arc<str>>>,
 }
@@ -267,25 +249,6 @@ impl Claims {
             None => Ok(Claim::default()),
             Some(claims) => give(claims, |answer| Asked::Claim(Wanted { what, waits, answer })).await,
         }
-    }
-}
-
-impl Claims {
-    /// Returns a claim that another process is about to release, as if it were taken already.
-    #[must_use]
-    pub fn inherit(&self, what: What) -> Claim {
-        let (lost, dropped) = (CancellationToken::new(), CancellationToken::new());
-        let (claims, claim) = (self.clone(), Claim::new(lost.clone(), dropped.clone()));
-        tokio::spawn(dropped.run_until_cancelled_owned(async move {
-            let taken = claims.take(what, true).await;
-            if let Ok(taken) = &taken {
-                taken.lost().await;
-            }
-            lost.cancel();
-            // Its holder may still be closing a connection.
-            std::future::pending::<()>().await;
-        }));
-        claim
     }
 }
 

@@ -14,7 +14,7 @@ use livetape_core::{
     event::{Data, Event, Failure, Millis},
 };
 use livetape_feed::{
-    control::{self, Control, Limit, NodeState, Pauses, Status, Turn, live_user},
+    control::{self, Control, Limit, NodeState, Pauses, Status, Term, live_user},
     hub::{CloseReason, Hub, Mark},
 };
 use livetape_io::clock;
@@ -38,7 +38,7 @@ use crate::{
     progress::{self, Progress},
 };
 
-use term::{Preparing, Running, Webhook, changed, ended, prepared};
+use term::{Running, Webhook, changed, ended};
 
 /// Maximum number of answers that wait for the task.
 const ANSWERS_MAX: usize = 64;
@@ -68,8 +68,6 @@ pub(super) struct Node {
     reports_to_owner: Option<Subscriber>,
     free: Subscriber,
     term: Option<Running>,
-    /// The next term, while another node still owns the channel.
-    preparing: Option<Preparing>,
     webhook: Webhook,
     /// What the owner is doing, by the log.
     progress: Progress,
@@ -106,7 +104,7 @@ pub(super) struct Node {
 
 /// What the task tells the rest of the process.
 pub(super) struct Told {
-    pub(super) terms: mpsc::Sender<Turn>,
+    pub(super) terms: mpsc::Sender<Term>,
     pub(super) owners: watch::Sender<Owner>,
     pub(super) has_stream: watch::Sender<bool>,
     /// What the owner is doing.
@@ -147,7 +145,6 @@ impl Node {
             started: clock::now(),
             answers: mpsc::channel(ANSWERS_MAX),
             term: None,
-            preparing: None,
             webhook: Webhook::new(control.upstream().webhook.filter(|_| store.channel == MAIN)),
             progress: Progress::default(),
             ahead: Progress::default(),
@@ -197,7 +194,6 @@ impl Node {
                 _ = self.is_connected.changed() => self.connection_changed(),
                 Ok(()) = self.refusals.changed() => self.refusal_changed(),
                 () = ended(&mut self.term) => self.term_ended(),
-                () = prepared(&mut self.preparing) => self.tell(Input::Prepared),
                 () = changed(&mut self.may_own) => self.reconsider(),
                 Some(message) = self.free.next() => self.freed(&message),
                 () = hub.unpublished(), if can_offer => {}
@@ -273,9 +269,7 @@ impl Node {
                     self.ask(move |store| async move { store.publish(token, expected, bytes).await });
                 }
                 Action::Tell(view) => self.store.tell(&views(&self.store), view.to_bytes()).await,
-                Action::PrepareUpstream => self.prepare_upstream(),
                 Action::OpenUpstream => self.open_upstream(),
-                Action::EndUpstream => self.end_upstream(),
                 Action::CloseUpstream => self.close_upstream().await,
                 Action::Deliver(delivery) => self.deliver(delivery),
                 Action::SteppedDown { reason, unpublished, uncertain } => {

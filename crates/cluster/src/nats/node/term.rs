@@ -6,20 +6,20 @@ use std::{
     time::Duration,
 };
 
-use livetape_feed::control::{Moving, Posting, Term, Turn, WebhookState, followed_user, live_user};
+use livetape_feed::control::{Posting, Term, WebhookState};
 use livetape_io::clock;
 use tokio::{
     sync::{oneshot, watch},
     time::timeout,
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::Node;
 use crate::{
     counts,
     nats::orders::Owner,
-    ownership::{Encoded, HANDOVER_TIME_MAX, Input, StepDown},
+    ownership::{Encoded, Input, StepDown},
     progress::{self, Progress},
 };
 
@@ -29,11 +29,8 @@ const TAKEN_EVENTS_MAX: usize = 4_096;
 const TAKEN_BYTES_MAX: usize = 1 << 20;
 /// Maximum time to close the upstream; then the lease is left to expire.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
-/// Maximum time to hand the channel over when the server shuts down.
+/// Maximum time to store everything and release the channel when the server shuts down.
 const LEAVE_TIME: Duration = Duration::from_secs(3);
-/// The same if another node connects first.
-const HAND_OVER_TIME: Duration = Duration::from_secs(4);
-const _: () = assert!(HAND_OVER_TIME.as_secs() >= HANDOVER_TIME_MAX.as_secs() + CLOSE_TIME.as_secs());
 
 /// A term of the channel.
 pub(super) struct Running {
@@ -42,24 +39,9 @@ pub(super) struct Running {
     has_ended: bool,
 }
 
-/// A term that has not begun.
-pub(super) struct Preparing {
-    connected: Option<oneshot::Receiver<()>>,
-    _over: DropGuard,
-}
-
 impl Node {
-    /// Lets the source connect to what the owner shows.
-    pub(super) fn prepare_upstream(&mut self) {
-        let ((told, connected), over) = (oneshot::channel(), CancellationToken::new());
-        let moving = Moving { intent: self.progress.intent.clone(), connected: told, over: over.clone() };
-        // Without room, the source of an earlier term has not ended: it does not connect.
-        drop(self.told.terms.try_send(Turn::Moving(moving)));
-        self.preparing = Some(Preparing { connected: Some(connected), _over: over.drop_guard() });
-    }
-
     /// Lets the source end. What it has published is stored first.
-    pub(super) fn end_upstream(&mut self) {
+    fn end_upstream(&mut self) {
         if let Some(term) = &self.term {
             term.over.cancel();
         }
@@ -82,7 +64,7 @@ impl Node {
         self.mark = None;
         let epoch = self.member.reader().owner().1;
         let term = Term { epoch, intent, passed, over: over.clone(), ended: told };
-        if self.told.terms.try_send(Turn::Term(term)).is_err() {
+        if self.told.terms.try_send(term).is_err() {
             // The source of the last term has not ended yet. It ends by itself, and the next term waits for
             // it.
             warn!("❌ The previous source does not end");
@@ -122,7 +104,6 @@ impl Node {
 
     pub(super) fn stepped_down(&mut self, reason: StepDown, unpublished: usize, uncertain: usize) {
         self.is_handing_over = false;
-        self.preparing = None;
         // A node that only had the lease, or asked for it, has lost nothing with the stream.
         if !std::mem::take(&mut self.has_owned) && reason == StepDown::LogLost {
             return;
@@ -181,21 +162,11 @@ impl Node {
 
     /// Ends the ownership gracefully, because the server shuts down.
     pub(super) fn leave(&mut self) {
-        let hands_over = self.can_hand_over();
-        self.leaving = Some(clock::now() + if hands_over { HAND_OVER_TIME } else { LEAVE_TIME });
+        self.leaving = Some(clock::now() + LEAVE_TIME);
         match &self.term {
             None => self.tell(Input::Stop),
-            Some(_) if hands_over => self.tell(Input::Leave),
             Some(_) => self.end_upstream(),
         }
-    }
-
-    /// Whether the room should move to another node, if there is one. If the main channel and that of a token share it, both
-    /// have to move to the same node, one after the other.
-    fn can_hand_over(&self) -> bool {
-        let intent = self.progress.intent.as_deref();
-        let is_live = intent.is_some_and(|it| live_user(it).is_some() && followed_user(it).is_none());
-        is_live && *self.is_connected.borrow()
     }
 
     /// The source has published everything.
@@ -268,15 +239,6 @@ pub(super) async fn ended(term: &mut Option<Running>) {
         Some(Running { ended, has_ended: false, .. }) => drop(ended.await),
         _ => std::future::pending().await,
     }
-}
-
-/// Waits until the source is connected, or cannot be; forever, if nothing is being prepared.
-pub(super) async fn prepared(preparing: &mut Option<Preparing>) {
-    let Some(Preparing { connected: Some(connected), .. }) = preparing else {
-        return std::future::pending().await;
-    };
-    drop(connected.await);
-    preparing.iter_mut().for_each(|preparing| preparing.connected = None);
 }
 
 /// Waits for a change; forever, if there will be none.

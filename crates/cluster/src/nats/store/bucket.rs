@@ -78,13 +78,9 @@ impl Store {
     ) -> LeaseReply {
         let value = serde_json::to_vec(&LeaseValue { node: holder.to_owned(), sent }).unwrap_or_default();
         let expected = (NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.unwrap_or(0));
-        let asked = clock::now();
         let outcome = self.append(self.key_subject(key), expected, value.into()).await;
         if key == self.owner() {
             self.note(Stored::Lease, &outcome);
-            if outcome.is_ok() {
-                *self.leased_at.lock() = Some(asked);
-            }
         }
         let reply = match outcome {
             Ok(revision) => LeaseReply::Held { revision, sent },
@@ -96,7 +92,7 @@ impl Store {
                 }
                 // A bucket whose storage failed may answer other requests.
                 let may_be_broken = !matches!(failure, Appending::Refused(_)) && key == self.owner();
-                if may_be_broken && self.is_unfit(revision.is_some()).await {
+                if may_be_broken && self.is_unfit() {
                     self.read_lease(key, holder).await
                 } else {
                     LeaseReply::Unknown
@@ -109,11 +105,6 @@ impl Store {
         reply
     }
 
-    /// Whether this node certainly has the owner's lease, and for a while.
-    pub(super) fn has_lease(&self) -> bool {
-        self.leased_at.lock().is_some_and(|at| clock::now() < at + self.lease * 3 / 4)
-    }
-
     /// Whether a lease is older than leases can be: after a full disk, NATS cannot even remove them.
     fn is_stale(&self, stored: SystemTime) -> bool {
         let mut oldest = self.oldest_lease.lock();
@@ -122,11 +113,9 @@ impl Store {
         since + self.lease * 5 / 4 <= clock::now()
     }
 
-    /// Whether NATS has given up the bucket, or leases could not be created for as long as one lasts.
-    async fn is_unfit(&self, is_renewal: bool) -> bool {
-        let since = *self.unfit_since.lock();
-        since.is_some_and(|since| since + self.lease <= clock::now())
-            || !is_renewal && self.is_given_up(&self.bucket()).await
+    /// Whether leases could not be created for as long as one lasts.
+    fn is_unfit(&self) -> bool {
+        self.unfit_since.lock().is_some_and(|since| since + self.lease <= clock::now())
     }
 
     /// After a full disk, NATS 2.12 and later take nothing more into a bucket, although nobody has the lease, and
@@ -143,7 +132,7 @@ impl Store {
         if *reply != LeaseReply::Missing {
             return;
         }
-        let is_unfit = if is_renewal { self.keeps_too_much().await } else { self.is_unfit(is_renewal).await };
+        let is_unfit = if is_renewal { self.keeps_too_much().await } else { self.is_unfit() };
         if is_unfit && self.replace_bucket().await.is_some() {
             warn!(
                 code = Code::ClusterUnowned.name(),
@@ -221,7 +210,6 @@ impl Store {
 
     /// Removes the owner's lease if this node has `revision` of it, and tells the other nodes.
     pub(in crate::nats) async fn release_ownership(&self, node: &str, revision: u64) {
-        *self.leased_at.lock() = None;
         if self.release_lease(&self.owner(), node, revision).await {
             self.tell("free", self.channel.clone().into()).await;
             drop(timeout(self.answer_time, self.client.flush()).await);

@@ -1,5 +1,5 @@
-//! What a cluster stores in NATS: the log of each channel in a JetStream stream ([`log`], which also puts one back that NATS
-//! has given up), and leases in a [`bucket`].
+//! What a cluster stores in NATS: the log of each channel in a JetStream stream ([`log`]), and leases in a
+//! [`bucket`].
 
 mod bucket;
 mod log;
@@ -77,10 +77,6 @@ pub(super) struct Store {
     pub(super) unfit_since: Arc<Mutex<Option<Instant>>>,
     /// When NATS stored the owner's lease, and since when that is known. Another bucket repeats revisions.
     oldest_lease: Arc<Mutex<Option<(SystemTime, Instant)>>>,
-    /// When this node sent the last request with which it got or kept the owner's lease.
-    leased_at: Arc<Mutex<Option<Instant>>>,
-    /// Held while a log may be missing for a moment.
-    mending: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Store {
@@ -102,8 +98,6 @@ impl Store {
             last_denied: link.last_denied.clone(),
             unfit_since: Arc::default(),
             oldest_lease: Arc::default(),
-            leased_at: Arc::default(),
-            mending: Arc::default(),
         }
     }
 
@@ -127,7 +121,6 @@ impl Store {
             refusals: watch::Sender::default(),
             unfit_since: Arc::default(),
             oldest_lease: Arc::default(),
-            leased_at: Arc::default(),
             ..self.clone()
         }
     }

@@ -13,7 +13,6 @@
 //! same expectation, so that at most one of the attempts can be stored; if all are rejected, the log shows
 //! whether one was.
 
-mod handover;
 mod lease;
 mod publish;
 mod types;
@@ -27,11 +26,9 @@ use super::{
     record::{CONTENT_BYTES_MAX, Encoded, Refused, View},
 };
 
-use handover::Handover;
 use lease::Duel;
 use publish::{InFlight, Pace, Queue};
 
-pub use handover::HANDOVER_TIME_MAX;
 pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
 pub use types::{
     Action, BACKOFF_LEASES, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, HELD_BYTES_MAX, Input,
@@ -68,7 +65,6 @@ pub struct Member {
     /// When the channel last had an owner, as far as this node knows.
     owned_at: Duration,
     duel: Duel,
-    handover: Handover,
     /// The epoch that this node has opened, or tries to open.
     epoch: u64,
     queue: Queue,
@@ -139,7 +135,6 @@ impl Member {
             asked_at: None,
             owned_at: Duration::ZERO,
             duel: Duel::new(options.seed),
-            handover: Handover::default(),
             epoch: 0,
             queue: Queue::new(1),
             since_checkpoint: (0, 0),
@@ -159,8 +154,6 @@ impl Member {
         match input {
             Input::Start { stream } => self.wanted = Some(stream),
             Input::Stop => self.stop(),
-            Input::Leave => self.leave(),
-            Input::Prepared => self.prepared(),
             Input::Lease(answer) => self.lease_answered(answer),
             Input::LeaseFree => self.lease.is_free(self.now),
             Input::Message { log, previous, sequence, bytes } => {
@@ -245,7 +238,7 @@ impl Member {
         let ask = self.wants_lease().then(|| self.lease.asks_at()).flatten();
         let ask = ask.map(|at| at.max(self.yields_until()));
         let retry = self.in_flight.as_ref().and_then(|flight| flight.retry_at);
-        [self.lease.ends_at(), ask, tail, retry, self.handover.deadline()].into_iter().flatten().min()
+        [self.lease.ends_at(), ask, tail, retry].into_iter().flatten().min()
     }
 
     /// Whether this node is the owner, and accepts events.
@@ -331,7 +324,6 @@ impl Member {
         if self.lease.is_held() && self.phase == Phase::Following {
             if self.wanted.is_some() {
                 (self.phase, self.asks_until) = (Phase::Reading, None);
-                self.awaits_owner();
                 self.ask_tail();
             } else {
                 self.release();
@@ -354,7 +346,6 @@ impl Member {
             (self.is_contradicted, self.checks_at) = (false, self.now + self.options.lease);
             self.read_after(self.reader.known().saturating_sub(1));
         }
-        self.hand_over_due();
         self.publish_due();
     }
 
@@ -413,7 +404,6 @@ impl Member {
     /// Ends the ownership, or the attempt. Closes the upstream before anybody else can have the lease.
     fn step_down(&mut self, reason: StepDown) {
         let phase = std::mem::replace(&mut self.phase, Phase::Following);
-        self.handover.end();
         if phase == Phase::Owning {
             self.owned_at = self.now;
             self.actions.push_back(Action::CloseUpstream);
@@ -440,7 +430,6 @@ impl Member {
             return;
         }
         self.reader.learn(view);
-        self.handover_told(view);
         if view.asks {
             self.tell(false);
         }

@@ -152,9 +152,6 @@ impl Member {
     /// Publishes the first record of an ownership, if the log cannot be older than what was acknowledged or
     /// nobody has told it in time.
     pub(super) fn open_or_ask(&mut self) {
-        if self.awaits_owner() {
-            return;
-        }
         let time = WITNESS_TIME_MAX.min(self.options.lease);
         let until = *self.asks_until.get_or_insert(self.now + time);
         if self.knows_end() || self.now >= until {

@@ -99,11 +99,6 @@ pub enum Input {
     /// This node should not be the owner. If it is, it closes its upstream, stores the events that it was
     /// offered, and releases the lease.
     Stop,
-    /// The same, but what the upstream shows should go on without a gap: an owner still serves until the upstream
-    /// of another node is connected.
-    Leave,
-    /// What [`Action::PrepareUpstream`] asked for is done, or cannot be.
-    Prepared,
     Lease(LeaseReply),
     /// The lease was released or has expired, as the bucket's watcher reports.
     LeaseFree,
@@ -214,11 +209,6 @@ pub enum Action {
     /// in between, so just before connecting pass [`Input::Tick`], and connect only if
     /// [`Member::is_owner`](super::Member::is_owner).
     OpenUpstream,
-    /// Connect to what the owner shows, which still serves, and answer with [`Input::Prepared`]. Pass nothing on
-    /// before [`Action::OpenUpstream`].
-    PrepareUpstream,
-    /// Let the upstream end, offer what it has sent so far, and then pass [`Input::Stop`].
-    EndUpstream,
     /// Close the upstream before performing the next action.
     CloseUpstream,
     /// Tell all other nodes what this one knows of the log. Needs no answer.

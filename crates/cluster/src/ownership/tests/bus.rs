@@ -229,12 +229,6 @@ pub(super) struct Node {
     /// Requests without an answer.
     pub pending: HashSet<u64>,
     pub is_upstream_open: bool,
-    /// Whether it is connected to the show of an owner that leaves.
-    pub is_prepared: bool,
-    /// Whether it shuts down.
-    pub is_leaving: bool,
-    /// Frames of the show that it has not offered yet.
-    heard: VecDeque<Bytes>,
     pub seen: Seen,
     pub gaps: u64,
     pub faults: usize,
@@ -269,9 +263,6 @@ impl Node {
             todo: VecDeque::new(),
             pending: HashSet::new(),
             is_upstream_open: false,
-            is_prepared: false,
-            is_leaving: false,
-            heard: VecDeque::new(),
             seen: Seen::new(),
             gaps: 0,
             faults: 0,
@@ -324,20 +315,6 @@ impl Node {
         let first = self.offered.len();
         let numbers = first..=first + (now_ms % BATCH_MAX) as usize;
         self.offer(now_ms, numbers.map(|number| Bytes::from(format!("{} {number}", self.start))).collect());
-    }
-
-    /// Takes a frame of a show that all nodes can connect to.
-    pub(super) fn hear(&mut self, now_ms: u64, json: Bytes) {
-        if self.is_upstream_open || self.is_prepared {
-            self.heard.push_back(json);
-        }
-        while self.is_upstream_open && self.member.is_owner() {
-            let Some(json) = self.heard.pop_front() else { break };
-            let is_known = self.seen.values().any(|seen| *seen == json) || self.offered.contains(&json);
-            if !is_known && !self.offer(now_ms, vec![json.clone()]) {
-                return self.heard.push_front(json);
-            }
-        }
     }
 
     /// Returns whether the events were offered. If not, the upstream is slowed down or ends.

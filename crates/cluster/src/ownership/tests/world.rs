@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::Bytes;
-
 use super::{
     super::{Action, Delivery, Input, LeaseReply, View},
     bus::{Bus, LEASE_MS, Node, Seen},
@@ -15,10 +13,6 @@ const ANSWER_MS: u64 = 60;
 const REPEAT_MS: u64 = 300;
 /// Interval of the upstream's frames, in ms.
 const FRAME_MS: u64 = 15;
-/// Time that a successor needs to connect, in ms.
-const CONNECT_MS: u64 = 120;
-/// Time that an owner needs to close its upstream, in ms.
-const CLOSE_MS: u64 = 10;
 /// Time after which a node that shuts down starts again, in ms.
 const RESTART_MS: u64 = 3 * LEASE_MS;
 /// Messages in an answer to `ReadTail`.
@@ -70,12 +64,7 @@ enum What {
     Tick(usize, u64),
     /// With the number of the node's start, like the following.
     Frame(usize, u64),
-    Prepared(usize, u64),
-    /// Its upstream has ended.
-    Ended(usize, u64),
     Restart(usize, u64),
-    /// Something happens in the show.
-    Show,
     Release(usize),
     AtBus(usize, u64, u64, Action),
     Answer(usize, u64, Input),
@@ -92,10 +81,6 @@ pub(super) struct World {
     pub seen: Seen,
     /// Whether the upstream has no more events.
     pub is_quiet: bool,
-    /// Whether nodes connect to a show instead of an upstream of their own, and how many frames it had.
-    pub show: Option<u64>,
-    /// When numbers were first seen.
-    pub seen_at: Vec<u64>,
     now: u64,
     outage_until: u64,
     refused_until: u64,
@@ -113,8 +98,6 @@ impl World {
             fates: fates.into(),
             seen: Seen::new(),
             is_quiet: false,
-            show: None,
-            seen_at: Vec::new(),
             now: 0,
             outage_until: 0,
             refused_until: 0,
@@ -165,9 +148,7 @@ impl World {
 
     /// At most one upstream is open, not counting nodes that are stopped.
     fn check_upstreams(&self) {
-        // One that shuts down has no lease any more.
-        let is_open =
-            |node: &&Node| node.is_upstream_open && node.stopped_until <= self.now && !node.is_leaving;
+        let is_open = |node: &&Node| node.is_upstream_open && node.stopped_until <= self.now;
         let open: Vec<u64> = self.nodes.iter().filter(is_open).map(|node| node.start).collect();
         assert!(open.len() <= 1, "upstreams of {open:?} are open at {} ms", self.now);
     }
@@ -175,15 +156,12 @@ impl World {
     fn happen(&mut self, what: What) {
         let index = match &what {
             What::Trouble(trouble) => return self.trouble(*trouble),
-            What::Show => return self.go_on(),
             What::AtBus(index, start, request, action) => {
                 return self.at_bus(*index, *start, *request, action.clone());
             }
             What::Start(index)
             | What::Step(index)
             | What::Release(index)
-            | What::Prepared(index, _)
-            | What::Ended(index, _)
             | What::Restart(index, _)
             | What::Tick(index, _)
             | What::Frame(index, _)
@@ -213,35 +191,16 @@ impl World {
                 node.handle(now, Input::Tick);
             }
             What::Frame(_, start) if start == node.start => {
-                if !self.is_quiet && self.show.is_none() {
+                if !self.is_quiet {
                     node.produce(now);
                 }
                 self.at(now + FRAME_MS, What::Frame(index, start));
-            }
-            What::Prepared(_, start) if start == node.start => {
-                node.is_prepared = true;
-                node.handle(now, Input::Prepared);
-            }
-            What::Ended(_, start) if start == node.start => {
-                node.is_upstream_open = false;
-                node.handle(now, Input::Stop);
             }
             What::Restart(_, start) if start == node.start => self.nodes[index] = self.start(index),
             What::Answer(_, request, input) if node.pending.remove(&request) => node.handle(now, input),
             What::News(_, start, input) if start == node.start => node.handle(now, input),
             _ => {}
         }
-    }
-
-    fn go_on(&mut self) {
-        let Some(frames) = &mut self.show else { return };
-        *frames += 1;
-        let json = Bytes::from(format!("frame {frames}"));
-        for index in 0..self.nodes.len() {
-            self.nodes[index].hear(self.now, json.clone());
-            self.follow_up(index);
-        }
-        self.at(self.now + FRAME_MS, Event(What::Show));
     }
 
     /// Performs the actions of a node one by one, each of which may be delayed by a stop.
@@ -272,18 +231,7 @@ impl World {
         let Some(action) = self.nodes[index].todo.pop_front() else { return };
         match action {
             Action::OpenUpstream => self.nodes[index].open_upstream(self.now),
-            Action::PrepareUpstream => {
-                if let Some(delay) = fate.answer {
-                    let prepared = What::Prepared(index, self.nodes[index].start);
-                    self.at(self.now + CONNECT_MS + delay, Event(prepared));
-                }
-            }
-            Action::EndUpstream => {
-                self.at(self.now + CLOSE_MS, Event(What::Ended(index, self.nodes[index].start)));
-            }
-            Action::CloseUpstream => {
-                (self.nodes[index].is_upstream_open, self.nodes[index].is_prepared) = (false, false);
-            }
+            Action::CloseUpstream => self.nodes[index].is_upstream_open = false,
             Action::Deliver(delivery) => self.deliver(index, delivery),
             Action::SteppedDown { unpublished, uncertain, .. } => {
                 self.nodes[index].given_up += unpublished + uncertain;
@@ -301,9 +249,6 @@ impl World {
         for number in before.min(next)..next {
             let key = (stream.to_owned(), number);
             let Some(json) = node.seen.get(&key) else { continue };
-            if !self.seen.contains_key(&key) {
-                self.seen_at.push(self.now);
-            }
             let known = self.seen.entry(key).or_insert_with(|| json.clone());
             assert_eq!(known, json, "number {number} of {stream} was seen with two contents");
         }
@@ -423,16 +368,9 @@ impl World {
 
 impl World {
     fn leave(&mut self, index: usize) {
-        self.nodes[index].is_leaving = true;
-        self.nodes[index].handle(self.now, Input::Leave);
+        self.nodes[index].handle(self.now, Input::Stop);
         self.follow_up(index);
         self.at(self.now + RESTART_MS, Event(What::Restart(index, self.nodes[index].start)));
-    }
-
-    /// Starts a show, which all nodes can connect to.
-    pub(super) fn begin_show(&mut self) {
-        self.show = Some(0);
-        self.at(self.now, Event(What::Show));
     }
 }
 

@@ -595,11 +595,6 @@ impl Batches {
         Some(())
     }
 
-    /// Receives batches to return later, until an item `is_wanted` or all have ended. Cancel safe.
-    pub(crate) async fn until(&mut self, is_wanted: impl Fn(&Item) -> bool) {
-        while !self.items.iter().any(&is_wanted) && self.receive().await.is_some() {}
-    }
-
     /// Takes no further batches. Those that wait are still returned.
     pub(crate) fn close(&mut self) {
         self.receiver.close();
