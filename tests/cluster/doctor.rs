@@ -108,8 +108,7 @@ fn settings_are_compared_with_those_of_the_nodes() {
 
 /// A system account that lets livetape's read what servers are like, as documented.
 fn with_system_account(jetstream: &str) -> String {
-    let text = include_str!("../../docs/cluster.md");
-    let accounts = text.split("```\n").find(|block| block.starts_with("accounts {")).unwrap();
+    let accounts = include_str!("../../examples/cluster/accounts.conf");
     format!("{}\njetstream: {jetstream}\n", accounts.replace("a-password", "planted"))
 }
 
