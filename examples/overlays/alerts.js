@@ -24,7 +24,7 @@ let rest = { alerts: 0, diamonds: 0 }
 function alertOf({ type, stream, seq, data }) {
   const alert = { key: `${stream} ${data.streakId || seq}`, data, says: '', gift: '', count: 0, merged: 0, price: 0, isFinal: data.isFinal !== false }
   if (type === 'gift') return Number.isFinite(data.repeatCount * data.diamondCount) ? { ...alert, says: 'sent', gift: giftOf(data), count: data.repeatCount, price: data.diamondCount } : undefined
-  if (type === 'subscribe') return { ...alert, says: data.subMonth > 1 ? `subscribed for ${data.subMonth} months` : 'subscribed' }
+  if (type === 'subscribe') return options.subscribes && { ...alert, says: data.subMonth > 1 ? `subscribed for ${data.subMonth} months` : 'subscribed' }
   if (data.action === 'follow' && options.follows) return { ...alert, says: 'followed' }
   if (data.action === 'share' && options.shares) return { ...alert, says: 'shared the LIVE' }
   return undefined
@@ -33,8 +33,7 @@ function alertOf({ type, stream, seq, data }) {
 const total = ({ count, merged }) => count + merged
 const worth = (alert) => total(alert) * alert.price
 
-// Created early: opening the sound device takes longer than a frame.
-const speaker = options.sound ? new AudioContext() : undefined
+let speaker
 /** Length of a sound, in seconds. */
 const SOUND_S = 0.6
 let lastRing = 0
@@ -42,7 +41,7 @@ let lastRing = 0
 let quietFrom = 0
 /** Plays two tones, after those of the alert before. */
 async function ring(diamonds) {
-  if (!speaker) return
+  if (!options.sound) return
   const mine = (lastRing += 1)
   // Browsers other than OBS wait for a click. Only the last of the sounds that waited is played then.
   await speaker.resume()
@@ -131,9 +130,15 @@ const draw = drawing(() => {
   }
 })
 
-box.classList.toggle('many', options.max > 1)
-const types = ['gift', ...(options.follows || options.shares ? ['social'] : []), ...(options.subscribes ? ['subscribe'] : [])]
-connect(options, types, (event) => {
+function prepare() {
+  // Early: opening the sound device takes longer than a frame.
+  if (options.sound) speaker ??= new AudioContext()
+  box.classList.toggle('many', options.max > 1)
+  draw()
+}
+prepare()
+// All types that an option may ask for while the page is open.
+connect(options, ['gift', 'social', 'subscribe'], (event) => {
   const alert = alertOf(event)
   if (!alert || past.has(alert.key)) return
   const known = [...shown, ...waiting].find(({ key }) => key === alert.key)
@@ -147,4 +152,4 @@ connect(options, types, (event) => {
   } else waiting.push(alert)
   if (waiting.length > WAITING_MAX) merge()
   draw()
-})
+}, { onOptions: prepare })

@@ -74,6 +74,7 @@ connect(options, ['battle', 'battle_score'], (event) => {
   tick()
 }, {
   since: 0,
+  onOptions: draw,
   onStartOver: () => {
     battle = undefined
     tick()

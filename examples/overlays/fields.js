@@ -80,6 +80,8 @@ const make = (tag, properties, ...children) => {
 let page = 'alerts'
 /** The values of fields, as text; mistaken ones stay here too. */
 const values = new Map(new URLSearchParams(location.search))
+/** Options without a field that a link may have: they stay in it. */
+const UNSHOWN = ['types', 'user']
 if (Object.hasOwn(PAGES, values.get('page') ?? '')) page = values.get('page')
 
 /** Fields of the overlay: only those that change something. */
@@ -103,7 +105,10 @@ function mistakeIn(field, value) {
   return value === '' ? 'is empty' : mistakeOf(name, cleanOf(field, value), ['number', WHOLE, SWITCH].includes(kind), Array.isArray(kind) ? { [name]: kind } : {})
 }
 /** Options that differ from their defaults, without mistaken ones. */
-const changed = () => fieldsOf().filter((field) => valueOf(field) !== field[2] && !mistakeIn(field, valueOf(field))).map((field) => [field[0], cleanOf(field, valueOf(field))])
+function changed() {
+  const shown = fieldsOf().filter((field) => valueOf(field) !== field[2] && !mistakeIn(field, valueOf(field))).map((field) => [field[0], cleanOf(field, valueOf(field))])
+  return [...shown, ...UNSHOWN.filter((name) => values.get(name)).map((name) => [name, values.get(name)])]
+}
 
 /** Height of the line that says that the connection is lost, for the default size of text, in pixels. */
 const STATUS_PX = 30

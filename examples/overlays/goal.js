@@ -16,10 +16,13 @@ const TITLES = { subscribes: 'Subscriptions' }
 const options = optionsOf({ count: 'diamonds', goal: 1000, start: 0, title: '' }, { count: Object.keys(COUNTS) })
 const [counted, worth] = COUNTS[options.count]
 const find = (id) => document.getElementById(id)
-let sum = options.start
+/** What the events have added. */
+let added = 0
 
 const draw = drawing((isRush) => {
+  const sum = options.start + added
   const part = Math.min(1, sum / options.goal)
+  find('title').textContent = shorten(options.title, 60) || TITLES[options.count] || `${options.count[0].toUpperCase()}${options.count.slice(1)}`
   find('numbers').textContent = `${sum.toLocaleString('en')} / ${countOf(options.goal)}`
   find('done').style.transform = `translateX(${part * 100 - 100}%)`
   find('goal').classList.toggle('rush', isRush)
@@ -27,16 +30,16 @@ const draw = drawing((isRush) => {
   document.querySelector('.bar').setAttribute('aria-valuenow', String(Math.round(part * 100)))
 })
 
-find('title').textContent = shorten(options.title, 60) || TITLES[options.count] || `${options.count[0].toUpperCase()}${options.count.slice(1)}`
 draw()
 connect(options, [counted], ({ data }) => {
   const more = Number(worth(data))
-  if (Number.isFinite(more)) sum += more
+  if (Number.isFinite(more)) added += more
   draw()
 }, {
   since: 0,
+  onOptions: draw,
   onStartOver: () => {
-    sum = options.start
+    added = 0
     draw()
   },
 })

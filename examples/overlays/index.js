@@ -16,7 +16,11 @@ find('token').value = sessionStorage.getItem(TOKEN) ?? ''
 /** The token, also as it stands in a file of tokens. */
 const tokenOf = () => find('token').value.trim().replace(/^read:/, '')
 
-/** The address of the overlay. */
+/** The feed of a pasted link, if it is not the usual one. */
+let feed
+const feedOf = () => feed ?? socketOf('../')
+
+/** The address of the overlay, with its settings. */
 function urlOf(feed, more = [], token = tokenOf()) {
   const url = new URL(`${page}.html`, location.href)
   url.search = new URLSearchParams([...(feed ? [['url', feed]] : []), ...(token && feed ? [['token', token]] : []), ...changed(), ...more])
@@ -31,7 +35,9 @@ let isLoading = true
 let waitingTest
 function show() {
   const given = changed()
-  history.replaceState(null, '', `${location.pathname}?${new URLSearchParams([...(page === 'alerts' ? [] : [['page', page]]), ...given])}`.replace(/\?$/, ''))
+  const here = [...(page === 'alerts' ? [] : [['page', page]]), ...(opened ? [['overlay', opened.name]] : []), ...(opened && !isChanged() ? [] : given)]
+  history.replaceState(null, '', `${location.pathname}?${new URLSearchParams(here)}`.replace(/\?$/, ''))
+  drawSaved()
   const [width, height] = boxOf(Object.fromEntries(given))
   find('width').textContent = width
   find('height').textContent = height
@@ -53,15 +59,21 @@ function show() {
     const source = find('source').value
     stop()
     const preview = find('preview').cloneNode()
-    preview.src = source === 'show' ? urlOf('', [['preview', '1']]) : urlOf(socketOf(source ? `../ws/play/${encodeURIComponent(source)}?speed=10` : '../'))
+    preview.src = source === 'show' ? urlOf('', [['preview', '1']]) : urlOf(source ? socketOf(`../ws/play/${encodeURIComponent(source)}?speed=10`) : feedOf())
     preview.onload = start
     find('preview').replaceWith(preview)
   }, 200)
 }
 
-const link = () => urlOf(socketOf('../'))
+/** The link for OBS: of a saved overlay by its name, which stays, or else with all settings. */
+function link(token = tokenOf()) {
+  if (!opened) return urlOf(feedOf(), [], token)
+  const url = new URL(`${page}/${encodeURIComponent(opened.name)}`, location.href)
+  url.search = new URLSearchParams([...(feed ? [['url', feed]] : []), ...(token ? [['token', token]] : [])])
+  return url.href
+}
 /** Shows the link without its token, which viewers of the stream might read. */
-const showLink = () => (find('link').value = urlOf(socketOf('../'), [], tokenOf() && '•••').replace('token=%E2%80%A2%E2%80%A2%E2%80%A2', 'token=•••'))
+const showLink = () => (find('link').value = link(tokenOf() && '•••').replace('token=%E2%80%A2%E2%80%A2%E2%80%A2', 'token=•••'))
 
 /** Shows the preview as OBS would, smaller if it has to be. */
 function fit(width, height) {
@@ -144,16 +156,23 @@ function drawTests() {
 
 // ── The page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The values of the other overlays' own fields. */
+/** The values of the other overlays' fields. */
 const kept = {}
+/** Shows another overlay, with these values of its fields. */
+function turnTo(next, pairs) {
+  page = next
+  find('pages').querySelector(`[value=${next}]`).checked = true
+  values.clear()
+  for (const [name, value] of pairs) values.set(name, value)
+  draw()
+}
 find('pages').append(...Object.entries(PAGES).map(([name, { label }]) => {
   const choice = make('input', { type: 'radio', name: 'page', value: name, checked: name === page, onchange: () => {
-    // `max` and `seconds` mean something else in another overlay; looks stay.
-    kept[page] = PAGES[page].fields.map(([name]) => [name, values.get(name)])
-    for (const [name] of kept[page]) values.delete(name)
-    page = name
-    for (const [name, value] of kept[page] ?? []) if (value !== undefined) values.set(name, value)
-    draw()
+    // Each overlay has values of its own.
+    kept[page] = [...values]
+    if (opened) find('name').value = ''
+    opened = feed = undefined
+    turnTo(name, kept[name] ?? [])
     show()
   } })
   return make('label', {}, choice, label)
@@ -204,6 +223,7 @@ async function list() {
   listed.length = 2
   for (const { name } of recordings.filter(({ problem }) => !problem)) listed.add(new Option(`the recording ${name}`, name))
   find('source').value = chosen
+  await listSaved()
 }
 
 /** How often the page looks whether the server is there, in ms. */

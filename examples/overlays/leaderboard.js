@@ -10,6 +10,7 @@ const keyOf = (data) => data.user?.userId || data.sender
 const ranked = () => [...viewers.values()].sort((a, b) => b.sum - a.sum)
 
 const draw = drawing(() => {
+  document.querySelector('#title').textContent = shorten(options.title, 60)
   const lines = ranked().slice(0, Math.max(1, options.max)).map(({ data, sum }, index) => {
     const line = element('li', '')
     line.append(element('span', 'rank', String(index + 1)), avatarElement(data, options.pictures), nameElement(data), element('span', 'sum', `${countOf(sum)} 💎`))
@@ -18,7 +19,7 @@ const draw = drawing(() => {
   document.querySelector('#board').replaceChildren(...lines)
 })
 
-document.querySelector('#title').textContent = shorten(options.title, 60)
+draw()
 connect(options, ['gift'], ({ data }) => {
   if (!Number.isFinite(data.diamonds)) return
   viewers.set(keyOf(data), { data, sum: (viewers.get(keyOf(data))?.sum ?? 0) + data.diamonds })
@@ -26,6 +27,7 @@ connect(options, ['gift'], ({ data }) => {
   draw()
 }, {
   since: 0,
+  onOptions: draw,
   onStartOver: () => {
     viewers = new Map()
     draw()

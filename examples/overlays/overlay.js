@@ -145,8 +145,10 @@ function mistakeOf(key, value, isNumber, choices) {
   return `is not a number from ${min} to ${max.toLocaleString('en')}`
 }
 
+/** What the server writes into the page of a saved overlay: its kind and name, and its settings or why there are none. */
+const saved = document.querySelector('meta[name=livetape-overlay]')
 /** The server of this page; for a file from disk, the default address. */
-const OWN_URL = location.protocol.startsWith('http') ? `${location.origin.replace('http', 'ws')}/` : 'ws://127.0.0.1:3000/'
+const OWN_URL = location.protocol.startsWith('http') ? (saved ? new URL('..', document.baseURI).href : `${location.origin}/`).replace('http', 'ws') : 'ws://127.0.0.1:3000/'
 
 /** Maximum length of the name in the dashboard's list of clients, in characters, and of a value in it. */
 const [CLIENT_CHARACTERS_MAX, VALUE_CHARACTERS_MAX] = [64, 24]
@@ -155,21 +157,33 @@ const UNNAMED = ['url', 'token', 'preview', 'title']
 /** What the dashboard's list of clients calls this overlay. */
 let clientName = document.title
 
-/** Names an overlay by its title, and by the options that differ from their defaults, its own first. */
+/** Names a saved overlay by its name, and another one by its title, and by the options that differ from their defaults, its own first. */
 function nameBy(options, defaults, own) {
+  if (saved) return `${document.title}: ${saved.content.slice(saved.content.indexOf('/') + 1)}`
   const values = Object.keys({ ...own, ...defaults }).filter((key) => !UNNAMED.includes(key) && options[key] !== defaults[key])
   const head = [parent === window ? document.title : `${document.title} (preview)`, shorten(options.title, VALUE_CHARACTERS_MAX)].filter(Boolean).join(': ')
   const name = [head, ...values.map((key) => `${key}=${shorten(options[key], VALUE_CHARACTERS_MAX)}`)].join(', ')
   return [...name].slice(0, CLIENT_CHARACTERS_MAX).join('')
 }
 
-/** Reads the options: query parameters override `defaults`. Mistaken values are ignored, and shown for a while. */
+/** Reads the options again, with other settings of a saved overlay. */
+let optionsWith
+/** Reads the options: query parameters override the settings of a saved overlay, and these `defaults`. Mistaken values are ignored, and shown for a while. */
 function optionsOf(defaults, ownChoices = {}) {
-  const options = { url: OWN_URL, token: '', types: '', user: '', look: 'card', size: 24, colour: '', accent: '', background: '', font: '', status: 0, preview: 0, ...defaults }
-  const unset = { ...options }
+  const unset = { url: OWN_URL, token: '', types: '', user: '', look: 'card', size: 24, colour: '', accent: '', background: '', font: '', status: 0, preview: 0, ...defaults }
   const choices = { ...CHOICES, ...ownChoices }
+  optionsWith = (settings) => readOptions([...new URLSearchParams(settings), ...new URLSearchParams(location.search)], unset, choices)
+  const options = optionsWith(saved?.dataset.settings)
+  clientName = nameBy(options, unset, defaults)
+  if (saved) document.title = clientName
+  return options
+}
+
+/** Reads options, and styles the page by them. */
+function readOptions(pairs, unset, choices) {
+  const options = { ...unset }
   const mistakes = []
-  for (const [key, value] of new URLSearchParams(location.search)) {
+  for (const [key, value] of pairs) {
     const isNumber = typeof options[key] === 'number'
     const mistake = value === '' ? undefined : Object.hasOwn(options, key) ? mistakeOf(key, value, isNumber, choices) : 'is not an option of this overlay'
     if (mistake) mistakes.push(`${shorten(key, NAME_CHARACTERS_MAX)}=${shorten(value, NAME_CHARACTERS_MAX)} ${mistake}`)
@@ -178,18 +192,36 @@ function optionsOf(defaults, ownChoices = {}) {
     if (mistake && key === 'url') options.url = ''
   }
   if (mistakes.length > 0) complain(mistakes)
-  clientName = nameBy(options, unset, defaults)
   const root = document.documentElement
   root.dataset.look = options.look
   root.style.setProperty('--size', `${options.size}px`)
-  for (const key of [...Object.keys(STYLES), 'align']) if (options[key]) root.style.setProperty(`--${key}`, options[key])
+  for (const key of [...Object.keys(STYLES), 'align']) root.style.setProperty(`--${key}`, options[key] ?? '')
   return options
+}
+
+/** Options that a page needs from its start: what it reads, and what it counts. */
+const STARTS_OVER = ['url', 'token', 'types', 'user', 'status', 'preview', 'count']
+/** Takes over the settings of a saved overlay. What is on screen stays, also if the overlay was deleted: it may be on air. */
+function change(options, settings, onOptions) {
+  if (typeof settings !== 'string' || settings === saved.dataset.settings) return
+  // Until now, there were none.
+  if (saved.dataset.problem) return location.reload()
+  saved.dataset.settings = settings
+  const next = optionsWith(settings)
+  if (STARTS_OVER.some((key) => next[key] !== options[key])) return location.reload()
+  Object.assign(options, next)
+  onOptions?.()
 }
 
 /** Calls `show` for each event of `types`: of the feed, and of the page that has this one in a frame, which can test it. */
 function connect(options, types, show, more = {}) {
+  const problem = saved?.dataset.problem
+  if (problem) {
+    for (const it of document.querySelectorAll('main > :not(h1)')) it.hidden = true
+    complain([problem, `set it up at ${document.baseURI}: this page then shows it`], true)
+  }
   const wanted = options.types ? options.types.split(',') : types
-  const take = (event) => wanted.includes(event.type) && (!options.user || event.username === options.user) && show(event)
+  const take = (event) => !problem && wanted.includes(event.type) && (!options.user || event.username === options.user) && show(event)
   addEventListener('message', ({ source, origin, data }) => {
     if (parent === window || source !== parent || origin !== location.origin) return
     if (data.startsOver) more.onStartOver?.()
@@ -202,16 +234,17 @@ function connect(options, types, show, more = {}) {
 function addressOf({ url }) {
   const address = new URL(url)
   if (!address.searchParams.has('name')) address.searchParams.set('name', clientName)
+  if (saved) address.searchParams.set('overlay', saved.content)
   return address.href
 }
 
 /** Reads the feed, and reconnects without limit. */
-function read(options, types, take, more) {
+function read(options, types, take, { onOptions, ...more }) {
   document.addEventListener('securitypolicyviolation', function blocked({ effectiveDirective }) {
     if (effectiveDirective !== 'connect-src') return
     // Each attempt is blocked. Once is enough.
     document.removeEventListener('securitypolicyviolation', blocked)
-    complain([`url=${options.url} is refused: this page can only show events of ${location.host}`, `copy a new link from ${new URL('.', location.href).href}`])
+    complain([`url=${options.url} is refused: this page can only show events of ${location.host}`, `copy a new link from ${new URL('.', document.baseURI).href}`])
   })
   const status = options.status ? document.body.appendChild(element('div', 'status', 'connecting …')) : undefined
   const say = (text) => status && (status.textContent = text)
@@ -247,6 +280,7 @@ function read(options, types, take, more) {
     const link = error.code === 'unauthorized' ? `copy a new link from ${options.url.replace(/^ws(s?:\/\/[^/]+).*$/, 'http$1')}/overlays/, where you can enter the token` : undefined
     complain([error.message, link ?? error.hint].filter(Boolean), isOver && !hasConnected)
   })
+  client.on('message', ({ type, settings }) => saved && type === 'overlay' && change(options, settings, onOptions))
   /** The room of the counted events; none while all are tests. */
   let room
   let isTested = false

@@ -17,6 +17,7 @@ connect(options, ['room_user', 'disconnected'], ({ type, data }) => {
   draw()
 }, {
   since: 0,
+  onOptions: draw,
   onStartOver: () => {
     room = undefined
     draw()

@@ -1,6 +1,8 @@
 // The overlays, the page that sets them up, and the navigation that it shares with the dashboard and `/try`.
 
 import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 
 import { watchFrames } from '../support/frames.mjs'
 import { ask, proxy, start, until, withServer } from '../support/livetape.mjs'
@@ -224,6 +226,156 @@ export async function show({ browser, livetape, pictures }) {
     await visit.leave(/AudioContext/)
     return '6 overlays in 2 looks, a test of each kind, mistaken values, a font, the keyboard, and a phone'
   })
+}
+
+const TOKEN = 'a-secret-of-16-or-more'
+
+/** A saved overlay: its link stays, open pages change when it is saved, and a link from OBS is pasted back. */
+export async function saved({ browser, livetape, pictures }) {
+  return withServer(livetape, ['serve', '--port', '0'], async ({ url, cwd }) => {
+    const rest = (path, init) => fetch(new URL(path, url), { ...init, headers: { authorization: `Bearer ${TOKEN}` } })
+    const settings = async (path) => (await (await rest(`overlays/${path}/settings`)).json()).settings
+    const visit = await Visit.open(browser, url, { path: '/overlays/?page=goal&title=Rent&colour=%23ff0000', ready: false })
+    const { page } = visit
+    const button = (name) => page.getByRole('button', { name, exact: true })
+    const told = (text) => page.locator('#told').getByText(text).waitFor()
+    await page.getByLabel('Token of this server').fill(TOKEN)
+    assert.equal(await button('Save').isDisabled(), true, 'without a name')
+    await page.getByLabel('Name').fill('Rent & <b>')
+    await button('Save').click()
+    await told('use 1 to 40 letters')
+    await page.getByLabel('Name').fill('Rent & food')
+    await button('Save').click()
+    await told('Saved. In OBS')
+    await button('Copy OBS link').click()
+    const link = await clipboard(page)
+    assert.equal(link, `${url}/overlays/goal/Rent%20%26%20food?token=${TOKEN}`)
+    assert.ok(!(await page.getByLabel('Link for OBS').inputValue()).includes(TOKEN))
+
+    // The page as OBS shows it counts on when its colour changes.
+    const obs = await Visit.open(browser, url, { path: link.slice(url.length), width: 560, height: 140, ready: false })
+    const colour = () => obs.page.evaluate(() => getComputedStyle(document.body).color)
+    await obs.page.getByText('0 / 1,000').waitFor()
+    assert.equal(await colour(), 'rgb(255, 0, 0)')
+    await rest('inject?wait_clients=1', { method: 'POST', body: JSON.stringify({ type: 'gift', user: 'ann', gift: 'Rose', count: 7 }) })
+    await obs.page.getByText('7 / 1,000').waitFor()
+    await obs.page.evaluate(() => (globalThis.isSame = true))
+    await page.locator('#fields [name=colour]').fill('#00ff00')
+    await page.getByText('Not saved yet').waitFor()
+    assert.equal(await colour(), 'rgb(255, 0, 0)', 'not before it is saved')
+    await page.getByLabel('Number to reach').fill('2.000')
+    await page.getByLabel('Start from').fill('100')
+    await button('Save changes').click()
+    await told('Saved: open overlays have changed.')
+    await obs.page.getByText('107 / 2,000').waitFor()
+    assert.equal(await colour(), 'rgb(0, 255, 0)')
+    await page.getByLabel('Look').selectOption('plain')
+    await button('Save changes').click()
+    await obs.page.locator('html[data-look=plain]').waitFor()
+    assert.equal(await obs.page.evaluate(() => globalThis.isSame), true, 'it was not loaded again')
+    // What it counts is another matter.
+    await page.getByLabel('What counts').selectOption('likes')
+    await button('Save changes').click()
+    await obs.page.getByText('100 / 2,000').waitFor()
+    await obs.picture(pictures, 'overlay-saved-obs')
+    const { connections } = await (await rest('connections')).json()
+    assert.deepEqual(connections.map(({ query }) => new URLSearchParams(query).get('name')), ['Goal: Rent & food'])
+
+    // Of two people who change it, the second is told.
+    const second = await Visit.open(browser, url, { path: '/overlays/', ready: false })
+    const other = second.page
+    await other.getByLabel('Token of this server').fill(TOKEN)
+    await other.getByLabel('Saved overlays').selectOption('Goal: Rent & food')
+    assert.equal(await other.getByLabel('What counts').inputValue(), 'likes')
+    await other.getByLabel('Title').fill('Food')
+    await page.getByLabel('Text size').fill('30')
+    await button('Save changes').click()
+    await obs.page.locator('html[style*="--size: 30px"]').waitFor()
+    await other.getByRole('button', { name: 'Save changes' }).click()
+    await other.getByText('Somebody else changed “Rent & food”').waitFor()
+    await obs.page.getByText('Rent', { exact: true }).waitFor()
+    await other.getByRole('button', { name: 'Save changes' }).click()
+    await obs.page.getByText('Food', { exact: true }).waitFor()
+    await other.close()
+
+    // Each overlay has a look of its own. Others may have the same name.
+    await choose(page, 'alerts')
+    assert.equal(await page.getByLabel('Look').inputValue(), 'card')
+    assert.equal(await page.getByLabel('Saved overlays').inputValue(), '')
+    await page.getByLabel('Name').fill('rent & food')
+    await button('Save').click()
+    await told('Saved. In OBS')
+    await choose(page, 'goal')
+    await page.getByLabel('Name').fill('RENT & FOOD')
+    await button('Save').click()
+    await told('is already saved')
+
+    // A link from OBS is pasted back: of a saved overlay, or with settings.
+    const paste = async (text) => {
+      await page.evaluate((text) => navigator.clipboard.writeText(text), text)
+      await page.getByLabel('Or paste a link from OBS').focus()
+      await page.keyboard.press('ControlOrMeta+v')
+    }
+    await paste(link)
+    await page.locator('#saved').evaluate((it) => new Promise((resolve) => setInterval(() => it.value === 'goal/Rent & food' && resolve(), 20)))
+    assert.equal(await page.getByLabel('Title').inputValue(), 'Food')
+    await page.reload()
+    await page.locator('#fields [name=title][value=Food]').or(page.locator('#fields [name=title]')).first().waitFor()
+    await until('the saved overlay', async () => (await page.getByLabel('Title').inputValue()) === 'Food' && (await page.getByLabel('Name').inputValue()) === 'Rent & food')
+    await visit.axe()
+    await visit.picture(pictures, 'overlay-saved')
+    await paste('https://www.tiktok.com/@ann/live')
+    await page.getByText('This is not the link of an overlay').waitFor()
+    await paste(`${url}/overlays/goal/None`)
+    await page.getByText('No overlay of this server is saved as “None”').waitFor()
+    await visit.axe()
+    await paste(`http://localhost:4000/overlays/chat.html?url=ws%3A%2F%2Flocalhost%3A4000%2Fws%2Fann&max=3&user=ann&token=x`)
+    assert.equal(await page.getByLabel('Messages at the same time').inputValue(), '3')
+    const { token, ...rest2 } = Object.fromEntries((await linkOf(page)).searchParams)
+    assert.deepEqual(rest2, { url: `${url.replace('http', 'ws')}/ws/ann`, max: '3', user: 'ann' })
+
+    // A renamed overlay has another link; pages with the old one stay as they are. A name without an overlay waits for it.
+    await page.getByLabel('Saved overlays').selectOption('Goal: Rent & food')
+    await until('the title', async () => (await page.getByLabel('Title').inputValue()) === 'Food')
+    await page.getByLabel('Name').fill('Groceries')
+    await button('Rename').click()
+    await told('Renamed.')
+    assert.ok((await settings('goal/Groceries')).includes('title=Food'))
+    assert.equal((await rest('overlays/goal/Rent%20%26%20food/settings')).status, 404)
+    await obs.page.getByText('Food', { exact: true }).waitFor()
+    await obs.page.reload()
+    await obs.page.getByText('the overlay `goal/Rent & food` is not saved').waitFor()
+    await obs.page.addStyleTag({ content: 'html { background: black }' })
+    await obs.axe()
+    await obs.picture(pictures, 'overlay-not-saved')
+    await page.getByLabel('Name').fill('Rent & food')
+    await button('Save as another').click()
+    await obs.page.getByText('100 / 2,000').waitFor()
+    page.once('dialog', (dialog) => dialog.accept())
+    await button('Delete').click()
+    await told('Deleted.')
+    assert.equal((await rest('overlays/goal/Rent%20%26%20food/settings')).status, 404)
+    await obs.page.getByText('100 / 2,000').waitFor()
+
+    await page.setViewportSize({ width: 390, height: 844 })
+    await page.getByLabel('Saved overlays').selectOption('Goal: Groceries')
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'nothing is cut off')
+    await visit.picture(pictures, 'overlay-saved-390')
+    // A damaged file is told here, and by no page that is open.
+    await writeFile(path.join(cwd, 'recordings/overlays.json'), '{')
+    await page.reload()
+    await page.getByText('The file of saved overlays, overlays.json, is damaged').waitFor()
+    await visit.axe()
+    await page.getByLabel('Name').fill('Rent')
+    await button('Save').click()
+    await page.getByText('are in overlays.damaged.json').waitFor()
+    assert.equal(await readFile(path.join(cwd, 'recordings/overlays.damaged.json'), 'utf8'), '{')
+    await obs.page.getByText('100 / 2,000').waitFor()
+    await obs.leave()
+    // The first answers without a token are 401, and others 404 and 409.
+    await visit.leave(/AudioContext|401|404|409|400|WebSocket/)
+    return 'a colour changes on air, two people, a rename, and links from OBS'
+  }, { env: { LIVETAPE_TOKEN: TOKEN } })
 }
 
 /** The setup page notices that the server is gone, and that it is back. A status has a line of its own, and long numbers fit. */

@@ -63,8 +63,8 @@ export function inked() {
   return data.filter((_, index) => index % 4 === 3 && data[index] > 0).length
 }
 
-/** Paths of the pages in `examples`. */
-const EXAMPLES = /^\/(overlays\/.*|try(\.js)?|livetape-client\.js)$/
+/** Paths of the pages in `examples`; those of saved overlays are written by the program. */
+const EXAMPLES = /^\/(overlays\/[^/]*|try(\.js)?|livetape-client\.js)$/
 const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' }
 
 /** The file of a path, from the folder of the dashboard. */

@@ -48,6 +48,8 @@ export const titles: Record<string, string> = {
   read_only_recording: 'Recording cannot be changed',
   recording_full: 'Recording is full',
   output_incomplete: 'File incomplete',
+  overlay_conflict: 'Overlay already saved',
+  overlays_damaged: 'File of overlays damaged',
   io: 'File cannot be read or written',
   rate_limited: 'Rate limited',
   user_not_found: 'User not found',

@@ -13,7 +13,7 @@ interface Setup {
 
 /** The fields of the setup page that is opened with a query. */
 function setupOf(search: string): Setup {
-  const document = { createElement: () => ({ getContext: () => ({}) }) }
+  const document = { createElement: () => ({ getContext: () => ({}) }), querySelector: () => null }
   const run = new Function('document', 'location', `${overlay}\n${fields}\nreturn { boxOf, changed, fieldsOf, noteOf }`)
   return run(document, { protocol: 'file:', search }) as Setup
 }

@@ -250,6 +250,10 @@ codes! {
     RecordingFull = "recording_full", 507, 1011, 3, "raise the maximum size", terminal "raise the limit with --max-size";
     /// The output is incomplete, for example because the disk is full.
     OutputIncomplete = "output_incomplete", 507, 1011, 3, "check that the disk is not full; the part written so far is kept";
+    /// Another overlay is saved under this name, or other settings than those that the request replaces.
+    OverlayConflict = "overlay_conflict", 409, 1008, 1, "choose another name, or send the settings that it has as `replaces`";
+    /// The file of saved overlays cannot be read.
+    OverlaysDamaged = "overlays_damaged", 500, 1011, 1, "repair overlays.json in the folder of recordings, or save an overlay: the damaged file is then kept under another name";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "check the path and the permissions of the file, and that the disk is not full";
     /// The sign server or TikTok reported too many requests.

@@ -32,7 +32,7 @@ use livetape_io::{
 };
 #[cfg(feature = "mock")]
 pub use routes::mock::{scenario, scenario_names};
-use routes::{App, metrics::Metrics, recordings::Shelf};
+use routes::{App, metrics::Metrics, overlays::Overlays, recordings::Shelf};
 pub use routes::{
     door::{Attempt, Door, Stray},
     masked,
@@ -174,6 +174,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         shared,
         connections: connections.clone(),
         sockets: sockets.clone(),
+        overlays: Arc::new(Overlays::new(&config.recordings.directory)),
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
         lost_log_lines: config.lost_log_lines,

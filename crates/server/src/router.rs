@@ -41,7 +41,8 @@ use crate::{
         metrics::{self, Metrics},
         ndjson,
         openapi::{self, Route},
-        query::{self, FEED, FLAG, MAIN, PLAY, Param, REPLAY, TALK, Values},
+        overlays,
+        query::{self, FEED, FLAG, MAIN, PLAY, Param, REPLAY, ROOT, TALK, TOKEN, Values},
         recordings, replay, schema, sockets, status,
     },
     state::{Asker, Refused, Rejected, RequestId, Traffic},
@@ -70,6 +71,7 @@ pub(super) fn table() -> Vec<Route> {
     table.extend(sources());
     table.extend(replays());
     table.extend(recordings());
+    table.extend(overlays());
     table.extend(clients());
     #[cfg(feature = "mock")]
     table.extend([
@@ -100,7 +102,7 @@ fn feeds() -> Vec<Route> {
     vec![
         Route::get("/", sockets::root, "The event feed over a WebSocket; without an upgrade, the dashboard.")
             .takes(&FEED)
-            .takes(&MAIN)
+            .takes(&ROOT)
             .upgrades()
             .or_serves(&["text/html", "text/plain"]),
         Route::get("/ws", sockets::talk, "The feed and messages between clients, over a WebSocket.")
@@ -113,6 +115,7 @@ fn feeds() -> Vec<Route> {
             "The feed of the token's user, whose room is connected on demand.",
         )
         .takes(&FEED)
+        .takes(&TOKEN)
         .upgrades(),
         Route::get(
             "/ws/test/{token}",
@@ -133,6 +136,9 @@ fn feeds() -> Vec<Route> {
         Route::get("/overlays/", assets::overlays, "A page that sets up overlays.").writes_other("text/html"),
         #[cfg(feature = "page")]
         Route::get("/overlays/{name}", assets::overlay, "An overlay for OBS, or a file that it uses."),
+        #[cfg(feature = "page")]
+        Route::get("/overlays/{kind}/{name}", assets::saved_overlay, "A saved overlay, for OBS.")
+            .writes_other("text/html"),
         #[cfg(feature = "page")]
         Route::get("/livetape-client.js", assets::client, "The client that the overlays use.")
             .writes_other("text/javascript"),
@@ -237,6 +243,22 @@ fn recordings() -> Vec<Route> {
         .reads::<recordings::Cut>()
         .creates()
         .writes::<recordings::ListedRecording>(),
+    ]
+}
+
+/// Overlays that are saved under a name.
+fn overlays() -> Vec<Route> {
+    let path = "/overlays/{kind}/{name}/settings";
+    vec![
+        Route::get("/overlays.json", overlays::list, "Lists the saved overlays.")
+            .writes::<overlays::OverlayList>(),
+        Route::get(path, overlays::settings, "Returns the settings of a saved overlay.")
+            .writes::<overlays::SavedOverlay>(),
+        Route::put(path, overlays::save, "Saves an overlay; its open pages change at once.")
+            .reads::<overlays::NewSettings>()
+            .creates()
+            .writes::<overlays::SavedOverlay>(),
+        Route::delete(path, overlays::delete, "Deletes a saved overlay.").writes::<overlays::SavedOverlay>(),
     ]
 }
 

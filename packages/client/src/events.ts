@@ -764,6 +764,15 @@ export interface GapMessage {
   type: 'gap'
 }
 
+/** The settings of the saved overlay that the client shows (`overlay=`): sent when it connects, and when they change. It has no number, because it is not part of a stream. */
+export interface OverlayMessage {
+  /** Kind and name: `alerts/Main`. */
+  overlay: string
+  /** The settings, as in the query of a link; `null` if the overlay is not saved. */
+  settings: string | null
+  type: 'overlay'
+}
+
 /** Data of an `access_control` event: TikTok demands a captcha. */
 export interface AccessControlData {
   /** Id of the captcha. */

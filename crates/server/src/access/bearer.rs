@@ -115,6 +115,10 @@ pub(crate) struct Handled;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadOnly;
 
+/// Request extension: the request carries no valid token, although others need one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anonymous;
+
 /// Middleware that admits requests with a valid token and removes the token from them.
 pub(crate) async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let acts = guard.acts(&request);
@@ -136,8 +140,11 @@ pub(crate) async fn check(State(guard): State<Guard>, mut request: Request, next
     if may_read && acts {
         return Refusal::from(Problem::new(Code::ReadOnlyToken, "this token can only read")).into_response();
     }
-    if !is_allowed && !may_read && !is_page(&request) {
-        return refuse(&request, shown.is_empty());
+    if !is_allowed && !may_read {
+        if !is_page(&request) {
+            return refuse(&request, shown.is_empty());
+        }
+        request.extensions_mut().insert(Anonymous);
     }
     if (is_allowed && !access.tokens.is_empty()) || may_read {
         request.extensions_mut().insert(Authenticated);
@@ -166,11 +173,16 @@ const PAGES: [&str; 7] = ["/ready", "/", "/try", "/try/", "/try.js", "/overlays"
 /// Prefixes of further ones.
 const PAGE_FOLDERS: [&str; 2] = ["/assets/", "/overlays/"];
 
+/// Maximum number of slashes in the path of a page: settings of overlays have one more.
+const PAGE_SLASHES_MAX: usize = 3;
+
 /// Whether the request loads a page, whose files are the same for everyone, or `/ready`. They reveal nothing
-/// about the source. The page itself asks for a token.
+/// about the source. The page itself asks for a token, and a saved overlay then has its settings.
 fn is_page(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_page = PAGES.contains(&path) || PAGE_FOLDERS.iter().any(|folder| path.starts_with(folder));
+    let is_in_folder = path.matches('/').count() <= PAGE_SLASHES_MAX
+        && PAGE_FOLDERS.iter().any(|folder| path.starts_with(folder));
+    let is_page = PAGES.contains(&path) || is_in_folder;
     is_read_only(request) && is_page && !request.headers().contains_key(UPGRADE)
 }
 

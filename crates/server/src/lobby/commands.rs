@@ -251,6 +251,23 @@ impl Lobby {
     }
 }
 
+// Saved overlays: messages to the pages that show them.
+
+impl Lobby {
+    /// Sends a message to the connections that show a saved overlay.
+    pub fn tell_overlay(&mut self, overlay: &str, message: Bytes) {
+        let shows =
+            |(_, connection): &(&Key, &Connection)| connection.opening.overlay.as_deref() == Some(overlay);
+        let to = self.listed().filter(shows).map(|(key, _)| *key).collect();
+        self.send(to, message);
+    }
+
+    /// Sends a message to one connection of any kind.
+    pub fn tell_one(&mut self, key: Key, message: Bytes) {
+        self.send(vec![key], message);
+    }
+}
+
 // Commands to one connection: send it a message, or change its rooms.
 
 /// Reason in `room_left` if the server removed the client.

@@ -57,6 +57,8 @@ pub struct Opening {
     pub is_observer: bool,
     /// Filter of the feed that it reads, as query parameters.
     pub filter: String,
+    /// Key of the saved overlay that it shows, if any.
+    pub overlay: Option<String>,
 }
 
 #[derive(Debug)]

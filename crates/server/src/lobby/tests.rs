@@ -35,6 +35,7 @@ pub(super) fn opening(number: u128, name: &str) -> Opening {
         reading: None,
         is_observer: false,
         filter: String::new(),
+        overlay: None,
     }
 }
 

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use axum::{
+    Extension,
     body::Body,
-    extract::Path,
+    extract::{Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -14,7 +15,11 @@ use livetape_core::{
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use crate::state::Refusal;
+use super::{
+    App,
+    overlays::{self, KindAndName},
+};
+use crate::{access::bearer::Anonymous, state::Refusal};
 
 #[derive(RustEmbed)]
 #[folder = "web/dist"]
@@ -81,6 +86,49 @@ pub(crate) async fn overlays(headers: HeaderMap) -> Result<Response, Refusal> {
 /// `GET /overlays/{name}`: one overlay, or a file that it uses.
 pub(crate) async fn overlay(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
     example(&format!("overlays/{name}"), &headers)
+}
+
+/// `GET /overlays/{kind}/{name}`: the page of a saved overlay, with its settings if the request may read them. A page
+/// without settings shows why.
+pub(crate) async fn saved_overlay(
+    State(app): State<App>,
+    path: KindAndName,
+    anonymous: Option<Extension<Anonymous>>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let id = overlays::read_id(path)?;
+    let path = format!("overlays/{}.html", id.kind);
+    let page = Examples::get(&path).ok_or_else(|| overlays::missing(&id))?;
+    let page = String::from_utf8_lossy(&page.data);
+    let (id, attribute) = match anonymous {
+        // Its socket is told what is wrong with the token.
+        Some(_) => (id, String::new()),
+        None => {
+            match app.overlays.find(&id).await.and_then(|saved| saved.ok_or_else(|| overlays::missing(&id))) {
+                Ok(saved) => (saved.id, format!(" data-settings=\"{}\"", escape(&saved.settings))),
+                Err(problem) => (id, format!(" data-problem=\"{}\"", escape(&problem.message))),
+            }
+        }
+    };
+    // The address has one folder more than that of the files that the page uses.
+    let head = format!(
+        "<head>\n<base href=\"../\">\n<meta name=\"livetape-overlay\" content=\"{}\"{attribute}>",
+        escape(&id.to_string())
+    );
+    let policy = example_policy(&path, &headers).replace("base-uri 'none'", "base-uri 'self'");
+    let body = page.replacen("<head>", &head, 1);
+    let mut response = ([(header::CONTENT_TYPE, content_type(&path))], body).into_response();
+    protect(response.headers_mut(), policy, "no-store");
+    Ok(response)
+}
+
+/// Escapes the value of an attribute in HTML.
+fn escape(text: &str) -> String {
+    let write = |c: char| match c {
+        '&' | '<' | '>' | '"' | '\'' => format!("&#{};", u32::from(c)),
+        c => c.to_string(),
+    };
+    text.chars().map(write).collect()
 }
 
 fn example(path: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
@@ -153,17 +201,21 @@ fn answer(
         ([(header::CONTENT_TYPE, content_type(path))], body).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     if let Ok(tag) = HeaderValue::try_from(tag) {
         headers.insert(header::ETAG, tag);
     }
+    protect(headers, policy, caching);
+    response
+}
+
+fn protect(headers: &mut HeaderMap, policy: String, caching: &'static str) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     if let Ok(policy) = HeaderValue::try_from(policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    response
 }
 
 fn tag(file: &EmbeddedFile) -> String {

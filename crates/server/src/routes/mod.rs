@@ -10,6 +10,7 @@ pub(super) mod metrics;
 pub(super) mod mock;
 pub(super) mod ndjson;
 pub(super) mod openapi;
+pub(super) mod overlays;
 pub(super) mod query;
 pub(super) mod recordings;
 pub(super) mod replay;
@@ -36,6 +37,7 @@ use livetape_core::{
     offset,
 };
 use metrics::Metrics;
+use overlays::Overlays;
 use recordings::Shelf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -60,6 +62,7 @@ pub(crate) struct App {
     pub(crate) connections: Connections,
     pub(crate) sockets: Sockets,
     pub(crate) shelf: Arc<Shelf>,
+    pub(crate) overlays: Arc<Overlays>,
     pub(crate) metrics: Metrics,
     pub(crate) lost_log_lines: fn() -> u64,
     /// The mock that `POST /mock` starts.

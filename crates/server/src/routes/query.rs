@@ -12,6 +12,7 @@ use livetape_core::{
 };
 use livetape_feed::hub::{Filter, Format, Gifts, Join, OnGap, Reader, Types};
 
+use super::overlays::OverlayId;
 use crate::lobby::check_client_id;
 
 /// A query parameter, also described in `/openapi.json`.
@@ -74,10 +75,19 @@ pub(crate) const FEED: [Param; 7] = [
 ];
 const OBSERVER: Param =
     Param::new("observer", "1 to observe: not counted as a client, never waited for, and skips gaps", FLAG);
-/// Additional parameters on the main channel.
+const OVERLAY: Param = Param::new(
+    "overlay",
+    "KIND/NAME of a saved overlay, to receive its settings, now and when they change",
+    Values::Pattern(r"^[a-z]+/[^/]{1,40}$"),
+);
+/// Additional parameters of the main channel on `/events`.
 pub(crate) const MAIN: [Param; 1] = [OBSERVER];
+/// Additional parameters of the main channel on a socket.
+pub(crate) const ROOT: [Param; 2] = [OBSERVER, OVERLAY];
+/// Additional parameters of a token's channel.
+pub(crate) const TOKEN: [Param; 1] = [OVERLAY];
 /// Additional parameters on `/ws`.
-pub(crate) const TALK: [Param; 3] = [
+pub(crate) const TALK: [Param; 4] = [
     // Regular expressions of some programming languages have no class for the letters of all scripts.
     Param::new(
         "client_id",
@@ -86,13 +96,15 @@ pub(crate) const TALK: [Param; 3] = [
     ),
     Param::new("feed", "0 for messages only, without the feed", FLAG),
     OBSERVER,
+    OVERLAY,
 ];
 /// Additional parameters of a private replay.
-pub(crate) const REPLAY: [Param; 1] =
-    [Param::new("speed", "playback speed: 0.1 to 1000, or max", Values::Speed)];
+pub(crate) const REPLAY: [Param; 2] =
+    [Param::new("speed", "playback speed: 0.1 to 1000, or max", Values::Speed), OVERLAY];
 /// Additional parameters of a private replay whose recording is in the path.
-pub(crate) const PLAY: [Param; 3] = [
+pub(crate) const PLAY: [Param; 4] = [
     REPLAY[0],
+    OVERLAY,
     Param::new("start", "offset to start at, such as 1m30s", Values::Pattern(r"^[0-9.:hms]+$")),
     Param::new("case", "case of `livetape test` that changes the recording", Values::OneOf(&CHANGES)),
 ];
@@ -112,10 +124,24 @@ pub(crate) struct Play {
 /// # Errors
 /// `bad_request` for unknown keys and values; the hint suggests the nearest known one.
 pub(crate) fn join_room(uri: &Uri) -> Result<Join, Problem> {
-    parse(uri, &[], |_, _| Ok(false))
+    parse(uri, &TOKEN, |_, _| Ok(false))
 }
 
-/// Parses the query of the main channel.
+/// Parses the query of the main channel on a socket.
+///
+/// # Errors
+/// Same as [`join_room`].
+pub(crate) fn join_root(uri: &Uri) -> Result<Join, Problem> {
+    parse(uri, &ROOT, |_, _| Ok(false))
+}
+
+/// Returns the saved overlay that a client shows, from a query that was parsed before.
+pub(crate) fn overlay(uri: &Uri) -> Option<OverlayId> {
+    let (_, id) = pairs(uri).ok()?.into_iter().find(|(key, _)| key == OVERLAY.name)?;
+    OverlayId::parse(&id).ok()
+}
+
+/// Parses the query of the main channel on `/events`.
 ///
 /// # Errors
 /// Same as [`join_room`].
@@ -297,6 +323,9 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
         "raw" => join.filter.raw = flag(key, value)?,
         "observer" if extra.iter().any(|param| param.name == key) => {
             join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
+        }
+        "overlay" if extra.iter().any(|param| param.name == key) => {
+            OverlayId::parse(value).map_err(|problem| Problem { code: Code::BadRequest, ..problem })?;
         }
         "format" => join.filter.format = choice(key, value, Format::named, Format::NAMES)?,
         // Only people read it.

@@ -25,6 +25,19 @@ struct Gap {
     to: u64,
 }
 
+/// The settings of the saved overlay that the client shows (`overlay=`): sent when it connects, and when they change. It has
+/// no number, because it is not part of a stream.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "written elsewhere; a test compares them")]
+struct OverlaySettings {
+    /// `overlay`
+    r#type: String,
+    /// Kind and name: `alerts/Main`.
+    overlay: String,
+    /// The settings, as in the query of a link; `null` if the overlay is not saved.
+    settings: Option<String>,
+}
+
 /// Reports why a client is rejected, or why a process that shares its channel receives no events. It has no number, because
 /// it is not part of a stream: no client can continue from it.
 #[derive(JsonSchema)]
@@ -85,7 +98,7 @@ pub(crate) fn document(json: &Value) -> Response {
     (headers, json.to_string()).into_response()
 }
 
-/// Builds the schema: one of the event types, a gap, or an outage.
+/// Builds the schema: one of the event types, a gap, settings of an overlay, or an outage.
 fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let (mut message, mut definitions) = definitions(&mut generator, "/$defs");
@@ -106,6 +119,9 @@ pub(crate) fn definitions(generator: &mut SchemaGenerator, path: &str) -> (Value
     let mut gap = Gap::json_schema(generator).to_value();
     gap["properties"]["type"] = json!({ "const": "gap" });
     messages.push(("gap", "GapMessage".to_owned(), gap));
+    let mut overlay = OverlaySettings::json_schema(generator).to_value();
+    overlay["properties"]["type"] = json!({ "const": "overlay" });
+    messages.push(("overlay", "OverlayMessage".to_owned(), overlay));
     let mut outage = Outage::json_schema(generator).to_value();
     outage["properties"]["type"] = json!({ "const": "error" });
     // Otherwise an event would be both.

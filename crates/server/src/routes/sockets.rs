@@ -31,7 +31,7 @@ use tokio::select;
 use tungstenite::{handshake::derive_accept_key, protocol::WebSocketConfig};
 use uuid::Uuid;
 
-use super::{App, door::Denied, openapi, query};
+use super::{App, door::Denied, openapi, overlays::OverlayId, query};
 use crate::{
     access::bearer::{Authenticated, Handled, MaskedQuery, Removed, protocols},
     handlers::select_protocol,
@@ -65,6 +65,8 @@ struct SocketRequest {
     pub(crate) join: Join,
     /// Held as long as the socket is open.
     guard: Option<ChannelGuard>,
+    /// The saved overlay that it shows.
+    overlay: Option<OverlayId>,
     /// Its hooks, if its path is handled.
     pub(crate) hooked: Option<Box<Hooked>>,
 }
@@ -72,7 +74,7 @@ struct SocketRequest {
 impl SocketRequest {
     fn reader(path: &'static str, hub: Hub, join: Join, guard: Option<ChannelGuard>) -> Self {
         let (path, feed) = (path.into(), Some(hub));
-        Self { path, role: Role::Reads, client_id: None, feed, join, guard, hooked: None }
+        Self { path, role: Role::Reads, client_id: None, feed, join, guard, overlay: None, hooked: None }
     }
 }
 
@@ -86,7 +88,7 @@ pub(crate) async fn root(
     if !asks_for_upgrade(&headers) {
         return Ok(page(&app, &headers));
     }
-    Ok(read(&app, upgrade?, query::join(&uri)).await)
+    Ok(read(&app, upgrade?, query::join_root(&uri), query::overlay(&uri)).await)
 }
 
 /// `GET /` on the listener in TikFinity's format: the feed in this format. Overlays add parameters of their
@@ -96,15 +98,21 @@ pub(crate) async fn tikfinity(State(app): State<App>, uri: Uri, upgrade: Upgrade
         join.filter.format = Format::Tikfinity;
         join
     });
-    read(&app, upgrade, join).await
+    read(&app, upgrade, join, None).await
 }
 
-async fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Response {
+async fn read(
+    app: &App,
+    upgrade: Upgrade,
+    join: Result<Join, Problem>,
+    overlay: Option<OverlayId>,
+) -> Response {
     let join = match join {
         Ok(join) => join,
         Err(problem) => return turn_away(app, upgrade, Role::Reads, problem),
     };
-    open(app, upgrade, SocketRequest::reader("/", app.shared.hub.clone(), join, None)).await
+    let request = SocketRequest::reader("/", app.shared.hub.clone(), join, None);
+    open(app, upgrade, SocketRequest { overlay, ..request }).await
 }
 
 /// Returns the dashboard if the client accepts HTML, otherwise a list of paths in plain text.
@@ -131,7 +139,8 @@ pub(crate) async fn talk(State(app): State<App>, uri: Uri, upgrade: Upgrade) -> 
     };
     let feed = feed.then(|| app.shared.hub.clone());
     let (path, role) = ("/ws".into(), Role::Talks);
-    let request = SocketRequest { path, role, client_id, feed, join, guard: None, hooked: None };
+    let overlay = query::overlay(&uri);
+    let request = SocketRequest { path, role, client_id, feed, join, guard: None, overlay, hooked: None };
     open(&app, upgrade, request).await
 }
 
@@ -142,7 +151,8 @@ pub(crate) async fn echo(State(app): State<App>, uri: Uri, upgrade: Upgrade) -> 
         Ok(slot) => slot,
         Err(problem) => return turn_away(&app, upgrade, role, problem),
     };
-    let request = SocketRequest { path, role, client_id: None, feed: None, join, guard: None, hooked: None };
+    let (client_id, feed, guard, overlay, hooked) = (None, None, None, None, None);
+    let request = SocketRequest { path, role, client_id, feed, join, guard, overlay, hooked };
     let session = admit(&app, &upgrade, request);
     begin(&app, upgrade, role, session, slot)
 }
@@ -155,7 +165,7 @@ pub(crate) async fn room(State(app): State<App>, token: Token, uri: Uri, upgrade
         Ok(join) => app.shared.control.channels().open(&segment(token)).await.map(|guard| (join, guard)),
         Err(problem) => Err(problem.into()),
     };
-    answer(&app, upgrade, "/ws/{token}", opened).await
+    answer(&app, upgrade, "/ws/{token}", opened, &uri).await
 }
 
 /// `GET /ws/test/{token}`: the token's recording, replayed from the start for this socket alone.
@@ -166,7 +176,7 @@ pub(crate) async fn replay(State(app): State<App>, token: Token, uri: Uri, upgra
         }
         Err(problem) => Err(problem.into()),
     };
-    answer(&app, upgrade, "/ws/test/{token}", opened).await
+    answer(&app, upgrade, "/ws/test/{token}", opened, &uri).await
 }
 
 /// `GET /ws/play/{recording}`: a private replay of a recording.
@@ -191,7 +201,7 @@ pub(crate) async fn play(
         }
         Err(problem) => Err(problem.into()),
     };
-    answer(&app, upgrade, "/ws/play/{recording}", opened).await
+    answer(&app, upgrade, "/ws/play/{recording}", opened, &uri).await
 }
 
 async fn answer(
@@ -199,11 +209,12 @@ async fn answer(
     upgrade: Upgrade,
     path: &'static str,
     opened: Result<(Join, ChannelGuard), control::Refusal>,
+    uri: &Uri,
 ) -> Response {
     match opened {
         Ok((join, guard)) => {
             let request = SocketRequest::reader(path, guard.hub.clone(), join, Some(guard));
-            open(app, upgrade, request).await
+            open(app, upgrade, SocketRequest { overlay: query::overlay(uri), ..request }).await
         }
         Err(refusal) => turn_away(app, upgrade, Role::Reads, refusal),
     }
@@ -232,8 +243,8 @@ pub(crate) async fn intercept(State(app): State<App>, request: Request, next: Ne
         Ok(client_id) => {
             let (path, join) = (parts.uri.path().to_owned().into(), Join::default());
             *hooked.handshake = Handshake { protocol: protocol.clone(), ..handshake(parts) };
-            let request =
-                SocketRequest { path, role, client_id, feed: None, join, guard: None, hooked: Some(hooked) };
+            let (feed, guard, overlay, hooked) = (None, None, None, Some(hooked));
+            let request = SocketRequest { path, role, client_id, feed, join, guard, overlay, hooked };
             open(&app, upgrade, request).await
         }
     };
@@ -278,7 +289,10 @@ async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Respon
         return turn_away(app, upgrade, role, problem);
     }
     // Join before sending the 101: a client that has read it misses no later event.
-    let session = admit(app, &upgrade, request);
+    let session = match request.overlay.clone() {
+        Some(overlay) => app.admit_overlay(&overlay, || admit(app, &upgrade, request)).await,
+        None => admit(app, &upgrade, request),
+    };
     begin(app, upgrade, role, session, guard)
 }
 
@@ -353,7 +367,7 @@ fn begin(
 }
 
 fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
-    let SocketRequest { path, role, client_id, feed, join, guard: _, hooked } = request;
+    let SocketRequest { path, role, client_id, feed, join, guard: _, overlay, hooked } = request;
     let handled = hooked.as_ref().map(|hooked| hooked.path.clone()).unwrap_or_default();
     let opening = Opening {
         id: hooked.as_ref().map_or_else(Uuid::new_v4, |hooked| hooked.id),
@@ -367,6 +381,7 @@ fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Ses
         reading: feed.as_ref().map(|hub| hub.stream().to_string()),
         is_observer: join.reader == Reader::Observer,
         filter: query::parameters(&join.filter),
+        overlay: overlay.as_ref().map(OverlayId::key),
     };
     let request = JoinRequest {
         opening,

@@ -426,6 +426,11 @@ impl SocketHandle {
         self.sockets.with(|lobby| lobby.binary(self.key, bytes));
     }
 
+    /// Sends the socket a message from the server.
+    pub(crate) fn tell(&self, message: Bytes) {
+        self.sockets.with(|lobby| lobby.tell_one(self.key, message));
+    }
+
     /// Closes the socket because of a message that is too long.
     pub(crate) fn too_large(&self) {
         let Limits { message_bytes_max, echo_bytes_max, .. } = self.sockets.shared.limits;
@@ -570,6 +575,7 @@ mod tests {
             reading: Some("s".into()),
             is_observer: false,
             filter: String::new(),
+            overlay: None,
         };
         let request = JoinRequest {
             opening,

@@ -125,7 +125,7 @@ async fn every_response_restricts_embedding() {
             let header = |name| answer.header(name).unwrap_or_else(|| panic!("{method} {path}: {answer:?}"));
             assert_eq!(header("x-content-type-options"), "nosniff");
             // The page that sets up overlays shows them in a frame.
-            let is_framed = ["/overlays", "/try", "/livetape-client"].iter().any(|it| path.starts_with(it));
+            let is_framed = ["/overlays/", "/try", "/livetape-client"].iter().any(|it| path.starts_with(it));
             let framers = if is_framed && answer.status == 200 { "'self'" } else { "'none'" };
             assert!(
                 header("content-security-policy").contains(&format!("frame-ancestors {framers}")),

@@ -13,6 +13,7 @@ mod handlers;
 mod inject;
 mod listen;
 mod openapi;
+mod overlays;
 mod private;
 mod recordings;
 mod replay;

@@ -63,7 +63,7 @@ pub(crate) fn of_type(schema: &Value, kind: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn every_type_of_event_has_a_schema() {
     let schema = document(&Rig::start(), "/schema/events.json").await;
-    assert_eq!(schema["oneOf"].as_array().unwrap().len(), KINDS.len() + 1, "a gap, too");
+    assert_eq!(schema["oneOf"].as_array().unwrap().len(), KINDS.len() + 2, "a gap and an overlay, too");
     for kind in KINDS {
         Schema::new(&of_type(&schema, kind));
     }
@@ -194,11 +194,15 @@ async fn every_feed_lists_the_feed_parameters() {
     };
     let mut feed = names("/");
     assert!(["since", "types", "gifts", "raw", "on_gap", "format"].iter().all(|name| feed.contains(*name)));
+    assert!(names("/ws").is_superset(&feed), "{:?}", names("/ws"));
+    // Lines cannot tell of changes of an overlay.
+    assert!(feed.remove("overlay") && !names("/events").contains("overlay"));
     for path in ["/events", "/ws"] {
         assert!(names(path).is_superset(&feed), "{path}: {:?}", names(path));
     }
     // The channel of a token has no observers.
     assert!(feed.remove("observer"));
+    feed.insert("overlay".to_owned());
     for path in ["/ws/{token}", "/ws/test/{token}"] {
         assert!(
             names(path).is_superset(&feed) && !names(path).contains("observer"),
@@ -303,6 +307,8 @@ async fn responses_match_their_schemas() {
         ("DELETE", "/rooms/a", "/rooms/{id}", ""),
         ("DELETE", "/rooms/a", "/rooms/{id}", ""),
         ("GET", "/connections/x", "/connections/{id}", ""),
+        ("GET", "/overlays/goal/none/settings", "/overlays/{kind}/{name}/settings", ""),
+        ("DELETE", "/overlays/goal/none/settings", "/overlays/{kind}/{name}/settings", ""),
         ("POST", "/connections/ann/messages", "/connections/{id}/messages", r#"{"message":1}"#),
         ("PUT", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
         ("DELETE", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
@@ -422,6 +428,7 @@ fn bodies() -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("POST", "/rooms/{id}/messages", json!({ "message": 1 })),
         ("PUT", "/connections/{id}/metadata", json!({ "team": "red" })),
+        ("PUT", "/overlays/{kind}/{name}/settings", json!({ "settings": "a=b", "replaces": "" })),
     ];
     bodies.extend(injected.map(|body| ("POST", "/inject", body)));
     bodies
@@ -650,7 +657,7 @@ async fn each_type_of_message_names_its_only_schema() {
         assert_eq!(message["discriminator"]["propertyName"], "type");
         let mapping = message["discriminator"]["mapping"].as_object().unwrap();
         let types: BTreeSet<&str> = mapping.keys().map(String::as_str).collect();
-        assert_eq!(types, KINDS.iter().copied().chain(["gap"]).collect());
+        assert_eq!(types, KINDS.iter().copied().chain(["gap", "overlay"]).collect());
         let listed: BTreeSet<&str> =
             message["oneOf"].as_array().unwrap().iter().map(|it| it["$ref"].as_str().unwrap()).collect();
         let mapped: BTreeSet<&str> = mapping.values().map(|it| it.as_str().unwrap()).collect();

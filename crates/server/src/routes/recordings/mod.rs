@@ -139,8 +139,10 @@ impl App {
 }
 
 /// Runs blocking work on another thread, so that file access and chart computation delay no socket.
-async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    let broken = |_| Problem::new(Code::Io, "reading the recording failed");
+pub(super) async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let broken = |_| Problem::new(Code::Io, "reading or writing a file failed");
     tokio::task::spawn_blocking(work).await.map_err(broken)
 }
 

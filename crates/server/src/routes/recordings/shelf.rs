@@ -87,8 +87,8 @@ pub(crate) struct Shelf {
     wholes: Cache<Arc<Whole>>,
     turns: Semaphore,
     changing: Mutex<HashSet<String>>,
-    /// Uploads being written.
-    pub(super) writing: TaskTracker,
+    /// Uploads and overlays being written.
+    pub(in crate::routes) writing: TaskTracker,
 }
 
 /// Lock on a name until it is dropped, so that only one change runs at a time.
