@@ -12,3 +12,4 @@ pub mod script;
 pub mod shrink;
 pub mod slack;
 pub mod table;
+pub mod trace;

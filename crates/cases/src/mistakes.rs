@@ -12,7 +12,7 @@ use std::{
 
 use livetape_core::{
     event::{Data, Event},
-    truth::{Added, Tally, Truth},
+    truth::{Added, Tally, Truth, What},
 };
 use smol_str::SmolStr;
 
@@ -160,15 +160,18 @@ pub fn shown(events: &[SlimEvent], what: &str) -> BTreeSet<&'static str> {
 }
 
 /// Leaves out the finals that livetape infers: a client gets them only if it asks for finals, or in TikFinity's format.
-/// `positions` are numbers of events.
+/// Returns also their indices.
 #[must_use]
-pub fn without_inferred<const N: usize>(
-    events: Vec<SlimEvent>,
-    positions: [Vec<usize>; N],
-) -> (Vec<SlimEvent>, [Vec<usize>; N]) {
-    let at = |index: usize| events.iter().take(index).filter(|event| !event.is_inferred()).count();
-    let positions = positions.map(|all| all.into_iter().map(at).collect());
-    (events.into_iter().filter(|event| !event.is_inferred()).collect(), positions)
+pub fn without_inferred(events: Vec<SlimEvent>) -> (Vec<SlimEvent>, Vec<usize>) {
+    let is_inferred = |(index, event): (usize, &SlimEvent)| event.is_inferred().then_some(index);
+    let inferred = events.iter().enumerate().filter_map(is_inferred).collect();
+    (events.into_iter().filter(|event| !event.is_inferred()).collect(), inferred)
+}
+
+/// Returns the number of the first `count` events that are left without the inferred ones.
+#[must_use]
+pub fn without(inferred: &[usize], count: usize) -> usize {
+    count - inferred.partition_point(|index| *index < count)
 }
 
 fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mistake) -> bool) -> Explanation {
@@ -279,15 +282,15 @@ pub fn explain_with_repeats(
 struct Sum<'a> {
     right: i64,
     got: i64,
-    /// The last event that adds something else.
-    differs: Option<&'a SlimEvent>,
+    /// The last event that adds something else, and its index.
+    differs: Option<(usize, &'a SlimEvent)>,
 }
 
 /// Adds up what each streak, and each event outside of streaks, adds to a number. Returns those that add something
 /// else with a mistake.
 fn differing<'a>(show: &'a Show<'_>, mistake: &'a Mistake, name: &Name) -> Vec<Sum<'a>> {
     let (mut sums, mut streaks): (Vec<Sum<'_>>, BTreeMap<&str, usize>) = Default::default();
-    for (Counted { event, added }, times) in show.counted(mistake) {
+    for (index, (Counted { event, added }, times)) in show.counted(mistake).enumerate() {
         let right = amount(&event.added, name);
         let got = amount(&added, name).saturating_mul(i64::try_from(times).unwrap_or(i64::MAX));
         let next = sums.len();
@@ -298,7 +301,7 @@ fn differing<'a>(show: &'a Show<'_>, mistake: &'a Mistake, name: &Name) -> Vec<S
         let sum = &mut sums[at];
         (sum.right, sum.got) = (sum.right.saturating_add(right), sum.got.saturating_add(got));
         if right != got {
-            sum.differs = Some(event);
+            sum.differs = Some((index, event));
         }
     }
     sums.retain(|sum| sum.right != sum.got);
@@ -319,17 +322,68 @@ fn streak_id(event: &SlimEvent) -> Option<&str> {
     }
 }
 
+/// Whether a number is the sum of what each event adds.
+fn is_sum(name: &Name) -> bool {
+    !BY_CHANCE.contains(&name.as_str()) && !matches!(name.as_str(), "gifters" | "texts")
+}
+
+/// Returns a number before the first event and after each, if it is a sum or the last value of an event.
+pub(crate) fn course(events: &[SlimEvent], name: &Name) -> Option<Vec<i64>> {
+    let is_last = name.as_str() == "viewers";
+    let next = |now: &i64, event: &SlimEvent| match (&event.added.what, is_last) {
+        (What::Viewers(viewers), true) => *viewers,
+        (_, true) => *now,
+        (_, false) => now.saturating_add(amount(&event.added, name)),
+    };
+    (is_last || is_sum(name)).then(|| running(events.iter(), next))
+}
+
+fn running<T>(events: impl Iterator<Item = T>, next: impl Fn(&i64, T) -> i64) -> Vec<i64> {
+    let mut all = vec![0];
+    for event in events {
+        all.push(next(&all[all.len() - 1], event));
+    }
+    all
+}
+
+/// Returns what a client with the mistake `code` counts before the first event and after each, if the mistake gives `got`
+/// at the end; and the index of the first event that it counts wrong.
+pub(crate) fn mistaken_course(
+    (events, breaks, starts): (&[SlimEvent], &[usize], &[usize]),
+    code: &str,
+    name: &Name,
+    got: &str,
+) -> Option<(Vec<i64>, usize)> {
+    let show = Show::new(events, breaks, starts);
+    let gives = |mistake: &&Mistake| mistake.name == code && name.read(&show.value(mistake, name)) == got;
+    let mistake = TABLE.iter().find(gives).filter(|_| is_sum(name))?;
+    let printed = mistake.prints.map(Name::of_total);
+    let printed = printed.as_ref().unwrap_or(name);
+    let next = |now: &i64, (Counted { added, .. }, times): (Counted<'_>, usize)| {
+        now.saturating_add(amount(&added, printed).saturating_mul(i64::try_from(times).unwrap_or(i64::MAX)))
+    };
+    let course = running(show.counted(mistake), next);
+    let first = match mistake.prints {
+        None => differing(&show, mistake, name).iter().find_map(|sum| sum.differs)?.0,
+        Some(_) => {
+            let right = self::course(events, name)?;
+            right.iter().zip(&course).position(|(right, got)| right != got)?.checked_sub(1)?
+        }
+    };
+    Some((course, first))
+}
+
 /// Describes where the numbers part: how many streaks or events differ, by how much, and the first of them. Empty
 /// for numbers that are not sums.
 fn parting(show: &Show<'_>, mistake: &Mistake, name: &Name) -> String {
-    if BY_CHANCE.contains(&name.as_str()) || matches!(name.as_str(), "gifters" | "texts") {
+    if !is_sum(name) {
         return String::new();
     }
     let differing = differing(show, mistake, name);
-    let Some(event) = differing.iter().find_map(|sum| sum.differs) else { return String::new() };
+    let Some((_, event)) = differing.iter().find_map(|sum| sum.differs) else { return String::new() };
     let by = differing.iter().fold(0_i64, |by, sum| by.saturating_add(sum.got).saturating_sub(sum.right));
     let too = if by < 0 { "too few" } else { "too many" };
-    let is_streak = differing.iter().any(|sum| sum.differs.and_then(streak_id).is_some());
+    let is_streak = differing.iter().any(|sum| sum.differs.and_then(|(_, event)| streak_id(event)).is_some());
     let which = counted(differing.len() as u64, if is_streak { "streaks" } else { "events" });
     format!(
         ": {which} {}, {} {too}\n{}",
@@ -346,14 +400,8 @@ fn counted(number: u64, things: &str) -> String {
 
 /// Describes the first event that a mistake counts wrong: `first at 0:12.4: Rose x3 of alice`
 fn first(show: &Show<'_>, event: &SlimEvent) -> String {
-    let start = show.events.first().map_or(0, |first| first.ts_ms);
-    let at = Duration::from_millis(event.ts_ms.saturating_sub(start).try_into().unwrap_or_default());
-    let what = match &event.details {
-        Details::Gift(gift) => format!("{} x{}", gift.gift_name, gift.repeat_count),
-        _ => format!("`{}`", event.kind),
-    };
-    let of = event.user.as_ref().map(|user| format!(" of {}", user.unique_id)).unwrap_or_default();
-    format!("first at {}: {what}{of}", moment(at))
+    let at = event.since(show.events.first());
+    format!("first at {}: {}", moment(Duration::from_millis(at)), event.described())
 }
 
 /// What clients count by in an event. To explain a number takes all events of a show in memory, where an [`Event`] takes
@@ -422,8 +470,29 @@ enum Details {
 
 impl SlimEvent {
     /// Whether livetape infers this final: TikTok sent no message.
-    fn is_inferred(&self) -> bool {
+    pub(crate) fn is_inferred(&self) -> bool {
         matches!(&self.details, Details::Gift(gift) if gift.is_final && !counting::is_end(gift))
+    }
+
+    /// Returns the time since the first event, in milliseconds.
+    pub(crate) fn since(&self, first: Option<&Self>) -> u64 {
+        let start = first.map_or(0, |first| first.ts_ms);
+        self.ts_ms.saturating_sub(start).try_into().unwrap_or_default()
+    }
+
+    /// Returns the value of `type`.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Names the event: `Rose x3 of alice`.
+    pub(crate) fn described(&self) -> String {
+        let what = match &self.details {
+            Details::Gift(gift) => format!("{} x{}", gift.gift_name, gift.repeat_count),
+            _ => format!("`{}`", self.kind),
+        };
+        let of = self.user.as_ref().map(|user| format!(" of {}", user.unique_id)).unwrap_or_default();
+        what + &of
     }
 
     #[must_use]

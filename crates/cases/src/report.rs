@@ -18,7 +18,7 @@ use std::{
 use livetape_core::{terminal::printable, truth::STRINGS};
 use serde_json::{Value, json};
 
-use crate::{expect::Name, library::Library};
+use crate::{expect::Name, library::Library, trace::Trace};
 #[cfg(test)]
 pub(crate) use html::REMEDIES;
 pub use html::{About, html};
@@ -61,6 +61,8 @@ pub struct Outcome {
     pub again: String,
     /// File with the smallest recording that fails, of a show at random.
     pub kept: Option<String>,
+    /// What happened when, of a case that failed.
+    pub trace: Option<Box<Trace>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +171,7 @@ impl Outcome {
             output: Vec::new(),
             again: String::new(),
             kept: None,
+            trace: None,
         }
     }
 
@@ -697,6 +700,10 @@ fn case_json(outcome: &Outcome) -> Value {
     if matches!(outcome.verdict, Verdict::Failed | Verdict::KnownLimit(_)) {
         case["again"] = json!(outcome.again);
         case["output"] = json!(outcome.output.iter().map(|line| clean(line)).collect::<Vec<_>>());
+        if let Some(mut trace) = outcome.trace.clone() {
+            trace.keep_mistakes(&outcome.failures);
+            case["trace"] = json!(trace);
+        }
     }
     if let Verdict::Skipped(reason) = &outcome.verdict {
         case["passed"] = Value::Null;

@@ -74,6 +74,23 @@ pub enum Seen {
     Left,
 }
 
+impl Seen {
+    /// Says it in a timeline, if it matters there.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        Some(match self {
+            Self::Request(_) => return None,
+            Self::Refused(path, by, _) => format!("a request for {path} got {by}"),
+            Self::Opened => "a WebSocket was opened".to_owned(),
+            Self::Broken(how) => format!("its connection was {how}"),
+            Self::Silent => "nothing more is sent on its WebSocket".to_owned(),
+            Self::Late => "a request for a WebSocket is answered late".to_owned(),
+            Self::Quiet => "only the number of viewers is sent from now on".to_owned(),
+            Self::Left => "its WebSocket ended".to_owned(),
+        })
+    }
+}
+
 /// What clients did in a room so far.
 #[derive(Clone, Debug, Default)]
 pub struct Conduct {

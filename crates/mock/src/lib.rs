@@ -27,6 +27,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     panic::Location,
     sync::Arc,
+    time::Duration,
 };
 
 use check::Expectation;
@@ -309,6 +310,14 @@ impl MockTikTok {
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
         self.mock.memory.lock().sent.clone().unwrap_or_default()
+    }
+
+    /// Returns the time in the recording of what clients were sent last.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn sent_until(&self) -> Duration {
+        let state = self.mock.memory.lock();
+        state.sent.as_ref().and_then(|sent| sent.last()).map(|sent| sent.offset).unwrap_or_default()
     }
 
     /// Whether the room of [`example`](Self::example) has played its recording and is offline.

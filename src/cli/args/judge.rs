@@ -190,7 +190,8 @@ pub(in crate::cli) struct Test {
     pub(in crate::cli) junit: Option<PathBuf>,
     /// Also write the result to this file, as a page for an issue
     ///
-    /// The file needs neither a server nor scripts.
+    /// Each failed case has a timeline: what was sent and printed, and the first event that was counted wrong. The file
+    /// needs no server.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) html: Option<PathBuf>,
     /// Make the page of --html from the results of --json, and run nothing

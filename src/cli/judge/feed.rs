@@ -1,10 +1,12 @@
 //! The suite `feed`: a command beside livetape's own server, which plays a case.
 
+use std::sync::Arc;
+
 use livetape_cases::{
     change::{counted, truth_of},
     expect::{Output, Said, compare},
     library::Library,
-    mistakes::without_inferred,
+    mistakes::{without, without_inferred},
     report::{Failure, Habit},
     slack::Slack,
     table::Case,
@@ -23,10 +25,11 @@ use livetape_server::{
 use tokio::time::sleep_until;
 
 use super::{
+    journal::Journal,
     page,
     plan::Plan,
     reach::times,
-    trial::{CONNECT_MAX, ELSEWHERE, Gather, LOOK, Ran, Sent, Venue, too_long},
+    trial::{CONNECT_MAX, ELSEWHERE, Gather, LOOK, Ran, ReadAgain, Sent, Venue, too_long},
     watch::Patience,
 };
 use crate::{
@@ -62,7 +65,9 @@ impl Plan {
         let mut env = vec![("LIVETAPE_URL", url(feed)), ("LIVETAPE_HTTP", url(rest))];
         env.extend(tikfinity.as_deref().map(|address| ("LIVETAPE_TIKFINITY_URL", url(address))));
         let stage = bound.serve(None);
-        let venue = Feed { plan: self, staged: &staged, stage: &stage, right: &right };
+        let hub = stage.hub.clone();
+        let journal = Arc::new(Journal::new(move || hub.head()));
+        let venue = Feed { plan: self, staged: &staged, stage: &stage, right: &right, journal };
         let ran = self.run_beside(case, &venue, patience, &right, env).await;
         stage.control.shut_down();
         let _ = show.await;
@@ -93,6 +98,7 @@ struct Feed<'a> {
     stage: &'a Stage,
     /// The truth at the end of the show.
     right: &'a Truth,
+    journal: Arc<Journal>,
 }
 
 impl Feed<'_> {
@@ -109,10 +115,6 @@ impl Feed<'_> {
     fn seen(&self) -> Option<String> {
         let strays = self.staged.door.strays();
         strays.first().map(|(stray, count)| self.plan.reach.explain(stray, *count))
-    }
-
-    fn is_over(&self) -> bool {
-        self.stage.control.replay().is_some_and(|replay| replay.state == ReplayPhase::Ended)
     }
 
     /// Returns what is wrong if the command does not connect in time, or if the show does not end.
@@ -158,9 +160,29 @@ impl Feed<'_> {
     }
 }
 
+impl Feed<'_> {
+    /// Notes each attempt to connect.
+    async fn watch_attempts(&self) {
+        let mut known = 0;
+        loop {
+            let attempts = self.staged.door.attempts();
+            for attempt in &attempts[known..] {
+                let what = if attempt.is_let_in { "a client connected" } else { "a client was turned away" };
+                self.journal.tell(what);
+            }
+            known = attempts.len();
+            sleep_until(clock::now() + LOOK).await;
+        }
+    }
+}
+
 impl Venue for Feed<'_> {
     async fn perform(&self) {
-        self.staged.perform(&self.stage.hub, &self.stage.control, |_| ()).await;
+        let tell = |what: &str| self.journal.tell(what);
+        tokio::select! { biased;
+            () = self.staged.perform(&self.stage.hub, &self.stage.control, tell) => {}
+            () = self.watch_attempts() => {}
+        }
     }
 
     async fn late(&self) -> Failure {
@@ -239,17 +261,35 @@ impl Venue for Feed<'_> {
         Some(format!("the server closed its connection {} with {code} {reason}{hint}", times(count)))
     }
 
-    fn sent(&self, has_left: bool) -> Option<Gather> {
+    fn is_over(&self) -> bool {
+        self.stage.control.replay().is_some_and(|replay| replay.state == ReplayPhase::Ended)
+    }
+
+    fn gather(&self) -> Gather {
         let staged = self.staged.clone();
-        let gather = move || {
-            let mut events = counted(staged.tape.items()?);
-            let mut positions = [false, true].map(|starts_over| staged.breaks(starts_over));
+        Box::new(move || {
+            let (mut events, mut inferred) = (counted(staged.tape.items()?), Vec::new());
             if !staged.door.attempts().iter().any(|attempt| attempt.has_inferred) {
-                (events, positions) = without_inferred(events, positions);
+                (events, inferred) = without_inferred(events);
             }
-            let [breaks, starts] = positions;
-            Ok(Sent::Broken { events, breaks, starts })
-        };
-        (self.is_over() || has_left).then(|| Box::new(gather) as Gather)
+            let [breaks, starts] = [false, true].map(|starts_over| {
+                let counts = staged.breaks(starts_over).into_iter();
+                counts.map(|count| without(&inferred, count)).collect()
+            });
+            Ok(Sent::Broken { events, breaks, starts, inferred })
+        })
+    }
+
+    fn sent(&self, has_left: bool) -> Option<Gather> {
+        (self.is_over() || has_left).then(|| self.gather())
+    }
+
+    fn items(&self) -> ReadAgain {
+        let tape = self.staged.tape.clone();
+        Box::new(move || Ok(Box::new(tape.items()?)))
+    }
+
+    fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 }

@@ -3,6 +3,7 @@
 
 mod child;
 mod feed;
+mod journal;
 pub(super) mod page;
 mod plan;
 mod proxies;

@@ -76,6 +76,8 @@ pub(super) struct Plan {
     pub(super) waited_ms: AtomicU64,
     /// Whether stdout is for JSON.
     pub(super) is_quiet: bool,
+    /// Whether the reports say what happened when in cases that fail.
+    pub(super) keeps_traces: bool,
     /// Cancelled when the user wants to stop.
     pub(super) stop: CancellationToken,
 }
@@ -100,6 +102,7 @@ impl Plan {
         recording: &Path,
         tape: Tape,
         is_quiet: bool,
+        keeps_traces: bool,
     ) -> Result<Arc<Self>, Problem> {
         let suite = conditions.suite()?;
         page::check(conditions)?;
@@ -135,6 +138,7 @@ impl Plan {
             has_connected: OnceLock::new(),
             waited_ms: AtomicU64::default(),
             is_quiet,
+            keeps_traces,
             stop: stop_at_signal(),
             recording: recording.to_string_lossy().into_owned(),
             command,

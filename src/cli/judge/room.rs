@@ -34,9 +34,10 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    journal::Journal,
     plan::{Manner, Plan},
     run::{self, IGNORES_MOCK, IGNORES_PROXY, PASSES_PROXY},
-    trial::{CONNECT_MAX, ELSEWHERE, Gather, LOOK, Ran, Sent, Venue, too_long},
+    trial::{CONNECT_MAX, ELSEWHERE, Gather, LOOK, Ran, ReadAgain, Sent, Venue, too_long},
     watch::Patience,
 };
 use crate::{
@@ -98,6 +99,8 @@ impl Plan {
         let settings = settings::Mock { proxy_listen, ..settings::Mock::default() };
         let fronts = Fronts::start(&settings, &mock, BY_VARIABLES).await?;
         let env = run::of_mock(&self.reach.url(&mock.url()), fronts.as_ref())?;
+        let played = Arc::clone(&mock);
+        let until = move || played.sent_until().as_millis().try_into().unwrap_or(u64::MAX);
         let venue = RoomVenue {
             plan: self,
             case,
@@ -109,6 +112,7 @@ impl Plan {
             repeated: &repeated,
             log: Mutex::default(),
             slack: Slack::default(),
+            journal: Arc::new(Journal::new(until)),
         };
         self.run_beside(case, &venue, patience, &right, env).await
     }
@@ -146,6 +150,7 @@ struct RoomVenue<'a> {
     repeated: &'a Truth,
     log: Mutex<Log>,
     slack: Slack,
+    journal: Arc<Journal>,
 }
 
 /// What was read of the mock's log so far.
@@ -159,6 +164,8 @@ struct Log {
     acks: BTreeSet<(u64, u64)>,
     at: Duration,
     library: Option<Library>,
+    /// What the timeline has to say.
+    told: Vec<String>,
 }
 
 impl Log {
@@ -167,6 +174,7 @@ impl Log {
         for entry in entries {
             self.at = Duration::from_millis(entry.at_ms);
             if let Some(seen) = self.seen(entry, is_over) {
+                self.told.extend(seen.text());
                 self.conduct.see(self.at, seen);
             }
         }
@@ -240,10 +248,16 @@ fn broken(kind: &str) -> Option<&'static str> {
 }
 
 impl RoomVenue<'_> {
+    /// Whether a client may miss some of what was sent.
+    fn is_partial(&self) -> bool {
+        self.case.room.course == Course::Partial
+    }
+
     fn log<T>(&self, f: impl FnOnce(&mut Log) -> T) -> T {
         let mut log = self.log.lock();
         log.conduct.slack = self.slack.total();
         log.read(self.mock);
+        log.told.drain(..).for_each(|text| self.journal.tell(&text));
         f(&mut log)
     }
 
@@ -258,14 +272,18 @@ impl RoomVenue<'_> {
     }
 }
 
+/// Returns the item that says which room it is.
+fn opening(tape: &Tape) -> Option<Item> {
+    tape.items().into_iter().flatten().find(|item| matches!(item.what, What::ConnOpen(_)))
+}
+
 /// Returns what the mock sent of a recording, as far as `is_wanted`, after the item that says which room it is.
 fn received(
     tape: &Tape,
     mock: &MockTikTok,
     is_wanted: impl Fn(&livetape_mock::Sent, &Bytes) -> bool,
 ) -> impl Iterator<Item = Item> {
-    let opening = tape.items().into_iter().flatten().find(|item| matches!(item.what, What::ConnOpen(_)));
-    let opening = opening.map(|item| Item { conn: CONNECTION, ..item });
+    let opening = opening(tape).map(|item| Item { conn: CONNECTION, ..item });
     let frames = mock.sent().into_iter().filter_map(move |sent| {
         let bytes = sent.push().filter(|push| is_wanted(&sent, push))?;
         let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes });
@@ -388,15 +406,38 @@ impl Venue for RoomVenue<'_> {
         }
     }
 
-    fn sent(&self, _has_left: bool) -> Option<Gather> {
+    fn is_over(&self) -> bool {
+        self.mock.is_over()
+    }
+
+    fn gather(&self) -> Gather {
         let (tape, mock) = (self.tape.clone(), Arc::clone(self.mock));
-        let is_partial = self.case.room.course == Course::Partial;
-        let gather = move || {
+        let is_partial = self.is_partial();
+        Box::new(move || {
             let all = || received(&tape, &mock, |_, _| true);
             let once = if is_partial { counted(all()) } else { counted(tape.items()?) };
-            Ok(Sent::Repeated { once, all: counted_with_repeats(all()), is_partial })
-        };
-        self.mock.is_over().then(|| Box::new(gather) as Gather)
+            let start = opening(&tape).map(|item| item.offset).unwrap_or_default();
+            Ok(Sent::Repeated { once, all: counted_with_repeats(all()), is_partial, start })
+        })
+    }
+
+    fn sent(&self, _has_left: bool) -> Option<Gather> {
+        self.is_over().then(|| self.gather())
+    }
+
+    fn items(&self) -> ReadAgain {
+        let (tape, mock) = (self.tape.clone(), Arc::clone(self.mock));
+        match self.is_partial() {
+            true => Box::new(move || {
+                let items = Vec::from_iter(received(&tape, &mock, |_, _| true));
+                Ok(Box::new(items.into_iter()))
+            }),
+            false => Box::new(move || Ok(Box::new(tape.items()?))),
+        }
+    }
+
+    fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
     let tape = Tape::find_in(&config::recordings(), &args.recording)?;
     // Before anything runs, so that the work is not in vain.
     check_output(&args.new.output, args.new.force, &tape)?;
-    let plan = Plan::new(args.command, &args.conditions, &args.recording, tape, false)?;
+    let plan = Plan::new(args.command, &args.conditions, &args.recording, tape, false, false)?;
     let started = clock::now();
     let first = match first_runs(&plan, case).await? {
         Ok(first) => first,

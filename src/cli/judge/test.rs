@@ -73,7 +73,8 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     for path in args.junit.iter().chain(&args.html) {
         check_report(path, &tape)?;
     }
-    let plan = Plan::new(args.command, &args.conditions, recording, tape, args.json)?;
+    let keeps_traces = args.json || args.html.is_some();
+    let plan = Plan::new(args.command, &args.conditions, recording, tape, args.json, keeps_traces)?;
     let started = clock::now();
     let jobs = args.conditions.jobs();
     let at_random = args.random.map(|count| AtRandom::new(&plan, count.get(), args.seed)).transpose()?;
@@ -351,6 +352,8 @@ impl Session {
         if !output.is_empty() && outcome.is_new_failure() && (outcome.ended_wrongly || !is_shown) {
             self.plan.say(output + "\n")?;
         }
+        // Of many shows with one mistake, the first is enough.
+        outcome.trace = outcome.trace.filter(|_| !is_at_random || outcome.same_as.is_none());
         self.outcomes.push(outcome);
         if is_at_random && self.outcomes.len().is_multiple_of(TOLD_AFTER) {
             warn(format_args!("🎲 {} shows", self.outcomes.len()));

@@ -12,16 +12,19 @@ use std::{
 };
 
 use livetape_cases::{
+    change::json_of,
     expect::{Expectation, Name, Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
     library::Library,
-    mistakes::{Explanation, SlimEvent, explain, explain_with_repeats, shown},
+    mistakes::{Explanation, SlimEvent, explain, explain_with_repeats, shown, without},
     report::{Failure, Habit, Outcome, PLAIN, Verdict},
     slack::Slack,
     table::{Case, Suite},
+    trace::{self, Record, Stamp, Trace},
 };
 use livetape_core::{
     error::{Code, Problem, exit},
     pace::Speed,
+    recording::Item,
     truth::Truth,
 };
 use livetape_engine::source::Tape;
@@ -36,6 +39,7 @@ use tokio::{
 
 use super::{
     child::{Child, Folder, Meter, STOP, Start, Work, exit_code, kill_strays},
+    journal::Journal,
     page::Findings,
     plan::{Manner, Plan},
     proxies,
@@ -106,6 +110,13 @@ pub(super) trait Venue: Sync {
     fn progress(&self) -> Progress;
     /// Compares what the command said with what was sent.
     fn compare(&self, output: &Output, said: &[Said]) -> Vec<Failure>;
+    /// Whether everything was sent.
+    fn is_over(&self) -> bool;
+    /// Returns how to gather the events of the show.
+    fn gather(&self) -> Gather;
+    /// Returns how to read the show again.
+    fn items(&self) -> ReadAgain;
+    fn journal(&self) -> &Arc<Journal>;
     /// Returns how to gather what explains wrong numbers, once everything was sent, or once the command has left
     /// (`has_left`): it has nothing more to say then.
     fn sent(&self, has_left: bool) -> Option<Gather>;
@@ -130,24 +141,62 @@ pub(super) trait Venue: Sync {
 /// Gathers all events of a show.
 pub(super) type Gather = Box<dyn FnOnce() -> Result<Sent, Problem> + Send>;
 
+/// Reads the items of a show.
+pub(super) type ReadAgain = Box<dyn FnOnce() -> Result<Box<dyn Iterator<Item = Item>>, Problem> + Send>;
+
 /// The events that a command was sent.
 pub(super) enum Sent {
-    /// With the numbers of events before breaks of the connection, and before the show started over.
-    Broken { events: Vec<SlimEvent>, breaks: Vec<usize>, starts: Vec<usize> },
-    /// Those that count, all of them, and whether some of them may be lost.
-    Repeated { once: Vec<SlimEvent>, all: Vec<SlimEvent>, is_partial: bool },
+    /// With the numbers of events before breaks of the connection, and before the show started over; and the indices of
+    /// events that were broadcast among these, but not sent to it.
+    Broken { events: Vec<SlimEvent>, breaks: Vec<usize>, starts: Vec<usize>, inferred: Vec<usize> },
+    /// Those that count, all of them, whether some of them may be lost, and when the first was sent.
+    Repeated { once: Vec<SlimEvent>, all: Vec<SlimEvent>, is_partial: bool, start: Duration },
 }
 
 impl Sent {
     /// Returns what explains a wrong number, beside those that are right.
     fn explain(&self, right: &[&str], what: &str, got: &str) -> Explanation {
         match self {
-            Self::Broken { events, breaks, starts } => explain(events, breaks, starts, right, what, got),
-            Self::Repeated { once, all, is_partial } => {
+            Self::Broken { events, breaks, starts, .. } => explain(events, breaks, starts, right, what, got),
+            Self::Repeated { once, all, is_partial, .. } => {
                 explain_with_repeats(once, all, *is_partial, what, got)
             }
         }
     }
+
+    /// Describes a case that failed.
+    fn trace(&self, seen: &SeenOf, read: ReadAgain) -> Result<Trace, Problem> {
+        let items = read()?;
+        let of = |sent: &trace::Sent<'_>, has_inferred| {
+            let json = |wanted: &_| json_of(items, has_inferred, wanted);
+            Trace::of(sent, &seen.record, &seen.failures, &seen.happened, json)
+        };
+        Ok(match self {
+            Self::Broken { events, breaks, starts, inferred } => {
+                let until = |at: Stamp| without(inferred, at.sent as usize);
+                let sent = trace::Sent { events, breaks, starts, until: &until, left: seen.left };
+                of(&sent, inferred.is_empty())
+            }
+            Self::Repeated { once: events, start, .. } => {
+                let start = start.as_millis().try_into().unwrap_or(u64::MAX);
+                let until = |at: Stamp| match u64::from(at.sent).checked_sub(start) {
+                    Some(at_ms) => trace::sent_by(events, at_ms),
+                    None => 0,
+                };
+                let sent = trace::Sent { events, breaks: &[], starts: &[], until: &until, left: seen.left };
+                of(&sent, true)
+            }
+        })
+    }
+}
+
+/// What was seen in a case that failed.
+struct SeenOf {
+    record: Record,
+    failures: Vec<Failure>,
+    happened: Vec<(Stamp, String)>,
+    /// When the command ended, if the show went on.
+    left: Option<Stamp>,
 }
 
 impl Plan {
@@ -178,7 +227,8 @@ impl Plan {
         let env = Vec::from_iter(env.into_iter().chain(variables).chain(folder.variables()));
         let is_plain = case.name == PLAIN;
         let trial = Trial { plan: self, is_plain, patience, venue, folder: &folder };
-        let Some(Judged { mut failures, output, manner, ended_wrongly }) = trial.judge(&env).await? else {
+        let Some(Judged { mut failures, output, manner, ended_wrongly, ended }) = trial.judge(&env).await?
+        else {
             return Ok(None);
         };
         let shows = if is_plain { self.shows(venue).await } else { BTreeMap::new() };
@@ -197,6 +247,10 @@ impl Plan {
         if let Some(library) = &library {
             library.note(case.name, &mut failures);
         }
+        let trace = match failures.is_empty() || !self.keeps_traces {
+            true => None,
+            false => self.trace(venue, output.record(), &failures, ended).await,
+        };
         let outcome = Outcome {
             case: case.name,
             output: if failures.is_empty() { Vec::new() } else { output.last_lines() },
@@ -211,12 +265,28 @@ impl Plan {
             swallowed: output.errors().filter(|_| !ended_wrongly).or(told),
             again: self.again(&self.recording, case.name),
             shows,
+            trace,
         };
         let (has_tried, has_connected) = (venue.has_tried(), venue.has_connected());
         if has_connected {
             let _ = self.has_connected.set(());
         }
         Ok(Some(Ran { outcome, has_tried, has_connected, manner }))
+    }
+
+    /// Returns what happened when.
+    async fn trace(
+        &self,
+        venue: &impl Venue,
+        record: Record,
+        failures: &[Failure],
+        ended: Stamp,
+    ) -> Option<Box<Trace>> {
+        let left = (!venue.is_over()).then_some(ended);
+        let seen = SeenOf { record, failures: failures.to_vec(), happened: venue.journal().happened(), left };
+        let (gather, read) = (venue.gather(), venue.items());
+        // Without it, the report still says what is wrong.
+        self.whole_shows.run(move || gather()?.trace(&seen, read)).await.ok().map(Box::new)
     }
 
     /// Returns the mistakes that the show of a venue reveals in each expected number.
@@ -295,6 +365,7 @@ struct Judged {
     manner: Manner,
     /// Whether it crashed, or did not end as it should.
     ended_wrongly: bool,
+    ended: Stamp,
 }
 
 /// A case that runs.
@@ -310,6 +381,7 @@ struct Trial<'a, V> {
 /// What a command has printed, and when it last did.
 struct Printed {
     output: Mutex<(Output, Instant)>,
+    journal: Arc<Journal>,
 }
 
 impl Printed {
@@ -329,7 +401,8 @@ impl<V: Venue> Trial<'_, V> {
         if self.plan.page.as_ref().is_some_and(|page| page.has_texts) {
             output = output.comparing(Stream::Stdout);
         }
-        let printed = Arc::new(Printed { output: Mutex::new((output, clock::now())) });
+        let journal = Arc::clone(self.venue.journal());
+        let printed = Arc::new(Printed { output: Mutex::new((output, clock::now())), journal });
         let (stdout, stderr) = child.take_output();
         let mut reading = JoinSet::new();
         reading.spawn(read(stdout, Stream::Stdout, Arc::clone(&printed)));
@@ -338,6 +411,7 @@ impl<V: Venue> Trial<'_, V> {
             () = self.plan.stop.cancelled() => None,
             ended = self.run(&mut child, &printed) => Some(ended?),
         };
+        let ended_at = self.venue.journal().now();
         if ended.is_none() {
             child.kill();
             let _ = child.wait().await;
@@ -368,7 +442,7 @@ impl<V: Venue> Trial<'_, V> {
         };
         let has_crashed = ended.itself && exit_code(ended.status) != exit::DONE;
         let ended_wrongly = has_left || has_crashed || failures.iter().any(|failure| failure.what == "exit");
-        Ok(Some(Judged { failures, output, manner, ended_wrongly }))
+        Ok(Some(Judged { failures, output, manner, ended_wrongly, ended: ended_at }))
     }
 
     /// Runs the command until everything that is judged is over, and ends it. Returns what it did wrong meanwhile.
@@ -689,8 +763,9 @@ fn waited(status: std::io::Result<ExitStatus>) -> Result<ExitStatus, Problem> {
 async fn read(pipe: Option<impl AsyncRead + Unpin>, stream: Stream, printed: Arc<Printed>) {
     let (Some(mut pipe), mut buffer) = (pipe, vec![0; BUFFER_BYTES]) else { return };
     while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
+        let now = printed.journal.now();
         printed.with(|(output, last)| {
-            output.push(stream, &buffer[..length]);
+            output.push_at(now, stream, &buffer[..length]);
             *last = clock::now();
         });
     }

@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_cases::table::{Case, FEED, Suite};
 use livetape_io::clock;
+use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use tempfile::tempdir;
 use tokio::{
@@ -459,6 +461,15 @@ fn a_page_for_an_issue_is_about_one_program_or_several() {
     assert!(
         one.contains("1 of 1 cases failed")
             && one.contains("counting only gifts with <code>repeatEnd</code>")
+    );
+    // Browsers run the script only if its hash is right.
+    let script = one.split("<script>").nth(1).unwrap().split("</script>").next().unwrap();
+    let hash = STANDARD.encode(digest(&SHA256, script.as_bytes()));
+    assert!(one.contains(&format!("script-src 'sha256-{hash}'")), "{hash}");
+    assert!(one.contains("It began at 0:12.5, with this event: the right total of <code>diamonds</code> is 10 then, and this mistake gives 0."), "{one}");
+    assert!(
+        one.contains("<strong>Rose x10 of umbra_kettle8965</strong>") && one.contains("a client connected"),
+        "{one}"
     );
     assert!(one.contains("Recording: demo") && one.contains("process::verdict::bot"), "{one}");
     fs::write(&wrong, stdout(&output)).unwrap();

@@ -9,7 +9,11 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Borrow, time::Duration};
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
@@ -17,6 +21,7 @@ use livetape_core::{
     recording::Item,
     truth::{Added, Tally, Truth},
 };
+use serde_json::Value;
 
 use crate::mistakes::SlimEvent;
 
@@ -88,6 +93,25 @@ pub fn counted(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<SlimEv
     let mut events = Vec::new();
     decode(items, |event| events.push(SlimEvent::of(&event)));
     events
+}
+
+/// Returns events of a replay by their index. `has_inferred`: finals that livetape infers count as events.
+#[must_use]
+pub fn json_of(
+    items: impl IntoIterator<Item = impl Borrow<Item>>,
+    has_inferred: bool,
+    wanted: &BTreeSet<usize>,
+) -> BTreeMap<usize, Value> {
+    let (mut found, mut index) = (BTreeMap::new(), 0);
+    decode(items, |event| {
+        if has_inferred || !SlimEvent::of(&event).is_inferred() {
+            if wanted.contains(&index) {
+                found.insert(index, serde_json::from_slice(&event.to_json_alone()).unwrap_or_default());
+            }
+            index += 1;
+        }
+    });
+    found
 }
 
 /// Like [`counted`], but with messages that were sent before.

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::VecDeque};
 
 use super::{Expectation, Match, errors::Errors};
+use crate::trace::{Record, Stamp};
 
 /// Maximum length of a line, in bytes. Longer ones are cut.
 const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -34,11 +35,13 @@ pub struct Output {
     compared: Option<Stream>,
     /// The errors in stderr and stdout.
     errors: [Errors; 2],
+    record: Record,
 }
 
 impl Output {
     #[must_use]
     pub fn new(expectations: &[Expectation]) -> Self {
+        let record = Record::new(expectations.iter().filter_map(Expectation::name).cloned());
         let expected = expectations.iter().map(|expectation| (expectation.clone(), None)).collect();
         let unfinished = [Stream::Stderr, Stream::Stdout].map(|stream| (stream, Vec::new()));
         Self {
@@ -48,6 +51,7 @@ impl Output {
             bytes: [0; 2],
             compared: None,
             errors: Default::default(),
+            record,
         }
     }
 
@@ -55,6 +59,12 @@ impl Output {
     #[must_use]
     pub fn comparing(self, stream: Stream) -> Self {
         Self { compared: Some(stream), ..self }
+    }
+
+    /// Adds bytes that were read at this time.
+    pub fn push_at(&mut self, at: Stamp, stream: Stream, bytes: &[u8]) {
+        self.record.now(at);
+        self.push(stream, bytes);
     }
 
     /// Adds bytes that the command wrote to a stream. A line ends with `\n` or `\r`.
@@ -73,6 +83,22 @@ impl Output {
             append(&mut line, part);
         }
         self.unfinished[1].1 = line;
+    }
+
+    /// Returns when it printed what. The unfinished lines come last.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        let mut record = self.record.clone();
+        for (stream, line) in self.unfinished.iter().filter(|(_, line)| !line.is_empty()) {
+            let text = plain(line);
+            let is_compared = self.compares(*stream);
+            let found = self.expected.iter().filter(|_| is_compared);
+            let found = Vec::from_iter(
+                found.filter_map(|(expectation, _)| Some((expectation.name()?, expectation.find(&text)?))),
+            );
+            record.add(&text, found.iter().map(|(name, found)| (*name, &*found.value)));
+        }
+        record
     }
 
     #[must_use]
@@ -119,7 +145,8 @@ impl Output {
         let lines =
             self.last.iter().map(|(line, _)| line).chain(self.unfinished.iter().map(|(_, line)| line));
         let found = self.expected.iter().filter_map(|(_, found)| found.as_ref());
-        lines.map(Vec::capacity).sum::<usize>() + found.map(|found| found.shown.capacity()).sum::<usize>()
+        let lines = lines.map(Vec::capacity).sum::<usize>();
+        lines + found.map(|found| found.shown.capacity()).sum::<usize>() + self.record.size()
     }
 
     fn unfinished(&self) -> impl Iterator<Item = &[u8]> {
@@ -139,11 +166,14 @@ impl Output {
         let is_quoted = errors.quotes(&text);
         errors.add_line(&text);
         let is_compared = self.compares(stream) && !is_quoted;
+        let mut values = Vec::new();
         for (expectation, found) in self.expected.iter_mut().filter(|_| is_compared) {
             if let Some(now) = expectation.find(&text) {
+                values.extend(expectation.name().map(|name| (name, now.value.clone())));
                 *found = Some(now);
             }
         }
+        self.record.add(&text, values.iter().map(|(name, value)| (*name, &**value)));
         if let Some((_, times)) = self.last.back_mut().filter(|(last, _)| last == cut(line)) {
             *times += 1;
             return;

@@ -1,8 +1,10 @@
-//! One HTML page about one or several programs: a file without scripts that can be attached to an issue, for readers who have
-//! never heard of livetape.
+//! One HTML page about one or several programs: a file that can be attached to an issue, for readers who have never heard of
+//! livetape. It says the same without its only script, which magnifies timelines.
 //!
 //! It is made from the JSON of results, so that those of several runs can be in one page. Programs and recordings may be
 //! hostile: all texts are escaped, and the page may load nothing.
+
+mod timeline;
 
 use std::fmt::Write as _;
 
@@ -10,10 +12,13 @@ use livetape_core::terminal::is_invisible;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ALIKE, PLAIN, escaped};
+use super::{ALIKE, PLAIN, escaped, moment};
+use crate::trace::Trace;
+use timeline::{SCRIPT, SCRIPT_HASH, timeline};
 
 const STYLE: &str = "
 :root{color-scheme:light dark;--line:#8884;--soft:#8881;--bad:light-dark(#b3261e,#ff8a80);--good:light-dark(#1b6e34,#7ddb95)}
+html{background:light-dark(#fff,#121212)}
 body{max-width:52rem;margin:0 auto;padding:1.5rem 1rem;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}h2{font-size:1.25rem;margin:2.5rem 0 .5rem}h3{font-size:1.1rem;margin:1.5rem 0 .5rem}h4{margin:0;font-size:1.05rem}
 .bad{color:var(--bad)}.good{color:var(--good)}.verdict{font-size:1.2rem;font-weight:600;margin:.25rem 0 1rem}
@@ -26,6 +31,9 @@ code{font-family:ui-monospace,monospace;font-size:.9em}
 footer{margin-top:3rem;border-top:1px solid var(--line);padding-top:.5rem;opacity:.8}
 @media print{body{max-width:none;padding:0;font-size:10pt}a{color:inherit;text-decoration:none}}
 ";
+
+/// Maximum size of all timelines, in bytes. The page is attached to issues and sent by mail.
+const TIMELINES_BYTES_MAX: usize = 4_500_000;
 
 /// Maximum length of a text, in characters: commands are shown in full.
 const TEXT_CHARS_MAX: usize = 10_000;
@@ -83,6 +91,7 @@ struct Judged {
     output: Vec<String>,
     /// File with the smallest recording that fails.
     kept: Option<String>,
+    trace: Option<Trace>,
 }
 
 #[derive(Deserialize)]
@@ -171,25 +180,27 @@ pub fn html(results: &[Value], about: About<'_>) -> Result<String, serde_json::E
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{failed} of {all} cases failed: {title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{SCRIPT_HASH}'\">\n\
+         <title>{failed} of {all} cases failed: {title}</title>\n<style>{STYLE}{}</style>\n</head>\n<body>\n<main>\n\
          <h1>Does it count a TikTok LIVE right?</h1>\n\
          <p>livetape played recorded TikTok LIVE shows to {}: unchanged, changed in one way, and with broken connections. \
          Each of these <em>cases</em> has right numbers and a right way to connect again. A failed case shows what a viewer or \
          streamer would have seen.</p>\n",
+        timeline::STYLE,
         if results.len() == 1 { "this program" } else { "these programs" }
     );
     if results.len() > 1 {
         page += &overview(&results);
     }
+    let mut room = TIMELINES_BYTES_MAX;
     for (number, result) in results.iter().enumerate() {
-        page += &result.section(number, about);
+        page += &result.section(number, about, &mut room);
     }
     let versions = results.first().map(|result| text(&result.version)).unwrap_or_default();
     let _ = write!(
         page,
-        "<footer>Made by <code>livetape test --html</code> {versions}. <code>livetape test --list</code> describes all cases.</footer>\n\
-         </body>\n</html>\n"
+        "</main>\n<footer>Made by <code>livetape test --html</code> {versions}. <code>livetape test --list</code> describes all cases.</footer>\n\
+         <script>{SCRIPT}</script>\n</body>\n</html>\n"
     );
     Ok(page)
 }
@@ -249,7 +260,7 @@ impl Tested {
         self.cases.iter().filter(|case| case.passed.is_some()).count()
     }
 
-    fn section(&self, number: usize, about: About<'_>) -> String {
+    fn section(&self, number: usize, about: About<'_>, room: &mut usize) -> String {
         let (ran, failed, limits) = (self.ran(), self.failed(), self.limits());
         let cases = if ran == 1 { "case" } else { "cases" };
         let verdict = match (ran, failed) {
@@ -279,20 +290,21 @@ impl Tested {
             let failed = self.cases.iter().filter(|case| case.is_failed());
             let (same, own): (Vec<_>, Vec<_>) = failed.partition(|case| case.is_repeated());
             for case in own {
-                section += &self.failure(case, about);
+                section += &self.failure(case, about, room);
                 let is_same = |other: &&&Judged| match &other.same_as {
                     Some(first) => *first == case.name || case.kept.as_ref() == Some(first),
                     None => case.name == PLAIN,
                 };
                 let head =
                     format!("<p>These fail by the same mistake as <code>{}</code>:</p>", text(&case.name));
-                section += &self.list(&head, &Vec::from_iter(same.iter().filter(is_same).copied()), about);
+                let same = Vec::from_iter(same.iter().filter(is_same).copied());
+                section += &self.list(&head, &same, about, room);
             }
         }
-        section += &self.list("<h3>What the client library cannot do</h3>", &limits, about);
+        section += &self.list("<h3>What the client library cannot do</h3>", &limits, about, room);
         let with = |passed| Vec::from_iter(self.cases.iter().filter(|case| case.passed == passed));
-        section += &self.list("<h3>What passed</h3>", &with(Some(true)), about);
-        section += &self.list("<h3>What did not run</h3>", &with(None), about);
+        section += &self.list("<h3>What passed</h3>", &with(Some(true)), about, room);
+        section += &self.list("<h3>What did not run</h3>", &with(None), about, room);
         section + "</section>\n"
     }
 
@@ -312,7 +324,8 @@ impl Tested {
         if lines.is_empty() {
             lines.push("no common cause was recognised: the first failed case is a good start".to_owned());
         }
-        lines.extend(self.remedies().map(|remedy| format!("To correct it: {remedy}.")));
+        let mistakes = self.conclusion.iter().flat_map(|conclusion| &conclusion.mistakes);
+        lines.extend(self.remedies(mistakes).iter().map(|remedy| format!("To correct it: {remedy}.")));
         let others = self.others();
         if !others.is_empty() {
             lines.push(format!("Besides numbers: {}", others.join("; ")));
@@ -330,13 +343,28 @@ impl Tested {
         )
     }
 
-    /// Returns what corrects the mistakes.
-    fn remedies(&self) -> impl Iterator<Item = &'static str> {
-        let codes = self.conclusion.iter().flat_map(|conclusion| &conclusion.mistakes);
-        let is_of =
-            move |of: &[&str]| codes.clone().any(|code| of.iter().any(|start| code.starts_with(start)));
+    /// Returns what corrects mistakes.
+    fn remedies<'a>(&self, codes: impl IntoIterator<Item = &'a String>) -> Vec<&'static str> {
+        let codes = Vec::from_iter(codes);
+        let is_of = |of: &[&str]| codes.iter().any(|code| of.iter().any(|start| code.starts_with(start)));
         let index = usize::from(self.suite == "room");
-        REMEDIES.iter().filter(move |(of, _)| is_of(of)).map(move |(_, texts)| texts[index])
+        let known = REMEDIES.iter().filter(|(of, _)| is_of(of));
+        known.map(|(_, texts)| texts[index]).collect()
+    }
+
+    /// Formats what happened when in a case, as far as there is room for it.
+    fn timeline(&self, case: &Judged, room: &mut usize) -> String {
+        let Some(trace) = &case.trace else { return String::new() };
+        let is_shown = case.failures.iter().any(|failure| failure.message.starts_with("showed "));
+        let verb = if is_shown { "showed" } else { "printed" };
+        let timeline = timeline(trace, verb, |code| self.remedies([code]).first().copied());
+        match room.checked_sub(timeline.len()) {
+            Some(left) => {
+                *room = left;
+                timeline
+            }
+            None => "<p>Its timeline does not fit into this page: run the case alone.</p>\n".to_owned(),
+        }
     }
 
     /// Returns what else is wrong: each message once.
@@ -353,7 +381,7 @@ impl Tested {
         others
     }
 
-    fn failure(&self, case: &Judged, about: About<'_>) -> String {
+    fn failure(&self, case: &Judged, about: About<'_>, room: &mut usize) -> String {
         let about = about(&self.suite, &case.name).map(|[what, right]| {
             format!("<p class=\"about\">What happens: {}. Right: {}.</p>\n", marked(what), marked(right))
         });
@@ -362,6 +390,7 @@ impl Tested {
             format!("<p><span class=\"why bad\">{}</span> {}</p>\n", marked(what), marked(more))
         };
         let failures = String::from_iter(case.failures.iter().map(failure));
+        let timeline = self.timeline(case, room);
         let output = String::from_iter(case.output.iter().map(|line| text(line) + "\n"));
         let output = if output.is_empty() {
             output
@@ -378,25 +407,30 @@ impl Tested {
             case.kept.as_ref().map(|file| format!("<p>The smallest show: <code>{}</code></p>\n", text(file)));
         let again = kept.unwrap_or_default() + &again;
         format!(
-            "<article>\n<h4>{} <small>{:.1} s</small></h4>\n{}{failures}{output}{again}</article>\n",
+            "<article>\n<h4>{} <small>{:.1} s</small></h4>\n{}{failures}{timeline}{output}{again}</article>\n",
             text(&case.name),
             case.seconds,
             about.unwrap_or_default()
         )
     }
 
-    fn list(&self, head: &str, cases: &[&Judged], about: About<'_>) -> String {
+    fn list(&self, head: &str, cases: &[&Judged], about: About<'_>, room: &mut usize) -> String {
         if cases.is_empty() {
             return String::new();
         }
-        let item = |case: &&Judged| {
+        let mut item = |case: &&Judged| {
+            let timeline = self.timeline(case, room);
+            let timeline = match timeline.is_empty() {
+                true => timeline,
+                false => format!("<details><summary>Its timeline</summary>\n{timeline}</details>\n"),
+            };
             let why = match case.skipped.as_ref().or(case.known_limit.as_ref()) {
                 Some(why) => marked(why),
                 None => about(&self.suite, &case.name).map(|[what, _]| marked(what)).unwrap_or_default(),
             };
-            format!("<li><code>{}</code> <small>{why}</small></li>\n", text(&case.name))
+            format!("<li><code>{}</code> <small>{why}</small>{timeline}</li>\n", text(&case.name))
         };
-        format!("{head}\n<ul>\n{}</ul>\n", String::from_iter(cases.iter().map(item)))
+        format!("{head}\n<ul>\n{}</ul>\n", String::from_iter(cases.iter().map(&mut item)))
     }
 }
 

@@ -1,0 +1,277 @@
+//! The timeline of a failed case: an SVG that a small script magnifies, and the same as a table.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use super::{marked, moment, text};
+use crate::trace::{Course, Moment, Opened, PARTS, Parting, Trace, part};
+
+pub(super) const STYLE: &str = "
+.trace{margin:.75rem 0}.trace figcaption{font-size:.9rem}.trace p{margin:.25rem 0 0;font-size:.85rem}
+.scroll{overflow-x:auto}.plot{min-width:100%}.plot p{position:sticky;left:0;width:max-content;max-width:100%}
+.plot svg{display:block;width:100%;background:var(--soft)}.chart{height:9rem}.lane{height:.7rem}
+.plot path{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}.plot .ticks{fill:currentColor;opacity:.75}
+.right{stroke:var(--good)}.got{stroke:var(--bad);stroke-dasharray:5 3}.break{stroke:currentColor;stroke-dasharray:2 3;opacity:.7}.mark{stroke:var(--bad);stroke-width:1}
+.key{display:inline-block;width:1.6rem;height:0;vertical-align:middle;border-top:.15rem solid var(--good)}.key.wrong{border-top:.15rem dashed var(--bad)}
+.axis{display:flex;justify-content:space-between;font-size:.8rem}.zoom button{font:inherit;font-size:.85rem;margin:0 .3rem .3rem 0}
+.first{border-left:.3rem solid var(--bad);padding-left:.75rem;margin:.75rem 0}summary{cursor:pointer}
+.moments{font-size:.85rem;width:100%}.moments :first-child{white-space:nowrap;width:1%}
+@media print{.zoom{display:none!important}details::details-content{content-visibility:visible;block-size:auto}}
+";
+pub(super) const SCRIPT: &str = include_str!("zoom.js");
+/// SHA-256 of the script, without which browsers do not run it.
+pub(super) const SCRIPT_HASH: &str = "JieOAGsYNAZSltIfsXZMWZhDP9O9Phq6rj5DzO1/HTc=";
+
+/// Width of a timeline, in units of the SVG.
+const WIDTH: u64 = 1000;
+const HEIGHT: f64 = 100.0;
+/// Number of times that are written below a timeline, less one.
+const TIMES: u64 = 4;
+/// Maximum number of rows of a table.
+const ROWS_MAX: usize = 120;
+
+/// Formats what happened when. `remedy` returns what corrects a mistake.
+pub(super) fn timeline(
+    trace: &Trace,
+    verb: &str,
+    remedy: impl Fn(&String) -> Option<&'static str>,
+) -> String {
+    let partings = trace.numbers.iter().filter_map(|course| Some((course, course.parting.as_ref()?)));
+    let mut known = Vec::new();
+    let partings = partings.map(|(course, parting)| {
+        let is_known = known.contains(&&parting.events);
+        known.push(&parting.events);
+        let remedy = parting.mistake.as_ref().filter(|_| !is_known).and_then(&remedy);
+        first(course, parting, verb, remedy, is_known)
+    });
+    let partings = String::from_iter(partings);
+    // Without events, time in the show says nothing.
+    let figure = if trace.sent > 0 { figure(trace, verb) } else { String::new() };
+    partings + &figure + &table(trace, verb)
+}
+
+/// Formats the first event that was counted wrong, opened unless it `is_known`.
+fn first(course: &Course, parting: &Parting, verb: &str, remedy: Option<&str>, is_known: bool) -> String {
+    let (name, at) = (text(&course.name), at(parting.at_ms));
+    let Parting { right, got, .. } = parting;
+    let head = match (&parting.mistake, parting.events.len()) {
+        (Some(_), _) => format!(
+            "It began at {at}, with this event: the right total of <code>{name}</code> is {right} then, and this mistake gives {got}."
+        ),
+        (None, 1) => format!(
+            "It began at {at} at the latest, with this event: the right total of <code>{name}</code> is {right} then, and it {verb} {got}."
+        ),
+        (None, several) => format!(
+            "It began at {at} at the latest, with one of these {several} events: the right total of <code>{name}</code> is {right} then, and it {verb} {got}."
+        ),
+    };
+    let events = if is_known { &[] } else { &*parting.events };
+    let event = |Opened { at_ms, text: what, json }: &Opened| {
+        let lines = String::from_iter(json.lines().map(|line| text(line) + "\n"));
+        format!(
+            "<details open><summary>{} <strong>{}</strong></summary>\n<pre>{lines}</pre></details>\n",
+            self::at(*at_ms),
+            text(what)
+        )
+    };
+    let remedy = remedy.map(|remedy| format!("<p>To correct it: {}.</p>\n", marked(remedy)));
+    let remedy = remedy.unwrap_or_default();
+    format!(
+        "<div class=\"first\">\n<p>{head}</p>\n{remedy}{}</div>\n",
+        String::from_iter(events.iter().map(event))
+    )
+}
+
+fn figure(trace: &Trace, verb: &str) -> String {
+    let marks = Vec::from_iter(
+        trace
+            .numbers
+            .iter()
+            .filter_map(|course| course.parting.as_ref())
+            .map(|parting| x(trace, parting.at_ms)),
+    );
+    let mark = |height: u64| {
+        String::from_iter(marks.iter().map(|x| format!("<path class=\"mark\" d=\"M{x} 0V{height}\"/>")))
+    };
+    let breaks =
+        String::from_iter(trace.happened.iter().map(|it| format!("M{} 0V{HEIGHT}", x(trace, it.at_ms))));
+    let mut plot = String::new();
+    for course in &trace.numbers {
+        let (right, got) = (last(&course.right), last(&course.got));
+        let scale = Scale::of(course);
+        let name = text(&course.name);
+        let _ = write!(
+            plot,
+            "<p><code>{name}</code>: right is <strong>{right}</strong>, it {verb} <strong>{got}</strong></p>\n\
+             <svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
+             aria-label=\"{name} over time: the table below has the same\"><path class=\"break\" d=\"{breaks}\"/>{}\
+             <path class=\"right\" d=\"{}\"/><path class=\"got\" d=\"{}\"/></svg>\n",
+            mark(100),
+            scale.line(trace, &course.right),
+            scale.line(trace, &course.got),
+        );
+    }
+    let mut lane = |label: &str, parts: &mut dyn Iterator<Item = u64>| {
+        let unit = WIDTH as f64 / PARTS as f64;
+        let ticks = String::from_iter(parts.map(|part| format!("M{:.1} 0h3v10h-3z", part as f64 * unit)));
+        let _ = write!(
+            plot,
+            "<p>{label}</p>\n<svg class=\"lane\" viewBox=\"0 0 {WIDTH} 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+             <path class=\"ticks\" d=\"{ticks}\"/>{}</svg>\n",
+            mark(10)
+        );
+    };
+    let parts = |moments: &[Moment]| {
+        let mut parts = Vec::from_iter(moments.iter().map(|it| part(it.at_ms, trace.length_ms)));
+        parts.dedup();
+        parts
+    };
+    if !trace.happened.is_empty() {
+        lane("connections and breaks", &mut parts(&trace.happened).into_iter());
+    }
+    for kind in &trace.kinds {
+        let name = match kind.kind.as_str() {
+            "" => "other events".to_owned(),
+            kind => format!("<code>{}</code>", text(kind)),
+        };
+        lane(&format!("{name}, {}", kind.count), &mut kind.parts.iter().copied());
+    }
+    if !trace.lines.is_empty() {
+        lane("other lines of output", &mut parts(&trace.lines).into_iter());
+    }
+    let times = (0..=TIMES).map(|part| format!("<span>{}</span>", at(trace.length_ms / TIMES * part)));
+    let zoom_to = marks
+        .first()
+        .map(|x| format!("<button type=\"button\" data-at=\"{x}\">Show where it began</button>"));
+    format!(
+        "<figure class=\"trace\">\n<figcaption>Time in the show: <span class=\"key\"></span> right total, \
+         <span class=\"key wrong\"></span> what it {verb}{}</figcaption>\n\
+         <div class=\"zoom\" hidden><button type=\"button\" data-by=\"2\">Zoom in</button><button type=\"button\" \
+         data-by=\"0.5\">Zoom out</button>{}</div>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline\">\
+         <div class=\"plot\">\n{plot}<div class=\"axis\">{}</div>\n</div></div>\n</figure>\n",
+        if marks.is_empty() { "" } else { ", thin line: where it began" },
+        zoom_to.unwrap_or_default(),
+        String::from_iter(times),
+    )
+}
+
+/// The values of a number, from the bottom to the top of a chart.
+struct Scale {
+    least: f64,
+    most: f64,
+}
+
+impl Scale {
+    fn of(course: &Course) -> Self {
+        let values = || course.right.iter().chain(&course.got).map(|(_, value)| *value as f64);
+        Self { least: values().fold(0.0, f64::min), most: values().fold(1.0, f64::max) }
+    }
+
+    fn line(&self, trace: &Trace, values: &[(u64, i64)]) -> String {
+        let y = |value: i64| {
+            HEIGHT - 2.0 - (value as f64 - self.least) / (self.most - self.least) * (HEIGHT - 4.0)
+        };
+        let mut line = format!("M0 {:.1}", y(0));
+        for (at_ms, value) in values {
+            let _ = write!(line, "H{}V{:.1}", x(trace, *at_ms), y(*value));
+        }
+        line + &format!("H{WIDTH}")
+    }
+}
+
+fn x(trace: &Trace, at_ms: u64) -> u64 {
+    at_ms.saturating_mul(WIDTH) / trace.length_ms.max(1)
+}
+
+fn last(values: &[(u64, i64)]) -> String {
+    values.last().map_or("nothing".to_owned(), |(_, value)| value.to_string())
+}
+
+fn at(at_ms: u64) -> String {
+    moment(Duration::from_millis(at_ms))
+}
+
+/// What a row of the table says: rows of one time come in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Says {
+    Right,
+    Wrong,
+    Got,
+    Happened,
+    Output,
+}
+
+/// Formats all that is known, by time.
+fn table(trace: &Trace, verb: &str) -> String {
+    // Whether each has to be there, and what it says.
+    let mut rows = BTreeMap::<(u64, Says), (bool, Vec<String>)>::new();
+    let mut add = |at_ms, says, is_kept: bool, text: String| {
+        let (was_kept, texts) = rows.entry((at_ms, says)).or_default();
+        *was_kept |= is_kept;
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    };
+    for course in &trace.numbers {
+        let name = text(&course.name);
+        let near = |at: &u64| {
+            course.parting.as_ref().is_some_and(|parting| {
+                part(*at, trace.length_ms).abs_diff(part(parting.at_ms, trace.length_ms)) <= 1
+            })
+        };
+        for (says, values) in [(Says::Right, &course.right), (Says::Got, &course.got)] {
+            for (at_ms, value) in values {
+                add(*at_ms, says, near(at_ms), format!("<code>{name}</code> {value}"));
+            }
+        }
+        for event in course.parting.iter().flat_map(|parting| &parting.events) {
+            add(event.at_ms, Says::Wrong, true, text(&event.text));
+        }
+    }
+    for (says, moments) in [(Says::Happened, &trace.happened), (Says::Output, &trace.lines)] {
+        for it in moments {
+            let after = Duration::from_millis(it.after_ms).as_secs_f64();
+            let line = text(&it.text);
+            let line = if says == Says::Output { format!("<code>{line}</code>") } else { line };
+            add(it.at_ms, says, says == Says::Happened, format!("{line}, {after:.1} s after the start"));
+        }
+    }
+    let mut rows = Vec::from_iter(rows);
+    // Those that nobody has to see are left out evenly.
+    let spare = rows.iter().filter(|(_, (is_kept, _))| !is_kept).count();
+    let room = ROWS_MAX.saturating_sub(rows.len() - spare).max(1);
+    let step = spare.div_ceil(room).max(1);
+    let mut number = 0;
+    rows.retain(|(_, (is_kept, _))| {
+        number += usize::from(!is_kept);
+        *is_kept || (number - 1).is_multiple_of(step)
+    });
+    let mut left_out = Vec::new();
+    if step > 1 {
+        left_out.push(format!("of other rows, one of {step} is shown"));
+    }
+    if trace.line_step > 1 {
+        left_out.push(format!("of other lines of output, one of {} is kept", trace.line_step));
+    }
+    if trace.unsent > 0 {
+        left_out.push(format!("{} events were not sent", trace.unsent));
+    }
+    let left_out = if left_out.is_empty() { String::new() } else { format!(" {}.", left_out.join("; ")) };
+    let rows = rows.iter().map(|((at_ms, says), (_, texts))| {
+        let texts = texts.join(", ");
+        let what = match says {
+            Says::Right => format!("right: {texts}"),
+            Says::Wrong => format!("<strong class=\"bad\">{texts}</strong>"),
+            Says::Got => format!("{verb}: {texts}"),
+            Says::Happened => texts,
+            Says::Output => format!("output: {texts}"),
+        };
+        format!("<tr><td>{}</td><td>{what}</td></tr>\n", at(*at_ms))
+    });
+    format!(
+        "<details><summary>The same as a table</summary>\n<p>{} events were sent.{left_out} A number stands where the total has it, \
+         and otherwise, as other lines, where it was read at the latest.</p>\n<div class=\"wide\"><table class=\"moments\">\n\
+         <tr><th scope=\"col\">Time in the show</th><th scope=\"col\">What happened</th></tr>\n{}</table></div>\n</details>\n",
+        trace.sent,
+        String::from_iter(rows)
+    )
+}

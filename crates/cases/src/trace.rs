@@ -1,0 +1,442 @@
+//! What happened in a case, and when: events, breaks, lines of the command, and each wrong number beside the right one.
+//! Bounded, and part of the result.
+//!
+//! A command prints a number some time after the event that it counts. So a number is placed at the first event after which the
+//! total has it, and at the moment when it was read only if the total never has it.
+
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    expect::Name,
+    mistakes::{SlimEvent, course, mistaken_course},
+    report::{Failure, clean},
+};
+
+use record::{Change, Thinned};
+pub use record::{Record, Stamp};
+
+/// Number of parts of the time axis: within each, only the last value of a line is kept.
+pub(crate) const PARTS: u64 = 300;
+/// Maximum number of types of events with a row of their own.
+const KINDS_MAX: usize = 8;
+/// Maximum number of wrong numbers that are shown over time.
+const NUMBERS_MAX: usize = 3;
+/// Number of values before and after the first wrong one that are kept in any case.
+const NEIGHBOURS: usize = 4;
+/// Maximum number of events that are shown as JSON, for each number.
+const OPEN_MAX: usize = 3;
+/// Maximum number of breaks and connections that are kept.
+pub const HAPPENED_MAX: usize = 200;
+/// In the JSON of an event: maximum depth, maximum length of a text in characters, and of a list.
+const DEPTH_MAX: usize = 2;
+const JSON_CHARS_MAX: usize = 60;
+const LIST_MAX: usize = 5;
+/// Maximum length of the JSON of an event, in characters.
+const EVENT_CHARS_MAX: usize = 4_000;
+
+/// A failed case over time. All times are milliseconds since the first event of the show, unless they say otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    pub length_ms: u64,
+    /// Number of events that were sent, and of those that were left when the command ended.
+    pub sent: u64,
+    pub unsent: u64,
+    pub kinds: Vec<Lane>,
+    pub happened: Vec<Moment>,
+    pub numbers: Vec<Course>,
+    /// Lines without a compared number.
+    pub lines: Vec<Moment>,
+    /// Of how many lines in a row one is kept.
+    pub line_step: u64,
+}
+
+/// The events of one type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// The type; empty for all others.
+    pub kind: String,
+    pub count: u64,
+    /// The parts of the time axis that have one.
+    pub parts: Vec<u64>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    pub at_ms: u64,
+    /// Time since the command was started, in milliseconds.
+    pub after_ms: u64,
+    pub text: String,
+}
+
+/// A wrong number over time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Course {
+    pub name: String,
+    /// Times and values.
+    pub right: Vec<(u64, i64)>,
+    pub got: Vec<(u64, i64)>,
+    /// Where the printed numbers part from the right ones.
+    pub parting: Option<Parting>,
+    /// The same without the mistake that explains them.
+    #[serde(skip)]
+    pub unexplained: Option<Parting>,
+}
+
+/// The first event that was counted wrong, or the few events of which one was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parting {
+    pub at_ms: u64,
+    /// The totals after it.
+    pub right: i64,
+    pub got: i64,
+    /// Code of the mistake that counts it wrong; otherwise it is known from the printed numbers alone.
+    pub mistake: Option<String>,
+    pub events: Vec<Opened>,
+}
+
+/// An event in full.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    pub at_ms: u64,
+    /// What it is: `Rose x3 of alice`.
+    pub text: String,
+    pub json: String,
+}
+
+/// What was sent to a command.
+pub struct Sent<'a> {
+    pub events: &'a [SlimEvent],
+    /// Numbers of events before breaks, and before the show started over.
+    pub breaks: &'a [usize],
+    pub starts: &'a [usize],
+    /// Returns how many of the events had been sent at a [`Stamp`].
+    pub until: &'a dyn Fn(Stamp) -> usize,
+    /// When the command ended, if the show was not over.
+    pub left: Option<Stamp>,
+}
+
+/// Returns how many events a show has up to a time, in milliseconds.
+#[must_use]
+pub fn sent_by(events: &[SlimEvent], at_ms: u64) -> usize {
+    events.partition_point(|event| event.since(events.first()) <= at_ms)
+}
+
+impl Trace {
+    /// Describes a case that failed. `happened` are breaks and connections, and `json` returns events by their index.
+    pub fn of(
+        sent: &Sent<'_>,
+        record: &Record,
+        failures: &[Failure],
+        happened: &[(Stamp, String)],
+        json: impl FnOnce(&BTreeSet<usize>) -> BTreeMap<usize, Value>,
+    ) -> Self {
+        let count = sent.left.map_or(usize::MAX, sent.until).min(sent.events.len());
+        let (events, unsent) = sent.events.split_at(count);
+        let until = |at: Stamp| (sent.until)(at).min(count);
+        let times = Times::of(events);
+        let mut numbers = Vec::new();
+        // A show that starts over has no single course.
+        let wrong = failures.iter().filter(|failure| failure.is_number() && sent.starts.is_empty());
+        for failure in wrong.take(NUMBERS_MAX) {
+            let breaks = Vec::from_iter(sent.breaks.iter().copied().filter(|at| *at <= count));
+            numbers.extend(Placed::of((events, &breaks), record, failure, until));
+        }
+        let wanted = numbers
+            .iter()
+            .flat_map(Placed::partings)
+            .flat_map(|parted| parted.open.iter().copied())
+            .collect();
+        let json = json(&wanted);
+        let mut lines = Vec::from_iter(record.lines().kept().map(|line| (until(line.at), line)));
+        // A line is no later than the numbers after it.
+        for placed in &numbers {
+            let mut next = placed.lines.iter().rev().copied().peekable();
+            let mut latest = usize::MAX;
+            for (index, line) in lines.iter_mut().rev() {
+                while let Some((_, at)) = next.next_if(|(number, _)| *number > line.line) {
+                    latest = at;
+                }
+                *index = (*index).min(latest);
+            }
+        }
+        let moment = |index, at: Stamp, text: &str| {
+            let text = clean(text);
+            Moment { at_ms: times.after(index), after_ms: at.after_ms.into(), text }
+        };
+        let happened = happened.iter().take(HAPPENED_MAX);
+        Self {
+            length_ms: times.length(),
+            sent: events.len() as u64,
+            unsent: unsent.len() as u64,
+            kinds: lanes(events, &times, numbers.first().map(|placed| &placed.kinds)),
+            happened: happened.map(|(at, text)| moment(until(*at), *at, text)).collect(),
+            lines: lines.iter().map(|(index, line)| moment(*index, line.at, &line.text)).collect(),
+            numbers: numbers.into_iter().map(|placed| placed.course(events, &times, &json)).collect(),
+            line_step: record.lines().step(),
+        }
+    }
+}
+
+impl Trace {
+    /// Leaves out mistakes that no longer explain their numbers.
+    pub(crate) fn keep_mistakes(&mut self, failures: &[Failure]) {
+        for course in &mut self.numbers {
+            let explains = |code: &String| {
+                failures.iter().any(|it| it.what == course.name && it.diagnosis == Some(code.as_str()))
+            };
+            let mistake = course.parting.as_ref().and_then(|parting| parting.mistake.as_ref());
+            if mistake.is_some_and(|code| !explains(code)) {
+                course.parting = course.unexplained.take();
+            }
+        }
+    }
+}
+
+/// The times of events.
+struct Times<'a>(&'a [SlimEvent]);
+
+impl<'a> Times<'a> {
+    fn of(events: &'a [SlimEvent]) -> Self {
+        Self(events)
+    }
+
+    fn length(&self) -> u64 {
+        self.0.last().map_or(0, |last| last.since(self.0.first()))
+    }
+
+    /// Returns the time after which this many events have happened.
+    fn after(&self, count: usize) -> u64 {
+        let last = count.checked_sub(1).and_then(|index| self.0.get(index));
+        last.map_or(0, |event| event.since(self.0.first()))
+    }
+
+    fn part(&self, at_ms: u64) -> u64 {
+        part(at_ms, self.length())
+    }
+}
+
+/// Returns the part of the time axis that has a time.
+pub(crate) fn part(at_ms: u64, length_ms: u64) -> u64 {
+    (at_ms.saturating_mul(PARTS) / length_ms.max(1)).min(PARTS - 1)
+}
+
+/// Returns a row for each of the most frequent types, first those that the wrong number counts.
+fn lanes(events: &[SlimEvent], times: &Times<'_>, first: Option<&BTreeSet<&str>>) -> Vec<Lane> {
+    let mut kinds = BTreeMap::<&str, (u64, BTreeSet<u64>)>::new();
+    for event in events {
+        let (count, parts) = kinds.entry(event.kind()).or_default();
+        *count += 1;
+        parts.insert(times.part(event.since(events.first())));
+    }
+    let mut kinds = Vec::from_iter(kinds);
+    let is_first = |kind: &str| first.is_some_and(|first| first.contains(kind));
+    kinds.sort_by_key(|(kind, (count, _))| (!is_first(kind), u64::MAX - count));
+    let others = kinds.split_off(kinds.len().min(KINDS_MAX));
+    let lane = |kind: &str, count, parts| Lane { kind: kind.to_owned(), count, parts: Vec::from_iter(parts) };
+    let others = others.into_iter().map(|(_, other)| other).reduce(|(sum, mut parts), (count, more)| {
+        parts.extend(more);
+        (sum + count, parts)
+    });
+    let kinds = kinds.into_iter().map(|(kind, (count, parts))| lane(kind, count, parts));
+    kinds.chain(others.map(|(count, parts)| lane("", count, parts))).collect()
+}
+
+/// A wrong number, whose printed values are placed among the events.
+struct Placed<'a> {
+    name: &'a str,
+    right: Vec<i64>,
+    /// Numbers of events, and the values printed then.
+    got: Vec<(usize, i64)>,
+    /// Numbers of lines, and of events.
+    lines: Vec<(u64, usize)>,
+    /// By the mistake, and by the printed numbers alone.
+    explained: Option<Parted>,
+    unexplained: Option<Parted>,
+    /// Types of events that change the number.
+    kinds: BTreeSet<&'a str>,
+}
+
+/// The event after which the numbers differ.
+struct Parted {
+    /// Number of events after it.
+    count: usize,
+    got: i64,
+    mistake: Option<&'static str>,
+    /// Indices of the events to open.
+    open: Vec<usize>,
+}
+
+impl<'a> Placed<'a> {
+    fn of(
+        (events, breaks): (&'a [SlimEvent], &[usize]),
+        record: &Record,
+        failure: &'a Failure,
+        until: impl Fn(Stamp) -> usize,
+    ) -> Option<Self> {
+        let name = Name::parse(&failure.what).ok()?;
+        let right = course(events, &name)?;
+        let changes = record.changes(name.as_str());
+        let changes = Vec::from_iter(changes.map(Thinned::kept).into_iter().flatten().copied());
+        let got = failure.got.as_deref().unwrap_or_default();
+        let mistaken = failure
+            .diagnosis
+            .and_then(|code| Some((code, mistaken_course((events, breaks, &[]), code, &name, got)?)));
+        let is_change = |index: &usize| right[*index] != right[index + 1];
+        let kinds = (0..events.len()).filter(is_change).map(|index| events[index].kind());
+        let kinds = BTreeSet::from_iter(kinds);
+        let (mut places, differs) = Places::of(&right).with_differences(&changes, &until);
+        // A file with the result has no times.
+        let is_timed = !changes.is_empty() || failure.got.is_none();
+        let unexplained = differs.filter(|_| is_timed).map(|(range, got)| {
+            let is_of_kind = |index: &usize| kinds.contains(events[*index].kind());
+            let mut open = Vec::from_iter(range.clone().filter(is_of_kind));
+            open.drain(..open.len().saturating_sub(OPEN_MAX));
+            Parted { count: range.end, got, mistake: None, open }
+        });
+        let explained = mistaken.map(|(code, (mistaken, first))| {
+            places = Places::of(&mistaken).all(&changes, &until);
+            Parted { count: first + 1, got: mistaken[first + 1], mistake: Some(code), open: vec![first] }
+        });
+        let got = places.iter().zip(&changes).map(|(place, change)| (*place, change.value));
+        let lines = changes.iter().zip(&places).map(|(change, place)| (change.line, *place)).collect();
+        Some(Self { got: got.collect(), lines, name: &failure.what, right, explained, unexplained, kinds })
+    }
+
+    fn course(self, events: &[SlimEvent], times: &Times<'_>, json: &BTreeMap<usize, Value>) -> Course {
+        let steps =
+            self.right.iter().enumerate().filter(|(at, value)| *at == 0 || self.right[at - 1] != **value);
+        let right = Vec::from_iter(steps.map(|(at, value)| (times.after(at), *value)));
+        let got = Vec::from_iter(self.got.iter().map(|(at, value)| (times.after(*at), *value)));
+        let around = self.partings().next().map(|parted| times.after(parted.count));
+        let opened = |index: &usize| Opened {
+            at_ms: times.after(index + 1),
+            text: clean(&events[*index].described()),
+            json: json.get(index).map(pretty).unwrap_or_default(),
+        };
+        let parting = |parted: &Parted| Parting {
+            at_ms: times.after(parted.count),
+            right: self.right[parted.count],
+            got: parted.got,
+            mistake: parted.mistake.map(str::to_owned),
+            events: parted.open.iter().map(opened).collect(),
+        };
+        Course {
+            name: clean(self.name),
+            right: thinned(&right, times.length(), around),
+            got: thinned(&got, times.length(), around),
+            parting: self.partings().next().map(parting),
+            unexplained: self.unexplained.as_ref().map(parting),
+        }
+    }
+
+    fn partings(&self) -> impl Iterator<Item = &Parted> {
+        self.explained.iter().chain(&self.unexplained)
+    }
+}
+
+/// The numbers of events after which a total has a value.
+struct Places<'a> {
+    course: &'a [i64],
+    by_value: BTreeMap<i64, Vec<usize>>,
+}
+
+impl<'a> Places<'a> {
+    fn of(course: &'a [i64]) -> Self {
+        let mut by_value = BTreeMap::<_, Vec<_>>::new();
+        for (at, value) in course.iter().enumerate() {
+            by_value.entry(*value).or_default().push(at);
+        }
+        Self { course, by_value }
+    }
+
+    /// Returns the first place in a range that has a value.
+    fn find(&self, value: i64, within: Range<usize>) -> Option<usize> {
+        let places = self.by_value.get(&value)?;
+        let next = places.partition_point(|at| *at < within.start);
+        places.get(next).copied().filter(|at| *at < within.end)
+    }
+
+    /// Places printed numbers in order: where the total has them, or else where they were read.
+    fn all(&self, changes: &[Change], until: impl Fn(Stamp) -> usize) -> Vec<usize> {
+        let mut last = 0;
+        let place = |change: &Change| {
+            let read = until(change.at).max(last);
+            last = self.find(change.value, last..read + 1).unwrap_or(read);
+            last
+        };
+        changes.iter().map(place).collect()
+    }
+
+    /// Places printed numbers that differ from the total more and more: each difference is one of the next event that changes
+    /// the total. Returns also the first such events, and what was printed then.
+    fn with_differences(
+        &self,
+        changes: &[Change],
+        until: impl Fn(Stamp) -> usize,
+    ) -> (Vec<usize>, Option<(Range<usize>, i64)>) {
+        let (mut last, mut by, mut first) = (0, 0_i64, None);
+        let mut places = Vec::with_capacity(changes.len());
+        for change in changes {
+            let read = until(change.at).max(last);
+            let value = change.value.saturating_sub(by);
+            last = self.find(value, last..read + 1).unwrap_or_else(|| {
+                let next = self.next_change(last).filter(|next| *next <= read).unwrap_or(read);
+                first = first.take().or((next > last).then_some((last..next, change.value)));
+                by = change.value.saturating_sub(self.course[next]);
+                next
+            });
+            places.push(last);
+        }
+        // It stopped too early.
+        let last_value = changes.last().map_or(0, |change| change.value);
+        let first = first.or_else(|| Some((last..self.next_change(last)?, last_value)));
+        (places, first)
+    }
+
+    fn next_change(&self, from: usize) -> Option<usize> {
+        (from + 1..self.course.len()).find(|at| self.course[*at] != self.course[from])
+    }
+}
+
+/// Keeps the last value in each part of the time axis, and those around a time.
+fn thinned(values: &[(u64, i64)], length_ms: u64, around: Option<u64>) -> Vec<(u64, i64)> {
+    let around = around.map(|at_ms| values.partition_point(|(time, _)| *time < at_ms));
+    let is_near = |at: usize| around.is_some_and(|around| at.abs_diff(around) <= NEIGHBOURS);
+    let is_last = |at: usize, time| {
+        values.get(at + 1).is_none_or(|(next, _)| part(*next, length_ms) != part(time, length_ms))
+    };
+    let is_kept = |(at, (time, _)): &(usize, &(u64, i64))| *at == 0 || is_near(*at) || is_last(*at, *time);
+    values.iter().enumerate().filter(is_kept).map(|(_, value)| *value).collect()
+}
+
+/// Formats the JSON of an event, without what is nested too deep or too long.
+fn pretty(event: &Value) -> String {
+    let text = serde_json::to_string_pretty(&pruned(event, 0)).unwrap_or_default();
+    text.chars().take(EVENT_CHARS_MAX).collect()
+}
+
+fn pruned(value: &Value, depth: usize) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > JSON_CHARS_MAX => {
+            Value::String(text.chars().take(JSON_CHARS_MAX).chain(['…']).collect())
+        }
+        Value::Array(list) if depth >= DEPTH_MAX && !list.is_empty() => "[…]".into(),
+        Value::Object(members) if depth >= DEPTH_MAX && !members.is_empty() => "{…}".into(),
+        Value::Array(list) => list.iter().take(LIST_MAX).map(|value| pruned(value, depth + 1)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| (key.clone(), pruned(value, depth + 1))).collect()
+        }
+        other => other.clone(),
+    }
+}
