@@ -282,8 +282,10 @@ pub fn explain_with_repeats(
 struct Sum<'a> {
     right: i64,
     got: i64,
-    /// The last event that adds something else, and its index.
+    /// The event with which it becomes wrong, and its index: the first with which it is too much, or else the last that adds
+    /// something else.
     differs: Option<(usize, &'a SlimEvent)>,
+    exceeds: bool,
 }
 
 /// Adds up what each streak, and each event outside of streaks, adds to a number. Returns those that add something
@@ -300,8 +302,9 @@ fn differing<'a>(show: &'a Show<'_>, mistake: &'a Mistake, name: &Name) -> Vec<S
         }
         let sum = &mut sums[at];
         (sum.right, sum.got) = (sum.right.saturating_add(right), sum.got.saturating_add(got));
-        if right != got {
+        if right != got && !sum.exceeds {
             sum.differs = Some((index, event));
+            sum.exceeds = sum.got > sum.right;
         }
     }
     sums.retain(|sum| sum.right != sum.got);

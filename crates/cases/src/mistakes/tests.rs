@@ -160,7 +160,7 @@ fn a_diagnosis_says_what_differs_and_where_first() {
     let message = "31 is what counting only gifts with `repeatEnd` gives: 8 streaks without a last message, 83 diamonds too few\nfirst at 1:46.7: Rose x10 of umbra_kettle8965";
     assert_eq!(got, Some(Diagnosis { name: "only_repeat_end", message: message.to_owned() }));
     let got = diagnose(&CUT_STREAKS, &[], &[], "diamonds.umbra_kettle8965", "65").unwrap().message;
-    let message = "65 is what adding up `repeatCount` of all messages of a streak gives: 1 streak with several messages, 55 diamonds too many\nfirst at 2:46.7: Rose x10 of umbra_kettle8965";
+    let message = "65 is what adding up `repeatCount` of all messages of a streak gives: 1 streak with several messages, 55 diamonds too many\nfirst at 1:37.4: Rose x2 of umbra_kettle8965";
     assert_eq!(got, message);
 }
 

@@ -14,7 +14,7 @@ pub(super) const STYLE: &str = "
 .key{display:inline-block;width:1.6rem;height:0;vertical-align:middle;border-top:.15rem solid var(--good)}.key.wrong{border-top:.15rem dashed var(--bad)}
 .axis{display:flex;justify-content:space-between;font-size:.8rem}.zoom button{font:inherit;font-size:.85rem;margin:0 .3rem .3rem 0}
 .first{border-left:.3rem solid var(--bad);padding-left:.75rem;margin:.75rem 0}summary{cursor:pointer}
-.moments{font-size:.85rem;width:100%}.moments :first-child{white-space:nowrap;width:1%}
+.moments{font-size:.85rem;width:100%}.moments td:first-child{white-space:nowrap;width:25%}
 @media print{.zoom{display:none!important}details::details-content{content-visibility:visible;block-size:auto}}
 ";
 pub(super) const SCRIPT: &str = include_str!("zoom.js");
