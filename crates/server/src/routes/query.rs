@@ -403,6 +403,12 @@ mod tests {
         for Param { name, .. } in FEED.iter().chain(&MAIN) {
             assert!(is_known(join(&asked(name)).map(drop)), "{name}");
         }
+        for Param { name, .. } in FEED.iter().chain(&ROOT) {
+            assert!(is_known(join_root(&asked(name)).map(drop)), "{name}");
+        }
+        for Param { name, .. } in FEED.iter().chain(&TOKEN) {
+            assert!(is_known(join_room(&asked(name)).map(drop)), "{name}");
+        }
         for Param { name, .. } in FEED.iter().chain(&TALK) {
             assert!(is_known(talk(&asked(name), 64).map(drop)), "{name}");
         }
@@ -412,7 +418,7 @@ mod tests {
         for Param { name, .. } in FEED.iter().chain(&PLAY) {
             assert!(is_known(join_play(&asked(name)).map(drop)), "{name}");
         }
-        assert!(!is_known(join(&asked("feed")).map(drop)));
+        assert!(!is_known(join(&asked("feed")).map(drop)) && !is_known(join(&asked("overlay")).map(drop)));
         assert!(!is_known(join_replay(&asked("start")).map(drop)));
     }
 
