@@ -223,7 +223,7 @@ function connect(options, types, show, more = {}) {
   const wanted = options.types ? options.types.split(',') : types
   const take = (event) => !problem && wanted.includes(event.type) && (!options.user || event.username === options.user) && show(event)
   addEventListener('message', ({ source, origin, data }) => {
-    if (parent === window || source !== parent || origin !== location.origin) return
+    if (parent === window || source !== parent || origin !== globalThis.origin) return
     if (data.startsOver) more.onStartOver?.()
     else if (data.event) take(data.event)
   })

@@ -63,6 +63,7 @@ pub fn main() -> u8 {
         Command::Events(args) => look::events(&args),
         Command::Import(args) => convert::import(&args),
         Command::Info(args) => look::info(&args),
+        Command::Share(args) => share::share(&args),
         Command::Scrub(args) => share::scrub(&args),
         Command::Audit(args) => share::audit(&args),
         Command::Verify(args) => look::verify(&args),

@@ -93,10 +93,11 @@ export class Visit {
   #complaints = []
   #asked = []
 
-  static async open(browser, url, { width = 1440, height = 900, scheme = 'light', path: where = '/', ready = true, watched = true, everything = true } = {}) {
+  static async open(browser, url, { width = 1440, height = 900, scheme = 'light', path: where = '/', ready = true, watched = true, everything = true, offline = false } = {}) {
     const context = await browser.newContext({
       viewport: { width, height },
       colorScheme: scheme,
+      offline,
       acceptDownloads: true,
       reducedMotion: 'reduce',
       permissions: ['clipboard-read', 'clipboard-write'],
@@ -149,7 +150,7 @@ export class Visit {
     const own = new Set([this.origin, this.origin.replace(/^http/, 'ws')])
     const foreign = this.#asked.filter((url) => !own.has(url.startsWith('blob:') ? new URL(url.slice(5)).origin : new URL(url).origin))
     assert.deepEqual(foreign.filter((url) => !isExpected(url)), [], 'requests to others')
-    assert.ok(this.#asked.length > 1, 'requests are recorded')
+    assert.ok(this.#asked.length > 0, 'requests are recorded')
     return this.#asked.length
   }
 

@@ -1,5 +1,7 @@
 //! Every tool that reads a recording reports missing records.
 
+use std::time::Duration;
+
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     recording::Loss,
@@ -12,6 +14,7 @@ use livetape_tools::{
     export::{har, jsonl},
     info::info,
     scrub::{Auditor, Key, Scrubber, scrub},
+    share::{self, share},
     verify::verify,
 };
 use proptest::prelude::*;
@@ -22,7 +25,7 @@ use crate::support::{boundaries, messages::show, recording, session_items};
 fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
     let lost = |loss: Loss| loss.is_some();
     let input = || Input { name: "a".into(), file: bytes, offset: None };
-    let zero = std::time::Duration::ZERO;
+    let zero = Duration::ZERO;
     vec![
         ("verify", verify(bytes).unwrap().exit_code() != 0),
         ("info", lost(info(bytes).unwrap().loss)),
@@ -33,9 +36,18 @@ fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
         ("merge", lost(merge(vec![input(), input()], Vec::new(), true).unwrap().loss)),
         ("mark", lost(mark(bytes, Vec::new(), zero, "x").unwrap())),
         ("scrub", scrub(bytes, bytes, Vec::new(), Scrubber::new(Key::new(&[7; 32]))).unwrap().lost()),
+        ("share", shared(bytes)),
         ("audit", audit(bytes, Auditor::new("").unwrap()).unwrap().exit_code() != 0),
         ("as-scenario", lost(Scenario::of_recording(bytes, "a.bin").unwrap().loss)),
     ]
+}
+
+/// Returns whether a page says that something is missing.
+fn shared(bytes: &[u8]) -> bool {
+    let options =
+        share::Options { title: String::new(), from: Duration::ZERO, to: None, idle_limit: Duration::MAX };
+    let (scrubber, auditor) = (Scrubber::new(Key::new(&[7; 32])), Auditor::new("").unwrap());
+    share(bytes, Vec::new(), scrubber, auditor, &options).unwrap().is_lossy()
 }
 
 /// Returns the losses reported in the events of a recording.
@@ -73,7 +85,7 @@ fn starts(bytes: &[u8]) -> Vec<usize> {
 fn a_complete_recording_has_no_losses() {
     let reported = Vec::from_iter(reports(&recording(&show())).into_iter().filter(|(_, lost)| *lost));
     // Not all frames of this recording are messages: `scrub` drops what it cannot read, and the texts fail the audit.
-    assert_eq!(reported, [("scrub", true), ("audit", true)]);
+    assert_eq!(reported, [("scrub", true), ("share", true), ("audit", true)]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use livetape_core::{terminal::printable, truth::STRINGS};
+use livetape_core::{markup::escaped, terminal::printable, truth::STRINGS};
 use serde_json::{Value, json};
 
 use crate::{expect::Name, library::Library, trace::Trace};
@@ -836,25 +836,4 @@ fn failure(outcome: &Outcome) -> String {
     let (message, kind) = (escaped(message), clean(kind.unwrap_or_default()));
     let text = format!("{}\nagain: {}", lines.join("\n"), outcome.again);
     format!("<failure message=\"{message}\" type=\"{}\">{}</failure>\n", escaped(&kind), escaped(&text))
-}
-
-/// Escapes a text for content and attributes, and leaves out the two characters that XML forbids besides control
-/// characters.
-fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\'', '\u{fffe}', '\u{ffff}']) {
-        return text.into();
-    }
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            '\u{fffe}' | '\u{ffff}' => {}
-            _ => escaped.push(c),
-        }
-    }
-    escaped.into()
 }

@@ -10,6 +10,7 @@ pub mod event;
 pub mod host;
 pub mod inject;
 pub mod json;
+pub mod markup;
 pub mod nearest;
 pub mod observer;
 pub mod offset;

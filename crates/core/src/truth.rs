@@ -327,6 +327,12 @@ impl Tally {
         self.generation
     }
 
+    /// Returns the totals so far, without `gifters` and the top gifter, which only [`Self::truth`] works out.
+    #[must_use]
+    pub fn so_far(&self) -> &Truth {
+        &self.truth
+    }
+
     /// Returns the totals.
     #[must_use]
     pub fn truth(&self) -> Truth {

@@ -61,6 +61,13 @@ pub fn audit(input: impl Read, mut auditor: Auditor) -> Result<Report, Error> {
 }
 
 impl Report {
+    /// Whether nothing was found, and every byte was searched: also if the recording says that records are missing.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let unread = self.damage.loss().bytes + self.damage.missing;
+        self.counts.is_empty() && self.records > 0 && unread == 0
+    }
+
     /// Returns 1 if there are findings, 3 if part of the recording could not be inspected, and otherwise 0.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -11,6 +11,7 @@ pub mod export;
 pub mod import;
 pub mod info;
 pub mod scrub;
+pub mod share;
 pub mod synth;
 pub mod timeline;
 pub mod verify;

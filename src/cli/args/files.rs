@@ -9,7 +9,7 @@ use clap::{
 use livetape_core::{offset, size};
 use livetape_tools::{
     import::{self, CaptureFormat},
-    synth,
+    share, synth,
 };
 
 use super::flags::{Flags, OfTools};
@@ -399,6 +399,48 @@ pub(in crate::cli) struct Audit {
     /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The page has the recording, scrubbed; its events as JSON; their totals; and an
+overlay for alerts. It is only written if `audit` finds nothing in this copy.
+
+Examples:
+  livetape share show.bin                  writes show.html
+  livetape share show.bin --from 12m --to 15m --title \"The raid\" -o raid.html
+  livetape share show.bin --words names.txt
+
+Exit codes: 0 written, 1 something found and nothing written, 3 written, but a
+part of the recording is missing")]
+pub(in crate::cli) struct Share {
+    /// Recording to share: a file, a name under recordings/ or `demo`
+    pub(in crate::cli) recording: PathBuf,
+    /// Write the page to this file [default: RECORDING.html]
+    #[arg(short, long, value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
+    /// Set the heading, which is not scrubbed [default: the host's invented name]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(in crate::cli) title: String,
+    /// Start of the range, e.g. 90s, 1m30s or 00:01:30 [default: 0]
+    #[arg(long, value_name = "OFFSET", value_parser = offset::parse)]
+    pub(in crate::cli) from: Option<Duration>,
+    /// End of the range, exclusive [default: the end]
+    #[arg(long, value_name = "OFFSET", value_parser = offset::parse)]
+    pub(in crate::cli) to: Option<Duration>,
+    /// Shorten silences to this when the page plays
+    #[arg(long, value_name = "D", default_value = share::IDLE_LIMIT, value_parser = offset::parse)]
+    pub(in crate::cli) idle_limit: Duration,
+    /// Also search for the words in this file, one per line
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) words: Option<PathBuf>,
+    /// Print a summary as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    /// Overwrite an existing file
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfTools>,
 }

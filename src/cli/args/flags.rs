@@ -270,7 +270,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Record", &["record", "import", "synth"]),
     ("Inspect", &["info", "verify", "events", "cat", "diff"]),
     ("Edit", &["cut", "merge", "mark", "repair"]),
-    ("Share", &["scrub", "audit", "export"]),
+    ("Share", &["share", "scrub", "audit", "export"]),
     ("Test", &["test", "shrink", "run", "mock", "ca", "trigger", "as-scenario"]),
     ("Set up", &["config", "doctor", "token", "completions", "man"]),
 ];

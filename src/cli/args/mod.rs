@@ -21,7 +21,7 @@ use livetape_feed::hub::{Gifts, Since, Types};
 
 pub(super) use files::{
     AsScenario, Audit, Cat, Cut, Diff, Export, Form, Import, Info, Mark, Merge, NewRecording, Repair, Scrub,
-    Synth, Verify,
+    Share, Synth, Verify,
 };
 pub(super) use flags::{
     Flags, OfCa, OfDoctor, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch,
@@ -95,6 +95,8 @@ pub(super) enum Command {
     Merge(Merge),
     /// Add a marker to a recording
     Mark(Mark),
+    /// Put a scrubbed recording into a page that plays it
+    Share(Share),
     /// Replace the people in a recording with invented ones
     Scrub(Scrub),
     /// Search a recording for people and secrets before sharing

@@ -300,7 +300,7 @@ fn from_folder_of(scenario: &Path, recording: &Path) -> String {
 }
 
 /// Returns the recording's path with another ending; for the built-in recording, in the current directory.
-fn beside(tape: &Tape, ending: &str) -> PathBuf {
+pub(super) fn beside(tape: &Tape, ending: &str) -> PathBuf {
     tape.path().map_or_else(|| PathBuf::from(&tape.name), Path::to_owned).with_extension(ending)
 }
 

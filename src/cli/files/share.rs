@@ -1,4 +1,4 @@
-//! `scrub` and `audit`: prepare recordings for sharing.
+//! `share`, `scrub` and `audit`: make recordings that can be shared.
 
 use std::{
     fs,
@@ -6,20 +6,25 @@ use std::{
     path::Path,
 };
 
-use livetape_core::error::{Code, Problem, exit};
+use livetape_core::{
+    error::{Code, Problem, exit},
+    offset,
+};
 use livetape_engine::source::{Tape, unreadable};
 use livetape_io::files;
 use livetape_tools::{
     audit,
     scrub::{self, Auditor, KEY_BYTES, Key, Scrubber, WORD_CHARS_MIN, WORDS_MAX},
+    share,
 };
 
-use super::look::unwritable;
+use super::{convert::beside, look::unwritable};
 use crate::cli::{
     args,
-    options::config::tape_or_stdin,
+    options::config::{tape, tape_or_stdin},
     process::output::{
-        Failure, FileFate, Written, check_apart, file_problem, progress, say, say_json, say_made, write,
+        Failure, FileFate, Written, check_apart, file_problem, progress, say, say_json, say_made, shown,
+        warn, write,
     },
 };
 
@@ -37,7 +42,7 @@ pub(crate) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
             None => Key::new(&random_key()?),
         };
         let report = scrub::scrub(first, second, out, Scrubber::new(key));
-        report.map(FileFate::Keep).map_err(|error| failure(&tape, error))
+        report.map(FileFate::Keep).map_err(|error| failure("scrub", &tape, error))
     })?;
     bar.finish_and_clear();
     match written {
@@ -49,35 +54,83 @@ pub(crate) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
     }
 }
 
-fn failure(tape: &Tape, error: scrub::Error) -> Failure {
+fn failure(what: &str, tape: &Tape, error: scrub::Error) -> Failure {
     match error {
         scrub::Error::Read(error) => unreadable(&tape.name, &error).into(),
         scrub::Error::Write(error) => error.into(),
         error => {
             let hint = match error {
                 scrub::Error::TooMany(_) => {
-                    "cut the recording into parts, and scrub them with one --key-file"
+                    "cut the recording into parts, and scrub them with one key: `livetape scrub --key-file people.key`"
                 }
                 _ => "run `livetape verify` to find the damage",
             };
-            let message = format!("cannot scrub {}: {error}", tape.name);
+            let message = format!("cannot {what} {}: {error}", tape.name);
             Problem::new(Code::BadRecording, message).hint(hint).into()
+        }
+    }
+}
+
+pub(crate) fn share(args: &args::Share) -> Result<u8, Problem> {
+    let tape = tape(&args.flags, &args.recording)?;
+    let auditor = auditor(args.words.as_deref())?;
+    let output = args.output.clone().unwrap_or_else(|| beside(&tape, "html"));
+    let options = share::Options {
+        title: args.title.clone(),
+        from: args.from.unwrap_or_default(),
+        to: args.to,
+        idle_limit: args.idle_limit,
+    };
+    let bar = progress(tape.bytes());
+    let input = bar.wrap_read(tape.open()?);
+    let written = write(&output, args.force, |out| {
+        let scrubber = Scrubber::new(Key::new(&random_key()?));
+        let report = share::share(input, out, scrubber, auditor, &options)
+            .map_err(|error| cannot_share(&tape, error))?;
+        Ok(if report.page.is_some() { FileFate::Keep(report) } else { FileFate::Drop(report) })
+    })?;
+    bar.finish_and_clear();
+    match written {
+        Written::Broken(code) => Ok(code),
+        Written::Whole(report) => {
+            say_made(&output, &report, args.json)?;
+            Ok(if report.is_lossy() { exit::LOST } else { exit::DONE })
+        }
+        Written::Dropped(report) => {
+            if args.json {
+                say_json(&report)?;
+            } else {
+                say(&report)?;
+            }
+            warn(format_args!(
+                "❌ {} was not written, because the audit of the scrubbed copy found something\n\
+                 💡 leave out these places with --from and --to, or with `livetape cut`",
+                shown(&output)
+            ));
+            Ok(report.audit.exit_code())
+        }
+    }
+}
+
+fn cannot_share(tape: &Tape, error: share::Error) -> Failure {
+    let message = format!("cannot share {}: {error}", tape.name);
+    match error {
+        share::Error::Edit(error) => error.into(),
+        share::Error::Scrub(error) => failure("share", tape, error),
+        share::Error::Write(error) => error.into(),
+        share::Error::TooLarge { fits, .. } => {
+            let hint = match fits {
+                Some(end) => format!("share a part of it, such as up to --to {}", offset::shown(end)),
+                None => "share a part of it with --from and --to".to_owned(),
+            };
+            Problem::new(Code::TooLarge, message).hint(hint).into()
         }
     }
 }
 
 pub(crate) fn audit(args: &args::Audit) -> Result<u8, Problem> {
     let tape = tape_or_stdin(&args.flags, &args.recording)?;
-    let words = args.words.as_deref().map(read_words).transpose()?.unwrap_or_default();
-    let auditor = Auditor::new(&words).map_err(|line| {
-        let word = words.lines().nth(line - 1).unwrap_or_default().trim();
-        let message = if word.chars().count() < WORD_CHARS_MIN {
-            format!("line {line} of the word list has fewer than {WORD_CHARS_MIN} characters")
-        } else {
-            format!("the word list has more than {WORDS_MAX} words")
-        };
-        Problem::new(Code::BadRequest, message).hint("write names, ids and phrases, one per line")
-    })?;
+    let auditor = auditor(args.words.as_deref())?;
     let bar = progress(tape.bytes());
     let report = audit::audit(bar.wrap_read(tape.open()?), auditor);
     let report = report.map_err(|error| unreadable(&tape.name, &error))?;
@@ -88,6 +141,19 @@ pub(crate) fn audit(args: &args::Audit) -> Result<u8, Problem> {
         say(&report)?;
     }
     Ok(report.exit_code())
+}
+
+fn auditor(words: Option<&Path>) -> Result<Auditor, Problem> {
+    let words = words.map(read_words).transpose()?.unwrap_or_default();
+    Auditor::new(&words).map_err(|line| {
+        let word = words.lines().nth(line - 1).unwrap_or_default().trim();
+        let message = if word.chars().count() < WORD_CHARS_MIN {
+            format!("line {line} of the word list has fewer than {WORD_CHARS_MIN} characters")
+        } else {
+            format!("the word list has more than {WORDS_MAX} words")
+        };
+        Problem::new(Code::BadRequest, message).hint("write names, ids and phrases, one per line")
+    })
 }
 
 fn random_key() -> Result<[u8; KEY_BYTES], Problem> {

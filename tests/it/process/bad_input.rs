@@ -51,6 +51,11 @@ fn each_kind_of_error_has_its_exit_code() {
         ),
         (&["diff", "demo", "schema"], 2, "needs --fields\n💡 run `livetape diff schema demo --fields`\n"),
         (&["diff", "demo", "schema", "--fields"], 2, "can only be OLD"),
+        (&["share", "demo", "-o", "-"], 2, "- is not the name of a file"),
+        (&["share", "demo", "-o", "no/such.html"], 1, "the directory of no/such.html does not exist"),
+        (&["share", "demo", "--from", "9h"], 2, "9h is beyond the end of the recording"),
+        (&["share", "demo", "--from", "9s", "--to", "9s"], 2, "the end of the range, 9s, is not after"),
+        (&["share", "README.md"], 1, "not a livetape recording"),
         (&["scrub", "demo", "-o", "-"], 2, "- is not the name of a file, and this file cannot be written"),
         // On Windows, a drive.
         #[cfg(unix)]
@@ -123,6 +128,7 @@ fn a_recording_without_a_readable_record_is_a_failure_everywhere() {
     assert_eq!(info.status.code(), Some(1));
     let told = stderr(&info);
     assert!(told.contains("unreadable; not sealed") && told.contains("❌ nothing in"), "{told}");
+    check(&["share", file], 1, "cannot share zeros: the recording is unreadable");
     check(&["events", file], 1, "nothing in");
     check(&["replay", file, "--port", "0"], 1, "nothing in");
     check(&["run", file, "--clients", "0", "--", "true"], 1, "nothing in");

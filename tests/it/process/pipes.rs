@@ -17,7 +17,7 @@ use crate::support::process::{Running, livetape, program, text};
 /// Timeout for a command to exit, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);
 /// An example of each command that prints output; `OUT` is a new file.
-const EXAMPLES: [&[&str]; 36] = [
+const EXAMPLES: [&[&str]; 37] = [
     &["replay", "demo", "--port", "0"],
     &["live", "ann", "--port", "0", "--upstream", "http://127.0.0.1:9"],
     &["serve", "0"],
@@ -37,6 +37,7 @@ const EXAMPLES: [&[&str]; 36] = [
     &["cut", "demo", "--to", "10s", "-o", "OUT"],
     &["merge", "demo", "demo", "-o", "OUT"],
     &["mark", "demo", "here", "--at", "1s", "-o", "OUT"],
+    &["share", "recordings/quiet.bin", "-o", "OUT"],
     &["scrub", "recordings/quiet.bin", "-o", "OUT"],
     &["audit", "demo"],
     &["cat", "demo"],

@@ -9,11 +9,12 @@ use livetape_engine::recorder::{Recorder, RecorderOptions, Target};
 use crate::support::process::{run, stderr, text};
 
 /// Each command that replaces files; OUT is the file.
-const REPLACING: [&str; 10] = [
+const REPLACING: [&str; 11] = [
     "cut demo --to 10s -o OUT --force",
     "repair demo -o OUT --force",
     "merge demo demo -o OUT --force",
     "mark demo here --at 0 -o OUT --force",
+    "share demo -o OUT --force",
     "scrub demo -o OUT --force",
     "export jsonl demo -o OUT --force",
     "as-scenario demo -o OUT --force",

@@ -269,8 +269,42 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
     assert!(stderr(&output).contains("has no key"), "{}", stderr(&output));
 }
 
+#[test]
+fn a_recording_is_shared_as_a_page_only_if_nothing_is_found_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [show, page, words] = ["ann.bin", "ann.html", "words"].map(|name| folder.path().join(name));
+    assert!(run(&["import", "fixtures/webcast/session-3.jsonl", "-o", text(&show)]).status.success());
+    let output = run(&["share", text(&show)]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(said.contains("ann.html\n") && said.contains("audit: nothing found in "), "{said}");
+    let html = fs::read_to_string(&page).unwrap();
+    // The name of the file is not scrubbed, so it is not in the page.
+    assert!(html.starts_with("<!doctype html>") && !html.contains("ann.bin") && !html.contains("ann.html"));
+    let exists = run(&["share", text(&show)]);
+    assert_eq!((exists.status.code(), stderr(&exists).contains("already exists")), (Some(1), true));
+    let report = run(&["share", text(&show), "--force", "--json", "--title", "The <raid>"]);
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let html = fs::read_to_string(&page).unwrap();
+    assert_eq!(
+        (report["page"]["bytes"].as_u64(), &report["audit"]["counts"]),
+        (Some(html.len() as u64), &serde_json::json!({}))
+    );
+    assert!(html.contains("<title>The &lt;raid&gt;</title>"));
+
+    // Gifts keep their names, so this is found.
+    fs::remove_file(&page).unwrap();
+    fs::write(&words, "Rose\n").unwrap();
+    let refused = run(&["share", "demo", "-o", text(&page), "--words", text(&words)]);
+    assert_eq!(refused.status.code(), Some(1));
+    let (places, why) = (stdout(&refused), stderr(&refused));
+    assert!(places.starts_with("at byte ") && places.ends_with("do not share this recording\n"), "{places}");
+    assert!(why.starts_with("❌ ") && why.contains("was not written, because the audit"), "{why}");
+    assert_eq!(names(folder.path()), ["ann.bin", "words"]);
+}
+
 /// Commands that read recordings; `IN` is the recording, `OUT` a new file, `PROGRAM` livetape.
-const READING: [&str; 20] = [
+const READING: [&str; 21] = [
     "replay IN --port 0 --speed 1000 --exit-when-done --quiet",
     "replay IN --port 0 --speed max --wait-clients 0 --exit-when-done",
     "run IN --clients 0 -- true",
@@ -284,6 +318,7 @@ const READING: [&str; 20] = [
     "cut IN --from 0 --to 1h -o OUT",
     "merge IN recordings/short.bin --offset 1s -o OUT",
     "mark IN here --at 0 -o OUT",
+    "share IN -o OUT",
     "scrub IN -o OUT",
     "audit IN",
     "cat IN",

@@ -8,11 +8,11 @@ mod timeline;
 
 use std::fmt::Write as _;
 
-use livetape_core::terminal::is_invisible;
+use livetape_core::{markup::escaped, terminal::is_invisible};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ALIKE, PLAIN, escaped, moment};
+use super::{ALIKE, PLAIN, moment};
 use crate::trace::Trace;
 use timeline::{SCRIPT, SCRIPT_HASH, timeline};
 
