@@ -10,7 +10,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
-use livetape_core::{markup::escaped, recording::Loss, terminal::printable};
+use livetape_core::{markup::escaped, offset, recording::Loss, terminal::printable};
 use ring::digest::{SHA256, digest};
 
 use super::show::{Moment, Show, TOTALS, minutes};
@@ -137,7 +137,12 @@ pub(super) fn overlay() -> String {
 fn facts(show: &Show) -> String {
     let mut facts = format!("{}, {}", minutes(show.duration()), count(show.events, "event"));
     if show.silences > 0 {
-        _ = write!(facts, ", {} shortened by {}", count(show.silences, "silence"), minutes(show.idle_cut));
+        _ = write!(
+            facts,
+            ", {} shortened by {}",
+            count(show.silences, "silence"),
+            offset::shown(show.idle_cut)
+        );
     }
     facts
 }

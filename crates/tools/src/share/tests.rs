@@ -104,7 +104,7 @@ fn silences_are_shortened_and_said_but_stay_in_the_recording() {
     let said = report.to_string();
     assert!(said.contains("silences shortened to 5s: 1, by 00:01:02.500 together\n"), "{said}");
     assert!(said.contains(" in 00:00:10.600, and the recording of "), "{said}");
-    assert!(page.contains("1 silence shortened by 1:02"));
+    assert!(page.contains("1 silence shortened by 1m2.5s"));
     let last = info(&unpack(&page, "recording")[..]).unwrap();
     assert_eq!(last.duration_ms, 73_100);
 }
