@@ -471,7 +471,7 @@ fn quoted_word(name: &Name, value: &str) -> String {
 /// What to do about a number that is not printed, unlike others.
 const SWALLOWED: &str = "it printed other numbers: look for an error in what counts or prints this one, which its library may hide";
 /// What programs print in place of a number that they do not have.
-const UNDEFINED: [&str; 4] = ["undefined", "null", "NaN", "None"];
+pub(crate) const UNDEFINED: [&str; 4] = ["undefined", "null", "NaN", "None"];
 
 /// Replaces white space by single spaces.
 fn folded(text: &str) -> String {

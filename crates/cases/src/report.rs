@@ -3,6 +3,7 @@
 //! Most texts come from a command or from a recording. Reports leave out control characters, and characters
 //! that change the direction of text.
 
+mod against;
 mod html;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,12 @@ use std::{
 use livetape_core::{markup::escaped, terminal::printable, truth::STRINGS};
 use serde_json::{Value, json};
 
-use crate::{expect::Name, library::Library, trace::Trace};
+use crate::{
+    expect::Name,
+    library::Library,
+    trace::{Summary, Trace},
+};
+pub use against::{Against, Random, against, check_against, differences};
 #[cfg(test)]
 pub(crate) use html::REMEDIES;
 pub use html::{About, html};
@@ -61,6 +67,8 @@ pub struct Outcome {
     pub again: String,
     /// File with the smallest recording that fails, of a show at random.
     pub kept: Option<String>,
+    /// What it printed.
+    pub printed: Summary,
     /// What happened when, of a case that failed.
     pub trace: Option<Box<Trace>>,
 }
@@ -171,6 +179,7 @@ impl Outcome {
             output: Vec::new(),
             again: String::new(),
             kept: None,
+            printed: Summary::default(),
             trace: None,
         }
     }
@@ -690,6 +699,9 @@ fn case_json(outcome: &Outcome) -> Value {
     }
     if let Some(errors) = &outcome.swallowed {
         case["swallowed"] = json!(clean(errors));
+    }
+    if outcome.printed != Summary::default() {
+        case["printed"] = json!(outcome.printed);
     }
     if let Some(file) = &outcome.kept {
         case["kept"] = json!(file);

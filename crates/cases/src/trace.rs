@@ -4,6 +4,7 @@
 //! A command prints a number some time after the event that it counts. So a number is placed at the first event after which the
 //! total has it, and at the moment when it was read only if the total never has it.
 
+mod fields;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,9 @@ use crate::{
     report::{Failure, clean},
 };
 
+pub(crate) use fields::{Field, Type};
 use record::{Change, Thinned};
-pub use record::{Record, Stamp};
+pub use record::{Record, Stamp, Summary};
 
 /// Number of parts of the time axis: within each, only the last value of a line is kept.
 pub(crate) const PARTS: u64 = 300;

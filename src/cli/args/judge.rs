@@ -194,6 +194,12 @@ pub(in crate::cli) struct Test {
     /// needs no server.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) html: Option<PathBuf>,
+    /// Compare with an older result of the same shows, which --json has printed
+    ///
+    /// Before and after an upgrade of a library: which cases are worse or better, and which numbers, texts and fields of
+    /// the output changed. It does not change the exit code.
+    #[arg(long, value_name = "OLD", conflicts_with_all = ["list", "result"])]
+    pub(in crate::cli) against: Option<PathBuf>,
     /// Make the page of --html from the results of --json, and run nothing
     ///
     /// Repeatable, for a page about several programs.

@@ -9,7 +9,7 @@ use std::{
 
 use livetape_cases::{
     combine::{Combination, Seed},
-    report::{Failure, Outcome, PLAIN, Verdict},
+    report::{Failure, Outcome, PLAIN, Random, Verdict},
 };
 use livetape_core::error::{Code, Problem, exit};
 use livetape_engine::source::Tape;
@@ -52,6 +52,11 @@ impl AtRandom {
         };
         let folder = PathBuf::from(format!("{}.{}-failures", of.display(), plan.suite.name()));
         Ok(Self { plan: Arc::clone(plan), count, seed, folder })
+    }
+
+    /// Returns what a result says of the shows.
+    pub(super) fn described(&self) -> Random {
+        Random { count: self.count, seed: self.seed.to_string() }
     }
 
     /// Returns `plain`, the failures that were kept, and the shows.

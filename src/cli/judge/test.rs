@@ -11,7 +11,7 @@ use std::{
 };
 
 use livetape_cases::{
-    report::{self, Outcome, PLAIN, Verdict},
+    report::{self, Against, Outcome, PLAIN, Verdict},
     table::{Case, Suite},
 };
 use livetape_core::error::{Code, Problem, exit};
@@ -51,7 +51,7 @@ const BUSY: &str = "💡 on this system, time limits also count while COMMAND wa
 const WAITING_A_JOB: usize = 4;
 
 pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
-    check_apart(args.html.iter().chain(&args.junit).chain(&args.result))?;
+    check_apart(args.html.iter().chain(&args.junit).chain(&args.result).chain(&args.against))?;
     if let (Some(path), false) = (&args.html, args.result.is_empty()) {
         return merge(&args.result, path);
     }
@@ -73,11 +73,23 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     for path in args.junit.iter().chain(&args.html) {
         check_report(path, &tape)?;
     }
-    let keeps_traces = args.json || args.html.is_some();
+    let keeps_traces = args.json || args.html.is_some() || args.against.is_some();
     let plan = Plan::new(args.command, &args.conditions, recording, tape, args.json, keeps_traces)?;
     let started = clock::now();
     let jobs = args.conditions.jobs();
     let at_random = args.random.map(|count| AtRandom::new(&plan, count.get(), args.seed)).transpose()?;
+    let mut head = json!({
+        "tested": plan.tested,
+        "recording": plan.recording,
+        "show": plan.tape.fingerprint().await,
+        "suite": suite.name(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    if let Some(at_random) = &at_random {
+        head["random"] = json!(at_random.described());
+    }
+    // Before anything runs.
+    let old = args.against.as_deref().map(|path| Old::read(path, &head)).transpose()?;
     let shows = match &at_random {
         Some(at_random) => at_random.shows()?,
         None => cases.into_iter().map(|case| Show::of(&plan, case)).collect(),
@@ -107,17 +119,30 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     }
     let result = |outcomes: &[Outcome]| {
         let mut result = report::json(outcomes);
-        result["tested"] = plan.tested.as_str().into();
-        result["recording"] = plan.recording.as_str().into();
-        result["suite"] = suite.name().into();
+        for (key, value) in head.as_object().into_iter().flatten() {
+            result[key] = value.clone();
+        }
         result["compares"] = compares.into();
-        result["version"] = env!("CARGO_PKG_VERSION").into();
+        if let Some(against) = old.as_ref().and_then(|old| old.against(&result)) {
+            result["against"] = json!(against);
+        }
         result
     };
+    if let Some(old) = &old
+        && let Some(against) = old.against(&result(&outcomes))
+    {
+        plan.say_lines(&report::differences(&against, &shown(&old.path)))?;
+    }
     let write = |outcomes: &[Outcome]| {
         let junit = write_report(args.junit.as_deref(), || report::junit(outcomes, took));
         // It has the form that the page expects.
-        let page = || report::html(&[result(outcomes)], &about).unwrap_or_default();
+        let page = || {
+            let results = match &old {
+                Some(old) => old.beside(result(outcomes)),
+                None => vec![result(outcomes)],
+            };
+            report::html(&results, &about).unwrap_or_default()
+        };
         junit.max(write_report(args.html.as_deref(), page))
     };
     let mut written = write(&outcomes);
@@ -169,22 +194,58 @@ fn about(suite: &str, name: &str) -> Option<[&'static str; 2]> {
     found.next().map(|case| [case.what, case.right])
 }
 
+/// An older result of the same shows.
+struct Old {
+    path: PathBuf,
+    result: Value,
+}
+
+impl Old {
+    /// Reads a result, and checks that it is about the shows of the one that begins with `head`.
+    fn read(path: &Path, head: &Value) -> Result<Self, Problem> {
+        let result = read_result(path)?;
+        let mut new = head.clone();
+        new["cases"] = json!([]);
+        report::check_against(&result, &new).map_err(|problem| {
+            let message = format!("cannot compare with {}: {}", shown(path), problem.message);
+            Problem::new(problem.code, message).hint(problem.hint)
+        })?;
+        Ok(Self { path: path.to_owned(), result })
+    }
+
+    fn against(&self, new: &Value) -> Option<Against> {
+        report::against(&self.result, new).ok()
+    }
+
+    /// Returns both results for one page, the new one first.
+    fn beside(&self, mut new: Value) -> Vec<Value> {
+        let mut old = self.result.clone();
+        for (result, when) in [(&mut new, "now"), (&mut old, "before")] {
+            let tested = result["tested"].as_str().unwrap_or_default();
+            result["tested"] = format!("{when}: {tested}").into();
+        }
+        // Its own comparison is about something else.
+        old["against"] = Value::Null;
+        vec![new, old]
+    }
+}
+
+fn read_result(path: &Path) -> Result<Value, Problem> {
+    let hint = "use a file that `livetape test … --json` has written";
+    let unreadable = |error: &dyn fmt::Display| {
+        Problem::new(Code::BadRequest, format!("cannot read the result {}: {error}", shown(path))).hint(hint)
+    };
+    let mut text = Vec::new();
+    let file = files::open_regular(path).map_err(|error| unreadable(&error))?;
+    file.take(RESULT_BYTES_MAX).read_to_end(&mut text).map_err(|error| unreadable(&error))?;
+    let result = serde_json::from_slice(&text).map_err(|error| unreadable(&error))?;
+    report::html(slice::from_ref(&result), &about).map_err(|error| unreadable(&error))?;
+    Ok(result)
+}
+
 /// Makes a page of the results of several programs.
 fn merge(results: &[PathBuf], page: &Path) -> Result<u8, Problem> {
-    let result = |path: &PathBuf| -> Result<Value, Problem> {
-        let hint = "use a file that `livetape test … --json` has written";
-        let unreadable = |error: &dyn fmt::Display| {
-            Problem::new(Code::BadRequest, format!("cannot read the result {}: {error}", shown(path)))
-                .hint(hint)
-        };
-        let mut text = Vec::new();
-        let file = files::open_regular(path).map_err(|error| unreadable(&error))?;
-        file.take(RESULT_BYTES_MAX).read_to_end(&mut text).map_err(|error| unreadable(&error))?;
-        let result = serde_json::from_slice(&text).map_err(|error| unreadable(&error))?;
-        report::html(slice::from_ref(&result), &about).map_err(|error| unreadable(&error))?;
-        Ok(result)
-    };
-    let results = results.iter().map(result).collect::<Result<Vec<_>, Problem>>()?;
+    let results = results.iter().map(|path| read_result(path)).collect::<Result<Vec<_>, Problem>>()?;
     Ok(write_report(Some(page), || report::html(&results, &about).unwrap_or_default()))
 }
 

@@ -19,7 +19,7 @@ use livetape_cases::{
     report::{Failure, Habit, Outcome, PLAIN, Verdict},
     slack::Slack,
     table::{Case, Suite},
-    trace::{self, Record, Stamp, Trace},
+    trace::{self, Record, Stamp, Summary, Trace},
 };
 use livetape_core::{
     error::{Code, Problem, exit},
@@ -247,10 +247,14 @@ impl Plan {
         if let Some(library) = &library {
             library.note(case.name, &mut failures);
         }
-        let trace = match failures.is_empty() || !self.keeps_traces {
-            true => None,
-            false => self.trace(venue, output.record(), &failures, ended).await,
-        };
+        let (mut trace, mut printed) = (None, Summary::default());
+        if self.keeps_traces {
+            let record = output.record();
+            printed = record.summary();
+            if !failures.is_empty() {
+                trace = self.trace(venue, record, &failures, ended).await;
+            }
+        }
         let outcome = Outcome {
             case: case.name,
             output: if failures.is_empty() { Vec::new() } else { output.last_lines() },
@@ -265,6 +269,7 @@ impl Plan {
             swallowed: output.errors().filter(|_| !ended_wrongly).or(told),
             again: self.again(&self.recording, case.name),
             shows,
+            printed,
             trace,
         };
         let (has_tried, has_connected) = (venue.has_tried(), venue.has_connected());

@@ -493,6 +493,54 @@ fn a_page_for_an_issue_is_about_one_program_or_several() {
     }
 }
 
+#[test]
+fn an_upgrade_is_compared_with_what_was_before() {
+    let folder = tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [old, page, damaged] = ["old.json", "page.html", "damaged.json"].map(path);
+    let cases = ["plain", "no-final"];
+    fs::write(&old, stdout(&judge("", &cases, &["--json"]))).unwrap();
+    let output = judge("only_repeat_end", &cases, &["--against", &old, "--html", &page]);
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(
+            "  worse    no-final\n        passed; now: failed: printed \"diamonds: 9\", right is 114"
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains("the number `diamonds` was 114, and is 9\n1 case is worse, 1 case is the same\n"),
+        "{said}"
+    );
+    let page = fs::read_to_string(page).unwrap();
+    assert!(
+        page.contains("<h3>What changed</h3>") && page.contains(">now: ") && page.contains(">before: "),
+        "{page}"
+    );
+    // Better is told by the exit code of the run alone.
+    let json = judge("", &cases, &["--json", "--against", &old]);
+    let result: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((json.status.code(), &result["against"]["same"]), (Some(0), &2.into()));
+    fs::write(&damaged, &fs::read(&old).unwrap()[..100]).unwrap();
+    let refused = |args: &[&str], expected: &str| {
+        let output = run(&[&["test"], args, &["--", "true"]].concat());
+        let said = stderr(&output);
+        assert!(
+            output.status.code() == Some(2) && said.contains(expected) && said.contains("💡"),
+            "{args:?}: {said}"
+        );
+    };
+    refused(&["demo", "--against", &damaged], "cannot read the result");
+    refused(&["demo", "--against", "/none"], "cannot read the result");
+    refused(
+        &[recording("gifts").to_str().unwrap(), "--against", &old],
+        "it is of the recording demo, and this is",
+    );
+    refused(&["demo", "--random", "2", "--against", &old], "it is of other shows: no --random");
+    refused(&["demo", "--suite", "room", "--against", &old], "the suite feed, and this is room");
+}
+
 /// Runs `shrink` with the bot.
 fn shrink(bug: &str, small: &str, flags: &[&str]) -> Output {
     let args = ["shrink", "demo", "-o", small, "--expect", "diamonds: {diamonds}"];

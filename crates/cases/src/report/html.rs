@@ -12,7 +12,11 @@ use livetape_core::{markup::escaped, terminal::is_invisible};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ALIKE, PLAIN, moment};
+use super::{
+    ALIKE, Against, PLAIN,
+    against::{Changed, How},
+    moment,
+};
 use crate::trace::Trace;
 use timeline::{SCRIPT, SCRIPT_HASH, timeline};
 
@@ -58,6 +62,8 @@ struct Tested {
     #[serde(default)]
     habits: Vec<String>,
     library: Option<String>,
+    /// What an older result has in other ways.
+    against: Option<Against>,
 }
 
 fn yes() -> bool {
@@ -284,6 +290,7 @@ impl Tested {
             "<section id=\"p{number}\">\n<h2><code>{}</code></h2>\n{verdict}\n{plays}",
             self.title(number)
         );
+        section += &self.against.as_ref().map(changed).unwrap_or_default();
         if failed > 0 {
             section += &self.cause();
             section += "<h3>What failed</h3>\n";
@@ -432,6 +439,24 @@ impl Tested {
         };
         format!("{head}\n<ul>\n{}</ul>\n", String::from_iter(cases.iter().map(&mut item)))
     }
+}
+
+/// Formats what changed since an older result.
+fn changed(against: &Against) -> String {
+    let item = |changed: &Changed| {
+        let cases = changed.cases.iter().map(|case| format!("<code>{}</code>", text(case)));
+        let cases = Vec::from_iter(cases).join(", ");
+        let changes = changed.changes.iter().map(|change| format!("<li>{}</li>\n", marked(change)));
+        let class = match changed.how {
+            How::Worse => " class=\"bad\"",
+            How::Better => " class=\"good\"",
+            How::Differs => "",
+        };
+        let (how, changes) = (changed.how.name(), String::from_iter(changes));
+        format!("<p><strong{class}>{how}</strong>: {cases}</p>\n<ul>\n{changes}</ul>\n")
+    };
+    let items = String::from_iter(against.changed.iter().map(item));
+    format!("<h3>What changed</h3>\n<p>{}.</p>\n{items}", text(&against.counted()))
 }
 
 /// Makes a line safe to display.

@@ -6,7 +6,7 @@ use super::*;
 use crate::trace::{Course, Lane, Moment, Opened, Parting};
 
 /// What hostile programs print.
-const HOSTILE: &str = "a]]>&<b>\"'\u{0}\u{1b}[31m\u{202e}txt\rx\u{fffe}|`%0A::error::@ann\u{7}";
+pub(super) const HOSTILE: &str = "a]]>&<b>\"'\u{0}\u{1b}[31m\u{202e}txt\rx\u{fffe}|`%0A::error::@ann\u{7}";
 
 fn failure(what: &str, expected: &str, got: &str, message: &str) -> Failure {
     let (expected, got) = (Some(expected.to_owned()), Some(got.to_owned()));
@@ -27,6 +27,7 @@ fn outcome(case: &'static str, verdict: Verdict, millis: u64, failures: Vec<Fail
         shows: BTreeMap::new(),
         output: Vec::new(),
         again: again(case),
+        printed: Summary::default(),
         trace: None,
     }
 }

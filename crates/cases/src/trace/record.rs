@@ -1,7 +1,10 @@
 //! What a command printed, and when, in bounded memory.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::fields::Fields;
 use crate::{expect::Name, report::clean};
 
 /// Maximum number of changes of a number that are kept.
@@ -92,11 +95,20 @@ pub(crate) struct Printed {
     pub(crate) text: String,
 }
 
+/// What a command printed in a case, for a comparison with another run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The last value of each compared number.
+    pub(crate) values: BTreeMap<String, i64>,
+    pub(crate) fields: Fields,
+}
+
 /// The changes of each number, and the other lines.
 #[derive(Clone, Debug)]
 pub struct Record {
     numbers: Vec<(Name, Thinned<Change>)>,
     lines: Thinned<Printed>,
+    fields: Fields,
     /// Number of lines so far.
     count: u64,
     at: Stamp,
@@ -105,7 +117,8 @@ pub struct Record {
 impl Record {
     pub(crate) fn new(names: impl IntoIterator<Item = Name>) -> Self {
         let numbers = names.into_iter().map(|name| (name, Thinned::new(CHANGES_MAX))).collect();
-        Self { numbers, lines: Thinned::new(LINES_MAX), count: 0, at: Stamp::default() }
+        let (lines, fields) = (Thinned::new(LINES_MAX), Fields::default());
+        Self { numbers, lines, fields, count: 0, at: Stamp::default() }
     }
 
     /// Says when what follows was read.
@@ -117,6 +130,7 @@ impl Record {
     pub(crate) fn add<'a>(&mut self, text: &str, values: impl Iterator<Item = (&'a Name, &'a str)>) {
         let (line, at) = (self.count, self.at);
         self.count += 1;
+        self.fields.add_line(text);
         let mut is_number = false;
         for (name, value) in values {
             let Ok(value) = value.parse() else { continue };
@@ -132,6 +146,15 @@ impl Record {
             let text = clean(text).chars().take(LINE_CHARS_MAX).collect();
             self.lines.push(Printed { line, at, text });
         }
+    }
+
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let last = |(name, changes): &(Name, Thinned<Change>)| {
+            Some((name.as_str().to_owned(), changes.last()?.value))
+        };
+        let values = self.numbers.iter().filter_map(last).collect();
+        Summary { values, fields: self.fields.clone() }
     }
 
     pub(crate) fn changes(&self, name: &str) -> Option<&Thinned<Change>> {

@@ -219,7 +219,7 @@ impl Tape {
 
     /// Returns a text that identifies the content: its length and CRC-32. `None` if it cannot be read. The
     /// file is read once.
-    pub(crate) async fn fingerprint(&self) -> Option<String> {
+    pub async fn fingerprint(&self) -> Option<String> {
         let tape = self.clone();
         let read = move || {
             let (mut input, mut hasher, mut length) = (tape.open().ok()?, crc32fast::Hasher::new(), 0_u64);
