@@ -325,6 +325,11 @@ fn streak_id(event: &SlimEvent) -> Option<&str> {
     }
 }
 
+/// Whether a mistake changes numbers only if a connection breaks.
+pub(crate) fn is_of_break(code: &str) -> bool {
+    OF_BREAKS.contains(&code)
+}
+
 /// Whether a number is the sum of what each event adds.
 fn is_sum(name: &Name) -> bool {
     !BY_CHANCE.contains(&name.as_str()) && !matches!(name.as_str(), "gifters" | "texts")

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::{
     expect::Name,
-    mistakes::{SlimEvent, course, mistaken_course},
+    mistakes::{SlimEvent, course, is_of_break, mistaken_course},
     report::{Failure, clean},
 };
 
@@ -95,15 +95,22 @@ pub struct Course {
     pub unexplained: Option<Parting>,
 }
 
-/// The first event that was counted wrong, or the few events of which one was.
+/// The first event that was counted wrong, or the events of which one was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parting {
+    /// When the number was right for the last time.
+    pub from_ms: u64,
     pub at_ms: u64,
+    /// Number of the events of which one was counted wrong.
+    pub among: usize,
+    /// Whether it is a break that makes the number wrong.
+    pub is_break: bool,
     /// The totals after it.
     pub right: i64,
     pub got: i64,
     /// Code of the mistake that counts it wrong; otherwise it is known from the printed numbers alone.
     pub mistake: Option<String>,
+    /// The events, if they are few.
     pub events: Vec<Opened>,
 }
 
@@ -271,8 +278,11 @@ struct Placed<'a> {
 
 /// The event after which the numbers differ.
 struct Parted {
-    /// Number of events after it.
+    /// Number of events after it, and of those after which the number was still right.
     count: usize,
+    from: usize,
+    among: usize,
+    is_break: bool,
     got: i64,
     mistake: Option<&'static str>,
     /// Indices of the events to open.
@@ -302,13 +312,20 @@ impl<'a> Placed<'a> {
         let is_timed = !changes.is_empty() || failure.got.is_none();
         let unexplained = differs.filter(|_| is_timed).map(|(range, got)| {
             let is_of_kind = |index: &usize| kinds.contains(events[*index].kind());
-            let mut open = Vec::from_iter(range.clone().filter(is_of_kind));
-            open.drain(..open.len().saturating_sub(OPEN_MAX));
-            Parted { count: range.end, got, mistake: None, open }
+            let open = Vec::from_iter(range.clone().filter(is_of_kind));
+            let (count, from, among) = (range.end, range.start, open.len());
+            let open = if among > OPEN_MAX { Vec::new() } else { open };
+            Parted { count, from, among, is_break: false, got, mistake: None, open }
         });
         let explained = mistaken.map(|(code, (mistaken, first))| {
-            places = Places::of(&mistaken).all(&changes, &until);
-            Parted { count: first + 1, got: mistaken[first + 1], mistake: Some(code), open: vec![first] }
+            let broken = breaks.first().filter(|_| is_of_break(code));
+            // What it counts there is no course of the show.
+            if broken.is_none() {
+                places = Places::of(&mistaken).all(&changes, &until);
+            }
+            let (count, got) = (broken.copied().unwrap_or(first + 1), mistaken[first + 1]);
+            let (from, is_break) = (count, broken.is_some());
+            Parted { count, from, among: 1, is_break, got, mistake: Some(code), open: vec![first] }
         });
         let got = places.iter().zip(&changes).map(|(place, change)| (*place, change.value));
         let lines = changes.iter().zip(&places).map(|(change, place)| (change.line, *place)).collect();
@@ -327,6 +344,9 @@ impl<'a> Placed<'a> {
             json: json.get(index).map(pretty).unwrap_or_default(),
         };
         let parting = |parted: &Parted| Parting {
+            from_ms: times.after(parted.from),
+            among: parted.among,
+            is_break: parted.is_break,
             at_ms: times.after(parted.count),
             right: self.right[parted.count],
             got: parted.got,
@@ -380,8 +400,9 @@ impl<'a> Places<'a> {
         changes.iter().map(place).collect()
     }
 
-    /// Places printed numbers that differ from the total more and more: each difference is one of the next event that changes
-    /// the total. Returns also the first such events, and what was printed then.
+    /// Places printed numbers that differ from the total more and more. If most changes are printed, each difference is one of
+    /// the next event that changes the total; otherwise it is of any until the number was read. Returns also the first such
+    /// events, and what was printed then.
     fn with_differences(
         &self,
         changes: &[Change],
@@ -389,11 +410,16 @@ impl<'a> Places<'a> {
     ) -> (Vec<usize>, Option<(Range<usize>, i64)>) {
         let (mut last, mut by, mut first) = (0, 0_i64, None);
         let mut places = Vec::with_capacity(changes.len());
+        let steps = (1..self.course.len()).filter(|at| self.course[*at] != self.course[at - 1]).count();
+        let next_wrong = |last| match changes.len() * 2 >= steps {
+            true => self.next_change(last),
+            false => None,
+        };
         for change in changes {
             let read = until(change.at).max(last);
             let value = change.value.saturating_sub(by);
             last = self.find(value, last..read + 1).unwrap_or_else(|| {
-                let next = self.next_change(last).filter(|next| *next <= read).unwrap_or(read);
+                let next = next_wrong(last).filter(|next| *next <= read).unwrap_or(read);
                 first = first.take().or((next > last).then_some((last..next, change.value)));
                 by = change.value.saturating_sub(self.course[next]);
                 next
@@ -402,7 +428,11 @@ impl<'a> Places<'a> {
         }
         // It stopped too early.
         let last_value = changes.last().map_or(0, |change| change.value);
-        let first = first.or_else(|| Some((last..self.next_change(last)?, last_value)));
+        let end = self.course.len() - 1;
+        let first = first.or_else(|| {
+            let next = next_wrong(last).or((last < end).then_some(end))?;
+            Some((last..next, last_value))
+        });
         (places, first)
     }
 

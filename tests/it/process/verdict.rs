@@ -533,10 +533,7 @@ fn an_upgrade_is_compared_with_what_was_before() {
     };
     refused(&["demo", "--against", &damaged], "cannot read the result");
     refused(&["demo", "--against", "/none"], "cannot read the result");
-    refused(
-        &[recording("gifts").to_str().unwrap(), "--against", &old],
-        "it is of the recording demo, and this is",
-    );
+    refused(&["recordings/gifts.bin", "--against", &old], "it is of the recording demo, and this is");
     refused(&["demo", "--random", "2", "--against", &old], "it is of other shows: no --random");
     refused(&["demo", "--suite", "room", "--against", &old], "the suite feed, and this is room");
 }

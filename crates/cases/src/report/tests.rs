@@ -447,6 +447,9 @@ fn trace(text: &str) -> Trace {
             right: vec![(0, 0), (500, 5), (1000, 9)],
             got: vec![(500, 10), (1000, i64::MIN)],
             parting: Some(Parting {
+                from_ms: 0,
+                among: 1,
+                is_break: false,
                 at_ms: 500,
                 right: 5,
                 got: 10,

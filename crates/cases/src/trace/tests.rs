@@ -100,6 +100,37 @@ fn an_unknown_mistake_is_found_where_the_printed_totals_part_from_the_right_ones
     }
 }
 
+/// Totals of a timer do not say which event was counted wrong.
+#[test]
+fn few_printed_totals_part_somewhere_between_two_of_them() {
+    let items = demo();
+    let events = counted(&items);
+    let (half, end) = (events.len() / 2, events.len());
+    let right = course(&events, &name()).unwrap();
+    let lines = [(half, right[half]), (end, 120)].map(|(at, value)| (at, format!("diamonds: {value}")));
+    let trace = trace_of(&items, &[], &lines, wrong(120, None));
+    let parting = trace.numbers[0].parting.as_ref().unwrap();
+    assert_eq!((parting.right, parting.got, parting.at_ms), (114, 120, trace.length_ms));
+    let from = right.iter().position(|value| *value == right[half]).unwrap();
+    let gifts = events[from..].iter().filter(|event| event.kind() == "gift").count();
+    assert_eq!((parting.among, parting.events.len()), (gifts, 0));
+    assert!(parting.from_ms > 0);
+}
+
+#[test]
+fn a_mistake_of_breaks_begins_with_the_first_one() {
+    let items = demo();
+    let events = counted(&items);
+    let at = events.len() / 2;
+    let right = course(&events, &name()).unwrap();
+    let got = 114 + right[at];
+    let lines = [(at, right[at]), (events.len(), got)].map(|(at, value)| (at, format!("diamonds: {value}")));
+    let trace = trace_of(&items, &[at], &lines, wrong(got, Some("counted_again")));
+    let parting = trace.numbers[0].parting.as_ref().unwrap();
+    assert_eq!((parting.is_break, parting.at_ms), (true, events[at - 1].since(events.first())));
+    assert_eq!(parting.events[0].at_ms, 3_266);
+}
+
 #[test]
 fn a_mistake_that_no_longer_explains_a_number_is_left_out() {
     let items = change(&[gifts::no_final], demo());

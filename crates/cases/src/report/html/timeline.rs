@@ -53,15 +53,24 @@ pub(super) fn timeline(
 fn first(course: &Course, parting: &Parting, verb: &str, remedy: Option<&str>, is_known: bool) -> String {
     let (name, at) = (text(&course.name), at(parting.at_ms));
     let Parting { right, got, .. } = parting;
-    let head = match (&parting.mistake, parting.events.len()) {
-        (Some(_), _) => format!(
-            "It began at {at}, with this event: the right total of <code>{name}</code> is {right} then, and this mistake gives {got}."
-        ),
-        (None, 1) => format!(
-            "It began at {at} at the latest, with this event: the right total of <code>{name}</code> is {right} then, and it {verb} {got}."
-        ),
-        (None, several) => format!(
-            "It began at {at} at the latest, with one of these {several} events: the right total of <code>{name}</code> is {right} then, and it {verb} {got}."
+    let total = format!("the right total of <code>{name}</code> is {right} then, and");
+    let head = match (&parting.mistake, parting.among, parting.events.len()) {
+        (Some(_), ..) if parting.is_break => {
+            format!(
+                "It began with the break at {at}. This is the first event that <code>{name}</code> has wrong since:"
+            )
+        }
+        (Some(_), ..) => format!("It began at {at}, with this event: {total} this mistake gives {got}."),
+        (None, 1, 1) => format!("It began at {at} at the latest, with this event: {total} it {verb} {got}."),
+        (None, several, 2..) => {
+            format!(
+                "It began at {at} at the latest, with one of these {several} events: {total} it {verb} {got}."
+            )
+        }
+        (None, several, _) => format!(
+            "It began between {} and {at}, with one of {several} events: {total} it {verb} {got}. To see with which, show the \
+             total whenever it changes, or add <code>--speed 20</code>.",
+            self::at(parting.from_ms)
         ),
     };
     let events = if is_known { &[] } else { &*parting.events };
@@ -94,7 +103,7 @@ fn figure(trace: &Trace, verb: &str) -> String {
     };
     let breaks =
         String::from_iter(trace.happened.iter().map(|it| format!("M{} 0V{HEIGHT}", x(trace, it.at_ms))));
-    let mut plot = String::new();
+    let (mut plot, mut stopped) = (String::new(), String::new());
     for course in &trace.numbers {
         let (right, got) = (last(&course.right), last(&course.got));
         let scale = Scale::of(course);
@@ -125,6 +134,10 @@ fn figure(trace: &Trace, verb: &str) -> String {
         parts.dedup();
         parts
     };
+    if trace.unsent > 0 {
+        let _ =
+            writeln!(stopped, "<p>The show stopped there: {} more events were not sent.</p>", trace.unsent);
+    }
     if !trace.happened.is_empty() {
         lane("connections and breaks", &mut parts(&trace.happened).into_iter());
     }
@@ -147,7 +160,7 @@ fn figure(trace: &Trace, verb: &str) -> String {
          <span class=\"key wrong\"></span> what it {verb}{}</figcaption>\n\
          <div class=\"zoom\" hidden><button type=\"button\" data-by=\"2\">Zoom in</button><button type=\"button\" \
          data-by=\"0.5\">Zoom out</button>{}</div>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline\">\
-         <div class=\"plot\">\n{plot}<div class=\"axis\">{}</div>\n</div></div>\n</figure>\n",
+         <div class=\"plot\">\n{plot}<div class=\"axis\">{}</div>\n</div></div>\n{stopped}</figure>\n",
         if marks.is_empty() { "" } else { ", thin line: where it began" },
         zoom_to.unwrap_or_default(),
         String::from_iter(times),
