@@ -457,7 +457,12 @@ pub fn line(outcome: &Outcome, width: usize) -> String {
         Verdict::Skipped(reason) => ("skip", Some(clean(reason))),
     };
     let lines = outcome.failures.iter().flat_map(Failure::lines);
-    let same = outcome.same_as.as_deref().map(same_as);
+    // A habit shows in several ways.
+    let shown = outcome.failures.iter().find(|failure| failure.habit.is_some());
+    let same = outcome.same_as.as_deref().map(|case| match shown {
+        Some(failure) => format!("{}: {}", clean(&failure.message), same_as(case)),
+        None => same_as(case),
+    });
     let swallowed = outcome.swallowed.as_deref().map(|errors| format!("⚠️ {}", clean(errors)));
     let kept = outcome.kept.as_deref().filter(|_| outcome.is_new_failure());
     let kept = kept.map(|file| format!("still failing: {}", clean(file)));
@@ -598,6 +603,11 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
         mistakes = numbers.into_values().flatten().collect();
     }
     if mistakes.is_empty() {
+        mistakes.extend(most_frequent(&wrong, |failure, name, mistake| {
+            !has_passed(mistake.shown_by) && !is_refuted(name, mistake, &failure.what)
+        }));
+    }
+    if mistakes.is_empty() {
         let text = "no single known mistake explains all wrong numbers".to_owned();
         return Some(Conclusion { mistakes: Vec::new(), text });
     }
@@ -630,6 +640,21 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
         text += &format!("; {}", Library::has_to_drop_repeats(library(outcomes)));
     }
     Some(Conclusion { mistakes: mistakes.into_keys().collect(), text })
+}
+
+/// Returns the mistake that explains most of these numbers, if it is more than half of them.
+fn most_frequent(
+    wrong: &[&Failure],
+    is_possible: impl Fn(&Failure, &str, &Candidate) -> bool,
+) -> Option<(&'static str, Candidate)> {
+    let mut counts: BTreeMap<&'static str, (usize, &Candidate)> = BTreeMap::new();
+    for failure in wrong {
+        for (name, mistake) in failure.candidates.iter().filter(|(name, it)| is_possible(failure, name, it)) {
+            counts.entry(*name).or_insert((0, mistake)).0 += 1;
+        }
+    }
+    let (name, (count, mistake)) = counts.into_iter().max_by_key(|(_, (count, _))| *count)?;
+    (count * 2 > wrong.len()).then(|| (name, mistake.clone()))
 }
 
 const ALIKE: &str = "every case failed in the same way";

@@ -128,10 +128,11 @@ pub struct Conduct {
 }
 
 /// What paths are for, by how they end: the library sends the requests, so a bot's author may not know them.
-const PURPOSES: [(&str, &str); 7] = [
+const PURPOSES: [(&str, &str); 8] = [
     (POLL, "the room's messages"),
     ("/fetch", SIGN),
     ("/connect", SIGN),
+    ("/room_id", SIGN),
     ("/ws_reuse_supplement", "the WebSocket"),
     ("/api-live/user/room", "the user's room"),
     ("/live", "the user's page"),
@@ -146,6 +147,12 @@ const POLL: &str = "/im/fetch";
 /// Number of such requests from which a client polls: one with a WebSocket asks once for the first messages.
 const POLLS_MIN: usize = 3;
 const POLLS_A_MINUTE_MAX: usize = 120;
+
+/// Whether a request with this path is for a signature.
+#[must_use]
+pub fn is_signature(path: &str) -> bool {
+    purpose(path) == Some(SIGN)
+}
 
 fn purpose(path: &str) -> Option<&'static str> {
     let found = PURPOSES.iter().find(|(end, _)| path.trim_end_matches('/').ends_with(end));
@@ -322,7 +329,7 @@ impl Conduct {
     /// Whether any request was for a signature.
     #[must_use]
     pub fn has_signed(&self) -> bool {
-        self.requests.keys().any(|path| purpose(path) == Some(SIGN))
+        self.requests.keys().any(|path| is_signature(path))
     }
 
     /// Whether any request was for a WebSocket.

@@ -256,7 +256,7 @@ fn overlays() -> Vec<Route> {
             .writes::<overlays::SavedOverlay>(),
         Route::put(path, overlays::save, "Saves an overlay; its open pages change at once.")
             .reads::<overlays::NewSettings>()
-            .creates()
+            .creates_or_replaces()
             .writes::<overlays::SavedOverlay>(),
         Route::delete(path, overlays::delete, "Deletes a saved overlay.").writes::<overlays::SavedOverlay>(),
     ]

@@ -35,7 +35,6 @@ pub(super) use trigger::Trigger;
     name = "livetape",
     version,
     about = "Record a TikTok LIVE once, then test overlays, bots and games against it offline",
-    after_help = "Run `livetape COMMAND -h` for the common options of a command, `--help` for all",
     after_long_help = "Examples:
   livetape replay demo                  replay the built-in recording
   livetape replay show.bin --speed 4    replay your own, four times as fast

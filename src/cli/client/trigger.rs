@@ -81,7 +81,7 @@ pub(crate) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     }
     if delivered == Some(0) {
         warn(
-            "💡 No client got it: none that wants it reads the feed, which bots on the mock do not; `--wait-clients 1` waits for one",
+            "💡 No client got it: none that wants it reads the feed; `--wait-clients 1` waits for one\n💡 For a bot on the mock, which reads no feed: `livetape replay demo --record show.bin`, trigger, Ctrl+C, then `livetape run show.bin --mock stream-ended -- …`",
         );
     }
     Ok(exit::DONE)

@@ -11,6 +11,7 @@ use livetape_cases::{
     change::{counted, counted_with_repeats, truth_of, truth_with_repeats},
     expect::{Output, Right, Said, compare},
     library::Library,
+    mistakes::without_inferred,
     report::{Failure, Outcome, PLAIN},
     room::{Conduct, Course, Seen},
     slack::Slack,
@@ -70,9 +71,10 @@ impl Plan {
             let is_played = |item: &Item| matches!(item.what, What::Frame(_)) && !item.flags.is_sent();
             let frames = tape.items()?.filter(is_played).count() as u64;
             let right = truth_of(tape.items()?);
-            Ok((tape, frames, right, repeated))
+            let opens = tape.items()?.filter(|item| matches!(item.what, What::ConnOpen(_))).count();
+            Ok((tape, frames, opens > 1, right, repeated))
         };
-        let (tape, frames, right, repeated) = self.whole_shows.run(prepare).await?;
+        let (tape, frames, has_breaks, right, repeated) = self.whole_shows.run(prepare).await?;
         // What never happens proves nothing.
         let needed = frames_before(&played);
         if needed > 0 && frames <= needed {
@@ -106,6 +108,7 @@ impl Plan {
             case,
             started,
             tape: &tape,
+            has_breaks,
             mock: &mock,
             fronts: fronts.as_ref(),
             right: &right,
@@ -142,6 +145,8 @@ struct RoomVenue<'a> {
     started: Instant,
     /// What the mock plays.
     tape: &'a Tape,
+    /// Whether a recorded connection ends before the show does.
+    has_breaks: bool,
     mock: &'a Arc<MockTikTok>,
     fronts: Option<&'a Fronts>,
     /// The truth of the recording.
@@ -250,7 +255,12 @@ fn broken(kind: &str) -> Option<&'static str> {
 impl RoomVenue<'_> {
     /// Whether a client may miss some of what was sent.
     fn is_partial(&self) -> bool {
-        self.case.room.course == Course::Partial
+        match self.case.room.course {
+            Course::Partial => true,
+            // Libraries lose what they have received and not decoded when the connection closes.
+            Course::Whole | Course::Ends => self.has_breaks,
+            Course::Repeats | Course::Never => false,
+        }
     }
 
     fn log<T>(&self, f: impl FnOnce(&mut Log) -> T) -> T {
@@ -304,7 +314,7 @@ const HISTORY: usize = 30;
 const USELESS: [&str; 6] = ["bad_protobuf", "captcha", "cut_body", "empty", "html", "stub"];
 
 /// How the requests of libraries are sent to the mock. Those for signatures have a client of their own in TikTokLive.
-const SIGN_CLIENT: &str = "with tiktok-live-connector, set its hosts, `webConfigOverrides: { TIKTOK_HOST_WEB, TIKTOK_HOST_WEBCAST }`; with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";
+pub(super) const SIGN_CLIENT: &str = "with tiktok-live-connector, set its hosts, `webConfigOverrides: { TIKTOK_HOST_WEB, TIKTOK_HOST_WEBCAST }`; with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";
 /// Maximum length of a user agent in a report, in characters.
 const AGENT_CHARS_MAX: usize = 60;
 
@@ -379,9 +389,9 @@ impl Venue for RoomVenue<'_> {
 
     fn compare(&self, output: &Output, said: &[Said]) -> Vec<Failure> {
         let [least, most] = match self.case.room.course {
-            Course::Partial => self.sent_at_least_and_at_most(),
+            _ if self.is_partial() => self.sent_at_least_and_at_most(),
             Course::Repeats => [self.right.clone(), self.repeated.clone()],
-            Course::Whole | Course::Ends | Course::Never => return compare(self.right, output, said),
+            _ => return compare(self.right, output, said),
         };
         compare(Right { least: &least, most: &most }, output, said)
     }
@@ -416,8 +426,15 @@ impl Venue for RoomVenue<'_> {
         Box::new(move || {
             let all = || received(&tape, &mock, |_, _| true);
             let once = if is_partial { counted(all()) } else { counted(tape.items()?) };
+            // Only the feed has them.
+            let once = without_inferred(once).0;
             let start = opening(&tape).map(|item| item.offset).unwrap_or_default();
-            Ok(Sent::Repeated { once, all: counted_with_repeats(all()), is_partial, start })
+            Ok(Sent::Repeated {
+                once,
+                all: without_inferred(counted_with_repeats(all())).0,
+                is_partial,
+                start,
+            })
         })
     }
 

@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use livetape_cases::room::is_signature;
 use livetape_core::{
     error::{Code, Problem, exit},
     offset,
@@ -18,13 +19,14 @@ use livetape_engine::{
     source::{Summary, Tape},
 };
 use livetape_io::clock;
-use livetape_mock::{MockTikTok, proxy::Opened};
+use livetape_mock::{Happened, LogEntry, MockTikTok, proxy::Opened};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     child::{Child, Guard, Start, exit_code},
     proxies::{self, LOOPBACK, NO_PROXY},
+    room::SIGN_CLIENT,
 };
 use crate::{
     cli::{
@@ -273,7 +275,14 @@ impl Run<'_> {
                 format!("`{command}` exited with {code} before its clients connected: {}", self.seen());
             return Some(too_few(message, &self.explained("connect to LIVETAPE_URL, or set --clients 0")));
         }
-        if self.mock.is_none() || self.args.clients.is_some() || !is_untouched {
+        if self.mock.is_none() || self.args.clients.is_some() {
+            return None;
+        }
+        if has_only_signed(&self.mock.map(MockTikTok::received).unwrap_or_default()) {
+            let message = format!("`{command}` asked the mock only for what a sign server has");
+            return Some(Problem::new(Code::TooFewRequests, message).hint(self.explained(SIGN_CLIENT)));
+        }
+        if !is_untouched {
             return None;
         }
         let message = format!("`{command}` exited with {code} and used neither the mock nor the feed");
@@ -443,4 +452,38 @@ fn text(path: &Path) -> Result<String, Problem> {
         )
         .hint("choose another folder with --ca-dir DIR")
     })
+}
+
+/// Whether the mock has only answered requests to a sign server: the others went to TikTok.
+fn has_only_signed(log: &[LogEntry]) -> bool {
+    let is_signed = |entry: &LogEntry| matches!(&entry.what, Happened::Request { path, status: 200..=299, .. } if is_signature(path));
+    !log.is_empty() && log.iter().all(is_signed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_only_asks_for_signatures_is_only_half_redirected() {
+        let request = |path: &str, status| LogEntry {
+            at_ms: 0,
+            connection: 1,
+            what: Happened::Request {
+                method: "GET".into(),
+                path: path.into(),
+                query: Vec::new(),
+                headers: Vec::new(),
+                status,
+                fault: None,
+                wait: None,
+            },
+        };
+        let signed = || request("/webcast/fetch", 200);
+        assert!(has_only_signed(&[request("/webcast/anchors/demo/room_id", 200), signed()]));
+        assert!(!has_only_signed(&[]));
+        // One that was refused may have had no reason to go on.
+        assert!(!has_only_signed(&[request("/webcast/fetch", 429)]));
+        assert!(!has_only_signed(&[signed(), request("/api-live/user/room/", 200)]));
+    }
 }

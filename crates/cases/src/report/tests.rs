@@ -360,6 +360,8 @@ fn a_report_ends_with_one_conclusion() {
     assert!(several.starts_with("one of 2 mistakes: "), "{several}");
     let none = "no single known mistake explains all wrong numbers".to_owned();
     assert_eq!(end(&[&["same_user"], &["same_gift"]]), Some(none));
+    let most = "2 of 3 wrong numbers may come from counting wrong (`same_user`)".to_owned();
+    assert_eq!(end(&[&["same_user"], &["same_gift"], &["same_user", "like_total"]]), Some(most));
     assert_eq!(end(&[&[]]), None);
     let likes = Failure { what: "likes".to_owned(), ..wrong(12, &["like_total"]) };
     // The case that shows a mistake best has a number that it does not give.
@@ -647,6 +649,8 @@ fn cases_with_one_mistake_are_one_group() {
         text.contains("most likely: counting wrong (`same_user`), in 4 cases") || text.contains("one of 2")
     );
     assert_eq!(line(&all[2], 14), "  FAIL  names             0.0 s  the same as in again");
+    let closed = "  FAIL  closed            0.0 s  did not come back in closed: the same as in cut";
+    assert_eq!(line(&all[5], 14), closed);
     let told = annotations(&all);
     assert_eq!(told.lines().count(), 4, "{told}");
     assert!(told.contains("%0Athe same in 2 cases: names, big%0A"), "{told}");

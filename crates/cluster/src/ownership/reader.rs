@@ -190,7 +190,6 @@ impl Reader {
             head: self.shown.max(self.shown_elsewhere).max(self.head),
             is_witness: self.is_witness,
             asks,
-            ..View::default()
         }
     }
 
