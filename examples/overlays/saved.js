@@ -92,10 +92,10 @@ find('rename').onclick = async () => {
   if (!(await save())) return
   const deleted = await askSaved(before.name, { method: 'DELETE' })
   await listSaved()
-  if (deleted) tell('Renamed. In OBS, replace the link of this overlay by the new one.')
+  if (deleted) tell('Renamed. In OBS, replace the link of this overlay by the new one, before OBS loads the old one again.')
 }
 find('delete').onclick = async () => {
-  if (!confirm(`Delete “${opened.name}”? Pages that are open stay as they are; its link then shows nothing.`)) return
+  if (!confirm(`Delete “${opened.name}”? Pages that are open stay as they are. When OBS loads its link again, it says on the stream that this overlay is not saved.`)) return
   if (!(await askSaved(opened.name, { method: 'DELETE' }))) return
   opened = undefined
   find('name').value = ''
@@ -135,6 +135,7 @@ async function openLink(text) {
     find('name').value = ''
     turnTo(kind, Object.entries(settings))
     show()
+    tell('Each change makes another link: replace that in OBS by it. Or save this overlay under a name, and replace the link once.')
     return ''
   }
   await listSaved()
@@ -145,10 +146,13 @@ async function openLink(text) {
   openSaved(found)
   return ''
 }
+/** Ends when the pasted link is open: until then, the link for OBS is that of another overlay. */
+let opening
 async function openPasted() {
   const text = find('pasted').value.trim()
   if (text === '') return
-  const problem = await openLink(text)
+  opening = openLink(text)
+  const problem = await opening
   find('unknown').textContent = problem
   find('pasted').ariaInvalid = String(problem !== '')
   if (problem === '') find('pasted').value = ''

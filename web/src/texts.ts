@@ -331,7 +331,7 @@ export const texts = {
     details: 'Event',
     copyOne: 'Copy JSON',
     goTo: 'Play from here',
-    goToHint: 'Moves the replay of all clients to the moment before this event',
+    goToHint: 'Moves the replay of all clients to the moment before this event, or before this streak',
     close: 'Close',
     gone: 'This row has been removed from the page.',
     show: 'Show',

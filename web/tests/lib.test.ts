@@ -336,7 +336,7 @@ class FakeElement {
 
 /** The shapes of the picture that the overlay draws. */
 function overlayShapes(giftName: unknown): { tag: string; attributes: Record<string, string>; text: string }[] {
-  const document = { createElementNS: (_: string, tag: string) => new FakeElement(tag) }
+  const document = { createElementNS: (_: string, tag: string) => new FakeElement(tag), querySelector: () => null }
   const draw = new Function('document', 'location', 'data', `${overlay}\n${gift}\nreturn paint(giftOf(data))`)
   const picture = draw(document, { protocol: 'file:', search: '' }, { giftName }) as FakeElement
   return picture.children.map(({ tag, attributes, textContent }) => ({ tag, attributes: tag === 'text' ? {} : attributes, text: textContent }))

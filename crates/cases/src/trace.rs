@@ -39,6 +39,10 @@ const NEIGHBOURS: usize = 4;
 const OPEN_MAX: usize = 3;
 /// Maximum number of breaks and connections that are kept.
 pub const HAPPENED_MAX: usize = 200;
+/// How the texts of connections begin; those of breaks do not.
+pub const OF_CLIENT: &str = "a client ";
+/// Maximum number of breaks of which the report has a picture.
+const PICTURED_MAX: usize = 3;
 /// In the JSON of an event: maximum depth, maximum length of a text in characters, and of a list.
 const DEPTH_MAX: usize = 2;
 const JSON_CHARS_MAX: usize = 60;
@@ -60,6 +64,19 @@ pub struct Trace {
     pub lines: Vec<Moment>,
     /// Of how many lines in a row one is kept.
     pub line_step: u64,
+    /// A page at breaks, at its first wrong number, and at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Picture>,
+}
+
+/// A picture of a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    pub at_ms: u64,
+    /// When it was taken.
+    pub what: String,
+    /// A file in the format JPEG, in Base64.
+    pub jpeg: String,
 }
 
 /// The events of one type.
@@ -93,6 +110,9 @@ pub struct Course {
     /// The same without the mistake that explains them.
     #[serde(skip)]
     pub unexplained: Option<Parting>,
+    /// Time from the start of the command to its first wrong number, in milliseconds.
+    #[serde(skip)]
+    pub wrong_after_ms: Option<u64>,
 }
 
 /// The first event that was counted wrong, or the events of which one was.
@@ -193,7 +213,28 @@ impl Trace {
             lines: lines.iter().map(|(index, line)| moment(*index, line.at, &line.text)).collect(),
             numbers: numbers.into_iter().map(|placed| placed.course(events, &times, &json)).collect(),
             line_step: record.lines().step(),
+            pictures: Vec::new(),
         }
+    }
+
+    /// Adds some of the pictures that were taken of a page, each with the time since its start in milliseconds.
+    pub fn add_pictures(&mut self, taken: &[(u64, String)]) {
+        let wrong = self.numbers.iter().find_map(|course| {
+            let (after_ms, at_ms) = (course.wrong_after_ms?, course.parting.as_ref()?.at_ms);
+            Some((after_ms, at_ms, format!("the first wrong number of {}", course.name)))
+        });
+        let breaks = self.happened.iter().filter(|it| !it.text.starts_with(OF_CLIENT)).take(PICTURED_MAX);
+        let breaks = breaks.map(|it| (it.after_ms, it.at_ms, it.text.clone()));
+        let end = (u64::MAX, self.length_ms, "the end".to_owned());
+        let mut chosen = BTreeMap::new();
+        for (after_ms, at_ms, what) in wrong.into_iter().chain(breaks).chain([end]) {
+            let index =
+                taken.partition_point(|(after, _)| *after < after_ms).min(taken.len().saturating_sub(1));
+            if let Some((_, jpeg)) = taken.get(index) {
+                chosen.entry(index).or_insert_with(|| Picture { at_ms, what, jpeg: jpeg.clone() });
+            }
+        }
+        self.pictures = chosen.into_values().collect();
     }
 }
 
@@ -274,6 +315,8 @@ struct Placed<'a> {
     unexplained: Option<Parted>,
     /// Types of events that change the number.
     kinds: BTreeSet<&'a str>,
+    /// When the printed values were read.
+    read: Vec<u64>,
 }
 
 /// The event after which the numbers differ.
@@ -329,7 +372,17 @@ impl<'a> Placed<'a> {
         });
         let got = places.iter().zip(&changes).map(|(place, change)| (*place, change.value));
         let lines = changes.iter().zip(&places).map(|(change, place)| (change.line, *place)).collect();
-        Some(Self { got: got.collect(), lines, name: &failure.what, right, explained, unexplained, kinds })
+        let read = changes.iter().map(|change| change.at.after_ms.into()).collect();
+        Some(Self {
+            got: got.collect(),
+            lines,
+            name: &failure.what,
+            right,
+            explained,
+            unexplained,
+            kinds,
+            read,
+        })
     }
 
     fn course(self, events: &[SlimEvent], times: &Times<'_>, json: &BTreeMap<usize, Value>) -> Course {
@@ -353,7 +406,10 @@ impl<'a> Placed<'a> {
             mistake: parted.mistake.map(str::to_owned),
             events: parted.open.iter().map(opened).collect(),
         };
+        let first = self.partings().next().map(|parted| parted.count);
+        let is_wrong = |(at, _): &(usize, i64)| first.is_some_and(|first| *at >= first);
         Course {
+            wrong_after_ms: self.got.iter().position(is_wrong).map(|index| self.read[index]),
             name: clean(self.name),
             right: thinned(&right, times.length(), around),
             got: thinned(&got, times.length(), around),

@@ -198,7 +198,7 @@ pub(in crate::cli) struct Test {
     ///
     /// Before and after an upgrade of a library: which cases are worse or better, and which numbers, texts and fields of
     /// the output changed. It does not change the exit code.
-    #[arg(long, value_name = "OLD", conflicts_with_all = ["list", "result"])]
+    #[arg(long, hide_short_help = true, value_name = "OLD", conflicts_with_all = ["list", "result"])]
     pub(in crate::cli) against: Option<PathBuf>,
     /// Make the page of --html from the results of --json, and run nothing
     ///
@@ -334,6 +334,8 @@ pub(in crate::cli) struct Page {
     pub(in crate::cli) text: Vec<String>,
     #[arg(long)]
     pub(in crate::cli) obs: bool,
+    #[arg(long)]
+    pub(in crate::cli) pictures: bool,
     pub(in crate::cli) page: String,
 }
 

@@ -1,5 +1,7 @@
 //! What happens in a case, and when: for the timeline of one that fails.
 
+use std::time::Duration;
+
 use livetape_cases::trace::{HAPPENED_MAX, Stamp};
 use livetape_io::clock;
 use parking_lot::Mutex;
@@ -7,6 +9,8 @@ use tokio::time::Instant;
 
 pub(super) struct Journal {
     started: Instant,
+    /// The same since the Unix epoch, for what other processes note.
+    started_wall: Duration,
     /// Returns how much of the show has been sent, as a [`Stamp`] says it.
     sent: Box<dyn Fn() -> u64 + Send + Sync>,
     happened: Mutex<Vec<(Stamp, String)>>,
@@ -14,7 +18,12 @@ pub(super) struct Journal {
 
 impl Journal {
     pub(super) fn new(sent: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self { started: clock::now(), sent: Box::new(sent), happened: Mutex::default() }
+        Self {
+            started: clock::now(),
+            started_wall: clock::wall(),
+            sent: Box::new(sent),
+            happened: Mutex::default(),
+        }
     }
 
     pub(super) fn now(&self) -> Stamp {
@@ -23,6 +32,11 @@ impl Journal {
             after_ms: after_ms.try_into().unwrap_or(u32::MAX),
             sent: (self.sent)().try_into().unwrap_or(u32::MAX),
         }
+    }
+
+    /// Returns a time since the Unix epoch as one since the start, in milliseconds.
+    pub(super) fn since_start(&self, wall: Duration) -> u64 {
+        wall.saturating_sub(self.started_wall).as_millis().try_into().unwrap_or(u64::MAX)
     }
 
     /// Notes what happens now.

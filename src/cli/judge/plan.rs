@@ -112,7 +112,7 @@ impl Plan {
         let tested = conditions.page.clone().unwrap_or(words.join(" "));
         let (mut page, manner) = (None, OnceLock::new());
         if let Some(shown) = &conditions.page {
-            let planned = page::plan(shown, conditions)?;
+            let planned = page::plan(shown, conditions, keeps_traces)?;
             (page, command) = (Some(planned.0), planned.1);
             // No page exits.
             let _ = manner.set(Manner::Stays);

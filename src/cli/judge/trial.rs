@@ -169,7 +169,9 @@ impl Sent {
         let items = read()?;
         let of = |sent: &trace::Sent<'_>, has_inferred| {
             let json = |wanted: &_| json_of(items, has_inferred, wanted);
-            Trace::of(sent, &seen.record, &seen.failures, &seen.happened, json)
+            let mut trace = Trace::of(sent, &seen.record, &seen.failures, &seen.happened, json);
+            trace.add_pictures(&seen.pictures);
+            trace
         };
         Ok(match self {
             Self::Broken { events, breaks, starts, inferred } => {
@@ -195,6 +197,8 @@ struct SeenOf {
     record: Record,
     failures: Vec<Failure>,
     happened: Vec<(Stamp, String)>,
+    /// Pictures of a page, with the time since its start in milliseconds.
+    pictures: Vec<(u64, String)>,
     /// When the command ended, if the show went on.
     left: Option<Stamp>,
 }
@@ -227,7 +231,8 @@ impl Plan {
         let env = Vec::from_iter(env.into_iter().chain(variables).chain(folder.variables()));
         let is_plain = case.name == PLAIN;
         let trial = Trial { plan: self, is_plain, patience, venue, folder: &folder };
-        let Some(Judged { mut failures, output, manner, ended_wrongly, ended }) = trial.judge(&env).await?
+        let Some(Judged { mut failures, output, manner, ended_wrongly, ended, pictures }) =
+            trial.judge(&env).await?
         else {
             return Ok(None);
         };
@@ -252,7 +257,7 @@ impl Plan {
             let record = output.record();
             printed = record.summary();
             if !failures.is_empty() {
-                trace = self.trace(venue, record, &failures, ended).await;
+                trace = self.trace(venue, record, &failures, ended, pictures).await;
             }
         }
         let outcome = Outcome {
@@ -286,9 +291,13 @@ impl Plan {
         record: Record,
         failures: &[Failure],
         ended: Stamp,
+        pictures: Vec<(Duration, String)>,
     ) -> Option<Box<Trace>> {
         let left = (!venue.is_over()).then_some(ended);
-        let seen = SeenOf { record, failures: failures.to_vec(), happened: venue.journal().happened(), left };
+        let journal = venue.journal();
+        let pictures = pictures.into_iter().map(|(taken, jpeg)| (journal.since_start(taken), jpeg)).collect();
+        let (failures, happened) = (failures.to_vec(), journal.happened());
+        let seen = SeenOf { record, failures, happened, pictures, left };
         let (gather, read) = (venue.gather(), venue.items());
         // Without it, the report still says what is wrong.
         self.whole_shows.run(move || gather()?.trace(&seen, read)).await.ok().map(Box::new)
@@ -371,6 +380,8 @@ struct Judged {
     /// Whether it crashed, or did not end as it should.
     ended_wrongly: bool,
     ended: Stamp,
+    /// Pictures of a page, and when they were taken, since the Unix epoch.
+    pictures: Vec<(Duration, String)>,
 }
 
 /// A case that runs.
@@ -431,7 +442,8 @@ impl<V: Venue> Trial<'_, V> {
             return Ok(None);
         };
         let output = printed.with(|(output, _)| std::mem::replace(output, Output::new(&[])));
-        let found = self.plan.page.as_ref().map(|page| (page, Findings::read(self.folder.path())));
+        let mut found = self.plan.page.as_ref().map(|page| (page, Findings::read(self.folder.path())));
+        let pictures = found.as_mut().map(|(_, found)| found.take_pictures()).unwrap_or_default();
         let has_left = found.as_ref().is_some_and(|(_, found)| found.has_ended());
         if failures.is_empty() && !has_left {
             failures = self.failures(&ended, &output).await;
@@ -447,7 +459,7 @@ impl<V: Venue> Trial<'_, V> {
         };
         let has_crashed = ended.itself && exit_code(ended.status) != exit::DONE;
         let ended_wrongly = has_left || has_crashed || failures.iter().any(|failure| failure.what == "exit");
-        Ok(Some(Judged { failures, output, manner, ended_wrongly, ended: ended_at }))
+        Ok(Some(Judged { failures, output, manner, ended_wrongly, ended: ended_at, pictures }))
     }
 
     /// Runs the command until everything that is judged is over, and ends it. Returns what it did wrong meanwhile.

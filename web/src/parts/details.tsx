@@ -12,7 +12,7 @@ import { copy } from '../state/messages.ts'
 import { json } from '../state/feed.ts'
 import { type Found, fieldsOf } from '../state/fields.ts'
 import { readOnly, replay } from '../state/server.ts'
-import { cursor, seek, seekEvent, startedAt } from '../state/transport.ts'
+import { cursor, seek, seekEvent, setSpeed, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { CopyButton, IconButton } from './buttons.tsx'
 import { CopyTest } from './copytest.tsx'
@@ -59,7 +59,7 @@ export function Details() {
   const isRepeated = useSignal(false)
   const part = useSignal<Part | undefined>(undefined)
   const isReachable = useSignal(false)
-  const goTo = useRef<() => void>(() => undefined)
+  const goTo = useRef<() => Promise<void>>(() => Promise.resolve())
   const panel = useRef<HTMLElement>(null)
   const row = opened.value
   // A streak keeps its row.
@@ -74,12 +74,15 @@ export function Details() {
       gift.value = event && giftOf(event)
       const last = count === 0 ? undefined : readEvent(lines.at(-1) ?? '')
       part.value = last && partUpTo(last)
-      // The server knows the events of this pass by their numbers.
-      const isOfThisPass = (): boolean => last?.replay === true && last.generation === replay.peek()?.generation
-      isReachable.value = part.value !== undefined || isOfThisPass()
-      goTo.current = () => {
-        if (last && isOfThisPass()) void seekEvent(last.seq)
-        else if (part.value) void seek(part.value.toMs - 1)
+      // The server knows the events of this pass by their numbers. A streak is played from its beginning.
+      const isOfThisPass = (): boolean => event?.replay === true && event.generation === replay.peek()?.generation
+      const until = event && partUpTo(event)
+      isReachable.value = until !== undefined || isOfThisPass()
+      goTo.current = async () => {
+        // At this speed, everything would be over before anybody saw it.
+        if (replay.peek()?.speed === 'max') await setSpeed(1)
+        if (event && isOfThisPass()) await seekEvent(event.seq)
+        else if (until) await seek(until.toMs - 1)
       }
       const events = count === 0 ? [] : lines.map((line) => JSON.parse(line) as { id?: unknown })
       source.value = last && { event: last, id: textOf(events.at(-1)?.id) }
@@ -110,7 +113,7 @@ export function Details() {
         <h3>{say.details}</h3>
         {gift.value !== undefined && <Gift name={gift.value} />}
         {isReachable.value && (
-          <button type="button" class="button small" title={say.goToHint} disabled={readOnly.value} onClick={() => goTo.current()}>
+          <button type="button" class="button small" title={say.goToHint} disabled={readOnly.value} onClick={() => void goTo.current()}>
             {say.goTo}
           </button>
         )}

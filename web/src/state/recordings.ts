@@ -98,6 +98,10 @@ export function start(): void {
     timeline.value = undefined
     if (name !== '') void draw(name)
   })
+  // So does whoever comes back to the page after recording something.
+  addEventListener('focus', () => {
+    if (features.peek().recordings && health.peek() && !away.peek()) void refresh()
+  })
   // Picks up files that another page uploaded or a recorder wrote, above all the one that is played.
   let before = ''
   effect(() => {

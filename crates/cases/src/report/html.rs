@@ -186,7 +186,7 @@ pub fn html(results: &[Value], about: About<'_>) -> Result<String, serde_json::E
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{SCRIPT_HASH}'\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{SCRIPT_HASH}'\">\n\
          <title>{failed} of {all} cases failed: {title}</title>\n<style>{STYLE}{}</style>\n</head>\n<body>\n<main>\n\
          <h1>Does it count a TikTok LIVE right?</h1>\n\
          <p>livetape played recorded TikTok LIVE shows to {}: unchanged, changed in one way, and with broken connections. \
@@ -394,7 +394,8 @@ impl Tested {
         });
         let failure = |failure: &Message| {
             let (what, more) = failure.message.split_once("; ").unwrap_or((&failure.message, ""));
-            format!("<p><span class=\"why bad\">{}</span> {}</p>\n", marked(what), marked(more))
+            let more = if more.is_empty() { String::new() } else { format!(": {}", marked(more)) };
+            format!("<p><span class=\"why bad\">{}</span>{more}</p>\n", marked(what))
         };
         let failures = String::from_iter(case.failures.iter().map(failure));
         let timeline = self.timeline(case, room);

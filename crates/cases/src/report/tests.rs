@@ -3,7 +3,7 @@
 use livetape_core::terminal::is_invisible;
 
 use super::*;
-use crate::trace::{Course, Lane, Moment, Opened, Parting};
+use crate::trace::{Course, Lane, Moment, Opened, Parting, Picture};
 
 /// What hostile programs print.
 pub(super) const HOSTILE: &str = "a]]>&<b>\"'\u{0}\u{1b}[31m\u{202e}txt\rx\u{fffe}|`%0A::error::@ann\u{7}";
@@ -439,6 +439,7 @@ fn trace(text: &str) -> Trace {
     let moment = || Moment { at_ms: 500, after_ms: 70, text: text.to_owned() };
     let event = Opened { at_ms: 500, text: text.to_owned(), json: format!("{{\n  {text:?}: 1\n}}") };
     Trace {
+        pictures: vec![Picture { at_ms: 500, what: text.to_owned(), jpeg: "/9j/4A==".to_owned() }],
         length_ms: 1000,
         sent: 3,
         unsent: 2,
@@ -459,6 +460,7 @@ fn trace(text: &str) -> Trace {
                 events: vec![event],
             }),
             unexplained: None,
+            wrong_after_ms: None,
         }],
         lines: vec![moment()],
         line_step: 2,
@@ -475,13 +477,13 @@ fn a_timeline_opens_the_first_event_that_was_counted_wrong() {
     let places = [
         "printed &quot;diamonds: 12&quot;",
         "It began at 0:00.5, with this event: the right total of <code>diamonds</code> is 5 then, and this mistake gives 10.",
-        "To correct it: add <code>repeatDelta</code>",
         "<details open><summary>0:00.5 <strong>x</strong></summary>",
+        "To correct it: add <code>repeatDelta</code>",
         "<button type=\"button\" data-at=\"500\">Show where it began</button>",
         "<code>diamonds</code>: right is <strong>9</strong>, it printed",
         "<path class=\"right\" d=\"M0 2.0H0V2.0H500V2.0H1000V2.0H1000\"/>",
         "<summary>The same as a table</summary>",
-        "3 events were sent. of other lines of output, one of 2 is kept; 2 events were not sent.",
+        "3 events were sent. One of 2 other lines of output is kept. 2 more were not sent.",
         "<tr><td>0:00.5</td><td>right: <code>diamonds</code> 5</td></tr>",
         "<tr><td>0:00.5</td><td><strong class=\"bad\">x</strong></td></tr>",
         "<tr><td>0:00.5</td><td>x, 0.1 s after the start</td></tr>",
@@ -552,6 +554,7 @@ fn a_page_escapes_all_texts_and_runs_nothing() {
         "summary",
         "figure",
         "figcaption",
+        "img",
         "button",
         "svg",
         "path",

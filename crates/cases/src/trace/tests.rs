@@ -203,3 +203,38 @@ fn a_long_show_has_a_short_timeline_with_the_values_around_the_first_wrong_one()
 
 /// Hostile names are in commands and shows alike.
 const HOSTILE: &str = "<script>\u{202e}&\u{1b}[31m";
+
+#[test]
+fn pictures_are_those_after_breaks_after_the_first_wrong_number_and_the_last() {
+    let moment = |text: &str, after_ms| Moment { at_ms: after_ms * 10, after_ms, text: text.to_owned() };
+    let happened = vec![moment("a client connected", 5), moment("cut", 40)];
+    let number = Course {
+        name: "gifts".to_owned(),
+        right: Vec::new(),
+        got: Vec::new(),
+        parting: Some(Parting {
+            from_ms: 0,
+            at_ms: 200,
+            among: 1,
+            is_break: false,
+            right: 1,
+            got: 2,
+            mistake: None,
+            events: Vec::new(),
+        }),
+        unexplained: None,
+        wrong_after_ms: Some(21),
+    };
+    let mut trace = Trace { length_ms: 900, happened, numbers: vec![number], ..Trace::default() };
+    let taken = Vec::from_iter([10, 20, 30, 50, 80].map(|at: u64| (at, format!("{at}"))));
+    trace.add_pictures(&taken);
+    let chosen = trace.pictures.iter().map(|it| (it.at_ms, it.what.as_str(), it.jpeg.as_str()));
+    let expected =
+        [(200, "the first wrong number of gifts", "30"), (400, "cut", "50"), (900, "the end", "80")];
+    assert_eq!(Vec::from_iter(chosen), expected);
+    // One picture of all.
+    trace.add_pictures(&taken[..1]);
+    assert_eq!(trace.pictures.len(), 1);
+    trace.add_pictures(&[]);
+    assert_eq!(trace.pictures, []);
+}

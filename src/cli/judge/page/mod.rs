@@ -14,7 +14,9 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Read as _},
+    mem,
     path::{Component, Path, PathBuf},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -47,7 +49,11 @@ pub(super) struct Page {
 }
 
 /// Returns the page of a plan, and the command that shows it.
-pub(super) fn plan(page: &str, conditions: &args::Conditions) -> Result<(Page, Vec<OsString>), Problem> {
+pub(super) fn plan(
+    page: &str,
+    conditions: &args::Conditions,
+    has_pictures: bool,
+) -> Result<(Page, Vec<OsString>), Problem> {
     let args::Conditions { text: texts, obs, .. } = conditions;
     let origin = match Target::parse(page)? {
         Target::File(..) => None,
@@ -60,6 +66,7 @@ pub(super) fn plan(page: &str, conditions: &args::Conditions) -> Result<(Page, V
         command.extend(["--text".into(), text.into()]);
     }
     command.extend(obs.then(|| "--obs".into()));
+    command.extend(has_pictures.then(|| "--pictures".into()));
     command.extend(["--".into(), page.into()]);
     Ok((Page { has_texts: !texts.is_empty(), origin }, command))
 }
@@ -150,6 +157,8 @@ pub(in crate::cli) struct Findings {
     unmatched: Vec<String>,
     /// How often the page has loaded itself again.
     reloads: usize,
+    /// Pictures of the page: when each was taken, since the Unix epoch, and the file in the format JPEG in Base64.
+    pictures: Vec<(Duration, String)>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,6 +196,10 @@ impl Findings {
 
     fn end(&mut self, message: String, hint: &str) {
         self.ended = Some(Finding { message, detail: Some(hint.to_owned()) });
+    }
+
+    pub(in crate::cli) fn take_pictures(&mut self) -> Vec<(Duration, String)> {
+        mem::take(&mut self.pictures)
     }
 
     pub(in crate::cli) fn has_ended(&self) -> bool {

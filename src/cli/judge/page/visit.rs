@@ -37,6 +37,12 @@ const LOOK: Duration = Duration::from_secs(1);
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// Maximum time for the server of a page to begin its answer.
 const LOAD_MAX: Duration = Duration::from_secs(30);
+/// Minimum time between two pictures, and their maximum number: beyond it, every second one is left out.
+const PICTURE_INTERVAL: Duration = Duration::from_millis(500);
+const PICTURES_MAX: usize = 40;
+/// Quality of pictures, in percent, and maximum length of one in Base64.
+const QUALITY: u32 = 50;
+const PICTURE_CHARS_MAX: usize = 200_000;
 /// A page that loads itself again as often as this, within this time, never stops.
 const RELOADS_MAX: usize = 10;
 const RELOADS_WITHIN: Duration = Duration::from_secs(20);
@@ -182,6 +188,7 @@ async fn show(
         loading: None,
         asked: None,
         reloaded: VecDeque::new(),
+        pictures: args.pictures.then(Pictures::default),
     };
     let ended = visit.run(&variables, signals).await;
     browser.kill().await;
@@ -213,6 +220,17 @@ struct Visit<'a> {
     asked: Option<(u64, Instant)>,
     /// When it has loaded itself again, the last times.
     reloaded: VecDeque<Instant>,
+    /// The pictures, if any are to be taken.
+    pictures: Option<Pictures>,
+}
+
+/// Takes a picture when the page has shown or said something new, but not too often.
+#[derive(Default)]
+struct Pictures {
+    is_wanted: bool,
+    /// Id of the command whose answer is the next one.
+    asked: Option<u64>,
+    last: Option<Instant>,
 }
 
 #[derive(Default, Deserialize)]
@@ -261,6 +279,7 @@ impl Visit<'_> {
                 text = self.connection.receive() => text,
                 () = sleep_until(next) => {
                     next = clock::now() + LOOK;
+                    self.picture().await?;
                     if self.is_unanswered(LOAD_MAX) {
                         break Err(left(UNANSWERED, CHECK_SERVER));
                     }
@@ -276,6 +295,7 @@ impl Visit<'_> {
             let Ok(message) = serde_json::from_str::<Incoming>(&text) else { continue };
             self.asked = self.asked.filter(|(id, _)| message.id != *id);
             self.handle(message).await?;
+            self.picture().await?;
         };
         // The signal also ends the browser.
         if ended.is_ok() && self.is_unanswered(ANSWER_MAX) {
@@ -303,6 +323,34 @@ impl Visit<'_> {
         if is_sent { Ok(self.last) } else { Err(gone()) }
     }
 
+    /// Asks for a picture, if one is due.
+    async fn picture(&mut self) -> Result<(), Problem> {
+        let Some(pictures) = &self.pictures else { return Ok(()) };
+        let is_early = pictures.last.is_some_and(|last| clock::now() < last + PICTURE_INTERVAL);
+        if !pictures.is_wanted || pictures.asked.is_some() || is_early {
+            return Ok(());
+        }
+        let id =
+            self.send("Page.captureScreenshot", &json!({ "format": "jpeg", "quality": QUALITY })).await?;
+        self.pictures = Some(Pictures { is_wanted: false, asked: Some(id), last: Some(clock::now()) });
+        Ok(())
+    }
+
+    /// Keeps a picture.
+    fn pictured(&mut self, jpeg: &str) {
+        let taken = &mut self.findings.pictures;
+        if jpeg.len() <= PICTURE_CHARS_MAX {
+            taken.push((clock::wall(), jpeg.to_owned()));
+        }
+        if taken.len() > PICTURES_MAX {
+            let mut is_kept = false;
+            taken.retain(|_| {
+                is_kept = !is_kept;
+                is_kept
+            });
+        }
+    }
+
     async fn handle(&mut self, Incoming { id, method, params, result }: Incoming) -> Result<(), Problem> {
         if id > 0 && id == self.prepared.0 {
             let url = json!({ "url": self.prepared.1 });
@@ -319,12 +367,19 @@ impl Visit<'_> {
                 "check its address, and that its server runs",
             ));
         }
+        if let Some(pictures) = self.pictures.as_mut().filter(|it| it.asked == Some(id)) {
+            pictures.asked = None;
+            self.pictured(result["data"].as_str().unwrap_or_default());
+        }
         match method.as_str() {
             "Runtime.bindingCalled" if params["name"] == BINDING => {
                 let found = params["payload"].as_str().and_then(|payload| serde_json::from_str(payload).ok());
                 return found.map_or(Ok(()), |found| self.found(found));
             }
-            "Runtime.consoleAPICalled" => self.console(&params),
+            "Runtime.consoleAPICalled" => {
+                self.pictures.iter_mut().for_each(|pictures| pictures.is_wanted = true);
+                self.console(&params);
+            }
             "Log.entryAdded" => self.log(&params["entry"]),
             "Runtime.exceptionThrown" => self.threw(&params["exceptionDetails"]),
             "Page.javascriptDialogOpening" => {
@@ -370,6 +425,7 @@ impl Visit<'_> {
             self.add(AS_HTML, Some(AS_TEXT));
         }
         if let (Some(text), Some(selector)) = (found.text, self.texts.get(found.index)) {
+            self.pictures.iter_mut().for_each(|pictures| pictures.is_wanted = true);
             self.findings.unmatched.retain(|unmatched| unmatched != selector);
             match self.texts.len() {
                 1 => say(format!("{text}\n"))?,

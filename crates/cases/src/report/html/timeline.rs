@@ -15,6 +15,7 @@ pub(super) const STYLE: &str = "
 .axis{display:flex;justify-content:space-between;font-size:.8rem}.zoom button{font:inherit;font-size:.85rem;margin:0 .3rem .3rem 0}
 .first{border-left:.3rem solid var(--bad);padding-left:.75rem;margin:.75rem 0}summary{cursor:pointer}
 .moments{font-size:.85rem;width:100%}.moments td:first-child{white-space:nowrap;width:25%}
+.pictures{display:flex;flex-wrap:wrap;gap:1rem;font-size:.85rem}.pictures figure{margin:0;flex:0 1 15rem}.pictures img{display:block;width:100%;border:1px solid var(--line)}
 @media print{.zoom{display:none!important}details::details-content{content-visibility:visible;block-size:auto}}
 ";
 pub(super) const SCRIPT: &str = include_str!("zoom.js");
@@ -46,7 +47,7 @@ pub(super) fn timeline(
     let partings = String::from_iter(partings);
     // Without events, time in the show says nothing.
     let figure = if trace.sent > 0 { figure(trace, verb) } else { String::new() };
-    partings + &figure + &table(trace, verb)
+    partings + &figure + &pictures(trace) + &table(trace, verb)
 }
 
 /// Formats the first event that was counted wrong, opened unless it `is_known`.
@@ -56,9 +57,11 @@ fn first(course: &Course, parting: &Parting, verb: &str, remedy: Option<&str>, i
     let total = format!("the right total of <code>{name}</code> is {right} then, and");
     let head = match (&parting.mistake, parting.among, parting.events.len()) {
         (Some(_), ..) if parting.is_break => {
-            format!(
-                "It began with the break at {at}. This is the first event that <code>{name}</code> has wrong since:"
-            )
+            let event = match parting.events.first() {
+                Some(event) if event.at_ms < parting.at_ms => "this event of before",
+                _ => "this event",
+            };
+            format!("It began with the break at {at}: since then, <code>{name}</code> has {event} wrong.")
         }
         (Some(_), ..) => format!("It began at {at}, with this event: {total} this mistake gives {got}."),
         (None, 1, 1) => format!("It began at {at} at the latest, with this event: {total} it {verb} {got}."),
@@ -74,19 +77,20 @@ fn first(course: &Course, parting: &Parting, verb: &str, remedy: Option<&str>, i
         ),
     };
     let events = if is_known { &[] } else { &*parting.events };
-    let event = |Opened { at_ms, text: what, json }: &Opened| {
+    let event = |(number, Opened { at_ms, text: what, json }): (usize, &Opened)| {
         let lines = String::from_iter(json.lines().map(|line| text(line) + "\n"));
         format!(
-            "<details open><summary>{} <strong>{}</strong></summary>\n<pre>{lines}</pre></details>\n",
+            "<details{}><summary>{} <strong>{}</strong></summary>\n<pre>{lines}</pre></details>\n",
+            if number == 0 { " open" } else { "" },
             self::at(*at_ms),
-            text(what)
+            marked(what)
         )
     };
     let remedy = remedy.map(|remedy| format!("<p>To correct it: {}.</p>\n", marked(remedy)));
     let remedy = remedy.unwrap_or_default();
     format!(
-        "<div class=\"first\">\n<p>{head}</p>\n{remedy}{}</div>\n",
-        String::from_iter(events.iter().map(event))
+        "<div class=\"first\">\n<p>{head}</p>\n{}{remedy}</div>\n",
+        String::from_iter(events.iter().enumerate().map(event))
     )
 }
 
@@ -161,10 +165,29 @@ fn figure(trace: &Trace, verb: &str) -> String {
          <div class=\"zoom\" hidden><button type=\"button\" data-by=\"2\">Zoom in</button><button type=\"button\" \
          data-by=\"0.5\">Zoom out</button>{}</div>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline\">\
          <div class=\"plot\">\n{plot}<div class=\"axis\">{}</div>\n</div></div>\n{stopped}</figure>\n",
-        if marks.is_empty() { "" } else { ", thin line: where it began" },
+        if marks.is_empty() {
+            "; dotted: connections and breaks"
+        } else {
+            "; red: where it began; dotted: connections and breaks"
+        },
         zoom_to.unwrap_or_default(),
         String::from_iter(times),
     )
+}
+
+fn pictures(trace: &Trace) -> String {
+    let is_base64 =
+        |jpeg: &str| jpeg.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+    let pictures = trace.pictures.iter().filter(|picture| is_base64(&picture.jpeg)).map(|picture| {
+        let (at, what) = (at(picture.at_ms), text(&picture.what));
+        format!(
+            "<figure><img src=\"data:image/jpeg;base64,{}\" alt=\"The page at {at}: {what}\">\
+             <figcaption>{at}: {what}</figcaption></figure>\n",
+            picture.jpeg
+        )
+    });
+    let pictures = String::from_iter(pictures);
+    if pictures.is_empty() { pictures } else { format!("<div class=\"pictures\">\n{pictures}</div>\n") }
 }
 
 /// The values of a number, from the bottom to the top of a chart.
@@ -237,7 +260,7 @@ fn table(trace: &Trace, verb: &str) -> String {
             }
         }
         for event in course.parting.iter().flat_map(|parting| &parting.events) {
-            add(event.at_ms, Says::Wrong, true, text(&event.text));
+            add(event.at_ms, Says::Wrong, true, marked(&event.text));
         }
     }
     for (says, moments) in [(Says::Happened, &trace.happened), (Says::Output, &trace.lines)] {
@@ -260,15 +283,15 @@ fn table(trace: &Trace, verb: &str) -> String {
     });
     let mut left_out = Vec::new();
     if step > 1 {
-        left_out.push(format!("of other rows, one of {step} is shown"));
+        left_out.push(format!("One of {step} other rows is shown."));
     }
     if trace.line_step > 1 {
-        left_out.push(format!("of other lines of output, one of {} is kept", trace.line_step));
+        left_out.push(format!("One of {} other lines of output is kept.", trace.line_step));
     }
     if trace.unsent > 0 {
-        left_out.push(format!("{} events were not sent", trace.unsent));
+        left_out.push(format!("{} more were not sent.", trace.unsent));
     }
-    let left_out = if left_out.is_empty() { String::new() } else { format!(" {}.", left_out.join("; ")) };
+    let left_out = String::from_iter(left_out.iter().map(|sentence| format!(" {sentence}")));
     let rows = rows.iter().map(|((at_ms, says), (_, texts))| {
         let texts = texts.join(", ");
         let what = match says {
