@@ -654,7 +654,7 @@ fn most_frequent(
         }
     }
     let (name, (count, mistake)) = counts.into_iter().max_by_key(|(_, (count, _))| *count)?;
-    (count * 2 > wrong.len()).then(|| (name, mistake.clone()))
+    (count * 2 > wrong.len()).then_some((name, *mistake))
 }
 
 const ALIKE: &str = "every case failed in the same way";
