@@ -183,7 +183,6 @@ find('source').onchange = () => {
 }
 find('form').onsubmit = (event) => event.preventDefault()
 find('copy').onclick = async () => {
-  await opening
   copied = link()
   const isCopied = await copyText(copied)
   find('link').select()

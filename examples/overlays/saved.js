@@ -135,7 +135,6 @@ async function openLink(text) {
     find('name').value = ''
     turnTo(kind, Object.entries(settings))
     show()
-    tell('Each change makes another link: replace that in OBS by it. Or save this overlay under a name, and replace the link once.')
     return ''
   }
   await listSaved()
@@ -146,13 +145,10 @@ async function openLink(text) {
   openSaved(found)
   return ''
 }
-/** Ends when the pasted link is open: until then, the link for OBS is that of another overlay. */
-let opening
 async function openPasted() {
   const text = find('pasted').value.trim()
   if (text === '') return
-  opening = openLink(text)
-  const problem = await opening
+  const problem = await openLink(text)
   find('unknown').textContent = problem
   find('pasted').ariaInvalid = String(problem !== '')
   if (problem === '') find('pasted').value = ''
