@@ -78,7 +78,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().chore {
-        Chore::Test => stages("ci", &["test".to_owned()]),
+        Chore::Test => stages("ci", &["build", "test"].map(str::to_owned)),
         Chore::Ci { stages: only } => stages("ci", &only),
         Chore::Nightly { stages: only } => stages("nightly", &only),
         Chore::Book => stages("nightly", &["book".to_owned()]),
