@@ -2,7 +2,7 @@
 
 import path from 'node:path'
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { recording, until } from '../../../tests/support/livetape.mjs'
 import { serve } from './given.mjs'
@@ -17,29 +17,39 @@ const NOT_LOOKS = ['url', 'token', 'types', 'user', 'preview']
 /** Overlays, and what each shows first. */
 const PREVIEWS = [['Alerts', '.alert .name'], ['Leaderboard', 'li'], ['Chat', '.line'], ['Goal', '.bar'], ['Battle', '.side'], ['Viewers', '#viewers']]
 
-for (const [server, token] of [['a server', ''], ['a server that requires a token', 'a-secret-of-16-or-more']]) {
-  test(`the setup page of ${server} previews recordings, and its link works`, async () => {
-    const { url } = await serve(['serve', '--port', '0'], { env: { LIVETAPE_RECORDINGS: path.dirname(recording('busy')), ...(token && { LIVETAPE_TOKEN: token }) } })
-    const visit = await open(browser, `${url}/overlays/`, { width: 1440, height: 900 })
-    const { page } = visit
-    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
-    if (token) {
-      // Without Enter or a change of the focus.
-      await page.getByLabel('Token of this server').fill(token)
-    }
-    await until('recordings', async () => (await page.getByLabel('Preview with').locator('option').count()) > 2)
-    for (const [label, rows] of PREVIEWS) {
-      await page.getByRole('radio', { name: label }).check()
-      await page.getByLabel('Preview with').selectOption(label === 'Battle' ? 'battle' : 'busy')
-      const fields = await page.locator('#fields [name]').evaluateAll((all) => all.map(({ name }) => name))
-      // Each choice above loads the preview again, so that this can meet a document that is about to go.
-      const row = page.frameLocator('iframe').locator(rows).first()
-      const known = () => row.evaluate(() => Object.keys(options))
-      await expect
-        .poll(async () => (await known()).filter((name) => !NOT_LOOKS.includes(name)).sort(), { message: label, timeout: 20_000 })
-        // The number of viewers has one colour.
-        .toEqual([...fields, ...(label === 'Viewers' ? ['accent'] : [])].sort())
-    }
+/** Opens the page of a server once it lists recordings. */
+async function setup(token) {
+  const env = { LIVETAPE_RECORDINGS: path.dirname(recording('busy')), ...(token && { LIVETAPE_TOKEN: token }) }
+  const { url } = await serve(['serve', '--port', '0'], { env })
+  const visit = await open(browser, `${url}/overlays/`, { width: 1440, height: 900 })
+  const { page } = visit
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  if (token) {
+    // Without Enter or a change of the focus.
+    await page.getByLabel('Token of this server').fill(token)
+  }
+  await until('recordings', async () => (await page.getByLabel('Preview with').locator('option').count()) > 2)
+  return { url, visit, page }
+}
+
+describe.each([['a server', ''], ['a server that requires a token', 'a-secret-of-16-or-more']])('the setup page of %s', (_, token) => {
+  test.each(PREVIEWS)('previews recordings: %s', async (label, rows) => {
+    const { page } = await setup(token)
+    await page.getByRole('radio', { name: label }).check()
+    await page.getByLabel('Preview with').selectOption(label === 'Battle' ? 'battle' : 'busy')
+    const fields = await page.locator('#fields [name]').evaluateAll((all) => all.map(({ name }) => name))
+    // Each choice above loads the preview again, so that this can meet a document that is about to go.
+    const row = page.frameLocator('iframe').locator(rows).first()
+    const known = () => row.evaluate(() => Object.keys(options))
+    await expect
+      .poll(async () => (await known()).filter((name) => !NOT_LOOKS.includes(name)).sort(), { message: label, timeout: 20_000 })
+      // The number of viewers has one colour.
+      .toEqual([...fields, ...(label === 'Viewers' ? ['accent'] : [])].sort())
+  })
+
+  test('gives a link that works', async () => {
+    const { url, visit, page } = await setup(token)
+    await page.getByLabel('Preview with').selectOption('busy')
     await page.getByRole('radio', { name: 'Alerts' }).check()
     await page.getByLabel('Text size').fill('40')
     await page.frameLocator('iframe').locator('html[style*="40px"] .alert').first().waitFor()
@@ -66,4 +76,4 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
     // The first answer without a token is 401.
     expect(visit.complaints.filter((line) => !line.includes('AudioContext') && (!token || !/401|WebSocket/.test(line)))).toEqual([])
   })
-}
+})
