@@ -48,7 +48,7 @@ fn a_room_is_the_same_at_all_nodes_and_survives_its_owner() {
 fn a_room_stays_open_as_long_as_any_node_has_readers() {
     // The demo then takes longer than a room without readers stays open.
     let show = Show::start(|it| it.speed(Speed::Times(4.into())), "9");
-    let nodes = [show.node(), show.node()];
+    let nodes = [(); 2].map(|()| show.node_with("60s"));
     let of_owner = [nodes[0].room("t-ann"), nodes[0].room("t-ben")];
     of_owner.iter().for_each(|feed| drop(feed.until(is_chat)));
     let elsewhere = nodes[1].room("t-ann");

@@ -10,8 +10,6 @@ use crate::{
 
 /// Number of chats to read before and after something happens.
 const CHATS: usize = 10;
-/// Longer than in other tests: on a busy machine, a node that loses its lease connects again.
-const LEASE: &str = "2s";
 /// Time until the claim of a node that has gone expires: longer than a busy machine takes for a request.
 const LONGER_LEASE: &str = "10s";
 /// Number of times that a room is tried. Together they take less time than a room without readers stays open.
@@ -39,7 +37,7 @@ fn reopened(feed: &Feed) -> Vec<String> {
 #[test]
 fn tokens_read_the_same_at_all_nodes() {
     let show = show("1");
-    let mut nodes: Vec<_> = (0..3).map(|_| show.node_with(LEASE)).collect();
+    let mut nodes: Vec<_> = (0..3).map(|_| show.node()).collect();
     nodes[0].post("/connect/ann", &Value::Null);
     let owner = take_owner(&mut nodes);
     let at_owner = owner.room("t-ann");
@@ -72,7 +70,7 @@ fn tokens_read_the_same_at_all_nodes() {
 #[test]
 fn the_main_channel_takes_over_the_room_of_a_token_at_another_node() {
     let show = show("1");
-    let mut nodes = vec![show.node_with(LEASE), show.node_with(LEASE)];
+    let mut nodes = vec![show.node(), show.node()];
     // The main channel is owned by the node that was first.
     let owner = take_owner(&mut nodes);
     let other = &nodes[0];
@@ -99,7 +97,7 @@ fn the_main_channel_takes_over_the_room_of_a_token_at_another_node() {
 #[test]
 fn the_main_channel_follows_the_room_of_a_token_at_its_node() {
     let show = show("2");
-    let mut nodes = vec![show.node_with(LEASE), show.node_with(LEASE)];
+    let mut nodes = vec![show.node(), show.node()];
     let owner = take_owner(&mut nodes);
     let room = owner.room("t-ann");
     room.until(is_chat);
@@ -117,7 +115,7 @@ fn the_main_channel_follows_the_room_of_a_token_at_its_node() {
 #[test]
 fn both_continue_when_nats_returns() {
     let mut show = show("1");
-    let mut nodes = vec![show.node_with(LEASE), show.node_with(LEASE)];
+    let mut nodes = vec![show.node(), show.node()];
     nodes[0].post("/connect/ann", &Value::Null);
     let owner = take_owner(&mut nodes);
     let feeds = [owner.feed("0"), nodes[0].room("t-ann"), owner.room("t-ann")];
@@ -136,7 +134,7 @@ fn both_continue_when_nats_returns() {
 #[test]
 fn a_room_that_the_main_channel_has_left_needs_no_slot() {
     let show = show("1");
-    let node = show.node_with(LEASE);
+    let node = show.node();
     let feed = node.feed("0");
     // The slot may be on its way back, but it is not kept for the channel of the room.
     let connect = |user: &str| {
@@ -176,7 +174,7 @@ fn a_user_of_another_node_is_refused() {
 #[test]
 fn the_slot_of_a_room_that_moves_is_waited_for() {
     let show = show("1");
-    let node = show.node_with(LEASE);
+    let node = show.node();
     // A node that has left the room of its tokens, but has not released the slot.
     show.nats.publish("$KV.livetape-test.place.0", b"{}");
     let feed = node.feed("0");
@@ -188,7 +186,7 @@ fn the_slot_of_a_room_that_moves_is_waited_for() {
 #[test]
 fn a_room_that_lost_its_claim_can_be_followed() {
     let show = show("1");
-    let node = show.node_with(LEASE);
+    let node = show.node();
     let room = node.room("t-ann");
     room.until(is_chat);
     show.nats.publish("$KV.livetape-test.user.ann", b"{}");

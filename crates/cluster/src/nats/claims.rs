@@ -233,8 +233,7 @@ pub(super) struct Shown {
 }
 
 pub(super) fn told(totals: &Totals) -> (Told, Heard) {
-    // A term, and what comes before it.
-    let (sender, terms) = mpsc::channel(2);
+    let (sender, terms) = mpsc::channel(1);
     let (owners, owner) = watch::channel(Owner::default());
     let (streams, has_stream) = watch::channel(false);
     let (intents, intent) = watch::channel(None);
