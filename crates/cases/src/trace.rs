@@ -24,8 +24,8 @@ use crate::{
 };
 
 pub(crate) use fields::{Field, Type};
-use record::{Change, Thinned};
-pub use record::{Record, Stamp, Summary};
+use record::Change;
+pub use record::{Record, Stamp, Summary, Thinned};
 
 /// Number of parts of the time axis: within each, only the last value of a line is kept.
 pub(crate) const PARTS: u64 = 300;
@@ -39,10 +39,8 @@ const NEIGHBOURS: usize = 4;
 const OPEN_MAX: usize = 3;
 /// Maximum number of breaks and connections that are kept.
 pub const HAPPENED_MAX: usize = 200;
-/// How the texts of connections begin; those of breaks do not.
-pub const OF_CLIENT: &str = "a client ";
-/// Maximum number of breaks of which the report has a picture.
-const PICTURED_MAX: usize = 3;
+/// Maximum number of breaks and connections of which the report has a picture.
+const PICTURED_MAX: usize = 6;
 /// In the JSON of an event: maximum depth, maximum length of a text in characters, and of a list.
 const DEPTH_MAX: usize = 2;
 const JSON_CHARS_MAX: usize = 60;
@@ -64,7 +62,7 @@ pub struct Trace {
     pub lines: Vec<Moment>,
     /// Of how many lines in a row one is kept.
     pub line_step: u64,
-    /// A page at breaks, at its first wrong number, and at the end.
+    /// A page after breaks and connections, at its first wrong number, and at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pictures: Vec<Picture>,
 }
@@ -188,7 +186,7 @@ impl Trace {
             .collect();
         let json = json(&wanted);
         let mut lines = Vec::from_iter(record.lines().kept().map(|line| (until(line.at), line)));
-        // A line is no later than the numbers after it.
+        // A line was printed before the numbers that follow it.
         for placed in &numbers {
             let mut next = placed.lines.iter().rev().copied().peekable();
             let mut latest = usize::MAX;
@@ -223,11 +221,11 @@ impl Trace {
             let (after_ms, at_ms) = (course.wrong_after_ms?, course.parting.as_ref()?.at_ms);
             Some((after_ms, at_ms, format!("the first wrong number of {}", course.name)))
         });
-        let breaks = self.happened.iter().filter(|it| !it.text.starts_with(OF_CLIENT)).take(PICTURED_MAX);
-        let breaks = breaks.map(|it| (it.after_ms, it.at_ms, it.text.clone()));
+        let happened = self.happened.iter().take(PICTURED_MAX);
+        let happened = happened.map(|it| (it.after_ms, it.at_ms, it.text.clone()));
         let end = (u64::MAX, self.length_ms, "the end".to_owned());
         let mut chosen = BTreeMap::new();
-        for (after_ms, at_ms, what) in wrong.into_iter().chain(breaks).chain([end]) {
+        for (after_ms, at_ms, what) in wrong.into_iter().chain(happened).chain([end]) {
             let index =
                 taken.partition_point(|(after, _)| *after < after_ms).min(taken.len().saturating_sub(1));
             if let Some((_, jpeg)) = taken.get(index) {
@@ -362,7 +360,7 @@ impl<'a> Placed<'a> {
         });
         let explained = mistaken.map(|(code, (mistaken, first))| {
             let broken = breaks.first().filter(|_| is_of_break(code));
-            // What it counts there is no course of the show.
+            // What it counts there does not follow the show.
             if broken.is_none() {
                 places = Places::of(&mistaken).all(&changes, &until);
             }

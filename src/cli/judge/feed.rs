@@ -10,7 +10,6 @@ use livetape_cases::{
     report::{Failure, Habit},
     slack::Slack,
     table::Case,
-    trace::OF_CLIENT,
 };
 use livetape_core::{
     error::{Code, Problem},
@@ -168,8 +167,8 @@ impl Feed<'_> {
         loop {
             let attempts = self.staged.door.attempts();
             for attempt in &attempts[known..] {
-                let what = if attempt.is_let_in { "connected" } else { "was turned away" };
-                self.journal.tell(&format!("{OF_CLIENT}{what}"));
+                let what = if attempt.is_let_in { "a client connected" } else { "a client was turned away" };
+                self.journal.tell(what);
             }
             known = attempts.len();
             sleep_until(clock::now() + LOOK).await;

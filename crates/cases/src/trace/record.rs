@@ -26,7 +26,7 @@ pub struct Stamp {
 
 /// The first, and then every second, fourth, … thing, so that a bounded number is kept; and the last one.
 #[derive(Clone, Debug)]
-pub(crate) struct Thinned<T> {
+pub struct Thinned<T> {
     kept: Vec<T>,
     last: Option<T>,
     seen: u64,
@@ -35,11 +35,12 @@ pub(crate) struct Thinned<T> {
 }
 
 impl<T: Clone> Thinned<T> {
-    pub(crate) fn new(max: usize) -> Self {
+    #[must_use]
+    pub fn new(max: usize) -> Self {
         Self { kept: Vec::new(), last: None, seen: 0, step: 1, max }
     }
 
-    pub(crate) fn push(&mut self, thing: T) {
+    pub fn push(&mut self, thing: T) {
         if self.seen.is_multiple_of(self.step) {
             if self.kept.len() == self.max {
                 let mut is_odd = true;
@@ -62,7 +63,7 @@ impl<T: Clone> Thinned<T> {
     }
 
     /// Returns what is kept, in order.
-    pub(crate) fn kept(&self) -> impl Iterator<Item = &T> {
+    pub fn kept(&self) -> impl Iterator<Item = &T> {
         let is_last_kept = self.seen == 0 || (self.seen - 1).is_multiple_of(self.step);
         self.kept.iter().chain(self.last.iter().filter(move |_| !is_last_kept))
     }

@@ -207,7 +207,7 @@ const HOSTILE: &str = "<script>\u{202e}&\u{1b}[31m";
 #[test]
 fn pictures_are_those_after_breaks_after_the_first_wrong_number_and_the_last() {
     let moment = |text: &str, after_ms| Moment { at_ms: after_ms * 10, after_ms, text: text.to_owned() };
-    let happened = vec![moment("a client connected", 5), moment("cut", 40)];
+    let happened = vec![moment("a client connected", 25), moment("cut", 40)];
     let number = Course {
         name: "gifts".to_owned(),
         right: Vec::new(),
@@ -229,6 +229,7 @@ fn pictures_are_those_after_breaks_after_the_first_wrong_number_and_the_last() {
     let taken = Vec::from_iter([10, 20, 30, 50, 80].map(|at: u64| (at, format!("{at}"))));
     trace.add_pictures(&taken);
     let chosen = trace.pictures.iter().map(|it| (it.at_ms, it.what.as_str(), it.jpeg.as_str()));
+    // Of two reasons for one picture, the wrong number is named.
     let expected =
         [(200, "the first wrong number of gifts", "30"), (400, "cut", "50"), (900, "the end", "80")];
     assert_eq!(Vec::from_iter(chosen), expected);

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, env, path::Path, time::Duration};
 
+use livetape_cases::trace::Thinned;
 use livetape_core::{
     error::{Code, Problem, exit},
     terminal::printable,
@@ -37,7 +38,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// Maximum time for the server of a page to begin its answer.
 const LOAD_MAX: Duration = Duration::from_secs(30);
-/// Minimum time between two pictures, and their maximum number: beyond it, every second one is left out.
+/// Minimum time between two pictures, and maximum number of those that are kept.
 const PICTURE_INTERVAL: Duration = Duration::from_millis(500);
 const PICTURES_MAX: usize = 40;
 /// Quality of pictures, in percent, and maximum length of one in Base64.
@@ -173,6 +174,7 @@ async fn show(
         _ = signals.next() => return Ok(()),
         started = Browser::start(&args.browser, folder, &routes) => started?,
     };
+    let mut pictures = args.pictures.then(Pictures::new);
     let visit = Visit {
         connection,
         last: 0,
@@ -188,9 +190,10 @@ async fn show(
         loading: None,
         asked: None,
         reloaded: VecDeque::new(),
-        pictures: args.pictures.then(Pictures::default),
+        pictures: pictures.as_mut(),
     };
     let ended = visit.run(&variables, signals).await;
+    findings.pictures = pictures.iter().flat_map(|pictures| pictures.taken.kept().cloned()).collect();
     browser.kill().await;
     ended
 }
@@ -221,16 +224,23 @@ struct Visit<'a> {
     /// When it has loaded itself again, the last times.
     reloaded: VecDeque<Instant>,
     /// The pictures, if any are to be taken.
-    pictures: Option<Pictures>,
+    pictures: Option<&'a mut Pictures>,
 }
 
 /// Takes a picture when the page has shown or said something new, but not too often.
-#[derive(Default)]
 struct Pictures {
+    /// When each was taken, since the Unix epoch, and the file in Base64.
+    taken: Thinned<(Duration, String)>,
     is_wanted: bool,
     /// Id of the command whose answer is the next one.
     asked: Option<u64>,
     last: Option<Instant>,
+}
+
+impl Pictures {
+    fn new() -> Self {
+        Self { taken: Thinned::new(PICTURES_MAX), is_wanted: false, asked: None, last: None }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -325,30 +335,16 @@ impl Visit<'_> {
 
     /// Asks for a picture, if one is due.
     async fn picture(&mut self) -> Result<(), Problem> {
-        let Some(pictures) = &self.pictures else { return Ok(()) };
+        let next = self.last + 1;
+        let Some(pictures) = self.pictures.as_mut() else { return Ok(()) };
         let is_early = pictures.last.is_some_and(|last| clock::now() < last + PICTURE_INTERVAL);
-        if !pictures.is_wanted || pictures.asked.is_some() || is_early {
-            return Ok(());
+        if pictures.is_wanted && pictures.asked.is_none() && !is_early {
+            pictures.is_wanted = false;
+            (pictures.asked, pictures.last) = (Some(next), Some(clock::now()));
+            let picture = json!({ "format": "jpeg", "quality": QUALITY });
+            self.send("Page.captureScreenshot", &picture).await?;
         }
-        let id =
-            self.send("Page.captureScreenshot", &json!({ "format": "jpeg", "quality": QUALITY })).await?;
-        self.pictures = Some(Pictures { is_wanted: false, asked: Some(id), last: Some(clock::now()) });
         Ok(())
-    }
-
-    /// Keeps a picture.
-    fn pictured(&mut self, jpeg: &str) {
-        let taken = &mut self.findings.pictures;
-        if jpeg.len() <= PICTURE_CHARS_MAX {
-            taken.push((clock::wall(), jpeg.to_owned()));
-        }
-        if taken.len() > PICTURES_MAX {
-            let mut is_kept = false;
-            taken.retain(|_| {
-                is_kept = !is_kept;
-                is_kept
-            });
-        }
     }
 
     async fn handle(&mut self, Incoming { id, method, params, result }: Incoming) -> Result<(), Problem> {
@@ -369,7 +365,9 @@ impl Visit<'_> {
         }
         if let Some(pictures) = self.pictures.as_mut().filter(|it| it.asked == Some(id)) {
             pictures.asked = None;
-            self.pictured(result["data"].as_str().unwrap_or_default());
+            if let Some(jpeg) = result["data"].as_str().filter(|jpeg| jpeg.len() <= PICTURE_CHARS_MAX) {
+                pictures.taken.push((clock::wall(), jpeg.to_owned()));
+            }
         }
         match method.as_str() {
             "Runtime.bindingCalled" if params["name"] == BINDING => {
