@@ -64,7 +64,7 @@ async function askSaved(name, init) {
   if (code === 'not_found' && init.method === 'DELETE') return {}
   if (code !== 'overlay_conflict') return void tell([message, hint].filter(Boolean).join(': '))
   if (!opened || !isNamed(name)(opened)) return void tell(`“${name}” is already saved. Choose it above to change it, or choose another name.`)
-  // Whoever saves again knows of the other change.
+  // The next save replaces the other change knowingly.
   const now = await ask(addressOfSettings(name)).then((answer) => answer.ok && answer.json(), () => undefined)
   opened.settings = now ? now.settings : undefined
   return void tell(now ? `Somebody else changed “${name}”. Save again to replace that, or choose it above to see it.` : `Somebody else deleted “${name}”. Save again to have it back.`)

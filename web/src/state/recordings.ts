@@ -98,7 +98,7 @@ export function start(): void {
     timeline.value = undefined
     if (name !== '') void draw(name)
   })
-  // So does whoever comes back to the page after recording something.
+  // The user may have recorded something in another window.
   addEventListener('focus', () => {
     if (features.peek().recordings && health.peek() && !away.peek()) void refresh()
   })

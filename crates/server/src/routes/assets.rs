@@ -12,6 +12,7 @@ use axum::{
 use livetape_core::{
     error::{Code, Problem},
     host::PICTURE_DOMAINS,
+    markup::escaped,
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -105,30 +106,21 @@ pub(crate) async fn saved_overlay(
         Some(_) => (id, String::new()),
         None => {
             match app.overlays.find(&id).await.and_then(|saved| saved.ok_or_else(|| overlays::missing(&id))) {
-                Ok(saved) => (saved.id, format!(" data-settings=\"{}\"", escape(&saved.settings))),
-                Err(problem) => (id, format!(" data-problem=\"{}\"", escape(&problem.message))),
+                Ok(saved) => (saved.id, format!(" data-settings=\"{}\"", escaped(&saved.settings))),
+                Err(problem) => (id, format!(" data-problem=\"{}\"", escaped(&problem.message))),
             }
         }
     };
     // The address has one folder more than that of the files that the page uses.
     let head = format!(
         "<head>\n<base href=\"../\">\n<meta name=\"livetape-overlay\" content=\"{}\"{attribute}>",
-        escape(&id.to_string())
+        escaped(&id.to_string())
     );
     let policy = example_policy(&path, &headers).replace("base-uri 'none'", "base-uri 'self'");
     let body = page.replacen("<head>", &head, 1);
     let mut response = ([(header::CONTENT_TYPE, content_type(&path))], body).into_response();
     protect(response.headers_mut(), policy, "no-store");
     Ok(response)
-}
-
-/// Escapes the value of an attribute in HTML.
-fn escape(text: &str) -> String {
-    let write = |c: char| match c {
-        '&' | '<' | '>' | '"' | '\'' => format!("&#{};", u32::from(c)),
-        c => c.to_string(),
-    };
-    text.chars().map(write).collect()
 }
 
 fn example(path: &str, headers: &HeaderMap) -> Result<Response, Refusal> {

@@ -144,11 +144,11 @@ async fn a_page_has_its_settings_as_text() {
     let place = Place::new();
     let page = place.get("/overlays/goal/A'b%26c").await;
     assert_eq!(page.status, 200);
-    let meta = "<meta name=\"livetape-overlay\" content=\"goal/A&#39;b&#38;c\" data-problem=\"the overlay `goal/A&#39;b&#38;c` is not saved\">";
+    let meta = "<meta name=\"livetape-overlay\" content=\"goal/A&apos;b&amp;c\" data-problem=\"the overlay `goal/A&apos;b&amp;c` is not saved\">";
     assert!(page.body.contains(meta), "{}", page.body);
     place.save("goal/A'b%26c", "title=%22%3Cb%3E&goal=5", None).await;
     let page = place.get("/overlays/goal/a'B%26C?token=x").await;
-    let meta = "<head>\n<base href=\"../\">\n<meta name=\"livetape-overlay\" content=\"goal/A&#39;b&#38;c\" data-settings=\"title=%22%3Cb%3E&#38;goal=5\">";
+    let meta = "<head>\n<base href=\"../\">\n<meta name=\"livetape-overlay\" content=\"goal/A&apos;b&amp;c\" data-settings=\"title=%22%3Cb%3E&amp;goal=5\">";
     assert!(page.body.contains(meta), "{}", page.body);
     assert!(page.body.contains("<script src=\"goal.js\">"));
     assert_eq!((page.header("cache-control"), page.header("etag")), (Some("no-store"), None));

@@ -219,7 +219,7 @@ fn more_events_than_a_page_holds_are_refused_with_a_part_that_fits() {
     assert_eq!((&*limit, fits), ("20,000 events", Some(Duration::from_secs(19))));
 }
 
-/// A marker is no event, so it only takes time.
+/// A marker is not an event: it only takes time.
 #[test]
 fn a_recording_of_markers_only_has_a_length() {
     let marker = livetape_core::recording::records::Marker { label: "here".into() };

@@ -35,7 +35,7 @@ pub(crate) const SETTINGS_PATTERN: &str = "^[0-9A-Za-z%&=+*._~:,;/()-]*$";
 const OVERLAYS_MAX: usize = 200;
 /// Maximum number of damaged files that are kept.
 const DAMAGED_MAX: usize = 9;
-/// Options that are no settings, because they belong to a link: where the events come from.
+/// Options that belong to a link and not to an overlay: where the events come from.
 const OF_LINKS: [&str; 3] = ["url", "token", "preview"];
 
 /// Whether a character of a name shows nothing by itself: joiners, marks of emoji, soft hyphens.
