@@ -172,6 +172,7 @@ find('pages').append(...Object.entries(PAGES).map(([name, { label }]) => {
     kept[page] = [...values]
     if (opened) find('name').value = ''
     opened = feed = undefined
+    isFromObs = false
     turnTo(name, kept[name] ?? [])
     show()
   } })

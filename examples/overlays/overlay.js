@@ -278,7 +278,7 @@ function read(options, types, take, { onOptions, ...more }) {
     if (!isOver && !isAdvice) return
     hasComplained = true
     const link = error.code === 'unauthorized' ? `copy a new link from ${options.url.replace(/^ws(s?:\/\/[^/]+).*$/, 'http$1')}/overlays/, where you can enter the token` : undefined
-    complain([error.message, link ?? error.hint].filter(Boolean), isOver && !hasConnected)
+    complain([error.message, link ?? error.hint].filter(Boolean), isOver && (!hasConnected || link !== undefined))
   })
   client.on('message', ({ type, settings }) => saved && type === 'overlay' && change(options, settings, onOptions))
   /** The room of the counted events; none while all are tests. */

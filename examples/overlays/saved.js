@@ -6,6 +6,9 @@
 let opened
 /** All saved overlays. */
 let overlays = []
+/** Whether the settings are those of a link from OBS that contains them. */
+let isFromObs = false
+const [NEW_STATE, OBS_STATE] = ['Saved under a name, an overlay has a short link that stays. Later changes then reach OBS at once.', 'The link in OBS contains these settings: after a change, replace it there by the new link. That of a saved overlay stays.']
 /** The name in the address of this page, until the saved overlays are listed. */
 let wantedName = values.get('overlay')
 
@@ -16,6 +19,7 @@ const isNamed = (name) => ({ kind, name: known }) => kind === page && known.toLo
 
 /** Opens a saved overlay, with other values of its fields if there are any. */
 function openSaved(overlay, edited = []) {
+  isFromObs = false
   turnTo(overlay.kind, new URLSearchParams(overlay.settings))
   opened = { ...overlay, shown: settingsOf() }
   if (edited.length > 0) turnTo(overlay.kind, edited)
@@ -33,7 +37,7 @@ function drawSaved() {
   find('rename').hidden = !isOther || name === '' || isNamed(name)(opened)
   find('delete').hidden = !opened
   find('state').textContent = !opened
-    ? 'Saved under a name, an overlay has a short link that stays. Later changes then reach OBS at once.'
+    ? isFromObs ? OBS_STATE : NEW_STATE
     : isChanged() ? 'Not saved yet: OBS shows the settings that were saved last.' : 'Saved. OBS shows each change as soon as you save it.'
 }
 
@@ -72,6 +76,8 @@ async function askSaved(name, init) {
 
 async function save() {
   const name = find('name').value.trim()
+  // The browser would take `..` for the folder above.
+  if (name.startsWith('.')) return void tell('A name cannot begin with a dot.')
   const [settings, kind] = [settingsOf(), page]
   const isSame = opened !== undefined && isNamed(name)(opened)
   const isNew = !isSame
@@ -81,7 +87,8 @@ async function save() {
   find('name').value = done.name
   await listSaved()
   show()
-  tell(isNew ? `Saved. ${INTRODUCTION}` : 'Saved: open overlays have changed.')
+  tell(!isNew ? 'Saved: open overlays have changed.' : isFromObs ? 'Saved. In OBS, replace the link of this overlay by the new one.' : `Saved. ${INTRODUCTION}`)
+  isFromObs = false
   return done
 }
 
@@ -110,6 +117,7 @@ find('saved').onchange = async () => {
   const chosen = overlays.find((overlay) => overlay.kind === kind && overlay.name === name)
   if (chosen) return openSaved(chosen)
   opened = undefined
+  isFromObs = false
   find('name').value = ''
   turnTo(page, [])
   show()
@@ -132,6 +140,7 @@ async function openLink(text) {
   feed = URL.canParse(url) && new URL(url).pathname !== own.pathname ? Object.assign(own, { pathname: new URL(url).pathname, search: new URL(url).search }).href : undefined
   if (!name) {
     opened = undefined
+    isFromObs = true
     find('name').value = ''
     turnTo(kind, Object.entries(settings))
     show()
@@ -148,7 +157,10 @@ async function openLink(text) {
 async function openPasted() {
   const text = find('pasted').value.trim()
   if (text === '') return
+  // Until it is open, the link is that of another overlay.
+  find('copy').disabled = true
   const problem = await openLink(text)
+  find('copy').disabled = isRefused || !find('gone').hidden
   find('unknown').textContent = problem
   find('pasted').ariaInvalid = String(problem !== '')
   if (problem === '') find('pasted').value = ''

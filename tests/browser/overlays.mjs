@@ -333,6 +333,13 @@ export async function saved({ browser, livetape, pictures }) {
     assert.equal(await page.getByLabel('Messages at the same time').inputValue(), '3')
     const { token, ...rest2 } = Object.fromEntries((await linkOf(page)).searchParams)
     assert.deepEqual(rest2, { url: `${url.replace('http', 'ws')}/ws/ann`, max: '3', user: 'ann' })
+    await page.getByText('The link in OBS contains these settings').waitFor()
+    await page.getByLabel('Name').fill('..')
+    await button('Save').click()
+    await told('A name cannot begin with a dot.')
+    await page.getByLabel('Name').fill('From OBS')
+    await button('Save').click()
+    await told('In OBS, replace the link of this overlay by the new one.')
 
     // A renamed overlay has another link; pages with the old one stay as they are. A name without an overlay waits for it.
     await page.getByLabel('Saved overlays').selectOption('Goal: Rent & food')

@@ -77,8 +77,11 @@ export async function inject({ browser, livetape, pictures }) {
     await panel.getByRole('textbox', { name: 'As user' }).fill('zoe_tester')
     await page.locator('#search').fill('zoe_tester')
     await panel.getByRole('textbox', { name: 'Comment' }).fill(hostile)
-    await button('Chat').click()
+    await panel.getByLabel('Moderator').check()
+    const [request] = await Promise.all([page.waitForRequest('**/inject'), button('Chat').click()])
     await line('<img src=x').waitFor()
+    await panel.getByLabel('Moderator').uncheck()
+    assert.equal(request.postDataJSON().user.isModerator, true)
     assert.equal(await page.title(), 'livetape', 'no script ran')
 
     await panel.getByRole('textbox', { name: 'Gift' }).fill('Rose')

@@ -415,6 +415,8 @@ export const texts = {
     title: 'Inject',
     hint: 'Sends real protobuf messages through the decoder, like messages from TikTok.',
     user: 'As user',
+    /** Keys of a user in a request. */
+    roles: { isModerator: 'Moderator', isSubscriber: 'Subscriber' },
     gift: 'Gift',
     count: 'Count',
     diamonds: 'Diamonds',

@@ -155,7 +155,7 @@ fn feeds() -> Vec<Route> {
 
 fn sources() -> Vec<Route> {
     vec![
-        Route::get("/health", status::health, "Health of the server.").writes::<status::Health>(),
+        Route::get("/health", status::health, "Health of the server.").writes::<status::HealthResponse>(),
         Route::get("/ready", status::ready, "Whether a load balancer should send clients here.")
             .writes::<status::Readiness>(),
         Route::get("/status", status::status, "State and counters of the source.")

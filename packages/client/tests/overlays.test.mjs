@@ -130,6 +130,21 @@ test('a wrong token is named on the page, which does not retry', async () => {
   expect(await plain.page.locator('#state').innerText()).toBe('not connected')
 })
 
+test('an overlay whose server asks for a token after a restart says so for good', async () => {
+  let server = await serve(['serve', '--port', '0'])
+  const wire = await proxy(() => server.port)
+  const { page } = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, status: 1 }))
+  await until('a connection', () => page.evaluate(() => overlayClient.getStatus() === 'connected'))
+  await server.stop('SIGKILL')
+  // From here on, its time passes as told.
+  await page.clock.install()
+  server = await serve(['serve', '--port', '0'], { env: { LIVETAPE_TOKEN: SECRET } })
+  const box = page.getByText('this server requires a bearer token')
+  await until('the reason', async () => (await page.clock.fastForward(1000), await box.count()) > 1)
+  await page.clock.fastForward(60_000)
+  expect(await page.locator('.mistakes').innerText()).toContain('copy a new link')
+})
+
 test('a socket that the server closes with a reason shows the reason', async () => {
   const { url, ws } = await serve(['serve', '--port', '0'])
   const { type, data } = await new Promise((resolve, reject) => {

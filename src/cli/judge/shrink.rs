@@ -335,6 +335,7 @@ impl First {
             return done(exit::INTERRUPTED);
         };
         let mut outcome = Outcome { again, ..ran.outcome };
+        let said_alone = report::line(&outcome, plan.suite.width());
         // A smaller show may have failures of its own.
         outcome.failures.retain(|failure| self.way.explains(failure));
         if let Some(mistake) = self.way.mistake {
@@ -344,7 +345,11 @@ impl First {
             warn("❌ COMMAND did not fail in this way with it this time: it does not fail always");
             return done(exit::FAILED);
         }
-        plan.say_lines(&report::line(&outcome, plan.suite.width()))?;
+        let said = report::line(&outcome, plan.suite.width());
+        plan.say_lines(&said)?;
+        if said != said_alone {
+            warn("💡 alone, this show also fits other mistakes: run again, it may name another one");
+        }
         done(report_loss(&plan.tape.name, plan.tape.loss().await))
     }
 }

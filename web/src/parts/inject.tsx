@@ -19,6 +19,7 @@ interface Sent {
 
 export function Inject() {
   const user = useSignal('ann')
+  const roles = useSignal<Record<string, boolean>>({})
   const gift = useSignal('Rose')
   const count = useSignal(1)
   const diamonds = useSignal('')
@@ -28,7 +29,7 @@ export function Inject() {
   // The room of the mock has no real viewers.
   const isLive = mode.value === 'live' && !mock.value
   async function by(type: string, more: Record<string, unknown> = {}): Promise<void> {
-    const body = { type, user: user.value, ...more }
+    const body = { type, user: { uniqueId: user.value, ...roles.value }, ...more }
     sent.value = await attempt(() => ask<Sent>('inject', { method: 'POST', body }))
   }
   function give(combo: boolean): void {
@@ -43,6 +44,14 @@ export function Inject() {
           <span>{say.user}</span>
           <input type="text" value={user} autocomplete="off" spellcheck={false} onInput={({ currentTarget }) => (user.value = currentTarget.value)} />
         </label>
+        <div class="inject-row">
+          {Object.entries(say.roles).map(([key, name]) => (
+            <label key={key} class="check">
+              <input type="checkbox" onChange={({ currentTarget }) => (roles.value = { ...roles.value, [key]: currentTarget.checked })} />
+              {name}
+            </label>
+          ))}
+        </div>
         <form class="inject-row" onSubmit={submits(() => give(false))}>
           <label class="field">
             <span>{say.gift}</span>

@@ -66,7 +66,7 @@ export interface DissectedMessages {
   messages: Array<Record<string, unknown>>
 }
 
-/** Response of `GET /health`. */
+/** Response of `GET /health` to a request with a valid token, if tokens are required. */
 export interface Health {
   /** Version of the feed and the REST API; incompatible changes increase it. */
   apiVersion: number

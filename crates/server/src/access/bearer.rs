@@ -17,12 +17,12 @@ use livetape_core::{
     error::{Code, Problem},
     secret::Secret,
 };
-use serde_json::json;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::Guard;
 use crate::{
     handlers::select_protocol,
+    routes::status::HealthResponse,
     state::{Json, Refusal},
 };
 
@@ -194,7 +194,7 @@ fn is_read_only(request: &Request) -> bool {
 /// Rejects a request without a valid token. `/health` still reports that the server is up, without details.
 fn refuse(request: &Request, no_token: bool) -> Response {
     if is_read_only(request) && request.uri().path() == "/health" {
-        return Json(json!({ "status": "ok" })).into_response();
+        return Json(HealthResponse::UP).into_response();
     }
     let message = if no_token { "this server requires a bearer token" } else { "the bearer token is wrong" };
     let mut response = Refusal::from(Problem::new(Code::Unauthorized, message)).into_response();

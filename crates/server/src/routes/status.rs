@@ -35,6 +35,23 @@ use crate::{
 
 /// Response of `GET /health`.
 #[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum HealthResponse {
+    Known(Health),
+    /// The request has no valid token.
+    Up {
+        status: &'static str,
+    },
+}
+
+impl HealthResponse {
+    pub(crate) const UP: Self = Self::Up { status: UP };
+}
+
+const UP: &str = "ok";
+
+/// Response of `GET /health` to a request with a valid token, if tokens are required.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Health {
     status: &'static str,
@@ -62,10 +79,13 @@ struct Memory {
     rss: usize,
 }
 
-pub(crate) async fn health(State(app): State<App>, read_only: Option<Extension<ReadOnly>>) -> Json<Health> {
+pub(crate) async fn health(
+    State(app): State<App>,
+    read_only: Option<Extension<ReadOnly>>,
+) -> Json<HealthResponse> {
     let status = app.shared.control.status();
-    Json(Health {
-        status: "ok",
+    Json(HealthResponse::Known(Health {
+        status: UP,
         version: env!("CARGO_PKG_VERSION"),
         api_version: API_VERSION,
         uptime: (clock::now() - app.shared.started).as_secs(),
@@ -75,7 +95,7 @@ pub(crate) async fn health(State(app): State<App>, read_only: Option<Extension<R
         read_only: read_only.is_some(),
         tikfinity: app.shared.tikfinity.as_deref().map(str::to_owned),
         memory: memory_stats::memory_stats().map(|memory| Memory { rss: memory.physical_mem }),
-    })
+    }))
 }
 
 /// Response of `GET /ready`.

@@ -420,6 +420,9 @@ async fn without_a_token_only_health_and_readiness_are_visible() {
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ok"}"#));
     let whole = ask_with(&rig, &format!("GET /health?token={TOKEN}"), "").await;
     assert!(whole.body.contains("uptime"), "{}", whole.body);
+    let api = ask_with(&rig, &format!("GET /openapi.json?token={TOKEN}"), "").await.json();
+    let schema = &api["paths"]["/health"]["get"]["responses"]["200"];
+    [answer, whole].iter().for_each(|answer| crate::openapi::fits(&api, schema, answer));
     assert!(ask_with(&rig, "GET /", "").await.body.contains("livetape"));
     assert_eq!(ask_with(&rig, "POST /health", "content-length: 0\r\n").await.status, 401);
     let ready = ask_with(&rig, "GET /ready", "").await;
