@@ -42,8 +42,16 @@ export async function report({ browser, livetape, pictures }) {
       const scroll = page.locator('.scroll').first()
       const plot = () => scroll.evaluate(({ scrollLeft, scrollWidth, clientWidth }) => ({ middle: (scrollLeft + clientWidth / 2) / scrollWidth, by: scrollWidth / clientWidth }))
       assert.equal((await plot()).by, 1)
+      // Times below the timeline, and those of them in view.
+      const times = () => page.locator('.axis').first().evaluate((axis) => {
+        const [{ left, right }, labels] = [axis.closest('.scroll').getBoundingClientRect(), [...axis.children]]
+        const seen = labels.map((label) => label.getBoundingClientRect()).filter((box) => box.left >= left && box.right <= right)
+        return { all: labels.length, seen: seen.length }
+      })
+      assert.deepEqual(await times(), { all: 5, seen: 5 })
       await page.getByRole('button', { name: 'Zoom in' }).first().click()
       assert.equal((await plot()).by, 2)
+      assert.equal((await times()).all, 9)
       await page.getByRole('button', { name: 'Zoom out' }).first().click()
       assert.equal((await plot()).by, 1)
       const begin = page.getByRole('button', { name: 'Show where it began' }).first()
@@ -51,6 +59,7 @@ export async function report({ browser, livetape, pictures }) {
       await begin.click()
       const { by, middle } = await plot()
       assert.ok(by === 16 && (Math.abs(middle - at) < 0.01 || at < 0.04), `${middle} is ${at}`)
+      assert.ok((await times()).seen >= 4, 'times can be read at any zoom')
       assert.equal(await wider(), 0, 'only the timeline scrolls')
       await page.screenshot({ path: path.join(pictures, `report-${width}.png`), fullPage: true })
       assert.deepEqual(asked, [], 'it loads nothing')

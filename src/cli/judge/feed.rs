@@ -8,6 +8,7 @@ use livetape_cases::{
     library::Library,
     mistakes::{without, without_inferred},
     report::{Failure, Habit},
+    script::How,
     slack::Slack,
     table::Case,
 };
@@ -276,7 +277,8 @@ impl Venue for Feed<'_> {
                 let counts = staged.breaks(starts_over).into_iter();
                 counts.map(|count| without(&inferred, count)).collect()
             });
-            Ok(Sent::Broken { events, breaks, starts, inferred })
+            let is_numbered = staged.case.script.breaks.iter().all(|it| it.how != How::Newer);
+            Ok(Sent::Broken { events, breaks, starts, inferred, is_numbered })
         })
     }
 

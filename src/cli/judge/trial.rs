@@ -146,9 +146,15 @@ pub(super) type ReadAgain = Box<dyn FnOnce() -> Result<Box<dyn Iterator<Item = I
 
 /// The events that a command was sent.
 pub(super) enum Sent {
-    /// With the numbers of events before breaks of the connection, and before the show started over; and the indices of
-    /// events that were broadcast among these, but not sent to it.
-    Broken { events: Vec<SlimEvent>, breaks: Vec<usize>, starts: Vec<usize>, inferred: Vec<usize> },
+    /// With the numbers of events before breaks of the connection, and before the show started over; the indices of
+    /// events that were broadcast among these, but not sent to it; and whether nothing else was numbered.
+    Broken {
+        events: Vec<SlimEvent>,
+        breaks: Vec<usize>,
+        starts: Vec<usize>,
+        inferred: Vec<usize>,
+        is_numbered: bool,
+    },
     /// Those that count, all of them, whether some of them may be lost, and when the first was sent.
     Repeated { once: Vec<SlimEvent>, all: Vec<SlimEvent>, is_partial: bool, start: Duration },
 }
@@ -167,17 +173,17 @@ impl Sent {
     /// Describes a case that failed.
     fn trace(&self, seen: &SeenOf, read: ReadAgain) -> Result<Trace, Problem> {
         let items = read()?;
-        let of = |sent: &trace::Sent<'_>, has_inferred| {
-            let json = |wanted: &_| json_of(items, has_inferred, wanted);
+        let of = |sent: &trace::Sent<'_>, has_inferred, is_numbered| {
+            let json = |wanted: &_| json_of(items, has_inferred, is_numbered, wanted);
             let mut trace = Trace::of(sent, &seen.record, &seen.failures, &seen.happened, json);
             trace.add_pictures(&seen.pictures);
             trace
         };
         Ok(match self {
-            Self::Broken { events, breaks, starts, inferred } => {
+            Self::Broken { events, breaks, starts, inferred, is_numbered } => {
                 let until = |at: Stamp| without(inferred, at.sent as usize);
                 let sent = trace::Sent { events, breaks, starts, until: &until, left: seen.left };
-                of(&sent, inferred.is_empty())
+                of(&sent, inferred.is_empty(), *is_numbered)
             }
             Self::Repeated { once: events, start, .. } => {
                 let start = start.as_millis().try_into().unwrap_or(u64::MAX);
@@ -186,7 +192,7 @@ impl Sent {
                     None => 0,
                 };
                 let sent = trace::Sent { events, breaks: &[], starts: &[], until: &until, left: seen.left };
-                of(&sent, true)
+                of(&sent, true, false)
             }
         })
     }

@@ -95,18 +95,25 @@ pub fn counted(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<SlimEv
     events
 }
 
-/// Returns events of a replay by their index. `has_inferred`: finals that livetape infers count as events.
+/// Returns events of a replay by their index. `has_inferred`: finals that livetape infers count as events. `is_numbered`: each
+/// has the `seq` of the feed, in which nothing else is sent.
 #[must_use]
 pub fn json_of(
     items: impl IntoIterator<Item = impl Borrow<Item>>,
     has_inferred: bool,
+    is_numbered: bool,
     wanted: &BTreeSet<usize>,
 ) -> BTreeMap<usize, Value> {
-    let (mut found, mut index) = (BTreeMap::new(), 0);
+    let (mut found, mut index, mut seq) = (BTreeMap::new(), 0, 0_u64);
     decode(items, |event| {
+        seq += 1;
         if has_inferred || !SlimEvent::of(&event).is_inferred() {
             if wanted.contains(&index) {
-                found.insert(index, serde_json::from_slice(&event.to_json_alone()).unwrap_or_default());
+                let mut json: Value = serde_json::from_slice(&event.to_json_alone()).unwrap_or_default();
+                if is_numbered {
+                    json["seq"] = seq.into();
+                }
+                found.insert(index, json);
             }
             index += 1;
         }

@@ -203,9 +203,13 @@ pub fn html(results: &[Value], about: About<'_>) -> Result<String, serde_json::E
         page += &result.section(number, about, &mut room);
     }
     let versions = results.first().map(|result| text(&result.version)).unwrap_or_default();
+    let by_hand = match results.iter().any(|result| result.suite != "room") {
+        true => ", and the dashboard of <code>livetape replay RECORDING --case NAME</code> shows one that you play by hand",
+        false => "",
+    };
     let _ = write!(
         page,
-        "</main>\n<footer>Made by <code>livetape test --html</code> {versions}. <code>livetape test --list</code> describes all cases.</footer>\n\
+        "</main>\n<footer>Made by <code>livetape test --html</code> {versions}. <code>livetape test --list</code> describes all cases{by_hand}.</footer>\n\
          <script>{SCRIPT}</script>\n</body>\n</html>\n"
     );
     Ok(page)
@@ -246,6 +250,13 @@ impl Judged {
     /// Whether an earlier one says the same.
     fn is_repeated(&self) -> bool {
         self.as_in_plain || self.same_as.is_some()
+    }
+
+    /// Returns the first wrong number beside the right one, or what else was wrong, of a case that failed.
+    fn first_wrong(&self) -> Option<&str> {
+        let failures = || self.failures.iter().filter(|_| self.is_failed());
+        let number = failures().find(|failure| !OTHER_KINDS.contains(&&*failure.what));
+        number.or(failures().next())?.message.split("; ").next()
     }
 }
 
@@ -315,26 +326,28 @@ impl Tested {
         section + "</section>\n"
     }
 
-    /// Formats what explains the failures, and what to do.
+    /// Formats what explains the failures, and what to do; nothing if a single case says all of it.
     fn cause(&self) -> String {
         let failed = || self.cases.iter().filter(|case| case.is_failed());
         let first = failed().next();
+        let is_single = failed().count() == 1;
         let message = first.and_then(|case| case.failures.first()).map(|failure| failure.message.as_str());
         let is_alike =
             failed().all(|case| case.failures.first().map(|failure| failure.message.as_str()) == message);
-        let alike = message.filter(|_| is_alike).map(|message| match failed().count() {
-            1 => message.to_owned(),
-            _ => format!("{ALIKE}: {message}"),
-        });
+        let alike = message.filter(|_| is_alike && !is_single);
+        let alike = alike.map(|message| format!("{ALIKE}: {message}"));
         let conclusion = self.conclusion.as_ref().map(|conclusion| conclusion.message.clone());
         let mut lines = Vec::from_iter(conclusion.or(alike).into_iter().chain(self.habits.iter().cloned()));
+        if lines.is_empty() && is_single {
+            return String::new();
+        }
         if lines.is_empty() {
             lines.push("no common cause was recognised: the first failed case is a good start".to_owned());
         }
         let mistakes = self.conclusion.iter().flat_map(|conclusion| &conclusion.mistakes);
         lines.extend(self.remedies(mistakes).iter().map(|remedy| format!("To correct it: {remedy}.")));
         let others = self.others();
-        if !others.is_empty() {
+        if !others.is_empty() && !is_single {
             lines.push(format!("Besides numbers: {}", others.join("; ")));
         }
         let lines = String::from_iter(
@@ -436,7 +449,9 @@ impl Tested {
                 Some(why) => marked(why),
                 None => about(&self.suite, &case.name).map(|[what, _]| marked(what)).unwrap_or_default(),
             };
-            format!("<li><code>{}</code> <small>{why}</small>{timeline}</li>\n", text(&case.name))
+            let wrong = case.first_wrong().map(|wrong| format!(" <span class=\"bad\">{}</span>", marked(wrong)));
+            let wrong = wrong.unwrap_or_default();
+            format!("<li><code>{}</code>{wrong} <small>{why}</small>{timeline}</li>\n", text(&case.name))
         };
         format!("{head}\n<ul>\n{}</ul>\n", String::from_iter(cases.iter().map(&mut item)))
     }

@@ -476,12 +476,12 @@ fn a_timeline_opens_the_first_event_that_was_counted_wrong() {
     let page = html(&[json(&outcomes)], &about).unwrap();
     let places = [
         "printed &quot;diamonds: 12&quot;",
-        "It began at 0:00.5, with this event: the right total of <code>diamonds</code> is 5 then, and this mistake gives 10.",
-        "<details open><summary>0:00.5 <strong>x</strong></summary>",
-        "To correct it: add <code>repeatDelta</code>",
         "<button type=\"button\" data-at=\"500\">Show where it began</button>",
         "<code>diamonds</code>: right is <strong>9</strong>, it printed",
         "<path class=\"right\" d=\"M0 2.0H0V2.0H500V2.0H1000V2.0H1000\"/>",
+        "It began at 0:00.5, with this event: the right total of <code>diamonds</code> is 5 then, and this mistake gives 10.",
+        "<details open><summary>0:00.5 <strong>x</strong></summary>",
+        "To correct it: add <code>repeatDelta</code>",
         "<summary>The same as a table</summary>",
         "3 events were sent. One of 2 other lines of output is kept. 2 more were not sent.",
         "<tr><td>0:00.5</td><td>right: <code>diamonds</code> 5</td></tr>",
@@ -494,6 +494,49 @@ fn a_timeline_opens_the_first_event_that_was_counted_wrong() {
     outcomes[1].failures[0].diagnosis = None;
     let page = html(&[json(&outcomes)], &about).unwrap();
     assert!(!page.contains("It began at"), "{page}");
+}
+
+/// Without its script, the page has the times of a timeline that is not magnified.
+#[test]
+fn the_time_axis_has_times_for_each_step_of_its_zoom() {
+    let mut outcomes = outcomes();
+    outcomes[1].trace = Some(Box::new(Trace { length_ms: 3_605_000, ..trace("x") }));
+    let page = html(&[json(&outcomes)], &about).unwrap();
+    let (_, axis) = page.split_once("<div class=\"axis\" data-times=\"").unwrap();
+    let (times, axis) = axis.split_once("\">").unwrap();
+    let times = Vec::from_iter(times.split(' '));
+    assert_eq!((times.len(), &times[..3]), (257, &["0:00.0", "0:14.0", "0:28.1"][..]));
+    let quarters = [0, 64, 128, 192, 256].map(|at: usize| format!("<span>{}</span>", times[at]));
+    assert!(axis.starts_with(&quarters.concat()), "{axis}");
+    assert!(quarters[4].contains("1:00:05.0"), "{quarters:?}");
+}
+
+/// Two cases fail by one mistake: the second one has its numbers beside its name. A single failure is said once.
+#[test]
+fn a_page_says_what_is_wrong_once_and_where_it_is_listed() {
+    let streak = || Failure {
+        diagnosis: Some("only_repeat_end"),
+        detail: Some("12 is what counting only gifts with `repeatEnd` gives".to_owned()),
+        ..failure("diamonds", "114", "12", "printed \"diamonds: 12\", right is 114")
+    };
+    let word = failure("top_gifter", "12", "bob", "printed \"top bob\", right is \"12\"");
+    let lost = || Failure::new("connection", "did not come back");
+    let same =
+        Outcome { same_as: Some("no-final".to_owned()), ..outcome("again", Verdict::Failed, 1, vec![streak(), word]) };
+    let passed = outcome("plain", Verdict::Passed, 1, vec![]);
+    let all = [passed.clone(), outcome("no-final", Verdict::Failed, 1, vec![streak()]), same];
+    let page = html(&[json(&all)], &about).unwrap();
+    let listed = "<li><code>again</code> <span class=\"bad\">printed &quot;diamonds: 12&quot;, right is 114</span> <small>";
+    assert!(page.contains(listed), "{page}");
+    assert!(page.contains("<li><code>plain</code> <small>"), "{page}");
+    let cut = outcome("cut", Verdict::Failed, 1, vec![lost()]);
+    let page = html(&[json(&[passed.clone(), cut.clone()])], &about).unwrap();
+    assert_eq!(page.matches("did not come back").count(), 1, "{page}");
+    assert!(!page.contains("Most likely cause") && page.contains("To run this case again"), "{page}");
+    // Of several, each is named before all cases.
+    let away = outcome("closed", Verdict::Failed, 1, vec![Failure::new("connection", "stayed away")]);
+    let page = html(&[json(&[passed, cut, away])], &about).unwrap();
+    assert!(page.contains("Besides numbers: did not come back; stayed away"), "{page}");
 }
 
 #[test]
@@ -593,6 +636,10 @@ fn a_page_says_what_was_tested_what_is_wrong_and_what_to_do() {
     let found = places.map(|text| page.find(text).unwrap_or_else(|| panic!("{text}: {page}")));
     assert!(found.is_sorted(), "{found:?}");
     assert!(!page.contains("<table>"));
+    // Only cases of the feed can be played by hand.
+    assert!(page.contains("livetape replay RECORDING --case NAME"), "{page}");
+    result["suite"] = "room".into();
+    assert!(!html(&[result.clone()], &about).unwrap().contains("by hand"));
     result["cases"] = serde_json::json!([{ "name": "x", "passed": true, "seconds": 0.1 }]);
     assert!(html(&[result], &about).unwrap().contains("✓ 1 of 1 case passed"));
     assert!(

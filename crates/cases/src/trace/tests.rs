@@ -44,7 +44,7 @@ fn trace_of(items: &[Item], breaks: &[usize], lines: &[(usize, String)], failure
     let events = counted(items);
     let until = |at: Stamp| at.sent as usize;
     let sent = Sent { events: &events, breaks, starts: &[], until: &until, left: None };
-    Trace::of(&sent, &printed(lines), &[failure], &[], |wanted| json_of(items, true, wanted))
+    Trace::of(&sent, &printed(lines), &[failure], &[], |wanted| json_of(items, true, true, wanted))
 }
 
 fn name() -> Name {
@@ -129,6 +129,10 @@ fn a_mistake_of_breaks_begins_with_the_first_one() {
     let parting = trace.numbers[0].parting.as_ref().unwrap();
     assert_eq!((parting.is_break, parting.at_ms), (true, events[at - 1].since(events.first())));
     assert_eq!(parting.events[0].at_ms, 3_266);
+    // The remedy speaks of `seq`, the number of the event in the feed.
+    let event: Value = serde_json::from_str(&parting.events[0].json).unwrap();
+    let first = events.iter().position(|event| event.kind() == "gift").unwrap();
+    assert_eq!(event["seq"], first + 1);
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub(super) const STYLE: &str = "
 .plot path{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}.plot .ticks{fill:currentColor;opacity:.75}
 .right{stroke:var(--good)}.got{stroke:var(--bad);stroke-dasharray:5 3}.break{stroke:currentColor;stroke-dasharray:2 3;opacity:.7}.mark{stroke:var(--bad);stroke-width:1}
 .key{display:inline-block;width:1.6rem;height:0;vertical-align:middle;border-top:.15rem solid var(--good)}.key.wrong{border-top:.15rem dashed var(--bad)}
-.axis{display:flex;justify-content:space-between;font-size:.8rem}.zoom button{font:inherit;font-size:.85rem;margin:0 .3rem .3rem 0}
+.axis{display:flex;justify-content:space-between;font-size:.8rem}.axis span{width:0;display:flex;justify-content:center;white-space:nowrap}.axis :first-child{justify-content:start}.axis :last-child{justify-content:end}.zoom button{font:inherit;font-size:.85rem;margin:0 .3rem .3rem 0}
 .first{border-left:.3rem solid var(--bad);padding-left:.75rem;margin:.75rem 0}summary{cursor:pointer}
 .moments{font-size:.85rem;width:100%}.moments td:first-child{white-space:nowrap;width:25%}
 .pictures{display:flex;flex-wrap:wrap;gap:1rem;font-size:.85rem}.pictures figure{margin:0;flex:0 1 15rem}.pictures img{display:block;width:100%;border:1px solid var(--line)}
@@ -20,13 +20,15 @@ pub(super) const STYLE: &str = "
 ";
 pub(super) const SCRIPT: &str = include_str!("zoom.js");
 /// SHA-256 of the script, without which browsers do not run it.
-pub(super) const SCRIPT_HASH: &str = "JieOAGsYNAZSltIfsXZMWZhDP9O9Phq6rj5DzO1/HTc=";
+pub(super) const SCRIPT_HASH: &str = "Lcq21fuOyOZ5mYJYyOoNMDvgISLlrI/sA8PyI45eZiA=";
 
 /// Width of a timeline, in units of the SVG.
 const WIDTH: u64 = 1000;
 const HEIGHT: f64 = 100.0;
 /// Number of times that are written below a timeline, less one.
 const TIMES: u64 = 4;
+/// By how much the script magnifies a timeline at most: as often as many times are written below it.
+const ZOOM_MAX: u64 = 64;
 /// Maximum number of rows of a table.
 const ROWS_MAX: usize = 120;
 
@@ -47,7 +49,7 @@ pub(super) fn timeline(
     let partings = String::from_iter(partings);
     // Without events, time in the show says nothing.
     let figure = if trace.sent > 0 { figure(trace, verb) } else { String::new() };
-    partings + &figure + &pictures(trace) + &table(trace, verb)
+    figure + &partings + &pictures(trace) + &table(trace, verb)
 }
 
 /// Formats the first event that was counted wrong, opened unless it `is_known`.
@@ -155,7 +157,11 @@ fn figure(trace: &Trace, verb: &str) -> String {
     if !trace.lines.is_empty() {
         lane("other lines of output", &mut parts(&trace.lines).into_iter());
     }
-    let times = (0..=TIMES).map(|part| format!("<span>{}</span>", at(trace.length_ms / TIMES * part)));
+    let times = |parts| {
+        Vec::from_iter((0..=parts).map(|part| at(trace.length_ms.saturating_mul(part) / parts)))
+    };
+    let (written, all) = (times(TIMES), times(TIMES * ZOOM_MAX).join(" "));
+    let written = written.iter().map(|time| format!("<span>{time}</span>"));
     let zoom_to = marks
         .first()
         .map(|x| format!("<button type=\"button\" data-at=\"{x}\">Show where it began</button>"));
@@ -164,14 +170,14 @@ fn figure(trace: &Trace, verb: &str) -> String {
          <span class=\"key wrong\"></span> what it {verb}{}</figcaption>\n\
          <div class=\"zoom\" hidden><button type=\"button\" data-by=\"2\">Zoom in</button><button type=\"button\" \
          data-by=\"0.5\">Zoom out</button>{}</div>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline\">\
-         <div class=\"plot\">\n{plot}<div class=\"axis\">{}</div>\n</div></div>\n{stopped}</figure>\n",
+         <div class=\"plot\">\n{plot}<div class=\"axis\" data-times=\"{all}\">{}</div>\n</div></div>\n{stopped}</figure>\n",
         if marks.is_empty() {
             "; dotted: connections and breaks"
         } else {
             "; red: where it began; dotted: connections and breaks"
         },
         zoom_to.unwrap_or_default(),
-        String::from_iter(times),
+        String::from_iter(written),
     )
 }
 
