@@ -17,10 +17,10 @@ import { drops, inject, recordings, token } from './recordings.mjs'
 import { report } from './report.mjs'
 import { share } from './share.mjs'
 import { idle, lookup, mock, nodes, restart, source, stay } from './source.mjs'
-import { elsewhere, held, marks, transport } from './transport.mjs'
+import { elsewhere, held, marks, played, transport } from './transport.mjs'
 
 // Short checks come last, so that all lanes end at about the same time.
-const CHECKS = { connect, addresses, rooms, report, overlays, saved, show, navigation, feed, transport, panes, marks, recordings, drops, inject, looks, names, share, source, lookup, idle, mock, restart, gone, nodes, token, origins, hostile, resume, held, elsewhere, stay, busy, rush }
+const CHECKS = { connect, addresses, rooms, report, overlays, saved, show, navigation, feed, transport, panes, marks, played, recordings, drops, inject, looks, names, share, source, lookup, idle, mock, restart, gone, nodes, token, origins, hostile, resume, held, elsewhere, stay, busy, rush }
 /** Checks that measure frames: they run alone, after all others. */
 const MEASURED = ['busy', 'rush']
 /** Checks that run at once; they mostly wait for pages and servers. */

@@ -319,6 +319,44 @@ export async function held({ browser, livetape }) {
   })
 }
 
+/** A case that is played by hand: what is right in it, and its break. */
+export async function played({ browser, livetape, pictures }) {
+  return withServer(livetape, ['replay', 'demo', '--port', '0', '--case', 'cut', '--speed', '40'], async ({ url, ws }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    const panel = page.locator('.transport .case')
+    await panel.getByText('Right:').waitFor()
+    const { what, happened } = await ask(url, 'replay/case')
+    assert.ok((await panel.innerText()).startsWith(`Case cut: ${what.replaceAll('`', '')}.`), 'the case is explained')
+    assert.deepEqual(happened, [], 'the page is not a client of the case')
+    // A client that comes back after its break.
+    await page.evaluate((address) => {
+      new WebSocket(address).onclose = () => new WebSocket(address)
+    }, ws)
+    await panel.getByText('all are back: the show goes on').waitFor()
+    const lines = panel.locator('li')
+    const told = await lines.allInnerTexts()
+    assert.equal(told.length, 4, told.join('; '))
+    const cut = (await ask(url, 'replay/case')).happened.find(({ text }) => text.startsWith('1 connection was cut at '))
+    const { durationMs } = await ask(url, 'replay')
+    const mark = page.locator('.timeline .happened[title^="1 connection was cut"]')
+    const [at, of] = [await mark.boundingBox(), await page.locator('.timeline canvas').boundingBox()]
+    isNear(at.x + at.width / 2 - of.x, (cut.offsetMs / durationMs) * of.width, 'the mark of the break')
+    await page.keyboard.press('k')
+    await lines.filter({ hasText: '1 connection was cut' }).getByRole('button').click()
+    await until('the moment of the break', async () => (await ask(url, 'replay')).offsetMs === cut.offsetMs)
+    await visit.axe()
+    await visit.picture(pictures, 'case')
+    const narrow = await Visit.open(browser, url, { width: 390, height: 844, scheme: 'dark' })
+    await narrow.page.locator('.happened-list li').nth(3).waitFor()
+    assert.equal(await narrow.page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, 'nothing is cut off')
+    await narrow.axe()
+    await narrow.picture(pictures, 'case-390')
+    for (const one of [visit, narrow]) await one.leave()
+    return `${told.length} lines, and a mark at ${shownTime(cut.offsetMs)}`
+  })
+}
+
 const MARKERS = [{ label: 'the <b>first</b> gift', at: '1m' }, { label: 'raid', at: '4m30s' }]
 /** Damages this many bytes, from this fraction of the file on. */
 const [DAMAGE_BYTES, DAMAGE_AT] = [6000, 0.4]

@@ -13,6 +13,7 @@ import { Source } from './parts/source.tsx'
 import { Start, isIdle } from './parts/start.tsx'
 import { Stats } from './parts/stats.tsx'
 import { Transport, followLinks } from './parts/transport.tsx'
+import { start as startCase } from './state/case.ts'
 import { start as startClients } from './state/clients.ts'
 import { start as startFeed } from './state/feed.ts'
 import { start as startMock } from './state/mock.ts'
@@ -66,6 +67,7 @@ startRecordings()
 startFeatures()
 startMetrics()
 startClients()
+startCase()
 startMock()
 startTruth()
 void startServer()

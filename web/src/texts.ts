@@ -274,13 +274,18 @@ export const texts = {
     clearLoop: 'Stop looping',
     loopAll: 'Loop',
     loopAllLabel: 'Loop the whole recording',
-    case: (name: string) => `Case ${name}`,
     lap: (lap: number, laps: number | null) => `Lap ${lap}${laps === null ? '' : ` of ${laps}`}`,
     state: { waiting: 'Waiting for clients', playing: 'Playing', paused: 'Paused', ended: 'Ended' } as Record<string, string>,
     gap: (from: string, to: string) => `Gap: ${from} – ${to}`,
     unlisted: 'This recording is not in the folder of recordings, the only folder that this page can read. So it has no timeline, events have times of day, and “Play from here” only works for events since the last move. To store the recording in that folder, drop its file on this page. Then play it from the list.',
     undated: 'This recording does not say when it started. So events have times of day, and only those since the last move can be played from.',
     legend: 'Events over time, by kind',
+  },
+
+  case: {
+    name: (name: string) => `Case ${name}`,
+    right: 'Right:',
+    happened: 'Breaks and connections',
   },
 
   feed: {

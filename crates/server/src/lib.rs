@@ -38,6 +38,7 @@ pub use routes::{
     masked,
     recordings::Recordings,
 };
+use staged::Staged;
 pub use state::API_VERSION;
 use state::{Feeds, Shared};
 use tokio::{
@@ -73,8 +74,8 @@ pub struct Config {
     /// Returns the number of lines that the log of this process has lost, for statistics and metrics.
     pub lost_log_lines: fn() -> u64,
     pub recordings: Recordings,
-    /// What clients get instead of the feed, if a case says so.
-    pub door: Option<Door>,
+    /// The case that is played, which may turn clients away.
+    pub staged: Option<Staged>,
     /// The servers of other processes, which share rooms and messages of clients.
     pub peers: Option<Peers>,
     /// Paths that are handled by the program that embeds the server. The limits passed to [`Handlers::new`]
@@ -98,7 +99,7 @@ impl Default for Config {
             lobby: lobby::Limits::default(),
             lost_log_lines: || 0,
             recordings: Recordings::default(),
-            door: None,
+            staged: None,
             peers: None,
             handlers: None,
         }
@@ -146,14 +147,15 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let Server { hub, control, config } = server;
     let bounds = config.bounds;
     let guard = Guard::new(config.access, config.handlers.clone(), config.tls.is_some());
-    let connections = Connections::new(bounds, config.tls, config.door.clone());
+    let door = config.staged.as_ref().map(|staged| staged.door.clone());
+    let connections = Connections::new(bounds, config.tls, door.clone());
     let shutdown = control.shutdown().clone();
     let started = clock::now();
     let feeds = Feeds::new(hub.clone(), control.clone());
     let own = || Sockets::new(feeds, config.sockets, config.lobby, started);
     let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets.clone());
-    if let Some(door) = &config.door {
-        door.attach(&sockets);
+    if let Some(door) = &door {
+        door.attach(&sockets, &control);
     }
     if let Some(peers) = &config.peers {
         peers::span(&sockets, peers, shutdown.clone());
@@ -178,7 +180,8 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
         lost_log_lines: config.lost_log_lines,
-        door: config.door,
+        door,
+        staged: config.staged,
         #[cfg(feature = "mock")]
         mock: Arc::default(),
         handlers: config.handlers,

@@ -202,6 +202,10 @@ fn replays() -> Vec<Route> {
     ];
     table = table.into_iter().map(Route::writes::<ReplayState>).collect();
     table.push(
+        Route::get("/replay/case", replay::case, "The case that is played, and what has happened in it.")
+            .writes::<replay::PlayedCase>(),
+    );
+    table.push(
         Route::get("/truth", replay::truth, "What clients of the replay should have counted.")
             .takes(&[UNTIL])
             .writes::<TruthAt>(),

@@ -10,6 +10,7 @@ use livetape_cases::{
     },
     slack::Slack,
     table::Case,
+    trace::HAPPENED_MAX,
 };
 use livetape_core::error::{Code, Problem, close};
 use livetape_engine::source::{Gates, Tape};
@@ -19,7 +20,9 @@ use livetape_feed::{
 };
 use livetape_io::clock;
 use parking_lot::Mutex;
-use tokio::time::{sleep_until, timeout};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{Attempt, Door, routes::door::BY_CASE};
 
@@ -48,6 +51,8 @@ pub struct Staged {
     /// The breaks, in the order in which they happen.
     breaks: Arc<[(Spot, How)]>,
     progress: Arc<Mutex<Progress>>,
+    /// What the script did and what followed, and when.
+    told: Arc<Mutex<Vec<(Instant, Happened)>>>,
     /// Number of clients that the show waits for.
     clients: usize,
     /// Whether it stops if clients do not come back.
@@ -66,6 +71,16 @@ pub struct Progress {
     pub has_begun: bool,
     /// Whether a client came back to a room that was over: nothing has told it the end, so it may wait for the next one.
     pub is_back_in_vain: bool,
+}
+
+/// A break of the connections, or an attempt to connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Happened {
+    /// Offset in the recording, in milliseconds.
+    pub offset_ms: u64,
+    /// What happened, as the timelines of `livetape test` say it.
+    pub text: String,
 }
 
 impl Progress {
@@ -94,8 +109,9 @@ impl Staged {
         let door = Door::default();
         door.deny(case.script.refused.iter().copied(), case.script.always);
         let tape = changed.with_gates(gates.clone());
-        let (progress, slack) = (Arc::default(), Slack::default());
-        Ok(Self { case, tape, door, slack, gates, breaks: breaks.into(), progress, clients, gives_up: false })
+        let (progress, told, slack) = (Arc::default(), Arc::default(), Slack::default());
+        let breaks = breaks.into();
+        Ok(Self { case, tape, door, slack, gates, breaks, progress, told, clients, gives_up: false })
     }
 
     /// Stops if clients do not come back in time. Otherwise the show waits for them.
@@ -118,9 +134,31 @@ impl Staged {
         self.lock(|progress| progress.clone())
     }
 
+    /// Returns the first breaks and attempts to connect, in order.
+    #[must_use]
+    pub fn happened(&self) -> Vec<Happened> {
+        let attempts = self.door.attempts().into_iter().take(HAPPENED_MAX).map(|attempt| {
+            (attempt.at, Happened { offset_ms: attempt.offset_ms, text: attempt.text().to_owned() })
+        });
+        // What follows an attempt is told at once.
+        let mut happened = Vec::from_iter(attempts.chain(self.told.lock().clone()));
+        happened.sort_by_key(|(at, _)| *at);
+        happened.into_iter().take(HAPPENED_MAX).map(|(_, happened)| happened).collect()
+    }
+
     /// Performs the script, from before the first client until everything after the show is judged, or until
     /// clients do not come back. Tells `tell` what happens, in one line each.
     pub async fn perform(&self, hub: &Hub, control: &Control, tell: impl Fn(&str)) {
+        let tell = |at: Option<Duration>, text: &str| {
+            let here = || control.replay().map_or(0, |replay| replay.offset_ms);
+            let offset_ms = at.map_or_else(here, |at| at.as_millis().try_into().unwrap_or(u64::MAX));
+            let mut told = self.told.lock();
+            if told.len() < HAPPENED_MAX {
+                told.push((clock::now(), Happened { offset_ms, text: text.to_owned() }));
+            }
+            drop(told);
+            tell(text);
+        };
         if self.is_let_in().await {
             self.begin(hub).await;
             for index in 0..self.breaks.len() {
@@ -134,7 +172,7 @@ impl Staged {
             }
             self.confirmed(hub).await;
             if self.case.script.ends {
-                tell("all connections are closed with 1000");
+                tell(None, "all connections are closed with 1000");
                 self.end(hub).await;
             }
         }
@@ -260,7 +298,13 @@ impl Staged {
     }
 
     /// Breaks all connections, and waits until as many are back. Returns whether they are.
-    async fn break_at(&self, index: usize, hub: &Hub, control: &Control, tell: &impl Fn(&str)) -> bool {
+    async fn break_at(
+        &self,
+        index: usize,
+        hub: &Hub,
+        control: &Control,
+        tell: &impl Fn(Option<Duration>, &str),
+    ) -> bool {
         let (spot, how) = self.breaks[index];
         let known = self.door.attempts().len();
         let _ = control.order(ReplayOrder::Pause).await;
@@ -300,7 +344,7 @@ impl Staged {
         let at = moment(spot.offset);
         let connections =
             if before == 1 { "1 connection was".into() } else { format!("{before} connections were") };
-        tell(&format!("{connections} {done} at {at}"));
+        tell(Some(spot.offset), &format!("{connections} {done} at {at}"));
         let breaks = self.breaks.len();
         let number = if breaks == 1 { String::new() } else { format!(" ({} of {breaks})", index + 1) };
         let what = format!("come back after its connection was {done} at {at}{number}");
@@ -309,14 +353,14 @@ impl Staged {
         let (is_deaf, within) = if how == How::Deaf { (true, DEAF_MAX) } else { (false, BACK_MAX) };
         let since = is_deaf.then_some(known);
         if let Err(complaint) = self.are_back(hub, before, since, within, &what).await {
-            tell(&format!("❌ a client {}", complaint.message));
+            tell(None, &format!("❌ a client {}", complaint.message));
             self.fail(complaint);
             if self.gives_up {
                 return false;
             }
             hub.wait_for_subscribers(before).await;
         }
-        tell("all are back: the show goes on");
+        tell(None, "all are back: the show goes on");
         self.lock(|progress| progress.awaited = None);
         self.gates.open(index + 1);
         if how.starts_over() {

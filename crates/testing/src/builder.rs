@@ -257,7 +257,7 @@ impl TapeBuilder {
         let hub = Hub::new("tape".into(), Limits::default());
         let tally = Tally::of(&hub);
         let (control, driver) = Control::new();
-        let config = Config { door: staged.as_ref().map(|it| it.door.clone()), ..Config::default() };
+        let config = Config { staged: staged.clone(), ..Config::default() };
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let options =
             ChannelOptions { play: self.options, ..ChannelOptions::new(live::LiveOptions::new("")) };

@@ -168,8 +168,7 @@ impl Feed<'_> {
         loop {
             let attempts = self.staged.door.attempts();
             for attempt in &attempts[known..] {
-                let what = if attempt.is_let_in { "a client connected" } else { "a client was turned away" };
-                self.journal.tell(what);
+                self.journal.tell(attempt.text());
             }
             known = attempts.len();
             sleep_until(clock::now() + LOOK).await;

@@ -136,7 +136,7 @@ impl Bound {
         hub: impl FnOnce(Limits) -> Hub,
     ) -> Result<(Self, Driver), Problem> {
         lifecycle.prepare()?;
-        let mut config = Config { door: staged.map(|it| it.door.clone()), ..serving::config(settings)? };
+        let mut config = Config { staged: staged.cloned(), ..serving::config(settings)? };
         let breaks = staged.map_or(&[][..], |it| it.case.script.breaks);
         if breaks.iter().any(|it| it.how == How::Deaf) {
             config.sockets.ping_interval = NO_PINGS;
@@ -221,7 +221,8 @@ impl Bound {
             webhook.start(hub.clone(), control.shutdown().clone(), &displays);
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
-        let (shutdown, door) = (control.shutdown().clone(), server.config.door.clone());
+        let door = server.config.staged.as_ref().map(|staged| staged.door.clone());
+        let shutdown = control.shutdown().clone();
         let serving = tokio::spawn(async move {
             tokio::select! { biased;
                 // Nobody may ever try to connect.

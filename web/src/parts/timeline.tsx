@@ -7,8 +7,10 @@ import { offsetTime } from '../lib/format.ts'
 import { nearest } from '../lib/moments.ts'
 import { plain } from '../lib/plain.ts'
 import { type Range, type Timeline, barAt, bars, countsIn } from '../lib/charts.ts'
+import { played } from '../state/case.ts'
 import { type Placed, readEvents } from '../state/reading.ts'
 import { timeline } from '../state/recordings.ts'
+import type { Happened } from '../state/rest.ts'
 import { now, replay } from '../state/server.ts'
 import { theme } from '../state/theme.ts'
 import { bar, loop, mark, narrows, offsetNow, pan, seek, shown, startedAt, zoomBy } from '../state/transport.ts'
@@ -126,6 +128,9 @@ export function TimelineBar({ durationMs }: { durationMs: number }) {
       {drawn?.markers.filter(({ offsetMs }) => isShown(offsetMs)).map(({ offsetMs, label }) => (
         <span key={`${offsetMs} ${label}`} class="marker" style={{ left: percent(offsetMs) }} title={plain(label)} />
       ))}
+      {marksOf(played.value?.happened ?? []).filter(([offsetMs]) => isShown(offsetMs)).map(([offsetMs, text]) => (
+        <span key={`happened ${offsetMs}`} class="happened" style={{ left: percent(offsetMs) }} title={plain(text)} />
+      ))}
       {drawn?.gaps.filter((gap) => isShown(gap.fromMs, gap.toMs)).map((gap) => (
         <span
           key={`gap ${gap.fromMs}`}
@@ -149,6 +154,13 @@ export function TimelineBar({ durationMs }: { durationMs: number }) {
   )
 }
 
+/** A mark for each moment at which something happened in a case. */
+function marksOf(happened: readonly Happened[]): [number, string][] {
+  const marks = new Map<number, string>()
+  for (const { offsetMs, text } of happened) marks.set(offsetMs, marks.has(offsetMs) ? `${marks.get(offsetMs)}; ${text}` : text)
+  return [...marks]
+}
+
 /** How long the pointer rests before the nearest event is read, in ms. */
 const REST_MS = 150
 
@@ -168,11 +180,13 @@ function Moment({ ms, range }: { ms: number; range: Range | undefined }) {
     }
   }, [ms, recording])
   const isEmpty = range && timeline.value && countsIn(timeline.value, range).length === 0
-  const marker = range && timeline.value?.markers.find(({ offsetMs }) => offsetMs >= range.fromMs && offsetMs < range.toMs)
+  const isHere = ({ offsetMs }: { offsetMs: number }): boolean => range !== undefined && offsetMs >= range.fromMs && offsetMs < range.toMs
+  const marker = timeline.value?.markers.find(isHere)
+  const happened = marksOf(played.value?.happened.filter(isHere) ?? []).map(([, text]) => text).join('; ')
   const found = near.value?.of === ms ? near.value.found : undefined
   return (
     <>
-      <p><strong>{offsetTime(ms, true)}</strong> {marker && <Foreign text={marker.label} />} {range && (isEmpty ? <span class="quiet">{say.nothingHere}</span> : <Counts range={range} />)}</p>
+      <p><strong>{offsetTime(ms, true)}</strong> {marker && <Foreign text={marker.label} />} {happened && <span>{plain(happened)}</span>} {range && (isEmpty ? <span class="quiet">{say.nothingHere}</span> : <Counts range={range} />)}</p>
       {near.value?.of === ms && (
         <p class="moment-event">
           {found

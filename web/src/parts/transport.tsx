@@ -25,6 +25,7 @@ import {
 } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { IconButton, submits } from './buttons.tsx'
+import { Case } from './case.tsx'
 import { Foreign } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 import { SEEK_MS } from './keys.ts'
@@ -41,6 +42,7 @@ export function Transport() {
   return (
     <section class="panel transport" aria-label={say.title}>
       <Head state={state} />
+      {state.case !== undefined && <Case name={state.case} />}
       <TimelineBar durationMs={durationMs} />
       <Separator pane="timeline" />
       {lacking.value && <p class="quiet">{lacking}</p>}
@@ -110,7 +112,6 @@ function Head({ state }: { state: ReplayState }) {
   return (
     <div class="transport-head">
       <Foreign class="tape" text={state.recording} />
-      {state.case !== undefined && <span class="quiet">{say.case(state.case)}</span>}
       {(state.laps !== 1 || state.lap > 1) && <span class="quiet">{say.lap(state.lap, state.laps)}</span>}
       <span class="space" />
       {/* The counts of a range have the colours too. */}

@@ -205,6 +205,17 @@ export interface Overview {
   username: string | null
 }
 
+/** Response of `GET /replay/case`. */
+export interface PlayedCase {
+  /** The first 200 breaks and attempts to connect, in order. */
+  happened: Array<Happened>
+  name: string
+  /** What is right then. */
+  right: string
+  /** What happens. */
+  what: string
+}
+
 /** Response of `GET /recordings/{name}`. */
 export interface RecordingDetails {
   /** Whether it is part of the program and read-only. */
@@ -248,6 +259,8 @@ export interface ReplayState {
   fromMs: number
   /** Number of the generation, from 1: increases with each lap, seek and load. */
   generation: number
+  /** Number of breaks and attempts to connect in a case, up to 200, which `GET /replay/case` lists; absent without one. */
+  happened?: number
   /** Current lap, from 1. */
   lap: number
   /** Total number of laps; `null` for endless. */
@@ -407,6 +420,14 @@ export interface Gifts {
   diamonds: number
   /** Numbers of gifts by name. */
   kinds: Record<string, number>
+}
+
+/** A break of the connections, or an attempt to connect. */
+export interface Happened {
+  /** Offset in the recording, in milliseconds. */
+  offsetMs: number
+  /** What happened, as the timelines of `livetape test` say it. */
+  text: string
 }
 
 /** Content of the header. */

@@ -204,7 +204,9 @@ pub fn html(results: &[Value], about: About<'_>) -> Result<String, serde_json::E
     }
     let versions = results.first().map(|result| text(&result.version)).unwrap_or_default();
     let by_hand = match results.iter().any(|result| result.suite != "room") {
-        true => ", and the dashboard of <code>livetape replay RECORDING --case NAME</code> shows one that you play by hand",
+        true => {
+            ", and the dashboard of <code>livetape replay RECORDING --case NAME</code> shows one that you play by hand"
+        }
         false => "",
     };
     let _ = write!(
@@ -449,7 +451,8 @@ impl Tested {
                 Some(why) => marked(why),
                 None => about(&self.suite, &case.name).map(|[what, _]| marked(what)).unwrap_or_default(),
             };
-            let wrong = case.first_wrong().map(|wrong| format!(" <span class=\"bad\">{}</span>", marked(wrong)));
+            let wrong =
+                case.first_wrong().map(|wrong| format!(" <span class=\"bad\">{}</span>", marked(wrong)));
             let wrong = wrong.unwrap_or_default();
             format!("<li><code>{}</code>{wrong} <small>{why}</small>{timeline}</li>\n", text(&case.name))
         };

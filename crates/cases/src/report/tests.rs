@@ -521,8 +521,10 @@ fn a_page_says_what_is_wrong_once_and_where_it_is_listed() {
     };
     let word = failure("top_gifter", "12", "bob", "printed \"top bob\", right is \"12\"");
     let lost = || Failure::new("connection", "did not come back");
-    let same =
-        Outcome { same_as: Some("no-final".to_owned()), ..outcome("again", Verdict::Failed, 1, vec![streak(), word]) };
+    let same = Outcome {
+        same_as: Some("no-final".to_owned()),
+        ..outcome("again", Verdict::Failed, 1, vec![streak(), word])
+    };
     let passed = outcome("plain", Verdict::Passed, 1, vec![]);
     let all = [passed.clone(), outcome("no-final", Verdict::Failed, 1, vec![streak()]), same];
     let page = html(&[json(&all)], &about).unwrap();

@@ -62,6 +62,9 @@ pub struct ReplayState {
     /// Number of attempts to connect, up to 1,000, in a case that lets nobody in; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<usize>,
+    /// Number of breaks and attempts to connect in a case, up to 200, which `GET /replay/case` lists; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happened: Option<usize>,
 }
 
 /// Lateness of a replay's frames since it started.

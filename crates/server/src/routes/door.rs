@@ -11,7 +11,7 @@ use std::{
 use livetape_cases::script::Answer;
 use livetape_core::error::{Cause, Code, Problem};
 use livetape_feed::{
-    control,
+    control::{self, Control},
     hub::{Join, Since},
 };
 use livetape_io::clock;
@@ -39,8 +39,15 @@ const LOOK: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug, Default)]
 pub struct Door {
     state: Arc<Mutex<DoorState>>,
-    /// The sockets of the server, once it serves, and since when it does.
-    sockets: Arc<OnceLock<(Sockets, Instant)>>,
+    served: Arc<OnceLock<Served>>,
+}
+
+/// What there is once the server serves.
+#[derive(Debug)]
+struct Served {
+    sockets: Sockets,
+    control: Control,
+    since: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +86,8 @@ pub enum Stray {
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
     pub at: Instant,
+    /// Offset of the replay in milliseconds.
+    pub offset_ms: u64,
     /// Whether it got the feed.
     pub is_let_in: bool,
     /// Whether it asked for a position that is forgotten.
@@ -91,6 +100,14 @@ pub struct Attempt {
     pub has_inferred: bool,
     /// Whether it is told the end: by a close code, or by `disconnected`.
     pub hears_end: bool,
+}
+
+impl Attempt {
+    /// Says what happened, for timelines.
+    #[must_use]
+    pub fn text(&self) -> &'static str {
+        if self.is_let_in { "a client connected" } else { "a client was turned away" }
+    }
 }
 
 /// A rejected WebSocket that is open.
@@ -171,7 +188,7 @@ impl Door {
     #[must_use]
     pub fn closed(&self) -> Option<(u16, String, u64)> {
         let mut closed = BTreeMap::new();
-        for left in self.sockets.get()?.0.left() {
+        for left in self.served.get()?.sockets.left() {
             if left.by_server && AT_FAULT.contains(&left.code) && left.reason != BY_CASE {
                 *closed.entry((left.code, left.reason)).or_default() += 1;
             }
@@ -186,16 +203,17 @@ impl Door {
     }
 
     pub(crate) fn serves_since(&self) -> Option<Instant> {
-        self.sockets.get().map(|(_, since)| *since)
+        self.served.get().map(|served| served.since)
     }
 
-    pub(crate) fn attach(&self, sockets: &Sockets) {
-        let _ = self.sockets.set((sockets.clone(), clock::now()));
+    pub(crate) fn attach(&self, sockets: &Sockets, control: &Control) {
+        let (sockets, control) = (sockets.clone(), control.clone());
+        let _ = self.served.set(Served { sockets, control, since: clock::now() });
     }
 
     /// Waits until each socket that reads the feed has answered a ping.
     pub async fn answered(&self) {
-        let Some((sockets, _)) = self.sockets.get() else { return };
+        let Some(Served { sockets, .. }) = self.served.get() else { return };
         let number = sockets.ask();
         while !sockets.have_answered(number) {
             sleep_until(clock::now() + LOOK).await;
@@ -207,6 +225,8 @@ impl Door {
     /// # Errors
     /// If it does not get the feed.
     pub(crate) fn enter(&self, join: &Join, agent: &str, is_socket: bool) -> Result<(), Denied> {
+        let replay = self.served.get().and_then(|served| served.control.replay());
+        let offset_ms = replay.map_or(0, |replay| replay.offset_ms);
         let mut state = self.state.lock();
         if state.agents.len() < AGENTS_MAX {
             state.agents.insert(agent.chars().take(AGENT_CHARS_MAX).collect());
@@ -221,7 +241,16 @@ impl Door {
             let has_inferred = join.filter.has_inferred();
             let hears_end = is_socket || join.filter.has_end();
             let at = clock::now();
-            state.attempts.push(Attempt { at, is_let_in, is_lost, is_socket, open, has_inferred, hears_end });
+            state.attempts.push(Attempt {
+                at,
+                offset_ms,
+                is_let_in,
+                is_lost,
+                is_socket,
+                open,
+                has_inferred,
+                hears_end,
+            });
         }
         let mut result = match answer {
             Some(answer) => Err(denied(answer)),

@@ -48,6 +48,7 @@ use serde_json::Value;
 
 use crate::{
     handlers::Handlers,
+    staged::Staged,
     state::{Refusal, Shared},
     transport::Connections,
     ws::registry::Sockets,
@@ -69,6 +70,7 @@ pub(crate) struct App {
     #[cfg(feature = "mock")]
     pub(crate) mock: Arc<mock::MockHost>,
     pub(crate) door: Option<Door>,
+    pub(crate) staged: Option<Staged>,
     pub(crate) handlers: Option<Handlers>,
 }
 

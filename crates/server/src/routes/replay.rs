@@ -17,18 +17,49 @@ use livetape_feed::{
     hub::TruthAt,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{App, Offset, door::Door, given, parse_body, query, read_offset, recordings};
-use crate::state::{Json, Refusal};
+use crate::{
+    staged::{Happened, Staged},
+    state::{Json, Refusal},
+};
 
 type ReplayResult = Result<Json<ReplayState>, Refusal>;
 type RawBody = Result<Bytes, BytesRejection>;
 
 pub(crate) async fn state(State(app): State<App>) -> ReplayResult {
     let replay = app.shared.control.replay().ok_or_else(nothing_replayed)?;
-    Ok(Json(with_refused(replay, &app)))
+    Ok(Json(with_case(replay, &app)))
+}
+
+/// Response of `GET /replay/case`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PlayedCase {
+    name: &'static str,
+    /// What happens.
+    what: &'static str,
+    /// What is right then.
+    right: &'static str,
+    /// The first 200 breaks and attempts to connect, in order.
+    happened: Vec<Happened>,
+}
+
+pub(crate) async fn case(State(app): State<App>) -> Result<Json<PlayedCase>, Refusal> {
+    let replay = app.shared.control.replay().ok_or_else(nothing_replayed)?;
+    let staged = app.played_case(&replay).ok_or_else(|| {
+        Problem::new(Code::NotFound, "no case is played").hint("start one: `livetape replay --case NAME`")
+    })?;
+    let Staged { case, .. } = staged;
+    Ok(Json(PlayedCase { name: case.name, what: case.what, right: case.right, happened: staged.happened() }))
+}
+
+impl App {
+    /// Returns the case that is played, unless another recording was loaded since.
+    fn played_case(&self, replay: &ReplayState) -> Option<&Staged> {
+        self.staged.as_ref().filter(|staged| replay.case.as_deref() == Some(staged.case.name))
+    }
 }
 
 pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<TruthAt>, Refusal> {
@@ -91,12 +122,14 @@ async fn send_order<T: DeserializeOwned>(
 ) -> ReplayResult {
     let order = read(parse_body(body)?).map_err(|message| Problem::new(Code::BadRequest, message))?;
     let replay = app.shared.control.order(order).await?;
-    Ok(Json(with_refused(replay, &app)))
+    Ok(Json(with_case(replay, &app)))
 }
 
 /// Adds what only the server knows.
-fn with_refused(replay: ReplayState, app: &App) -> ReplayState {
-    ReplayState { refused: app.door.as_ref().and_then(Door::refused), ..replay }
+fn with_case(replay: ReplayState, app: &App) -> ReplayState {
+    let refused = app.door.as_ref().and_then(Door::refused);
+    let happened = app.played_case(&replay).map(|staged| staged.happened().len());
+    ReplayState { refused, happened, ..replay }
 }
 
 #[derive(Deserialize, JsonSchema)]

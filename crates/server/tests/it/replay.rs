@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::future::poll_immediate;
-use livetape_cases::table::CASES;
+use livetape_cases::table::{CASES, Suite};
 use livetape_core::{
     error::Code,
     pace::Speed,
@@ -14,11 +14,14 @@ use livetape_feed::{
     control::{Control, ReplayOrder, ReplayPhase, SourceState, Unit},
     hub::{Filter, Gifts, Hub, Join, Limits},
 };
-use livetape_server::staged::Staged;
-use serde_json::Value;
+use livetape_server::{Config, staged::Staged};
+use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::support::{Rig, assert_expected, messages::show, recording, repository, session_items};
+use crate::{
+    openapi::{document, fits},
+    support::{Rig, assert_expected, messages::show, read_all, recording, repository, session_items, wait},
+};
 
 // Replays of files: loading them, missing records, and their ends.
 
@@ -172,6 +175,57 @@ async fn a_replay_that_waits_at_a_gate_obeys_orders() {
     timeout(Duration::from_secs(1), show.control.inject(chat)).await.expect("answered at once").unwrap();
     let types = Vec::from_iter(show.log().iter().map(|(_, event)| event["type"].clone()));
     assert!(types.iter().all(|name| *name == "connection_created" || *name == "chat"), "{types:?}");
+}
+
+/// The dashboard asks what has happened when `/replay` counts more.
+#[tokio::test(start_paused = true)]
+async fn a_played_case_says_what_is_right_and_what_has_happened() {
+    let tape = Tape::from_bytes("test", recording(&session_items(3)));
+    let staged = Staged::new(Suite::Feed.find("cut").unwrap(), &tape, 1).unwrap();
+    let config = Config { staged: Some(staged.clone()), ..Config::default() };
+    let mut rig = Rig::with(Limits::default(), config);
+    assert_eq!(rig.http("GET", "/replay/case", "").await.code(), "no_replay");
+    rig.replay(staged.tape.clone(), ReplayOptions { exit_when_done: false, ..once() });
+    let (hub, control, case) = (rig.hub.clone(), rig.control.clone(), staged.case);
+    tokio::spawn(async move { staged.perform(&hub, &control, |_| ()).await });
+    rig.ready().await;
+    let happened = async || {
+        let state = rig.http("GET", "/replay", "").await.json();
+        let told = rig.http("GET", "/replay/case", "").await.json();
+        assert_eq!((&told["name"], &told["what"]), (&json!("cut"), &json!(case.what)));
+        assert_eq!(
+            (&state["happened"], &told["right"]),
+            (&json!(told["happened"].as_array().unwrap().len()), &json!(case.right))
+        );
+        told["happened"].clone()
+    };
+    assert_eq!(happened().await, json!([]));
+    let _observer = rig.ws("?observer=1").await;
+    let cut = read_all(&mut rig.ws("").await).await;
+    assert_eq!(cut.close, None);
+    wait(Duration::from_secs(1)).await;
+    let _back = rig.ws("").await;
+    wait(Duration::from_secs(1)).await;
+    let at = |offset_ms: u64, text: &str| json!({ "offsetMs": offset_ms, "text": text });
+    let expected = json!([
+        at(0, "a client connected"),
+        at(197_007, "1 connection was cut at 3:17.0"),
+        at(197_007, "a client connected"),
+        at(197_007, "all are back: the show goes on"),
+    ]);
+    assert_eq!(happened().await, expected);
+    let api = document(&rig, "/openapi.json").await;
+    let answer = rig.http("GET", "/replay/case", "").await;
+    fits(&api, &api["paths"]["/replay/case"]["get"]["responses"]["200"], &answer);
+    // Another recording is played without the case.
+    rig.order(ReplayOrder::Load("demo".to_owned())).await;
+    rig.rejects(
+        404,
+        "not_found",
+        "GET /replay/case → no case is played → start one: `livetape replay --case NAME`",
+    )
+    .await;
+    assert!(rig.http("GET", "/replay", "").await.json().get("happened").is_none());
 }
 
 #[tokio::test(start_paused = true)]

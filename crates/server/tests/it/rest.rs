@@ -31,6 +31,7 @@ pub(crate) fn replaying() -> ReplayState {
         generation: 1,
         case: None,
         refused: None,
+        happened: None,
     }
 }
 

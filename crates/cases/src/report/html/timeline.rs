@@ -157,9 +157,8 @@ fn figure(trace: &Trace, verb: &str) -> String {
     if !trace.lines.is_empty() {
         lane("other lines of output", &mut parts(&trace.lines).into_iter());
     }
-    let times = |parts| {
-        Vec::from_iter((0..=parts).map(|part| at(trace.length_ms.saturating_mul(part) / parts)))
-    };
+    let times =
+        |parts| Vec::from_iter((0..=parts).map(|part| at(trace.length_ms.saturating_mul(part) / parts)));
     let (written, all) = (times(TIMES), times(TIMES * ZOOM_MAX).join(" "));
     let written = written.iter().map(|time| format!("<span>{time}</span>"));
     let zoom_to = marks

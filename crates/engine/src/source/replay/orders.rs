@@ -348,6 +348,7 @@ fn initial_state(tape: &Tape, duration: Option<Duration>, options: &ReplayOption
         generation: 1,
         case: tape.case.map(str::to_owned),
         refused: None,
+        happened: None,
     }
 }
 
