@@ -7,7 +7,7 @@ use livetape_feed::hub::Limits;
 use livetape_server::{Bounds, Config, Recordings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use crate::support::{HttpResponse, Rig, chat, is_quiet, json, read, read_all, wait};
+use crate::support::{HttpResponse, Rig, chat, is_quiet, read, wait};
 
 /// Maximum number of turns that a response may need once it is due.
 const TURNS_MAX: usize = 5_000_000;
@@ -341,13 +341,4 @@ async fn an_upgrade_may_list_its_connection_options_in_several_lines() {
         let answer = rig.raw(&head.replace("Upgrade", other)).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "upgrade_required"), "{other}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_echo_rejects_parameters_like_every_socket() {
-    let rig = Rig::start();
-    let log = read_all(&mut rig.ws("ws/echo?x=1").await).await;
-    let told: serde_json::Value = json(&log.texts[0]);
-    assert_eq!((&told["type"], &told["data"]["code"]), (&"error".into(), &"bad_request".into()));
-    assert_eq!((log.texts.len(), log.close), (1, Some((1008, "bad_request".to_owned()))));
 }

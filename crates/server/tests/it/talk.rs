@@ -111,38 +111,6 @@ async fn current_users_are_rooms() {
     assert_eq!(next_said(&mut after).await["seq"], 1, "the channel outlives its users");
 }
 
-#[tokio::test(start_paused = true)]
-async fn rest_turns_the_feed_of_a_client_on_and_off() {
-    let rig = Rig::start();
-    show(&rig);
-    let mut ann = rig.ws("ws?client_id=ann&feed=0").await;
-    assert_eq!(next(&mut ann).await["type"], "welcome");
-    let room = "/connections/ann/rooms/user:ann";
-    assert_eq!(rig.http("PUT", room, "").await.json()["rooms"], json!(["user:ann"]));
-    assert_eq!(next(&mut ann).await["type"], "room_joined");
-    rig.hub.publish(&[chat("on")]);
-    assert_eq!(next(&mut ann).await["data"]["comment"], "on");
-    assert_eq!(rig.http("DELETE", room, "").await.json()["rooms"], json!([]));
-    let left = next(&mut ann).await;
-    assert_eq!((&left["type"], &left["reason"]), (&json!("room_left"), &json!("removed")));
-    assert_eq!(rig.http("DELETE", room, "").await.code(), "not_in_room");
-}
-
-#[tokio::test(start_paused = true)]
-async fn rest_changes_no_rooms_of_connections_without_messages() {
-    let rig = Rig::start();
-    let _feed = rig.ws("").await;
-    let id = rig.http("GET", "/connections", "").await.json()["connections"][0]["id"].clone();
-    let id = id.as_str().unwrap();
-    for (method, path, body) in
-        [("POST", "messages", r#"{"message":1}"#), ("PUT", "rooms/a", ""), ("DELETE", "rooms/a", "")]
-    {
-        let answer = rig.http(method, &format!("/connections/{id}/{path}"), body).await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{method} {path}");
-    }
-    assert_eq!(rig.http("GET", "/rooms", "").await.json()["rooms"], json!([]));
-}
-
 // Messages are written by the sender, by message writers and by the socket's task, without losing, repeating
 // or reordering any.
 

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    support::{Rig, json, read, read_all, wait},
+    support::{Rig, json, read_all, wait},
     talk::{client, next, next_said},
 };
 
@@ -55,26 +55,6 @@ async fn overlong_and_invalid_text_closes_at_once() {
     }
     other.send("1".into()).await.unwrap();
     assert_eq!(next_said(&mut other).await["type"], "echo");
-}
-
-#[tokio::test(start_paused = true)]
-async fn plain_requests_get_400_and_bad_queries_an_error_and_1008() {
-    let rig = Rig::start();
-    for path in ["/ws", "/ws/echo"] {
-        let answer = rig.http("GET", path, "").await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "upgrade_required"), "{path}");
-        assert_eq!(answer.json()["error"]["message"], "WebSocket upgrade required");
-    }
-    for query in ["client_id=a%20b", "client_id=", "clientid=a", "feed=maybe", "since=x"] {
-        let log = read_all(&mut rig.ws(&format!("ws?{query}")).await).await;
-        let told: Value = json(&log.texts[0]);
-        assert_eq!(
-            (&told["type"], &told["code"], &told["from"]),
-            (&json!("error"), &json!("bad_request"), &json!("server"))
-        );
-        assert_eq!((log.texts.len(), log.close), (1, Some((1008, "bad_request".to_owned()))), "{query}");
-    }
-    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -249,30 +229,6 @@ async fn an_overlong_length_closes_with_1002() {
             wait(Duration::from_millis(1)).await;
         }
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn only_a_few_echoes_are_open_at_the_same_time() {
-    let rig = Rig::start();
-    let mut echoes = Vec::new();
-    for _ in 0..Limits::default().echo_sockets_max {
-        let mut echo = rig.ws("ws/echo").await;
-        echo.send("hi".into()).await.unwrap();
-        assert_eq!(read(&mut echo, 1).await, ["hi"]);
-        echoes.push(echo);
-    }
-    assert_eq!(echoes.len(), 8);
-    for _ in 0..3 {
-        let (error, close) = rig.refusal("ws/echo").await;
-        assert_eq!((&error["code"], close), (&"capacity".into(), (4102, "capacity".to_owned())));
-    }
-    // Other sockets have their own limits.
-    client(&rig, "ann").await;
-    drop(echoes.pop());
-    wait(Duration::from_secs(1)).await;
-    let mut echo = rig.ws("ws/echo").await;
-    echo.send("hi".into()).await.unwrap();
-    assert_eq!(read(&mut echo, 1).await, ["hi"]);
 }
 
 /// While it is closed, a rejected socket may only send what any other socket may.

@@ -2,7 +2,7 @@
 //! builder; also a server on a port.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -168,13 +168,19 @@ impl Rig {
 
     /// Sends arbitrary bytes and returns the whole response.
     pub(crate) async fn raw(&self, request: &str) -> HttpResponse {
-        let (mut reading, mut writing) = tokio::io::split(self.connect().await);
+        self.raw_from(None, request.as_bytes()).await
+    }
+
+    /// Like [`Rig::raw`], from an address.
+    pub(crate) async fn raw_from(&self, address: Option<IpAddr>, request: &[u8]) -> HttpResponse {
+        let (mut reading, mut writing) =
+            tokio::io::split(self.connector.connect_from(address).await.unwrap());
         let mut answer = Vec::new();
         // The server may respond and close before it has read everything.
-        let exchange =
-            async { tokio::join!(writing.write_all(request.as_bytes()), reading.read_to_end(&mut answer)) };
+        let exchange = async { tokio::join!(writing.write_all(request), reading.read_to_end(&mut answer)) };
         let exchanged = tokio::time::timeout(EXCHANGE_MAX, exchange).await;
-        exchanged.unwrap_or_else(|_| panic!("no complete answer to {request:?}")).1.unwrap();
+        let text = || String::from_utf8_lossy(request);
+        exchanged.unwrap_or_else(|_| panic!("no complete answer to {:?}", text())).1.unwrap();
         HttpResponse::parse(&answer)
     }
 
