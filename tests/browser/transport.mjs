@@ -319,8 +319,21 @@ export async function held({ browser, livetape }) {
   })
 }
 
-/** A case that is played by hand: what is right in it, and its break. */
+/** A case that is played by hand: what is right in it, its break, and the timeline of the changed recording. */
 export async function played({ browser, livetape, pictures }) {
+  await withServer(livetape, ['replay', 'demo', '--port', '0', '--case', 'no-final'], async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    await page.locator('.tape-row.loaded', { hasText: 'demo (no-final)' }).waitFor()
+    const counted = async (name) => Object.values((await ask(url, `recordings/${name}`)).timeline.types.gift).reduce((sum, count) => sum + count)
+    const [plain, changed] = [await counted('demo'), await counted('demo%20(no-final)')]
+    assert.ok(changed < plain, `${changed} gifts of ${plain}`)
+    await page.mouse.dblclick(...(await until('a bar', () => page.evaluate(barAt))))
+    await page.getByRole('dialog', { name: /^Events from/ }).locator('.peek li').first().waitFor()
+    await visit.axe()
+    await page.keyboard.press('Escape')
+    await visit.leave()
+  })
   return withServer(livetape, ['replay', 'demo', '--port', '0', '--case', 'cut', '--speed', '40'], async ({ url, ws }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit

@@ -467,6 +467,7 @@ export const texts = {
     downloadDetails: 'It has the names, ids and messages of real people: do not publish it. To share it, mark a range on the timeline while it plays, and export that.',
     loaded: 'loaded',
     builtIn: 'built-in',
+    ofCase: 'show of the case',
     private: 'private',
     cancel: 'Cancel',
     actions: (name: string) => `Actions for ${isolate(name)}`,

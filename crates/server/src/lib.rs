@@ -177,7 +177,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         connections: connections.clone(),
         sockets: sockets.clone(),
         overlays: Arc::new(Overlays::new(&config.recordings.directory)),
-        shelf: Arc::new(Shelf::new(config.recordings)),
+        shelf: Arc::new(Shelf::new(config.recordings, config.staged.as_ref().map(|it| it.tape.clone()))),
         metrics: Metrics::default(),
         lost_log_lines: config.lost_log_lines,
         door,

@@ -92,7 +92,7 @@ impl Plan {
             ..played
         };
         let played = tape.clone();
-        let scenario = ScenarioFile::from(script).with_opener(DEMO, move || played.open());
+        let scenario = ScenarioFile::from(script).with_opener(DEMO, move || Ok(played.open()?));
         let mock = MockTikTok::start_on(scenario, self.reach.listen).await;
         let mock = mock.map_err(|problem| self.reach.explained(problem))?;
         mock.keep_sent();

@@ -64,6 +64,7 @@ fn play(settings: &Settings) -> source::ReplayOptions {
         wait_clients: settings.server.wait_clients.unwrap_or(usize::from(replay.speed == Speed::Max)),
         exit_when_done: replay.exit_when_done,
         recordings: settings.server.folder(),
+        show: None,
     }
 }
 

@@ -1,5 +1,8 @@
 /** Recordings: links to a moment of them, as `#t=1m30s`, their names, and the speeds at which they are played. */
 
+/** The built-in recording. */
+export const DEMO = 'demo'
+
 /** The moment in the fragment of a URL, as written; empty if there is none. */
 export const writtenMoment = (fragment: string): string => new URLSearchParams(fragment.replace(/^#/, '')).get('t') ?? ''
 

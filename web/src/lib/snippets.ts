@@ -1,6 +1,6 @@
 /** Code that connects to the feed, and tests, to copy. */
 
-import { moment } from './recording.ts'
+import { DEMO, moment } from './recording.ts'
 
 export const LANGUAGES = ['browser', 'node', 'python', 'obs'] as const
 export type Language = (typeof LANGUAGES)[number]
@@ -72,7 +72,7 @@ export const totalOf = (type: string, action: unknown): Total => TOTALS.get(type
 
 /** Returns a test of a client, which plays a part of a recording and compares a total with `GET /truth`. */
 export function testSnippet(language: TestLanguage, { recording, fromMs, toMs, total }: Part): string {
-  const path = recording === 'demo' ? recording : `recordings/${recording}.bin`
+  const path = recording === DEMO ? recording : `recordings/${recording}.bin`
   const name = JSON.stringify(path)
   const [start, end] = [fromMs / 1000, toMs / 1000]
   const title = `${total} are right at ${moment(toMs)}`

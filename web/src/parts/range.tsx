@@ -9,7 +9,7 @@ import { offsetTime } from '../lib/format.ts'
 import { moment } from '../lib/recording.ts'
 import { type Placed, readEvents } from '../state/reading.ts'
 import { cutRange, timeline } from '../state/recordings.ts'
-import { readOnly, replay } from '../state/server.ts'
+import { readOnly, replay, shownRecording } from '../state/server.ts'
 import { bar, loop, loopRange, marked, seek, stopLoop, zoom, zoomTo } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { IconButton, submits } from './buttons.tsx'
@@ -25,9 +25,9 @@ const rounded = ({ fromMs, toMs }: Range): Range => ({ fromMs: Math.floor(fromMs
 
 export function RangeBar() {
   const shown = useSignal<'' | 'export' | 'events'>('')
-  const recording = replay.value?.recording
+  const [recording, from] = [replay.value?.recording, shownRecording.value]
   const exact = marked.value
-  if (!exact || !recording) return null
+  if (!exact || !recording || !from) return null
   const range = rounded(exact)
   const unmark = loop.value ? say.unloop : say.unselect
   const close = (): unknown => (shown.value = '')
@@ -41,8 +41,8 @@ export function RangeBar() {
       <button type="button" class="button small" onClick={() => (shown.value = 'export')}>{say.export}</button>
       <CopyTest part={{ recording, ...range, total: 'diamonds' }} />
       <IconButton icon="close" label={unmark} onClick={() => (loop.value ? void stopLoop() : (bar.value = undefined))} />
-      {shown.value === 'export' && <Export recording={recording} range={range} onClose={close} />}
-      {shown.value === 'events' && <Peek recording={recording} range={range} onClose={close} />}
+      {shown.value === 'export' && <Export recording={from} range={range} onClose={close} />}
+      {shown.value === 'events' && <Peek recording={from} range={range} onClose={close} />}
     </div>
   )
 }

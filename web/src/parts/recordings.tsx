@@ -5,9 +5,10 @@ import { useRef } from 'preact/hooks'
 import { titleOf } from '../failures.ts'
 import { bytes, grouped, offsetTime } from '../lib/format.ts'
 import { isolate, plain } from '../lib/plain.ts'
+import { DEMO } from '../lib/recording.ts'
 import { download, info, recordings, remove, rename } from '../state/recordings.ts'
 import type { ListedRecording, RecordingDetails } from '../state/rest.ts'
-import { features, health, readOnly, replay, status } from '../state/server.ts'
+import { features, health, readOnly, shownRecording, status } from '../state/server.ts'
 import { asked, load, playOrAsk } from '../state/transport.ts'
 import { upload, uploadAll } from '../state/uploads.ts'
 import { texts } from '../texts.ts'
@@ -65,7 +66,7 @@ function Tape({ recording }: { recording: ListedRecording }) {
   const asking = useSignal<'' | 'download' | 'rename' | 'remove'>('')
   const isPrivate = privacy === 'private'
   const shown = useSignal<RecordingDetails | undefined>(undefined)
-  const isLoaded = replay.value?.recording === name
+  const isLoaded = shownRecording.value === name
   const toggleInfo = async (): Promise<void> => {
     shown.value = shown.value ? undefined : await info(name)
   }
@@ -79,7 +80,7 @@ function Tape({ recording }: { recording: ListedRecording }) {
             recording.durationMs === null ? '' : offsetTime(recording.durationMs),
             bytes(recording.bytes),
             isLoaded ? say.loaded : '',
-            builtIn ? say.builtIn : '',
+            builtIn ? (name === DEMO ? say.builtIn : say.ofCase) : '',
             isPrivate ? say.private : '',
             problem ? titleOf(problem) : '',
           ].filter(Boolean).join(' · ')}

@@ -1,6 +1,7 @@
 /** What to do while nothing is connected or playing. */
 
 import { useSignal } from '@preact/signals'
+import { DEMO } from '../lib/recording.ts'
 import { url } from '../state/api.ts'
 import { run, scenarios } from '../state/mock.ts'
 import { recordings } from '../state/recordings.ts'
@@ -11,8 +12,6 @@ import { submits } from './buttons.tsx'
 import { Foreign } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 
-/** Name of the built-in recording. */
-const DEMO = 'demo'
 /** The scenario that is selected at first: a LIVE without failures. */
 const FIRST = 'demo'
 const say = texts.start

@@ -11,7 +11,7 @@ import { played } from '../state/case.ts'
 import { type Placed, readEvents } from '../state/reading.ts'
 import { timeline } from '../state/recordings.ts'
 import type { Happened } from '../state/rest.ts'
-import { now, replay } from '../state/server.ts'
+import { now, replay, shownRecording } from '../state/server.ts'
 import { theme } from '../state/theme.ts'
 import { bar, loop, mark, narrows, offsetNow, pan, seek, shown, startedAt, zoomBy } from '../state/transport.ts'
 import { texts } from '../texts.ts'
@@ -167,7 +167,7 @@ const REST_MS = 150
 /** What is at the moment below the pointer: the bar's events by kind, the marker there, and the nearest event, also of a part that has not played. */
 function Moment({ ms, range }: { ms: number; range: Range | undefined }) {
   const near = useSignal<{ of: number; found: Placed | undefined } | undefined>(undefined)
-  const recording = timeline.value && startedAt.value !== undefined ? replay.value?.recording : undefined
+  const recording = timeline.value && startedAt.value !== undefined ? shownRecording.value : undefined
   useEffect(() => {
     if (recording === undefined || !range) return undefined
     let stop: (() => void) | undefined

@@ -60,7 +60,7 @@ export function Transport() {
         <SpeedField state={state} />
       </div>
       {peeked.value && (
-        <Peek key={peeked.value.fromMs} recording={state.recording} range={peeked.value} onClose={() => (peeked.value = undefined)} />
+        <Peek key={peeked.value.fromMs} recording={state.show ?? state.recording} range={peeked.value} onClose={() => (peeked.value = undefined)} />
       )}
     </section>
   )

@@ -26,7 +26,7 @@ async function placeOf({ ts, replay: isReplayed, username }: Event): Promise<{ r
     const state = replay.peek()
     if (state && !playing.peek()) return say.unlisted
     const offset = state && offsetOf(ts, startedAt.peek(), state.durationMs ?? Infinity)
-    return state && offset !== undefined ? { recording: state.recording, offset } : say.elsewhere
+    return state && offset !== undefined ? { recording: state.show ?? state.recording, offset } : say.elsewhere
   }
   // It may have begun after the page was loaded.
   await refresh()

@@ -7,7 +7,7 @@ import { texts } from '../texts.ts'
 import { ask, askBlob, token, url } from './api.ts'
 import type { ListedRecording, RecordingDetails, Timeline as ServerTimeline } from './rest.ts'
 import { attempt, notice } from './messages.ts'
-import { away, features, health, mode, replay } from './server.ts'
+import { away, features, health, mode, shownRecording } from './server.ts'
 
 /** Requested number of timeline buckets: one for every few pixels of a wide screen. */
 const BUCKETS = 480
@@ -20,7 +20,7 @@ export const recordings = signal<readonly ListedRecording[]>([])
 /** Whether the list has been read. */
 export const isRead = signal(false)
 /** The recording that is playing, if it is in the list. */
-export const playing = computed(() => recordings.value.find(({ name }) => name === replay.value?.recording))
+export const playing = computed(() => recordings.value.find(({ name }) => name === shownRecording.value))
 /** Timeline of the current replay. */
 export const timeline = signal<Timeline | undefined>(undefined)
 
@@ -105,7 +105,7 @@ export function start(): void {
   // Picks up files that another page uploaded or a recorder wrote, above all the one that is played.
   let before = ''
   effect(() => {
-    const next = `${mode.value} ${replay.value?.recording}`
+    const next = `${mode.value} ${shownRecording.value}`
     if (next !== before) void refresh()
     before = next
   })
@@ -119,5 +119,5 @@ export function start(): void {
 
 async function draw(name: string): Promise<void> {
   const found = await info(name)
-  if (found && replay.value?.recording === name) timeline.value = fold(found.timeline)
+  if (found && shownRecording.value === name) timeline.value = fold(found.timeline)
 }

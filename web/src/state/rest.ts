@@ -136,7 +136,7 @@ export interface LeftView {
 
 /** Summary of a recording, from its header and end. */
 export interface ListedRecording {
-  /** Whether it is part of the program and read-only. */
+  /** Whether it is read-only: part of the program, or the show of the case that is played. */
   builtIn: boolean
   /** Size of the file, in bytes. */
   bytes: number
@@ -218,7 +218,7 @@ export interface PlayedCase {
 
 /** Response of `GET /recordings/{name}`. */
 export interface RecordingDetails {
-  /** Whether it is part of the program and read-only. */
+  /** Whether it is read-only: part of the program, or the show of the case that is played. */
   builtIn: boolean
   /** Size of the file, in bytes. */
   bytes: number
@@ -271,6 +271,8 @@ export interface ReplayState {
   recording: string
   /** Number of attempts to connect, up to 1,000, in a case that lets nobody in; absent otherwise. */
   refused?: number
+  /** Name under which the show of a case can be read, downloaded and loaded, like a recording; absent without one. */
+  show?: string
   /** Playback speed. */
   speed: Speed
   /** What the replay is doing. */

@@ -12,6 +12,8 @@ export const health = signal<Health | undefined>(undefined)
 /** The response to connecting lacks the subscribers. */
 export const status = signal<(Status & Partial<Overview>) | undefined>(undefined)
 export const replay = signal<ReplayState | undefined>(undefined)
+/** The recording that has the events of the replay: in a case, its show. */
+export const shownRecording = computed(() => replay.value?.show ?? replay.value?.recording)
 /** When `replay` was received, by this page’s clock. */
 export const replayAt = signal(0)
 /** Time of the next connection attempt, in ms since 1970. */

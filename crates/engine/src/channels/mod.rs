@@ -226,6 +226,11 @@ impl Channel {
     /// # Errors
     /// If the recording cannot be read.
     pub fn replay(mut self, tape: Tape) -> impl Future<Output = Result<Ended, Problem>> {
+        let show = tape.show_name().map(|_| tape.clone());
+        if let Role::Main { requests: Some(requests), .. } = &mut self.role {
+            requests.show = show.clone();
+        }
+        self.options.play.show = show;
         Replay::announce(&tape, &self.options.play, &self.driver);
         async move {
             match self.play(Played::tape(tape, None)).await {
@@ -290,7 +295,7 @@ impl Channel {
             match order {
                 None => return Attached::Over,
                 Some(Order::Replay(ReplayOrder::Load(name), answer)) => {
-                    let loading = Loading::new(self.options.play.recordings.clone(), name, answer);
+                    let loading = Loading::new(&self.options.play, name, answer);
                     opening.replace(loading).into_iter().for_each(Loading::give_up);
                 }
                 Some(order) => {

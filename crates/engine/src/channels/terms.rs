@@ -140,7 +140,7 @@ impl Channel {
             Some(Intent::Replay(position)) => {
                 self.generation = position.generation.saturating_sub(1);
                 let folder = self.options.play.recordings.clone();
-                let tape = load(folder, position.recording.clone()).await;
+                let tape = load(folder, None, position.recording.clone()).await;
                 let tape = match tape {
                     Ok(loaded) => position.check(&loaded.tape).await.map(|()| loaded.tape),
                     Err(problem) => Err(problem),

@@ -53,12 +53,14 @@ pub(super) struct RequestTask {
     pub(super) tokens: TokenChannels,
     requests: ChannelRequests,
     replays: Arc<Semaphore>,
+    /// The show of the case that the main channel plays.
+    pub(super) show: Option<Tape>,
 }
 
 impl RequestTask {
     pub(super) fn new(requests: ChannelRequests, tokens: TokenChannels) -> Self {
         let replays = Arc::new(Semaphore::new(requests.max_replays.min(Semaphore::MAX_PERMITS)));
-        Self { tokens, requests, replays }
+        Self { tokens, requests, replays, show: None }
     }
 
     /// Processes requests until the server shuts down, then closes all channels.
@@ -98,10 +100,10 @@ impl RequestTask {
         let hub = self.requests.registry.open(&self.tokens.stream, limits);
         let registry = self.requests.registry.clone();
         let beside = self.requests.beside.create(&self.tokens.shutdown);
-        let folder = self.requests.recordings.clone();
+        let (folder, show) = (self.requests.recordings.clone(), self.show.clone());
         self.tokens.tasks.spawn(async move {
             let PrivateReplay { recording, speed, start, case } = replay;
-            let tape = find(folder, recording, start, case).await;
+            let tape = find(folder, show, recording, start, case).await;
             // Use the runtime's timer: each socket has its own replay, and precise timers need a file
             // descriptor each.
             let (wait_clients, exit_when_done) = (1, true);
@@ -314,6 +316,7 @@ impl TokenChannel {
 /// Opens the recording of a private replay.
 async fn find(
     folder: PathBuf,
+    show: Option<Tape>,
     recording: Requested,
     start: Duration,
     case: Option<&'static str>,
@@ -323,8 +326,9 @@ async fn find(
     let open = move || {
         let tape = match recording {
             Requested::Configured(name) => Tape::find_for_client(&folder, &name),
-            Requested::Named(name) => Tape::find_by_name(&folder, &name),
-        }?;
+            Requested::Named(name) => Tape::find_shown(show.as_ref(), &folder, &name),
+        }?
+        .without_gates();
         let tape = match case {
             Some(case) => tape.changed(Suite::Feed.find(case)?, CHANGED_BYTES_MAX)?,
             None => tape,

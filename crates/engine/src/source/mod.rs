@@ -6,6 +6,6 @@ mod replay;
 mod tape;
 
 pub use replay::{Lateness, Left, Position, Replay, ReplayOptions, Summary};
-pub use tape::{Events, Gates, OFFLINE, STDIN, Step, Tape, missing, unreadable};
+pub use tape::{Events, Gates, OFFLINE, RawBytes, STDIN, Step, Tape, missing, unreadable};
 
 pub(crate) use tape::{Loading, in_time, load, shown_name};

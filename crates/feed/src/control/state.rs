@@ -59,6 +59,9 @@ pub struct ReplayState {
     /// Name of the case that changes the recording or breaks its connections; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
+    /// Name under which the show of a case can be read, downloaded and loaded, like a recording; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub show: Option<String>,
     /// Number of attempts to connect, up to 1,000, in a case that lets nobody in; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<usize>,

@@ -57,7 +57,7 @@ pub(crate) async fn case(State(app): State<App>) -> Result<Json<PlayedCase>, Ref
 
 impl App {
     /// Returns the case that is played, unless another recording was loaded since.
-    fn played_case(&self, replay: &ReplayState) -> Option<&Staged> {
+    pub(super) fn played_case(&self, replay: &ReplayState) -> Option<&Staged> {
         self.staged.as_ref().filter(|staged| replay.case.as_deref() == Some(staged.case.name))
     }
 }
@@ -128,8 +128,10 @@ async fn send_order<T: DeserializeOwned>(
 /// Adds what only the server knows.
 fn with_case(replay: ReplayState, app: &App) -> ReplayState {
     let refused = app.door.as_ref().and_then(Door::refused);
-    let happened = app.played_case(&replay).map(|staged| staged.happened().len());
-    ReplayState { refused, happened, ..replay }
+    let staged = app.played_case(&replay);
+    let happened = staged.map(|staged| staged.happened().len());
+    let show = staged.and_then(|staged| staged.tape.show_name());
+    ReplayState { refused, happened, show, ..replay }
 }
 
 #[derive(Deserialize, JsonSchema)]

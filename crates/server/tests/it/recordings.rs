@@ -1,14 +1,20 @@
 //! `/recordings`: list, upload, rename, download and delete.
 
-use std::{fs, io::Write as _, time::Duration};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    time::Duration,
+};
 
+use livetape_cases::table::Suite;
 use livetape_core::recording::records::Header;
 use livetape_engine::{
     demo::DEMO_BYTES,
     recorder::{Recorder, RecorderOptions, Target},
+    source::Tape,
 };
 use livetape_feed::{control::ReplayState, hub::Limits};
-use livetape_server::{Config, Recordings};
+use livetape_server::{Config, Recordings, staged::Staged};
 use livetape_tools::info::info;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -16,13 +22,67 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::{
     openapi::fits,
     rest::replaying,
-    support::{HttpResponse, Rig, eventually, repository},
+    support::{HttpResponse, Rig, Setup, eventually, read_all, repository},
 };
 
 /// Default maximum number of buckets in a timeline.
 const BUCKETS: usize = 120;
 
 const UPLOAD_BYTES_MAX: u64 = 1_000_000;
+
+/// The timeline of the dashboard, and what it reads at a moment, are those of the changed recording, also of a file outside the
+/// folder.
+#[tokio::test(start_paused = true)]
+async fn the_show_of_a_case_is_a_recording_of_its_own() {
+    let tape = Tape::from_bytes("show", DEMO_BYTES.into());
+    let staged = Staged::new(Suite::Feed.find("no-final").unwrap(), &tape, 1).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let recordings =
+        Recordings { directory: folder.path().join("shelf"), upload_bytes_max: UPLOAD_BYTES_MAX };
+    let config = Config { staged: Some(staged.clone()), recordings, ..Config::default() };
+    let (rig, channel) = Setup { config, ..Setup::default() }.channel();
+    let place = Place { rig, folder };
+    place.put_file("show (no-final).bin", b"something else");
+    let rig = &place.rig;
+    let show = tokio::spawn(channel.replay(staged.tape.clone()));
+    rig.ready().await;
+    let state = rig.http("GET", "/replay", "").await.json();
+    let name = "show (no-final)";
+    assert_eq!((&state["recording"], &state["show"]), (&json!("show"), &json!(name)));
+    let list = rig.http("GET", "/recordings", "").await.json();
+    let listed = list["recordings"].as_array().unwrap().iter().filter(|entry| entry["name"] == name);
+    let listed = Vec::from_iter(listed.map(|entry| (entry["builtIn"].clone(), entry["sealed"].clone())));
+    assert_eq!(listed, [(json!(true), json!(true))], "once, although a file has its name");
+    let path = "/recordings/show%20(no-final)";
+    let details = rig.http("GET", path, "").await.json();
+    let mut bytes = Vec::new();
+    staged.tape.open().unwrap().read_to_end(&mut bytes).unwrap();
+    assert!(bytes != DEMO_BYTES);
+    let found = info(&bytes[..]).unwrap();
+    assert_eq!(
+        (&details["replaying"], &details["framesReceived"]),
+        (&json!(true), &json!(found.frames_received))
+    );
+    let download = format!("GET {path}/file HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    assert!(place.bytes(&download, b"").await.ends_with(&[b"\r\n\r\n", &bytes[..]].concat()));
+    for (method, body) in [("DELETE", ""), ("PATCH", r#"{"name":"mine"}"#), ("PUT", "")] {
+        assert_eq!(rig.http(method, path, body).await.code(), "read_only_recording");
+    }
+    // A private replay waits nowhere.
+    let count =
+        async |path: &str| read_all(&mut rig.ws(&format!("ws/play/{path}speed=max")).await).await.texts.len();
+    let changed = count("demo?case=no-final&").await;
+    assert_eq!(count("show%20(no-final)?").await, changed);
+    assert_ne!(count("demo?").await, changed);
+    // It can be played again after another one.
+    for (recording, case) in [("demo", json!(null)), (name, json!("no-final"))] {
+        let body = json!({ "recording": recording }).to_string();
+        let loaded = rig.http("POST", "/replay/load", &body).await;
+        assert_eq!((loaded.status, &loaded.json()["case"]), (200, &case), "{recording}");
+    }
+    rig.control.shut_down();
+    show.await.unwrap().unwrap();
+}
 
 /// A server with its own directory.
 struct Place {

@@ -28,6 +28,7 @@ pub(crate) fn replaying() -> ReplayState {
         to_ms: Some(50_000),
         generation: 1,
         case: None,
+        show: None,
         refused: None,
         happened: None,
     }

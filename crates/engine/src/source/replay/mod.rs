@@ -170,7 +170,7 @@ impl<'a> Replay<'a> {
         let hub = self.hub.clone();
         let left = loop {
             self.end_catch_up();
-            // Peeking may take long in a damaged part of the file, so orders must be able to interrupt it.
+            // Peeking may take long in a damaged part of the file or at a gate, so orders must be able to interrupt it.
             tokio::select! { biased;
                 _ = self.feed.peek() => {}
                 () = shutdown.cancelled() => break Left::ShutDown,
@@ -178,6 +178,10 @@ impl<'a> Replay<'a> {
                     if self.take_order(order).await.is_break() {
                         break Left::Stopped;
                     }
+                    continue;
+                }
+                loaded = Loading::finished(&mut self.loading) => {
+                    self.take_loaded(loaded).await;
                     continue;
                 }
             }
@@ -422,6 +426,8 @@ pub struct ReplayOptions {
     pub exit_when_done: bool,
     /// Directory with the recordings that can be loaded by name.
     pub recordings: PathBuf,
+    /// The show of a case, which can be loaded by its own name.
+    pub show: Option<Tape>,
 }
 
 impl Default for ReplayOptions {
@@ -436,6 +442,7 @@ impl Default for ReplayOptions {
             wait_clients: 0,
             exit_when_done: false,
             recordings: FOLDER.into(),
+            show: None,
         }
     }
 }
@@ -602,7 +609,7 @@ impl Replay<'_> {
 
     /// Starts opening a recording. Only the last one requested is played.
     fn load(&mut self, name: String, answer: Answer<ReplayState>) {
-        let loading = Loading::new(self.options.recordings.clone(), name, answer);
+        let loading = Loading::new(&self.options, name, answer);
         self.loading.replace(loading).into_iter().for_each(Loading::give_up);
     }
 

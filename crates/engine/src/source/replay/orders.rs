@@ -347,6 +347,7 @@ fn initial_state(tape: &Tape, duration: Option<Duration>, options: &ReplayOption
         to_ms: options.end.map(ms),
         generation: 1,
         case: tape.case.map(str::to_owned),
+        show: None,
         refused: None,
         happened: None,
     }

@@ -37,6 +37,7 @@ use crate::{
     recorder::FOLDER,
 };
 
+use super::ReplayOptions;
 use feed::Reading;
 
 pub use feed::Gates;
@@ -53,6 +54,11 @@ const READ_BUFFER_BYTES: usize = 128 << 10;
 const OPEN_WAIT: Duration = Duration::from_secs(5);
 /// `stream` of events that no server broadcast.
 pub const OFFLINE: &str = "offline";
+
+/// The raw bytes of a recording.
+pub trait RawBytes: Read + io::Seek + Send {}
+
+impl<T: Read + io::Seek + Send> RawBytes for T {}
 
 /// An element of a tape.
 #[derive(Debug)]
@@ -146,6 +152,14 @@ impl Tape {
     /// Same as [`Tape::find`]; messages only contain the name.
     pub fn find_by_name(folder: &Path, name: &str) -> Result<Self, Problem> {
         Self::found(name, || Finding::name(folder, name))
+    }
+
+    /// Finds the show of a case by its name, or a recording like [`Tape::find_by_name`].
+    pub(crate) fn find_shown(show: Option<&Self>, folder: &Path, name: &str) -> Result<Self, Problem> {
+        match show.filter(|tape| tape.is_show(name)) {
+            Some(show) => Ok(show.clone()),
+            None => Self::find_by_name(folder, name),
+        }
     }
 
     /// Finds a recording that the configuration names, for a client that must not see its path.
@@ -302,7 +316,7 @@ impl Tape {
     ///
     /// # Errors
     /// `recording_not_found` or `io`.
-    pub fn open(&self) -> Result<Box<dyn Read + Send>, Problem> {
+    pub fn open(&self) -> Result<Box<dyn RawBytes>, Problem> {
         Ok(match &self.storage {
             Storage::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
             Storage::File(file) => {
@@ -314,7 +328,8 @@ impl Tape {
     }
 
     fn read(&self, from: Duration) -> Result<Reading, Problem> {
-        let reader = Reader::open(self.open()?).map_err(|error| unreadable(&self.called, &error))?;
+        let input: Box<dyn Read + Send> = self.open()?;
+        let reader = Reader::open(input).map_err(|error| unreadable(&self.called, &error))?;
         Ok(Reading::new(reader, from))
     }
 
@@ -375,6 +390,25 @@ impl Tape {
     #[must_use]
     pub fn with_gates(self, gates: Gates) -> Self {
         Self { gates: Some(gates), ..self }
+    }
+
+    /// Lets replays wait nowhere.
+    pub(crate) fn without_gates(self) -> Self {
+        Self { gates: None, ..self }
+    }
+
+    /// Returns the name under which the show of a case can be read. `None` without a case, or if no recording could have
+    /// this name.
+    #[must_use]
+    pub fn show_name(&self) -> Option<String> {
+        let name = format!("{} ({})", self.name, self.case?);
+        is_plain_name(&name).then_some(name)
+    }
+
+    /// Whether it is the show of a case with this name.
+    #[must_use]
+    pub fn is_show(&self, name: &str) -> bool {
+        self.show_name().is_some_and(|show| show == name)
     }
 
     /// # Errors
@@ -555,8 +589,9 @@ pub(crate) struct Loading {
 }
 
 impl Loading {
-    pub(crate) fn new(folder: PathBuf, name: String, answer: Answer<ReplayState>) -> Self {
-        Self { loaded: Box::pin(load(folder, name)), answer }
+    pub(crate) fn new(options: &ReplayOptions, name: String, answer: Answer<ReplayState>) -> Self {
+        let (folder, show) = (options.recordings.clone(), options.show.clone());
+        Self { loaded: Box::pin(load(folder, show, name)), answer }
     }
 
     /// Rejects the order, because a later one replaced it.
@@ -575,11 +610,11 @@ impl Loading {
     }
 }
 
-/// Opens a recording by name, like [`Tape::find_by_name`].
-pub(crate) async fn load(folder: PathBuf, name: String) -> Result<Loaded, Problem> {
+/// Opens a recording by name, or the show of a case.
+pub(crate) async fn load(folder: PathBuf, show: Option<Tape>, name: String) -> Result<Loaded, Problem> {
     let called = name.clone();
     in_time(&called, move || {
-        let tape = Tape::find_by_name(&folder, &name)?;
+        let tape = Tape::find_shown(show.as_ref(), &folder, &name)?;
         let (duration, mut feed) = (tape.duration(), tape.feed(Duration::ZERO)?);
         feed.fill();
         Ok(Loaded { tape, duration, feed })

@@ -85,7 +85,7 @@ pub(crate) struct RecordingDetails {
     name: String,
     /// Size of the file, in bytes.
     bytes: u64,
-    /// Whether it is part of the program and read-only.
+    /// Whether it is read-only: part of the program, or the show of the case that is played.
     built_in: bool,
     /// Whether it is being replayed.
     replaying: bool,
@@ -134,7 +134,10 @@ pub(crate) async fn info(
 
 impl App {
     fn replays(&self, name: &str) -> bool {
-        self.shared.control.replay().is_some_and(|replay| replay.recording == name)
+        self.shared.control.replay().is_some_and(|replay| {
+            let staged = self.played_case(&replay);
+            replay.recording == name || staged.is_some_and(|staged| staged.tape.is_show(name))
+        })
     }
 }
 

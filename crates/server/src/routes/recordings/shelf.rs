@@ -4,6 +4,7 @@ use std::{
     collections::{HashSet, VecDeque},
     fs::{self, File},
     io::{self, BufReader, Cursor, Read},
+    iter,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -16,7 +17,7 @@ use livetape_core::{
 };
 use livetape_engine::{
     demo::{DEMO, DEMO_BYTES},
-    source::missing,
+    source::{Tape, missing},
 };
 use livetape_io::files::{self, Disk as _};
 use livetape_tools::{
@@ -53,7 +54,7 @@ pub(crate) struct ListedRecording {
     duration_ms: Option<u64>,
     /// Whether it was sealed. A recording in progress is not.
     sealed: bool,
-    /// Whether it is part of the program and read-only.
+    /// Whether it is read-only: part of the program, or the show of the case that is played.
     built_in: bool,
     /// `unknown`, `private`, `scrubbed` or `synthetic`, from the header.
     privacy: Option<String>,
@@ -83,6 +84,8 @@ pub(super) struct Whole {
 #[derive(Debug)]
 pub(crate) struct Shelf {
     pub(super) options: Recordings,
+    /// The show of the case that is played.
+    show: Option<Tape>,
     glances: Cache<Result<Glance, Code>>,
     wholes: Cache<Arc<Whole>>,
     turns: Semaphore,
@@ -99,9 +102,10 @@ pub(super) struct Changing {
 }
 
 impl Shelf {
-    pub(crate) fn new(options: Recordings) -> Self {
+    pub(crate) fn new(options: Recordings, show: Option<Tape>) -> Self {
         Self {
             options,
+            show,
             glances: Cache::new(LISTED_MAX),
             wholes: Cache::new(CHARTS_MAX),
             turns: Semaphore::new(READING_MAX),
@@ -124,7 +128,18 @@ impl Shelf {
         names.truncate(LISTED_MAX);
         // Files that were deleted in the meantime are skipped.
         let found = names.into_iter().filter_map(|name| self.entry(&name).ok());
-        Ok((std::iter::once(self.entry(DEMO)).flatten().chain(found).collect(), unlisted))
+        let show = self.show.as_ref().and_then(Tape::show_name);
+        let own = iter::once(DEMO.to_owned()).chain(show).filter_map(|name| self.entry(&name).ok());
+        Ok((own.chain(found).collect(), unlisted))
+    }
+
+    /// Returns the show of the case that is played, if it has this name.
+    pub(super) fn show(&self, name: &str) -> Option<&Tape> {
+        self.show.as_ref().filter(|show| show.is_show(name))
+    }
+
+    pub(super) fn is_read_only(&self, name: &str) -> bool {
+        name == DEMO || self.show(name).is_some()
     }
 
     /// Returns the names of all recordings, and the number of files whose names are not allowed.
@@ -143,7 +158,7 @@ impl Shelf {
                 continue;
             }
             match path.file_stem().and_then(|name| name.to_str()) {
-                Some(DEMO) => {}
+                Some(name) if self.is_read_only(name) => {}
                 Some(name) if is_plain_name(name) => names.push(name.to_owned()),
                 _ => unnamed += 1,
             }
@@ -172,7 +187,7 @@ impl Shelf {
             modified: version.modified.map(millis),
             duration_ms: glance.duration.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
             sealed: glance.sealed,
-            built_in: name == DEMO,
+            built_in: self.is_read_only(name),
             privacy: told(header.privacy),
             source: told(header.source),
             user: header.tags.get(USER_TAG).cloned(),
@@ -184,10 +199,10 @@ impl Shelf {
     }
 
     fn look(&self, name: &str, bytes: u64) -> Result<Result<Glance, Code>, Problem> {
-        let seen = if name == DEMO {
-            glance(Cursor::new(DEMO_BYTES), bytes)
-        } else {
-            glance(self.open(name)?, bytes)
+        let seen = match self.show(name) {
+            Some(show) => glance(show.open()?, bytes),
+            None if name == DEMO => glance(Cursor::new(DEMO_BYTES), bytes),
+            None => glance(self.open(name)?, bytes),
         };
         Ok(seen.map_err(|error| error.code()))
     }
@@ -202,7 +217,7 @@ impl Shelf {
             }
             let whole = Arc::new(Whole {
                 bytes: version.bytes,
-                built_in: name == DEMO,
+                built_in: shelf.is_read_only(&name),
                 info: info(shelf.bytes(&name)?).map_err(|error| unreadable(&name, &error))?,
                 chart: chart(shelf.bytes(&name)?).map_err(|error| unreadable(&name, &error))?,
             });
@@ -224,13 +239,18 @@ impl Shelf {
     }
 
     pub(super) fn bytes(&self, name: &str) -> Result<Box<dyn Read>, Problem> {
-        Ok(if name == DEMO { Box::new(DEMO_BYTES) } else { Box::new(BufReader::new(self.open(name)?)) })
+        Ok(match self.show(name) {
+            Some(show) => show.open()?,
+            None if name == DEMO => Box::new(DEMO_BYTES),
+            None => Box::new(BufReader::new(self.open(name)?)),
+        })
     }
 
     pub(super) fn version(&self, name: &str) -> Result<Version, Problem> {
         let name = name.to_owned();
-        if name == DEMO {
-            return Ok(Version { name, bytes: DEMO_BYTES.len() as u64, modified: None });
+        let own = self.show(&name).map(Tape::bytes).or((name == DEMO).then_some(DEMO_BYTES.len() as u64));
+        if let Some(bytes) = own {
+            return Ok(Version { name, bytes, modified: None });
         }
         let metadata = self.path(&name).symlink_metadata().map_err(|error| self.explain(&name, &error))?;
         if !metadata.is_file() {
@@ -263,8 +283,9 @@ impl Shelf {
     }
 
     pub(super) fn change(self: &Arc<Self>, name: &str) -> Result<Changing, Problem> {
-        if name == DEMO {
-            return Err(Problem::new(Code::ReadOnlyRecording, format!("`{DEMO}` is built in")));
+        if self.is_read_only(name) {
+            let why = if name == DEMO { "is built in" } else { "is the show of the case that is played" };
+            return Err(Problem::new(Code::ReadOnlyRecording, format!("`{name}` {why}")));
         }
         let mut changing = self.changing.lock();
         if !changing.insert(name.to_owned()) {
@@ -339,7 +360,7 @@ mod tests {
 
     #[test]
     fn errors_of_the_file_system_reveal_no_path() {
-        let shelf = Shelf::new(Recordings { directory: "/srv/shows".into(), ..Recordings::default() });
+        let shelf = Shelf::new(Recordings { directory: "/srv/shows".into(), ..Recordings::default() }, None);
         let error = |kind| io::Error::new(kind, "/srv/shows/show.bin");
         let denied = shelf.explain("show", &error(io::ErrorKind::PermissionDenied));
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufReader, Write as _},
+    io::{BufReader, Read as _, Write as _},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -16,7 +16,6 @@ use axum::{
 };
 use futures_util::{StreamExt as _, stream};
 use livetape_core::error::{Code, Problem};
-use livetape_engine::demo::{DEMO, DEMO_BYTES};
 use livetape_io::files::{self, Draft};
 use livetape_tools::info::glance;
 use schemars::JsonSchema;
@@ -193,8 +192,16 @@ fn check(shelf: &Shelf, draft: &Draft, name: &str) -> Result<(), Problem> {
 /// `GET /recordings/{name}/file`: downloads the file.
 pub(crate) async fn download(State(app): State<App>, name: Name) -> Result<Response, Refusal> {
     let name = read_name(name)?;
-    let (length, body) = if name == DEMO {
-        (DEMO_BYTES.len() as u64, Body::from(DEMO_BYTES))
+    let (length, body) = if app.shelf.is_read_only(&name) {
+        let wanted = name.clone();
+        let read = move |shelf: &Shelf| {
+            let mut bytes = Vec::new();
+            shelf.bytes(&wanted)?.read_to_end(&mut bytes).map_err(|error| shelf.explain(&wanted, &error))?;
+            Ok(bytes)
+        };
+        // A case holds its recording in memory, too.
+        let bytes = app.shelf.read(read).await?;
+        (bytes.len() as u64, Body::from(bytes))
     } else {
         let (shelf, wanted) = (app.shelf, name.clone());
         let (file, length) = on_thread(move || {
