@@ -7,7 +7,7 @@ use livetape_feed::hub::Limits;
 use livetape_server::{Bounds, Config, Recordings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use crate::support::{HttpResponse, Rig, chat, is_quiet, read, wait};
+use crate::support::{Rig, chat, is_quiet, read, wait};
 
 /// Maximum number of turns that a response may need once it is due.
 const TURNS_MAX: usize = 5_000_000;
@@ -298,32 +298,6 @@ async fn invalid_http_gets_a_plain_response() {
     let long = |bytes: usize| format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(bytes));
     assert_eq!(rig.raw(&long(17 * 1024)).await.status, 431, "a long head");
     assert_eq!(roomy.raw(&long(70 * 1024)).await.status, 414, "a long address");
-}
-
-const UPGRADES: [&str; 5] = ["/", "/ws", "/ws/some-token", "/ws/test/some-token", "/ws/echo"];
-
-async fn upgrade(rig: &Rig, path: &str, version: &str, key: &str) -> HttpResponse {
-    let head =
-        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n");
-    rig.raw(&format!("{head}sec-websocket-version: {version}\r\nsec-websocket-key: {key}\r\n\r\n")).await
-}
-
-#[tokio::test(start_paused = true)]
-async fn another_websocket_version_gets_426_and_an_invalid_key_400() {
-    let rig = Rig::start();
-    let key = "dGhlIHNhbXBsZSBub25jZQ==";
-    for path in UPGRADES {
-        for version in ["8", "14", "013", ""] {
-            let answer = upgrade(&rig, path, version, key).await;
-            assert_eq!((answer.status, answer.code().as_str()), (426, "websocket_version"), "{path}");
-            assert_eq!(answer.header("sec-websocket-version"), Some("13"));
-            assert_eq!(answer.header("upgrade"), Some("websocket"));
-        }
-        for key in ["", "x", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZSE=", "c2hvcnQ="] {
-            let answer = upgrade(&rig, path, "13", key).await;
-            assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{path} {key}");
-        }
-    }
 }
 
 /// Some proxies add a line of their own.

@@ -13,7 +13,6 @@ mod handlers;
 mod inject;
 mod listen;
 mod openapi;
-mod overlays;
 mod private;
 mod recordings;
 mod replay;

@@ -1,14 +1,12 @@
 //! Private replays, for each socket: `/ws/test/{token}`, and `/ws/play/{recording}` without a token.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use livetape_core::error::Code;
 use livetape_engine::source::{Step, Tape};
 use livetape_feed::{control::Sources, hub::Filter};
 use livetape_io::clock;
-use livetape_server::{Access, Config, Tokens};
 use serde_json::Value;
-use tokio_tungstenite::client_async;
 
 use crate::support::{As, Log, ROOMS, Rig, Setup, chats, close, decode, json, read, read_all, told, wait};
 
@@ -85,6 +83,8 @@ async fn a_private_replay_ends_with_its_socket() {
     assert!(rig.control.channels().statuses().is_empty());
     assert!(events(&read_all(&mut rig.ws("ws/test/t-ben?speed=max").await).await) == expected());
 
+    let nobody = rig.control.channels().replay("", livetape_feed::control::Speed::Max).await;
+    assert_eq!(nobody.unwrap_err().problem.code, Code::Unauthorized);
     // A replay without a reader, which has released its slot.
     drop(rig.control.channels().replay("t-ann", livetape_feed::control::Speed::Max).await.unwrap());
     wait(Duration::from_millis(1)).await;
@@ -116,30 +116,7 @@ async fn a_private_replay_does_not_depend_on_the_main_channel() {
     rig.end().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn recordings_that_cannot_be_played_are_reported() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    for (token, expected) in [
-        ("t-none", "\"recording_not_found\" retrying=false 1011 recording_not_found"),
-        ("t-missing", "\"recording_not_found\" retrying=false 1011 recording_not_found"),
-        ("t-bad", "\"bad_recording\" retrying=false 1011 bad_recording"),
-        ("t-nobody-has-it", "\"unauthorized\" retrying=false 1008 unauthorized"),
-    ] {
-        assert_eq!(told(&rig.refusal(&format!("ws/test/{token}")).await), expected, "{token}");
-    }
-    assert_eq!(
-        rig.control.channels().replay("", livetape_feed::control::Speed::Max).await.unwrap_err().problem.code,
-        Code::Unauthorized
-    );
-    wait(Duration::from_millis(1)).await;
-    assert!(rig.control.channels().statuses().is_empty());
-    rig.end().await;
-}
-
 // `/ws/play/{recording}`: a private replay without a token in the configuration.
-
-/// A client elsewhere.
-const REMOTE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 
 async fn play(rig: &Rig, path: &str) -> Log {
     read_all(&mut rig.ws(&format!("ws/play/{path}")).await).await
@@ -187,53 +164,4 @@ async fn all_private_replays_share_a_limit() {
     wait(Duration::from_secs(1)).await;
     assert!(events(&play(&rig, "demo?speed=max").await) == expected());
     rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn bad_requests_are_reported_over_the_socket() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    for (path, code, close) in [
-        ("no-such", "recording_not_found", 1011),
-        ("..%2FCargo.toml", "recording_not_found", 1011),
-        ("..%2F..%2Frecordings%2Fdemo.bin", "recording_not_found", 1011),
-        ("%ff", "recording_not_found", 1011),
-        ("demo?start=9h", "bad_request", 1008),
-        ("demo?start=-1s", "bad_request", 1008),
-        ("demo?start=soon", "bad_request", 1008),
-        ("demo?speed=0", "bad_request", 1008),
-        ("demo?sped=max", "bad_request", 1008),
-        ("demo?observer=1", "bad_request", 1008),
-    ] {
-        let refused = rig.refusal(&format!("ws/play/{path}")).await;
-        assert_eq!(told(&refused), format!("\"{code}\" retrying=false {close} {code}"), "{path}");
-    }
-    wait(Duration::from_millis(1)).await;
-    assert!(rig.control.channels().statuses().is_empty());
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn clients_beyond_loopback_need_a_bearer_token() {
-    const TOKEN: &str = "0123456789abcdef";
-    for (tokens, query, expected) in [
-        (vec![], "", Some("\"unauthorized\"")),
-        (vec![TOKEN.to_owned().into()], "&token=0123456789abcdef", None),
-    ] {
-        let access = Access { tokens: Tokens::new(tokens), ..Access::default() };
-        let config = Config { access, ..Config::default() };
-        let rig = Setup { config, ..Setup::channels(ROOMS) }.start(As::Serve);
-        for address in [REMOTE, IpAddr::from([127, 0, 0, 1])] {
-            let stream = rig.connector.connect_from(Some(address)).await.unwrap();
-            let url = format!("ws://localhost/ws/play/demo?speed=max{query}");
-            let log = read_all(&mut client_async(url, stream).await.unwrap().0).await;
-            let is_refused = log.texts.len() == 1 && expected.is_some_and(|code| log.texts[0].contains(code));
-            assert_eq!(
-                is_refused,
-                address == REMOTE && expected.is_some(),
-                "{address} {query}: {:?}",
-                log.close
-            );
-        }
-        rig.end().await;
-    }
 }

@@ -1,4 +1,5 @@
-//! `/recordings`: list, upload, rename, download and delete.
+//! `/recordings`: bytes, files and uploads that need more than requests and responses (`sessions/recordings.snap` and
+//! `captures.snap`).
 
 use std::{
     fs,
@@ -20,7 +21,6 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    openapi::fits,
     rest::replaying,
     support::{HttpResponse, Rig, Setup, eventually, read_all, repository},
 };
@@ -152,30 +152,6 @@ pub(crate) fn committed(path: &str) -> Vec<u8> {
     fs::read(repository().join(path)).unwrap()
 }
 
-fn without_times(mut list: Value) -> Value {
-    for entry in list["recordings"].as_array_mut().unwrap() {
-        if entry["modified"].is_string() {
-            entry["modified"] = json!("[time]");
-        }
-    }
-    list
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_list_shows_data_from_both_ends_of_a_file() {
-    let place = Place::new();
-    assert_eq!(place.names().await, ["demo"], "without a directory there is the built-in one");
-    place.put_file("whole.bin", &committed("recordings/short.bin"));
-    place.put_file("broken off.bin", &committed("fixtures/golden/unsealed.bin"));
-    place.put_file("newer.bin", &committed("fixtures/golden/newer-major.bin"));
-    place.put_file("text.bin", b"not a recording");
-    place.put_file("demo.bin", b"hidden by the built-in one");
-    place.put_file(".whole.bin.1.part", b"a draft");
-    place.put_file("notes.txt", b"another ending");
-    fs::create_dir(place.shelf().join("folder.bin")).unwrap();
-    insta::assert_json_snapshot!(without_times(place.get("/recordings").await.json()));
-}
-
 #[tokio::test(start_paused = true)]
 async fn details_have_a_timeline() {
     let (place, demo) = (Place::new(), info(DEMO_BYTES).unwrap());
@@ -209,31 +185,6 @@ async fn fields_of_the_messages_at_an_offset_are_listed() {
     assert_eq!(messages(&format!("at=34494ms&id={id}~2")).await, std::slice::from_ref(gift));
     assert_eq!(messages(&format!("at=34496ms&id={id}")).await, [] as [Value; 0]);
     assert_eq!(messages(&format!("id={id}")).await, std::slice::from_ref(gift));
-    assert_eq!(messages("at=9h").await, [] as [Value; 0]);
-    place
-        .rig
-        .rejects(
-            400,
-            "bad_request",
-            "
-            GET /recordings/demo/fields → neither `at` nor `id` is given → see GET /openapi.json for valid requests
-            GET /recordings/demo/fields?at=soon → `soon` is not a time: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds → see GET /openapi.json for valid requests
-            GET /recordings/demo/fields?at=1s&id=inject-1 → `inject-1` is not the id of a message → see GET /openapi.json for valid requests
-            ",
-        )
-        .await;
-    assert_eq!(place.get("/recordings/none/fields?at=1s").await.status, 404);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_changed_file_is_read_again() {
-    let place = Place::new();
-    place.put_file("x.bin", &committed("recordings/short.bin"));
-    let first = place.get("/recordings/x").await.json();
-    place.put_file("x.bin", &committed("recordings/gifts.bin"));
-    let second = place.get("/recordings/x").await.json();
-    assert_ne!(first["timeline"], second["timeline"]);
-    assert_eq!(place.get("/recordings/x").await.json(), second);
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,32 +208,6 @@ async fn an_upload_is_downloaded_byte_for_byte() {
     let built_in = place
         .bytes("GET /recordings/demo/file HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", b"");
     assert!(built_in.await.ends_with(&bytes));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_upload_replaces_only_with_force() {
-    let place = Place::new();
-    let (short, gifts) = (committed("recordings/short.bin"), committed("recordings/gifts.bin"));
-    assert_eq!(place.upload("/recordings/x", &short).await.status, 201);
-    let refused = place.upload("/recordings/x", &gifts).await;
-    assert_eq!((refused.status, refused.code().as_str()), (409, "output_exists"));
-    assert!(fs::read(place.shelf().join("x.bin")).unwrap() == short);
-    assert_eq!(place.upload("/recordings/x?force=1", &gifts).await.status, 200);
-    assert!(fs::read(place.shelf().join("x.bin")).unwrap() == gifts);
-}
-
-#[tokio::test(start_paused = true)]
-async fn files_that_are_not_recordings_are_not_stored() {
-    let place = Place::new();
-    let code = |answer: HttpResponse| (answer.status, answer.code());
-    let text = code(place.upload("/recordings/x", b"<img onerror>").await);
-    assert_eq!(text, (422, "bad_recording".into()));
-    assert_eq!(code(place.upload("/recordings/x", b"").await), (422, "bad_recording".into()));
-    let newer = committed("fixtures/golden/newer-major.bin");
-    assert_eq!(code(place.upload("/recordings/x", &newer).await), (422, "newer_recording".into()));
-    let long = vec![0; usize::try_from(UPLOAD_BYTES_MAX).unwrap() + 1];
-    assert_eq!(code(place.upload("/recordings/x", &long).await), (413, "too_large".into()));
-    assert_eq!(place.files(), [""; 0], "no draft is left behind");
 }
 
 /// Chunked bodies have no known length.
@@ -329,32 +254,6 @@ async fn an_interrupted_upload_leaves_no_file() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn recordings_are_renamed_and_deleted() {
-    let place = Place::new();
-    place.put_file("a.bin", &committed("recordings/short.bin"));
-    place.put_file("b.bin", &committed("recordings/gifts.bin"));
-    let renamed = place.rig.http("PATCH", "/recordings/a", r#"{"name":"c"}"#).await;
-    let api = place.get("/openapi.json").await.json();
-    let responses = |method: &str| &api["paths"]["/recordings/{name}"][method]["responses"];
-    fits(&api, &responses("patch")["200"], &renamed);
-    assert_eq!((renamed.status, &renamed.json()["name"]), (200, &json!("c")));
-    let taken = place.rig.http("PATCH", "/recordings/c", r#"{"name":"b"}"#).await;
-    assert_eq!((taken.status, taken.code().as_str()), (409, "output_exists"));
-    assert_eq!(place.names().await, ["demo", "b", "c"]);
-    let deleted = place.rig.http("DELETE", "/recordings/c", "").await;
-    assert_eq!((deleted.status, deleted.json()), (200, json!({ "deleted": "c" })));
-    fits(&api, &responses("delete")["200"], &deleted);
-    let gone = place.rig.http("DELETE", "/recordings/c", "").await;
-    assert_eq!((gone.status, gone.code().as_str()), (404, "recording_not_found"));
-    assert_eq!(place.names().await, ["demo", "b"]);
-    let uploaded = place.upload("/recordings/d", &committed("recordings/short.bin")).await;
-    fits(&api, &responses("put")["201"], &uploaded);
-    let refused = place.upload("/recordings/e", b"no recording").await;
-    assert_eq!(refused.status, 422);
-    fits(&api, &responses("put")["default"], &refused);
-}
-
-#[tokio::test(start_paused = true)]
 async fn recordings_in_use_cannot_be_changed() {
     let place = Place::new();
     place.put_file("played.bin", &committed("recordings/short.bin"));
@@ -380,58 +279,6 @@ async fn recordings_in_use_cannot_be_changed() {
     assert_eq!(place.files(), ["linked.bin", "played.bin", "written.bin"]);
     recorder.finish().unwrap();
     assert_eq!(place.rig.http("DELETE", "/recordings/written", "").await.status, 200);
-}
-
-#[tokio::test(start_paused = true)]
-async fn paths_and_unknown_queries_are_rejected() {
-    let place = Place::new();
-    place.put_file("x.bin", &committed("recordings/short.bin"));
-    fs::write(place.folder.path().join("secret.bin"), committed("recordings/short.bin")).unwrap();
-    let requests = [
-        ("GET", "/recordings/..%2Fsecret", ""),
-        ("GET", "/recordings/..%2Fsecret/file", ""),
-        ("DELETE", "/recordings/..%2Fsecret", ""),
-        ("PATCH", "/recordings/x", r#"{"name":"../y"}"#),
-        ("PATCH", "/recordings/x", r#"{"title":"y"}"#),
-        ("PATCH", "/recordings/x", ""),
-        ("GET", "/recordings/%ff", ""),
-        ("GET", "/recordings/x%20", ""),
-        ("PUT", "/recordings/%20x", ""),
-        ("PUT", "/recordings/nul", ""),
-        ("GET", "/recordings/nothing", ""),
-        ("GET", "/recordings/nothing/file", ""),
-        ("GET", "/recordings/x?buckets=0", ""),
-        ("GET", "/recordings/x?buckets=1025", ""),
-        ("GET", "/recordings/x?bucket=5", ""),
-        ("PUT", "/recordings/x?force=maybe", ""),
-        ("POST", "/recordings/x", ""),
-    ];
-    let mut answers = serde_json::Map::new();
-    for (method, path, body) in requests {
-        let answer = place.rig.http(method, path, body).await;
-        let shown = json!({ "status": answer.status, "error": answer.json()["error"] });
-        answers.insert(format!("{method} {path} {body}"), shown);
-    }
-    insta::assert_json_snapshot!(answers);
-    assert!(place.folder.path().join("secret.bin").is_file());
-}
-
-#[tokio::test(start_paused = true)]
-async fn names_that_change_the_text_direction_are_rejected_and_not_listed() {
-    let place = Place::new();
-    place.put_file("x.bin", &committed("recordings/short.bin"));
-    place.put_file("bidi\u{202e}.bin", &committed("recordings/short.bin"));
-    let list = place.get("/recordings").await.json();
-    assert_eq!((place.names().await, &list["unlisted"]), (vec!["demo".into(), "x".into()], &json!(1)));
-    for answer in [
-        place.upload("/recordings/bidi%E2%80%AE", &committed("recordings/short.bin")).await,
-        place.get("/recordings/bidi%E2%80%AE").await,
-        place.rig.http("PATCH", "/recordings/x", "{\"name\":\"bidi\u{202e}\"}").await,
-    ] {
-        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{answer:?}");
-        assert!(answer.body.contains(r"`bidi\\u{202e}` is not the name of a recording"), "{answer:?}");
-    }
-    assert_eq!(place.get("/recordings/nothing").await.json()["error"]["hint"], "choose one of: demo, x");
 }
 
 /// Other programs may write to the folder, but no file in it can lead outside or block the server.
@@ -483,34 +330,15 @@ async fn drafts_of_a_killed_server_are_removed_at_the_start() {
     assert!(folder.path().join("x.bin").is_file());
 }
 
-// `/recordings`: imports of captures, and ranges of recordings.
-
 #[tokio::test(start_paused = true)]
-async fn an_uploaded_capture_is_imported() {
+async fn a_damaged_line_of_a_capture_is_counted() {
     let place = Place::new();
     let lines = committed("fixtures/webcast/session-1.jsonl");
-    let stored = place.upload("/recordings/show?import=1", &lines).await;
-    let body = stored.json();
-    assert_eq!(
-        (stored.status, &body["name"], &body["import"]["complete"]),
-        (201, &json!("show"), &json!(true))
-    );
-    assert_eq!(body["import"]["frames"], String::from_utf8(lines.clone()).unwrap().lines().count());
-    assert_eq!(place.files(), ["show.bin"], "no draft is left behind");
-    let details = place.get("/recordings/show").await.json();
-    assert_eq!(details["framesReceived"], body["import"]["frames"]);
-    let again = place.upload("/recordings/show?import=1", &lines).await;
-    assert_eq!((again.status, again.code().as_str()), (409, "output_exists"));
-    assert_eq!(place.upload("/recordings/show?import=1&force=1", &lines).await.status, 200);
-    // A capture of a few lines, with a damaged one between them.
     let mut damaged: Vec<_> = lines.split_inclusive(|byte| *byte == b'\n').take(3).collect();
     damaged.insert(1, b"{\n");
     let lossy = place.upload("/recordings/lossy?import=1", &damaged.concat()).await.json();
-    assert_eq!(
-        (&lossy["import"]["badLines"], &lossy["import"]["complete"]),
-        (&json!(1), &json!(false)),
-        "{lossy}"
-    );
+    let import = &lossy["import"];
+    assert_eq!((&import["badLines"], &import["complete"]), (&json!(1), &json!(false)), "{lossy}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -524,37 +352,5 @@ async fn uploads_that_are_not_captures_are_not_imported() {
         assert_eq!((answer.status, answer.code().as_str()), (422, "bad_capture"), "{answer:?}");
         assert!(!answer.body.contains(&*place.shelf().to_string_lossy()), "no path: {}", answer.body);
     }
-    assert_eq!(place.upload("/recordings/x?import=maybe", b"{}").await.code(), "bad_request");
     assert_eq!(place.files(), [""; 0], "no draft is left behind");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_range_is_stored_as_a_new_recording_scrubbed_by_default() {
-    let place = Place::new();
-    let cut =
-        async |name: &str, body: &str| place.rig.http("POST", &format!("/recordings/{name}/cut"), body).await;
-    let capture = committed("fixtures/webcast/session-1.jsonl");
-    assert_eq!(place.upload("/recordings/show?import=1", &capture).await.json()["privacy"], "private");
-    let made = cut("show", r#"{"name":"part"}"#).await;
-    assert_eq!((made.status, &made.json()["privacy"]), (201, &json!("scrubbed")), "{made:?}");
-    assert_eq!(cut("show", r#"{"name":"plain","scrub":false}"#).await.json()["privacy"], "private");
-    let part = place.get("/recordings/part").await.json();
-    let plain = place.get("/recordings/plain").await.json();
-    assert_eq!(plain["timeline"]["types"], part["timeline"]["types"], "the same events");
-    assert_eq!(cut("demo", r#"{"name":"minute","from":"10s","to":60}"#).await.status, 201);
-    let length = place.get("/recordings/minute").await.json()["durationMs"].as_u64().unwrap();
-    assert!((45_000..=50_000).contains(&length), "{length}");
-    for (name, body, expected) in [
-        ("demo", r#"{"name":"part"}"#, (409, "output_exists")),
-        ("demo", r#"{"name":"demo"}"#, (403, "read_only_recording")),
-        ("demo", r#"{"name":"../x"}"#, (400, "bad_request")),
-        ("demo", r#"{"name":"x","from":"1m","to":"10s"}"#, (400, "bad_request")),
-        ("demo", r#"{"name":"x","from":"10h"}"#, (400, "bad_request")),
-        ("demo", r#"{"name":"x","from":"soon"}"#, (400, "bad_request")),
-        ("none", r#"{"name":"x"}"#, (404, "recording_not_found")),
-    ] {
-        let answer = cut(name, body).await;
-        assert_eq!((answer.status, answer.code().as_str()), expected, "{body}");
-    }
-    assert_eq!(place.files(), ["minute.bin", "part.bin", "plain.bin", "show.bin"], "no draft is left behind");
 }

@@ -119,7 +119,7 @@ struct Request<'a> {
     headers: Vec<(&'a str, &'a str)>,
     /// `only /a /b`: the values that are shown, as JSON pointers.
     only: Vec<&'a str>,
-    /// `lines TEXT`: the lines of the body that are shown contain this text.
+    /// `lines TEXT, TEXT`: the lines of the body that are shown contain one of these.
     lines: Option<&'a str>,
     /// `HTTP/1.0`
     version: Option<&'a str>,
@@ -380,7 +380,7 @@ impl Stage {
             for order in std::mem::take(&mut *self.orders.lock().unwrap()) {
                 writeln!(heard, "channel ← {order}").unwrap();
             }
-            TOLD.take().iter().for_each(|line| writeln!(heard, "operator ← {line}").unwrap());
+            TOLD.take().iter().for_each(|line| writeln!(heard, "operator ← {}", line.trim_end()).unwrap());
             let names = &mut self.names;
             self.clients.retain_mut(|(name, socket)| {
                 while let Some(next) = socket.next().now_or_never() {
@@ -427,8 +427,9 @@ impl Stage {
                 }
             }
             _ => {
-                let wanted = request.lines.unwrap_or_default();
-                let lines = response.body.lines().filter(|line| line.contains(wanted));
+                let wanted: Vec<_> = request.lines.unwrap_or_default().split(", ").collect();
+                let is_wanted = |line: &&str| wanted.iter().any(|it| line.contains(it));
+                let lines = response.body.lines().filter(is_wanted);
                 lines.for_each(|line| write!(text, "\n  {line}").unwrap());
             }
         }
@@ -655,4 +656,4 @@ macro_rules! sessions {
     )*};
 }
 
-sessions! { access lobby rest }
+sessions! { access captures closing lobby overlays recordings rest rooms }

@@ -92,25 +92,6 @@ async fn joining_the_users_room_again_begins_with_the_state_again() {
     assert!(is_quiet(&mut socket));
 }
 
-#[tokio::test(start_paused = true)]
-async fn current_users_are_rooms() {
-    let rig = Rig::start();
-    let mut before = rig.ws("ws?client_id=before").await;
-    assert_eq!(next(&mut before).await["rooms"], json!([]));
-    show(&rig);
-    let mut after = rig.ws("ws?client_id=after").await;
-    assert_eq!(next(&mut after).await["rooms"], json!(["user:ann"]));
-    let _reader = rig.ws("").await;
-    let room = rig.http("GET", "/rooms/user:ann", "").await.json();
-    assert_eq!((&room["readOnly"], &room["connectionsCount"]), (&json!(true), &json!(3)));
-    after.send(b"\0".to_vec().into()).await.unwrap();
-    assert_eq!(next_said(&mut after).await["code"], "read_only_room");
-    rig.driver().forget_user();
-    assert_eq!(rig.http("GET", "/rooms/user:ann", "").await.code(), "unknown_room");
-    rig.hub.publish(&[chat("of the next user")]);
-    assert_eq!(next_said(&mut after).await["seq"], 1, "the channel outlives its users");
-}
-
 // Messages are written by the sender, by message writers and by the socket's task, without losing, repeating
 // or reordering any.
 
@@ -204,23 +185,6 @@ async fn shutting_down_is_announced_before_1001() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rest_closes_with_code_and_reason_after_earlier_messages() {
-    let rig = Rig::start();
-    for (path, code) in [("ws?feed=0", 4000), ("", 1000), ("ws/echo", 3999)] {
-        let mut socket = rig.ws(path).await;
-        let all = rig.http("GET", "/connections", "").await.json();
-        let [connection] = &all["connections"].as_array().unwrap()[..] else { panic!("{all}") };
-        assert_eq!(connection["path"], format!("/{}", path.trim_end_matches("?feed=0")));
-        let id = connection["id"].as_str().unwrap();
-        let order = format!(r#"{{"code":{code},"reason":"enough"}}"#);
-        assert_eq!(rig.http("POST", &format!("/connections/{id}/close"), &order).await.status, 200);
-        assert_eq!(read_all(&mut socket).await.close, Some((code, "enough".to_owned())), "{path}");
-        wait(Duration::from_millis(1)).await;
-        assert_eq!(rig.http("GET", &format!("/connections/{id}"), "").await.code(), "not_found");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn rest_closes_after_the_events_before() {
     let rig = Rig::start();
     for path in ["", "ws", "?types=chat"] {
@@ -232,59 +196,6 @@ async fn rest_closes_after_the_events_before() {
         let log = read_all(&mut socket).await;
         assert_eq!(texts(&log).iter().filter(|kind| *kind == "chat").count(), 1_000, "{path}");
         assert_eq!(log.close, Some((1011, "enough".to_owned())), "{path}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn rest_closes_all_connections_but_observers() {
-    let rig = Rig::start();
-    for (order, expected) in [
-        (r#"{"code":1011,"reason":"all"}"#, Some((1011, "all".to_owned()))),
-        ("", Some((1000, String::new()))),
-        (r#"{"abort":true}"#, None),
-    ] {
-        let mut clients = [rig.ws("").await, rig.ws("ws").await, rig.ws("ws/echo").await];
-        let mut observer = rig.ws("?observer=1").await;
-        let answer = rig.http("POST", "/connections/close", order).await;
-        assert_eq!(answer.status, 200, "{order}");
-        assert_eq!(answer.json()["connections"].as_array().unwrap().len(), clients.len(), "{order}");
-        for client in &mut clients {
-            assert_eq!(read_all(client).await.close, expected, "{order}");
-        }
-        wait(Duration::from_millis(1)).await;
-        let left = rig.http("GET", "/connections", "").await.json();
-        assert_eq!(left["connections"].as_array().unwrap().len(), 1, "{left}");
-        rig.hub.publish(&[chat("still here")]);
-        assert!(read(&mut observer, 1).await[0].contains("still here"));
-    }
-    let nobody = rig.http("POST", "/connections/close", "").await;
-    assert_eq!(nobody.json(), serde_json::json!({ "connections": [] }));
-    assert_eq!(rig.http("POST", "/connections/close", r#"{"code":1006}"#).await.status, 400);
-}
-
-#[tokio::test(start_paused = true)]
-async fn rest_cuts_connections_without_a_close_frame() {
-    let rig = Rig::start();
-    for path in ["ws?feed=0", "", "ws/echo"] {
-        let mut socket = rig.ws(path).await;
-        let all = rig.http("GET", "/connections", "").await.json();
-        let id = all["connections"][0]["id"].as_str().unwrap();
-        let close = format!("/connections/{id}/close");
-        for invalid in [
-            r#"{"code":1006}"#,
-            r#"{"abort":true,"code":4000}"#,
-            r#"{"abort":true,"code":1000}"#,
-            r#"{"abort":true,"reason":"x"}"#,
-        ] {
-            let refused = rig.http("POST", &close, invalid).await;
-            assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"), "{invalid}");
-            assert!(refused.body.contains(r#"{\"abort\":true}"#), "{}", refused.body);
-        }
-        assert_eq!(rig.http("POST", &close, r#"{"abort":true}"#).await.status, 200);
-        let log = read_all(&mut socket).await;
-        assert_eq!(log.close, None, "{path}");
-        wait(Duration::from_millis(1)).await;
-        assert_eq!(rig.http("GET", &format!("/connections/{id}"), "").await.code(), "not_found");
     }
 }
 

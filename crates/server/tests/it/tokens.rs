@@ -1,32 +1,20 @@
-//! `/ws/{token}`: when rooms are connected and disconnected, who shares them, and every rejection: its
-//! limit, its error before the close, and its transcript over real sockets.
+//! `/ws/{token}`: when rooms are connected and disconnected, who shares them, and the error before each close. Every
+//! rejection is in `sessions/rooms.snap`.
 
-use std::{
-    fmt::Debug,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use livetape_core::error::Code;
-use livetape_engine::{
-    channels::{ChannelOptions, LINGER},
-    source::live::LiveOptions,
-};
+use livetape_engine::channels::{ChannelOptions, LINGER};
 use livetape_feed::{
     control::{Control, SourceState, Sources, Token},
     hub::{self, Join, Since},
 };
 use livetape_mock::Happened;
-use livetape_server::{Config, Limits, lobby};
-use serde_json::Value;
-use tokio::{net::TcpStream, task::JoinSet};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{
-    As, ROOMS, Rig, Setup, Supervised, chats, close, demo::over_tcp, json, read, read_all, seqs, tokens,
-    told, wait,
-};
+use crate::support::{As, ROOMS, Setup, chats, close, json, read, read_all, seqs, told, wait};
 
 /// Number of events in the room of `ROOMS`, including `connection_created`.
 const EVENTS: usize = 100;
@@ -223,56 +211,6 @@ async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
     rig.end().await;
 }
 
-// Invalid tokens and invalid requests with tokens. No response contains a token.
-
-/// Messages shown to the user who runs the server.
-static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-#[tokio::test(start_paused = true)]
-async fn unknown_tokens_and_those_without_a_user_get_an_error_and_1008() {
-    let tell: fn(&str) = |line| TOLD.lock().unwrap().push(line.to_owned());
-    let rig = Setup::channels("").sources(|sources| Sources { tell, ..sources }).start(As::Serve);
-    let unknown = "\"unauthorized\" retrying=false 1008 unauthorized";
-    for path in
-        ["ws/nobody-has-it", "ws/T-ANN", "ws/t-an", "ws/t-ann%20", "ws/%ff", "ws/t-nobody-has-it?types=gift"]
-    {
-        assert_eq!(told(&rig.refusal(path).await), unknown, "{path}");
-    }
-    let no_user = "\"invalid_username\" retrying=false 1008 invalid_username";
-    assert_eq!(told(&rig.refusal("ws/t-none").await), no_user);
-    assert_eq!(told(&rig.refusal("ws/t-missing").await), no_user);
-    let expected = ["nobody", " "].map(|user| format!("⚠️ TikTok username not given for client of {user}"));
-    assert_eq!(*TOLD.lock().unwrap(), expected);
-    assert_eq!(rig.requests(), 0);
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn rejections_do_not_reveal_tokens() {
-    let rig = Rig::start();
-    for (method, target, status, code) in [
-        ("GET", "/ws/s3cret", 400, "upgrade_required"),
-        ("GET", "/ws/test/s3cret", 400, "upgrade_required"),
-        ("POST", "/ws/s3cret", 405, "method_not_allowed"),
-        ("DELETE", "/ws/test/s3cret", 405, "method_not_allowed"),
-        ("GET", "/ws/s3cret/more", 404, "not_found"),
-        ("GET", "/x/ws/s3cret", 404, "not_found"),
-        ("GET", "/ws/test/s3cret/more", 404, "not_found"),
-    ] {
-        let answer = rig.http(method, target, "").await;
-        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {target}");
-        assert!(!answer.body.contains("s3cret"), "{}", answer.body);
-    }
-    for target in
-        ["ws/s3cret?typs=gift", "ws/s3cret?speed=2", "ws/test/s3cret?speed=fast", "ws/test/s3cret?speed=0"]
-    {
-        let log = read_all(&mut rig.ws(target).await).await;
-        assert_eq!(close(&log), (1008, "bad_request"), "{target}");
-        assert_eq!(json(&log.texts[0])["data"]["code"], "bad_request");
-        assert!(!log.texts[0].contains("s3cret"), "{log:?}");
-    }
-}
-
 #[test]
 fn invalid_tokens_prevent_the_start() {
     let token = |secret: &str, user: &str| Token {
@@ -285,188 +223,6 @@ fn invalid_tokens_prevent_the_start() {
     assert_eq!(refuse(vec![token("test", "ann")]).code, Code::BadRequest);
     assert_eq!(refuse(vec![token("same", "ann"), token("same", "ben")]).code, Code::BadRequest);
     assert_eq!(refuse(vec![token("fine", "a b")]).code, Code::InvalidUsername);
-}
-
-// The documented behaviour of tokens as a transcript, over real sockets with the real clock.
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// Returns the next event, or the close.
-async fn text(socket: &mut Socket) -> String {
-    loop {
-        match socket.next().await.unwrap().unwrap() {
-            Message::Text(text) => return text.to_string(),
-            Message::Close(frame) => {
-                let frame = frame.unwrap();
-                return format!("closed {} {}", u16::from(frame.code), frame.reason);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Removes the parts of an event that differ between runs.
-fn line(text: &str) -> String {
-    let Ok(mut event) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
-    for key in ["ts", "stream"] {
-        event.as_object_mut().unwrap().remove(key);
-    }
-    let data = event["data"].as_object_mut().unwrap();
-    data.remove("timestamp");
-    // The delay is random.
-    data.entry("retryAfterMs").and_modify(|wait| *wait = wait.is_u64().into());
-    event.to_string()
-}
-
-#[tokio::test]
-async fn transcript_of_every_rejection() {
-    let mock = over_tcp(ROOMS).await;
-    let sources = Sources { tokens: tokens(), max_replays: 1, ..Sources::default() };
-    let server = Supervised::start(&mock, sources).await;
-    let open = async |path: &str| {
-        tokio_tungstenite::connect_async(format!("ws://{}/{path}", server.address)).await.unwrap().0
-    };
-
-    let mut transcript = Vec::new();
-    // A socket that stays open occupies the only slot of its kind.
-    let mut test = open("ws/test/t-ann").await;
-    assert_eq!(json(&text(&mut test).await)["type"], "connection_created");
-    for path in [
-        "ws/nobody-has-it",
-        "ws/t-none",
-        "ws/t-offline",
-        "ws/t-nobody",
-        "ws/t-adult",
-        "ws/t-ann",
-        "ws/t-ben",
-        "ws/test/nobody-has-it",
-        "ws/test/t-ann",
-        "ws/test/t-none",
-        "ws/t-ann?since=main:1",
-    ] {
-        transcript.push(format!("> {path}"));
-        let mut socket = open(path).await;
-        if path == "ws/t-ann" {
-            transcript.push(line(&text(&mut socket).await));
-            continue;
-        }
-        loop {
-            let text = text(&mut socket).await;
-            transcript.push(line(&text));
-            if text.starts_with("closed") {
-                break;
-            }
-        }
-    }
-    drop(test);
-    insta::assert_snapshot!(transcript.join("\n"));
-
-    let status = server.control.channels().status("ann").unwrap();
-    assert_eq!(status.username.as_deref(), Some("ann"));
-    let ended = tokio::time::timeout(Duration::from_secs(60), server.end()).await.unwrap();
-    assert_eq!(ended.exit_code(), Ok(0));
-}
-
-// Every limit that closes a socket with 4102 says which one it is: to the client, and in the metrics. Those
-// of a cluster are in `tests/cluster` (`rooms.rs`, `shown.rs`).
-
-/// A cause: its label, how to reach the limit, the sockets that reach it, the socket beyond it, and the
-/// message.
-type Row = (&'static str, fn(Setup) -> Setup, &'static [&'static str], &'static str, &'static str);
-
-const ROWS: [Row; 6] = [
-    (
-        "subscribers",
-        |setup| Setup { config: Config { subscribers_max: 1, ..Config::default() }, ..setup },
-        &[""],
-        "ws/t-ann",
-        "the maximum number of subscribers, 1, is connected",
-    ),
-    (
-        "sockets",
-        |setup| {
-            let lobby = lobby::Limits { connections_max: 1, ..lobby::Limits::default() };
-            Setup { config: Config { lobby, ..Config::default() }, ..setup }
-        },
-        &[""],
-        "ws/t-ann",
-        "the maximum number of sockets, 1, is open",
-    ),
-    (
-        "live_rooms",
-        |setup| setup.places(1),
-        &["ws/t-ann"],
-        "ws/t-ben",
-        "another live room is already connected, and the maximum is one",
-    ),
-    (
-        "replays",
-        |setup| setup.sources(|sources| Sources { max_replays: 1, ..sources }),
-        &["ws/test/t-ann"],
-        "ws/test/t-ann",
-        "the maximum number of private replays, 1, is already running",
-    ),
-    (
-        "echo_sockets",
-        |setup| {
-            let sockets = Limits { echo_sockets_max: 1, ..Limits::default() };
-            Setup { config: Config { sockets, ..Config::default() }, ..setup }
-        },
-        &["ws/echo"],
-        "ws/echo",
-        "the maximum number of sockets on `/ws/echo`, 1, is already open",
-    ),
-    (
-        "lookups",
-        |setup| {
-            setup.options(|options| ChannelOptions {
-                live: LiveOptions { lookups_per_minute: Some(1), ..options.live },
-                ..options
-            })
-        },
-        &[],
-        "ws/t-ann",
-        "the budget of 1 look-ups per minute is spent, try again in 60 s",
-    ),
-];
-
-#[tokio::test(start_paused = true)]
-async fn every_cause_of_4102_names_itself() {
-    for (cause, limit, before, beyond, message) in ROWS {
-        let rig = limit(Setup::channels(ROOMS)).start(As::Serve);
-        if cause == "lookups" {
-            // As many as may be queued.
-            for _ in 0..11 {
-                let _ = rig.control.limit().queue();
-            }
-        }
-        let mut open = Vec::new();
-        for path in before {
-            open.push(rig.ws(path).await);
-        }
-        let refusal = rig.refusal(beyond).await;
-        assert_eq!(told(&refusal), "\"capacity\" retrying=false 4102 capacity", "{cause}");
-        assert_eq!(refusal.0["message"], message, "{cause}");
-        drop(open);
-        let metrics = rig.http("GET", "/metrics", "").await.body;
-        let line = format!("livetape_sockets_turned_away_total{{code=\"capacity\",cause=\"{cause}\"}} 1\n");
-        assert!(metrics.contains(&line), "{line}{metrics}");
-        rig.end().await;
-    }
-}
-
-/// A client must not take the error for an event of a stream, from which it could resume.
-#[tokio::test(start_paused = true)]
-async fn the_error_of_a_refused_socket_has_no_position() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    for path in ["ws/nobody-has-it", "?typs=gift", "ws/t-offline?since=-1"] {
-        let log = read_all(&mut rig.ws(path).await).await;
-        let error = json(&log.texts[0]);
-        assert_eq!(error["type"], "error");
-        assert_eq!((error.get("stream"), error.get("seq")), (None, None), "{error}");
-        assert!(error["data"]["hint"].is_string(), "{error}");
-    }
-    rig.end().await;
 }
 
 // A client of an unavailable room receives the `error` before the close, whenever it joins.

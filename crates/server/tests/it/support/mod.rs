@@ -1,8 +1,9 @@
 //! Shared by these tests: [`Rig`] is livetape in memory, [`Setup`] configures it, `Served` is a server on a
 //! port.
 
+#[expect(dead_code, reason = "tests of processes start a mock on a port")]
 #[path = "../../../../../tests/it/support/demo.rs"]
-pub(crate) mod demo;
+mod demo;
 #[path = "../../../../../tests/it/support/filtered.rs"]
 mod filtered;
 #[path = "../../../../../tests/it/support/log.rs"]
@@ -26,7 +27,7 @@ use livetape_core::{
 };
 use livetape_io::clock;
 pub(crate) use log::{Log, close, json, read_all};
-pub(crate) use rig::{As, ROOMS, Rig, Served, Setup, Supervised, UPSTREAM, short, tokens};
+pub(crate) use rig::{As, ROOMS, Rig, Served, Setup, UPSTREAM, short};
 use serde_json::Value;
 use tokio::io::DuplexStream;
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};

@@ -283,7 +283,7 @@ pub(crate) enum As {
 
 /// Tokens: `t-<user>` opens the room of a user, and so does `t2-ann` for ann. Each has a recording for
 /// `/ws/test`.
-pub(crate) fn tokens() -> Vec<Token> {
+fn tokens() -> Vec<Token> {
     let token = |secret: &str, user: Option<&str>, recording: Option<&str>| Token {
         secret: secret.to_owned().into(),
         client: format!("client of {}", user.unwrap_or("nobody")),
@@ -544,42 +544,11 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn start(config: Config) -> Self {
-        Self::with("s", Sources::default(), config).await
-    }
-
-    pub(crate) async fn with(stream: &str, sources: Sources, config: Config) -> Self {
         let listener = Listening::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.addresses()[0];
-        let (control, driver) = Control::with(sources).unwrap();
-        let hub = Hub::new(stream.to_owned(), Limits::default());
+        let (control, driver) = Control::new();
+        let hub = Hub::new("s".to_owned(), Limits::default());
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         Self { hub, control, driver, address, serving: tokio::spawn(serve(listener, server)) }
-    }
-}
-
-/// A server and its channel, like `livetape serve --upstream <mock>`.
-pub(crate) struct Supervised {
-    pub(crate) control: Control,
-    pub(crate) address: SocketAddr,
-    serving: JoinHandle<()>,
-    channel: JoinHandle<Ended>,
-}
-
-impl Supervised {
-    pub(crate) async fn start(mock: &MockTikTok, sources: Sources) -> Self {
-        let served = Served::with("main", sources, Config::default()).await;
-        let Served { hub, control, driver, address, serving } = served;
-        let upstream = Some(live::Url::parse(&mock.url()).unwrap());
-        let live = live::LiveOptions { upstream, ..live::LiveOptions::new("") };
-        let transport = live::NetTransport::new(&live).unwrap();
-        let channel = Channel::new(hub, &control, driver, transport, ChannelOptions::new(live));
-        Self { control, address, serving, channel: tokio::spawn(channel.serve()) }
-    }
-
-    pub(crate) async fn end(self) -> Ended {
-        self.control.shut_down();
-        let (served, ended, ()) = tokio::join!(self.serving, self.channel, self.control.channels().ended());
-        served.unwrap();
-        ended.unwrap()
     }
 }
