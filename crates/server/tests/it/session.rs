@@ -656,4 +656,4 @@ macro_rules! sessions {
     )*};
 }
 
-sessions! { access captures closing lobby overlays recordings rest rooms }
+sessions! { access captures closing feed lobby overlays pages recordings rest rooms }
