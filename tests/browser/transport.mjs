@@ -350,7 +350,9 @@ export async function played({ browser, livetape, pictures }) {
     const lines = panel.locator('li')
     const told = await lines.allInnerTexts()
     assert.equal(told.length, 4, told.join('; '))
-    const cut = (await ask(url, 'replay/case')).happened.find(({ text }) => text.startsWith('1 connection was cut at '))
+    const { happened: after } = await ask(url, 'replay/case')
+    const cut = after.find(({ text }) => text.startsWith('1 connection was cut at '))
+    assert.ok(after.slice(1).every(({ offsetMs }) => offsetMs === cut.offsetMs), 'the show waits for the client')
     const { durationMs } = await ask(url, 'replay')
     const mark = page.locator('.timeline .happened[title^="1 connection was cut"]')
     const [at, of] = [await mark.boundingBox(), await page.locator('.timeline canvas').boundingBox()]

@@ -307,6 +307,7 @@ impl Staged {
     ) -> bool {
         let (spot, how) = self.breaks[index];
         let known = self.door.attempts().len();
+        self.door.hold(Some(spot.offset));
         let _ = control.order(ReplayOrder::Pause).await;
         self.confirmed(hub).await;
         let before = hub.subscriber_count();
@@ -353,14 +354,15 @@ impl Staged {
         let (is_deaf, within) = if how == How::Deaf { (true, DEAF_MAX) } else { (false, BACK_MAX) };
         let since = is_deaf.then_some(known);
         if let Err(complaint) = self.are_back(hub, before, since, within, &what).await {
-            tell(None, &format!("❌ a client {}", complaint.message));
+            tell(Some(spot.offset), &format!("❌ a client {}", complaint.message));
             self.fail(complaint);
             if self.gives_up {
                 return false;
             }
             hub.wait_for_subscribers(before).await;
         }
-        tell(None, "all are back: the show goes on");
+        tell(Some(spot.offset), "all are back: the show goes on");
+        self.door.hold(None);
         self.lock(|progress| progress.awaited = None);
         self.gates.open(index + 1);
         if how.starts_over() {

@@ -61,6 +61,8 @@ struct DoorState {
     /// Whether an attempt was reset before the server served.
     was_reset: bool,
     attempts: Vec<Attempt>,
+    /// Where the show stands while it waits for clients after a break, in milliseconds: the clock of a replay may be ahead.
+    held_ms: Option<u64>,
     /// Number of rejected WebSockets that are still open.
     open: usize,
     /// What clients say in `User-Agent`, each once.
@@ -136,6 +138,11 @@ impl Door {
 
     pub fn lose_positions(&self) {
         self.state.lock().is_lost = true;
+    }
+
+    /// Sets where the show stands while it waits for clients.
+    pub(crate) fn hold(&self, at: Option<Duration>) {
+        self.state.lock().held_ms = at.map(|at| at.as_millis().try_into().unwrap_or(u64::MAX));
     }
 
     #[must_use]
@@ -241,6 +248,7 @@ impl Door {
             let has_inferred = join.filter.has_inferred();
             let hears_end = is_socket || join.filter.has_end();
             let at = clock::now();
+            let offset_ms = state.held_ms.unwrap_or(offset_ms);
             state.attempts.push(Attempt {
                 at,
                 offset_ms,
