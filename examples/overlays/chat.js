@@ -12,9 +12,14 @@ function leave(line) {
   setTimeout(() => line.remove(), LEAVING_MS)
 }
 
+/** What stands before the names of these users. */
+const ROLES = [['isModerator', 'mod'], ['isSubscriber', 'sub']]
+
 function make({ data, text }, isRush) {
   const line = element('div', `line${isRush ? '' : ' alone'}`)
-  line.append(avatarElement(data, options.pictures), nameElement(data), element('span', 'text', text))
+  const name = nameElement(data)
+  name.prepend(...ROLES.filter(([key]) => data.user?.[key]).map(([, role]) => element('span', 'role', role)))
+  line.append(avatarElement(data, options.pictures), name, element('span', 'text', text))
   if (options.seconds > 0) setTimeout(leave, options.seconds * 1000, line)
   return line
 }

@@ -160,10 +160,11 @@ let clientName = document.title
 /** Names a saved overlay by its name, and another one by its title, and by the options that differ from their defaults, its own first. */
 function nameBy(options, defaults, own) {
   if (saved) return `${document.title}: ${saved.content.slice(saved.content.indexOf('/') + 1)}`
-  const values = Object.keys({ ...own, ...defaults }).filter((key) => !UNNAMED.includes(key) && options[key] !== defaults[key])
+  const changed = Object.keys({ ...own, ...defaults }).filter((key) => !UNNAMED.includes(key) && options[key] !== defaults[key])
   const head = [parent === window ? document.title : `${document.title} (preview)`, shorten(options.title, VALUE_CHARACTERS_MAX)].filter(Boolean).join(': ')
-  const name = [head, ...values.map((key) => `${key}=${shorten(options[key], VALUE_CHARACTERS_MAX)}`)].join(', ')
-  return [...name].slice(0, CLIENT_CHARACTERS_MAX).join('')
+  const values = changed.map((key) => `, ${key}=${shorten(options[key], VALUE_CHARACTERS_MAX)}`)
+  // Only whole values.
+  return values.reduce((name, value) => (name.length + value.length > CLIENT_CHARACTERS_MAX ? name : name + value), [...head].slice(0, CLIENT_CHARACTERS_MAX).join(''))
 }
 
 /** Reads the options again, with other settings of a saved overlay. */

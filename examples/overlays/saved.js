@@ -87,7 +87,7 @@ async function save() {
   find('name').value = done.name
   await listSaved()
   show()
-  tell(!isNew ? 'Saved: open overlays have changed.' : isFromObs ? 'Saved. In OBS, replace the link of this overlay by the new one.' : `Saved. ${INTRODUCTION}`)
+  tell(!isNew ? 'Saved: open overlays of this name have changed.' : isFromObs ? 'Saved. In OBS, replace the link of this overlay by the new one.' : `Saved. ${INTRODUCTION}`)
   isFromObs = false
   return done
 }

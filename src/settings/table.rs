@@ -212,7 +212,7 @@ settings! {
         session_cookie: Option<Session> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
-        /// Wait until the user goes live
+        /// Wait until the user goes live, the first time
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
         /// Send all upstream traffic through this proxy
         ///

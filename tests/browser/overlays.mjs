@@ -266,7 +266,7 @@ export async function saved({ browser, livetape, pictures }) {
     await page.getByLabel('Number to reach').fill('2.000')
     await page.getByLabel('Start from').fill('100')
     await button('Save changes').click()
-    await told('Saved: open overlays have changed.')
+    await told('Saved: open overlays of this name have changed.')
     await obs.page.getByText('107 / 2,000').waitFor()
     assert.equal(await colour(), 'rgb(0, 255, 0)')
     await page.getByLabel('Look').selectOption('plain')

@@ -72,6 +72,20 @@ impl<'a> Show<'a> {
         Self { events, breaks, starts, last_room, first_end }
     }
 
+    /// Returns whether a mistake keeps these numbers right, if it is one that changes all numbers at a break.
+    fn keeping(&self, right: &[&str]) -> impl Fn(&Mistake) -> bool {
+        let truth = self.truth();
+        move |mistake| {
+            let keeps = |other: &&str| {
+                let Ok(name) = Name::parse(other) else { return true };
+                !mistake.is_about(other)
+                    || name.read(&self.value(mistake, &name)) == name.read(&name.value(&truth))
+            };
+            let changes_all = OF_BREAKS.contains(&mistake.name) && mistake.name != FORGOTTEN_FILTER;
+            !changes_all || right.iter().all(keeps)
+        }
+    }
+
     /// Returns each event as a client with this mistake counts it, and how many times.
     fn counted(&self, mistake: &'a Mistake) -> impl Iterator<Item = (Counted<'a>, usize)> {
         let mut memory = Memory::default();
@@ -132,16 +146,8 @@ pub fn explain(
     let has_inferred = events.iter().any(SlimEvent::is_inferred);
     let impossible = if has_inferred { WITHOUT_INFERRED } else { WITH_INFERRED };
     let show = Show::new(events, breaks, starts);
-    let truth = show.truth();
-    explain_by(&show, what, got, |mistake| {
-        let keeps = |other: &&str| {
-            let Ok(name) = Name::parse(other) else { return true };
-            !mistake.is_about(other)
-                || name.read(&show.value(mistake, &name)) == name.read(&name.value(&truth))
-        };
-        let changes_all = OF_BREAKS.contains(&mistake.name) && mistake.name != FORGOTTEN_FILTER;
-        mistake.name != impossible && (!changes_all || right.iter().all(keeps))
-    })
+    let keeps = show.keeping(right);
+    explain_by(&show, what, got, |mistake| mistake.name != impossible && keeps(mistake))
 }
 
 /// Returns the mistakes that change the number `what` of these events, in each of their variants: a client with one does not
@@ -223,24 +229,27 @@ const REPEATING: &str = "counting messages again that were sent again with the s
 const REPEATS: Candidate = Candidate { doing: REPEATING, shown_by: "", needs_break: false };
 
 /// Like [`explain`], for a client that got some messages more than once: `all` are the events of all of them, and
-/// `once` those that count. `is_partial`: some may not have reached it, so that only too large a number says anything.
+/// `once` those that count, with breaks between them. `is_partial`: some may not have reached it, so that only too large a
+/// number says anything.
 #[must_use]
 pub fn explain_with_repeats(
-    once: &[SlimEvent],
+    (once, breaks): (&[SlimEvent], &[usize]),
     all: &[SlimEvent],
     is_partial: bool,
+    right: &[&str],
     what: &str,
     got: &str,
 ) -> Explanation {
     let Ok(name) = Name::parse(what) else { return Explanation::default() };
-    let [right, repeated] = [once, all].map(|events| name.value(&Show::new(events, &[], &[]).truth()));
-    let by_library = |events| {
-        explain_by(&Show::new(events, &[], &[]), what, got, |mistake| !OF_FEED.contains(&mistake.name))
-    };
+    let shows = [Show::new(once, breaks, &[]), Show::new(all, &[], &[])];
+    let keeps = shows[0].keeping(right);
+    let [right, repeated] = shows.each_ref().map(|show| name.value(&show.truth()));
+    let by_library =
+        |show| explain_by(show, what, got, |mistake| !OF_FEED.contains(&mistake.name) && keeps(mistake));
     let number = |text: &str| text.parse::<i64>().unwrap_or_default();
     let mut explained = match is_partial {
         true => Explanation { is_unclear: true, ..Explanation::default() },
-        false => by_library(once),
+        false => by_library(&shows[0]),
     };
     let are_repeats = if is_partial {
         number(&right) < number(got) && number(got) <= number(&repeated)
@@ -264,7 +273,7 @@ pub fn explain_with_repeats(
     if !explained.candidates.is_empty() || !is_more || is_partial {
         return explained;
     }
-    let mut both = by_library(all);
+    let mut both = by_library(&shows[1]);
     if let Some(found) = &mut both.found
         && let Some(other) = both.candidates.get(found.name).copied()
     {

@@ -11,11 +11,12 @@ use livetape_cases::{
     change::{counted, counted_with_repeats, truth_of, truth_with_repeats},
     expect::{Output, Right, Said, compare},
     library::Library,
-    mistakes::without_inferred,
+    mistakes::{SlimEvent, without_inferred},
     report::{Failure, Outcome, PLAIN},
     room::{Conduct, Course, Seen},
     slack::Slack,
     table::{Case, Group, Suite},
+    trace::sent_by,
 };
 use livetape_core::{
     error::{Code, Problem},
@@ -302,6 +303,14 @@ fn received(
     opening.into_iter().chain(frames)
 }
 
+/// Returns the numbers of events that were sent before each connection but the first one.
+fn breaks(sent: &[livetape_mock::Sent], events: &[SlimEvent], start: Duration) -> Vec<usize> {
+    let sockets = Vec::from_iter(sent.iter().filter(|sent| sent.connection > 0));
+    let last = sockets.windows(2).filter(|pair| pair[0].connection != pair[1].connection).map(|pair| pair[0]);
+    let at_ms = last.map(|sent| sent.offset.saturating_sub(start).as_millis());
+    at_ms.map(|at_ms| sent_by(events, at_ms.try_into().unwrap_or(u64::MAX))).collect()
+}
+
 /// Time after the end of a room for a client to read the rest and to leave, in milliseconds. Some lose what they have
 /// received and not decoded if the room closes the connection.
 const READ_MAX_MS: u64 = 30_000;
@@ -429,8 +438,10 @@ impl Venue for RoomVenue<'_> {
             // Only the feed has them.
             let once = without_inferred(once).0;
             let start = opening(&tape).map(|item| item.offset).unwrap_or_default();
+            let breaks = if is_partial { Vec::new() } else { breaks(&mock.sent(), &once, start) };
             Ok(Sent::Repeated {
                 once,
+                breaks,
                 all: without_inferred(counted_with_repeats(all())).0,
                 is_partial,
                 start,

@@ -155,8 +155,15 @@ pub(super) enum Sent {
         inferred: Vec<usize>,
         is_numbered: bool,
     },
-    /// Those that count, all of them, whether some of them may be lost, and when the first was sent.
-    Repeated { once: Vec<SlimEvent>, all: Vec<SlimEvent>, is_partial: bool, start: Duration },
+    /// Those that count, the numbers of them before breaks of the connection, all of them, whether some of them may be
+    /// lost, and when the first was sent.
+    Repeated {
+        once: Vec<SlimEvent>,
+        breaks: Vec<usize>,
+        all: Vec<SlimEvent>,
+        is_partial: bool,
+        start: Duration,
+    },
 }
 
 impl Sent {
@@ -164,8 +171,8 @@ impl Sent {
     fn explain(&self, right: &[&str], what: &str, got: &str) -> Explanation {
         match self {
             Self::Broken { events, breaks, starts, .. } => explain(events, breaks, starts, right, what, got),
-            Self::Repeated { once, all, is_partial, .. } => {
-                explain_with_repeats(once, all, *is_partial, what, got)
+            Self::Repeated { once, breaks, all, is_partial, .. } => {
+                explain_with_repeats((once, breaks), all, *is_partial, right, what, got)
             }
         }
     }
@@ -185,13 +192,13 @@ impl Sent {
                 let sent = trace::Sent { events, breaks, starts, until: &until, left: seen.left };
                 of(&sent, inferred.is_empty(), *is_numbered)
             }
-            Self::Repeated { once: events, start, .. } => {
+            Self::Repeated { once: events, breaks, start, .. } => {
                 let start = start.as_millis().try_into().unwrap_or(u64::MAX);
                 let until = |at: Stamp| match u64::from(at.sent).checked_sub(start) {
                     Some(at_ms) => trace::sent_by(events, at_ms),
                     None => 0,
                 };
-                let sent = trace::Sent { events, breaks: &[], starts: &[], until: &until, left: seen.left };
+                let sent = trace::Sent { events, breaks, starts: &[], until: &until, left: seen.left };
                 of(&sent, true, false)
             }
         })

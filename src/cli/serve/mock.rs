@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use livetape_cases::table::{Case, Suite};
 use livetape_core::{
     error::{Code, Problem},
     nearest,
@@ -19,9 +20,10 @@ use livetape_engine::{
 use livetape_feed::control::Control;
 use livetape_io::{clock, net::Listening};
 use livetape_mock::{
-    After, MockTikTok, Scenario, ScenarioFile,
+    After, End, MockTikTok, Scenario, ScenarioFile,
     proxy::{Ca, DOMAINS, Front, Hosts, Mode, Opened, is_answered},
 };
+use livetape_server::staged::RECORDING_BYTES_MAX;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::stage::Ready;
@@ -78,8 +80,26 @@ fn included(path: &Path) -> Option<Scenario> {
     path.to_str().filter(|_| !path.exists()).and_then(livetape_server::scenario)
 }
 
+/// Returns the case of `livetape test --suite room` with this name, unless there is such a scenario or file.
+fn case_of(path: &Path) -> Option<&'static Case> {
+    let name = path.to_str().filter(|_| !path.exists() && included(path).is_none())?;
+    Suite::Room.find_combined(name).ok()
+}
+
+/// Returns the room of a case, which plays the changed recording and then ends.
+fn staged(case: &Case, settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {
+    let tape = Tape::find_in(folder, Path::new(settings.play.as_deref().unwrap_or(DEMO)))?;
+    let tape = tape.changed(case, RECORDING_BYTES_MAX)?;
+    let recording = format!("{} in the case {}", tape.name, case.name);
+    let played = case.room.scenario.and_then(livetape_server::scenario).unwrap_or_default();
+    let script = Scenario { end: End::Control, recording: recording.clone(), ..played };
+    Ok(ScenarioFile::from(script).with_opener(recording, move || Ok(tape.open()?)))
+}
+
 pub(in crate::cli) fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {
+    let case = settings.scenario.as_deref().and_then(case_of);
     let mut file = match &settings.scenario {
+        _ if let Some(case) = case => staged(case, settings, folder)?,
         Some(path) => match included(path) {
             Some(scenario) => scenario.into(),
             None => ScenarioFile::read(path).map_err(|problem| match path.exists() {
@@ -95,7 +115,7 @@ pub(in crate::cli) fn scenario(settings: &settings::Mock, folder: &Path) -> Resu
         // Without a scenario, a room that has ended starts again for the next client.
         None => Scenario::default().after(After::Again).into(),
     };
-    if let Some(play) = &settings.play {
+    if let Some(play) = settings.play.as_ref().filter(|_| case.is_none()) {
         file.scenario.recording = recording(play, folder)?;
     }
     file.scenario.speed = settings.speed.unwrap_or(file.scenario.speed);
@@ -310,6 +330,22 @@ pub(crate) fn open_ca(folder: Option<&Path>) -> Result<Opened, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With the scenario of the case, if it has one, and with its changed recording.
+    #[tokio::test]
+    async fn a_case_of_the_room_suite_is_a_room() {
+        for (name, faults) in [("no-final", 0), ("no-final+drop", 1)] {
+            let settings =
+                settings::Mock { scenario: Some(name.into()), port: 0, ..settings::Mock::default() };
+            let file = scenario(&settings, Path::new("recordings")).unwrap();
+            let played = &file.scenario;
+            assert_eq!((played.faults.len(), played.end), (faults, End::Control), "{name}");
+            let (_mock, playing) = start(&settings, Path::new("recordings")).await.unwrap();
+            assert!(playing.starts_with("demo"), "{name}: {playing}");
+        }
+        let unknown = settings::Mock { scenario: Some("no-fnial".into()), ..settings::Mock::default() };
+        assert!(scenario(&unknown, Path::new("recordings")).is_err());
+    }
 
     #[test]
     fn every_placeholder_is_replaced() {

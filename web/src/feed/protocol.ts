@@ -77,8 +77,8 @@ export interface Row {
   added?: number
   diamonds?: number
   final?: boolean
-  /** The event happened before this connection. */
-  note?: 'history'
+  /** The event happened before this connection, or who caused it. */
+  note?: 'history' | 'moderator' | 'subscriber'
   /** Counts changes, so that only changed rows are drawn again. */
   version: number
 }

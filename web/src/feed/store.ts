@@ -2,7 +2,7 @@
 
 import { parts, plain } from '../lib/plain.ts'
 import { Ring } from '../lib/list.ts'
-import { type Event, number, readEvent, text } from './event.ts'
+import { type Event, isFields, number, readEvent, text } from './event.ts'
 import { type Filter, type Kept, type Row, groupOf } from './protocol.ts'
 import { Streaks } from './streaks.ts'
 import { giftOf, person, summary } from './summary.ts'
@@ -190,7 +190,10 @@ export class Store {
     }
     const gift = giftOf(event)
     if (gift !== undefined) row.gift = gift
+    const user = isFields(event.data.user) ? event.data.user : {}
     if (event.data.isHistory === true) row.note = 'history'
+    else if (user.isModerator === true) row.note = 'moderator'
+    else if (user.isSubscriber === true) row.note = 'subscriber'
     return row
   }
 

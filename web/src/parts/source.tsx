@@ -22,6 +22,8 @@ interface Answer extends Pick<Check, 'username' | 'canConnect' | 'message' | 'hi
 
 /** Timeout for requests that wait for TikTok or a sign server, in ms. */
 const PATIENCE_MS = 60_000
+/** While the server tries again by itself, nobody has to wait and try again. */
+const WAITS = ['user_offline', 'rate_limited']
 const say = texts.source
 
 /** Extracts the user name from `name`, `@name` or the URL of a profile. */
@@ -146,7 +148,7 @@ function State({ isTold }: { isTold: boolean }) {
         )}
       </p>
       {failed && state !== 'connected' && state !== 'idle' && (!isTold || state === 'retrying') && (
-        <p class="state-why"><Foreign text={capitalized(failed.message) || titleOf(failed.code, failed.title)} /><Hint code={failed.code} told={failed.hint} /></p>
+        <p class="state-why"><Foreign text={capitalized(failed.message) || titleOf(failed.code, failed.title)} />{!(state === 'retrying' && WAITS.includes(failed.code)) && <Hint code={failed.code} told={failed.hint} />}</p>
       )}
       {isOn && !away.value && name && (
         <button type="button" class="button small" onClick={() => void leave(name)}>{say.disconnect}</button>

@@ -77,7 +77,8 @@ export function TimelineBar({ durationMs }: { durationMs: number }) {
     else {
       click.current = setTimeout(() => {
         click.current = undefined
-        void seek(ms)
+        // To the beginning of a bar, so that its events are played.
+        void seek(bar.value?.fromMs ?? ms)
       }, DOUBLE_MS)
     }
   }

@@ -197,6 +197,10 @@ fn counting_across_breaks_is_recognised() {
     for (got, name) in table {
         assert_eq!(name_of(events, &[at], "diamonds", got), Some(name), "{got}");
         assert_eq!(name_of(events, &[], "diamonds", got), None, "without a break, {got} means nothing");
+        // In a room, too.
+        let events = slim(events);
+        let found = explain_with_repeats((&events, &[at]), &events, false, &[], "diamonds", &got.to_string());
+        assert_eq!(found.found.map(|diagnosis| diagnosis.name), Some(name), "{got}");
     }
     let thrice = sum(0, 200) * 3 + sum(200, 400) * 2 + sum(400, events.len());
     assert_eq!(name_of(events, &[200, 400], "diamonds", thrice), Some("counted_again"));
@@ -408,7 +412,7 @@ fn totals_that_are_kept_when_the_show_starts_over_are_recognised() {
 fn a_client_that_counts_repeats_is_recognised() {
     let all = counted_with_repeats(&*ITEMS);
     let found = |is_partial, what, got: i64| {
-        explain_with_repeats(&counted(&*ITEMS), &all, is_partial, what, &got.to_string()).found
+        explain_with_repeats((&counted(&*ITEMS), &[]), &all, is_partial, &[], what, &got.to_string()).found
     };
     let name = |what, got| found(false, what, got).map(|diagnosis| diagnosis.name);
     assert_eq!((name("chats", 67), name("chats", 63)), (Some("repeated_messages"), None));
@@ -446,6 +450,6 @@ fn a_client_that_forgets_a_streak_is_recognised() {
         got += i64::from(if is_known { gift.repeat_delta } else { gift.repeat_count });
     }
     let late = slim(&late);
-    let found = explain_with_repeats(&late, &late, false, "gifts", &got.to_string()).found;
+    let found = explain_with_repeats((&late, &[]), &late, false, &[], "gifts", &got.to_string()).found;
     assert_eq!((got, found.map(|diagnosis| diagnosis.name)), (203, Some("forgotten_streak")));
 }

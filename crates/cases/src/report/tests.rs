@@ -494,6 +494,13 @@ fn a_timeline_opens_the_first_event_that_was_counted_wrong() {
     outcomes[1].failures[0].diagnosis = None;
     let page = html(&[json(&outcomes)], &about).unwrap();
     assert!(!page.contains("It began at"), "{page}");
+    // Where nothing was sent in between, no event is to blame.
+    let mut timeline = trace("x");
+    let parting = timeline.numbers[0].parting.as_mut().unwrap();
+    (parting.among, parting.mistake, parting.events) = (0, None, Vec::new());
+    outcomes[1].trace = Some(Box::new(timeline));
+    let page = html(&[json(&outcomes)], &about).unwrap();
+    assert!(page.contains("it printed 10, though no event had come since it was right."), "{page}");
 }
 
 /// Without its script, the page has the times of a timeline that is not magnified.

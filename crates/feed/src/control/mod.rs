@@ -69,7 +69,8 @@ struct SharedStatus {
     status: Status,
     /// Time of the next attempt, for the remaining wait in the status.
     retry_at: Option<Instant>,
-    replay: Option<ReplayState>,
+    /// With the time at which it was so.
+    replay: Option<(ReplayState, Instant)>,
     lateness: Lateness,
     nodes: Option<Nodes>,
 }
@@ -166,7 +167,8 @@ impl Control {
 
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {
-        self.shared.lock().replay.clone()
+        let (state, at) = self.shared.lock().replay.clone()?;
+        Some(state.after(clock::now() - at))
     }
 
     #[must_use]
@@ -302,7 +304,7 @@ impl Driver {
     }
 
     pub fn set_replay(&self, state: Option<ReplayState>) {
-        self.shared.lock().replay = state;
+        self.shared.lock().replay = state.map(|state| (state, clock::now()));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use livetape_core::error::{Code, Problem};
+use livetape_io::clock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -138,7 +139,7 @@ impl Control {
     pub fn mirror(&self, status: Status, replay: Option<ReplayState>) {
         let mut shared = self.shared.lock();
         shared.update_status(|own| *own = status);
-        shared.replay = replay;
+        shared.replay = replay.map(|replay| (replay, clock::now()));
     }
 }
 

@@ -70,6 +70,20 @@ pub struct ReplayState {
     pub happened: Option<usize>,
 }
 
+impl ReplayState {
+    /// Returns the state after this time, in which nothing but the time went on.
+    pub(super) fn after(self, passed: Duration) -> Self {
+        let Speed::Times(times) = self.speed else { return self };
+        if self.state != ReplayPhase::Playing {
+            return self;
+        }
+        let passed = u64::try_from(passed.mul_f64(times).as_millis()).unwrap_or(u64::MAX);
+        let now = self.offset_ms.saturating_add(passed);
+        let end = self.to_ms.or(self.duration_ms).unwrap_or(u64::MAX);
+        Self { offset_ms: now.min(end.max(self.offset_ms)), ..self }
+    }
+}
+
 /// Lateness of a replay's frames since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lateness {
@@ -280,4 +294,36 @@ impl Tally {
 fn source_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'static str>, D::Error> {
     let name = Option::<String>::deserialize(deserializer)?;
     Ok(name.and_then(|name| ["live", "tab", "replay"].into_iter().find(|known| *known == name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between two events, the playhead moves on, but not beyond the end of a lap, and not while it is paused.
+    #[test]
+    fn the_offset_goes_on_between_events() {
+        let playing = ReplayState {
+            recording: "demo".to_owned(),
+            state: ReplayPhase::Playing,
+            offset_ms: 1500,
+            duration_ms: Some(60_000),
+            speed: Speed::Times(2.0),
+            lap: 1,
+            laps: Some(1),
+            from_ms: 0,
+            to_ms: None,
+            generation: 1,
+            case: None,
+            show: None,
+            refused: None,
+            happened: None,
+        };
+        let after = |state: ReplayState, secs| state.after(Duration::from_secs(secs)).offset_ms;
+        assert_eq!(after(playing.clone(), 3), 7500);
+        assert_eq!(after(playing.clone(), 3600), 60_000);
+        assert_eq!(after(ReplayState { to_ms: Some(5000), ..playing.clone() }, 3), 5000);
+        assert_eq!(after(ReplayState { state: ReplayPhase::Paused, ..playing.clone() }, 3), 1500);
+        assert_eq!(after(ReplayState { speed: Speed::Max, ..playing }, 3), 1500);
+    }
 }

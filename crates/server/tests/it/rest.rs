@@ -18,7 +18,7 @@ use crate::support::{Rig, chats, read, read_all, wait};
 pub(crate) fn replaying() -> ReplayState {
     ReplayState {
         recording: "demo".to_owned(),
-        state: ReplayPhase::Playing,
+        state: ReplayPhase::Paused,
         offset_ms: 1500,
         duration_ms: Some(60_000),
         speed: Speed::Times(1.0),

@@ -72,6 +72,9 @@ fn first(course: &Course, parting: &Parting, verb: &str, remedy: Option<&str>, i
                 "It began at {at} at the latest, with one of these {several} events: {total} it {verb} {got}."
             )
         }
+        (None, 0, _) => format!(
+            "It began at {at} at the latest: {total} it {verb} {got}, though no event had come since it was right."
+        ),
         (None, several, _) => format!(
             "It began between {} and {at}, with one of {several} events: {total} it {verb} {got}. To see with which, show the \
              total whenever it changes, or add <code>--speed 20</code>.",
