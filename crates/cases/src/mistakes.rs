@@ -225,6 +225,8 @@ const WITHOUT_INFERRED: &str = "forgotten_streak";
 const WITH_INFERRED: &str = "every_final";
 /// The mistake at a break that changes only numbers of some types.
 const FORGOTTEN_FILTER: &str = "forgotten_filter";
+/// The mistake at a break that counts everything after it twice.
+const TWICE: &str = "two_connections";
 const REPEATING: &str = "counting messages again that were sent again with the same id";
 const REPEATS: Candidate = Candidate { doing: REPEATING, shown_by: "", needs_break: false };
 
@@ -267,9 +269,16 @@ pub fn explain_with_repeats(
         explained.found = Some(Diagnosis { name: REPEATED, message });
         return explained;
     }
+    let is_more = number(got) > number(&right);
+    // What was lost at a break cannot make a number too large.
+    if is_partial && is_more {
+        let twice = explain_by(&shows[0], what, got, |mistake| mistake.name == TWICE && keeps(mistake));
+        if twice.found.is_some() {
+            return twice;
+        }
+    }
     // Only too large a number can contain them. Then there are two mistakes; another case shows the other one alone, unless
     // it is obvious.
-    let is_more = number(got) > number(&right);
     if !explained.candidates.is_empty() || !is_more || is_partial {
         return explained;
     }

@@ -438,7 +438,7 @@ impl Venue for RoomVenue<'_> {
             // Only the feed has them.
             let once = without_inferred(once).0;
             let start = opening(&tape).map(|item| item.offset).unwrap_or_default();
-            let breaks = if is_partial { Vec::new() } else { breaks(&mock.sent(), &once, start) };
+            let breaks = breaks(&mock.sent(), &once, start);
             Ok(Sent::Repeated {
                 once,
                 breaks,
