@@ -113,7 +113,7 @@ const OTHER_KINDS: [&str; 5] = ["page", "connection", "exit", "result", "output"
 const OTHERS_MAX: usize = 5;
 
 /// What corrects mistakes, for the feed and for a room; their codes begin so.
-pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 10] = [
+pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 12] = [
     (
         &[
             "sum_of_repeat_count",
@@ -134,7 +134,21 @@ pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 10] = [
         ],
     ),
     (
-        &["counted_again", "two_connections", "repeated_messages"],
+        &["two_connections"],
+        [
+            "use one connection, and add its handlers once, not at each reconnect",
+            "add handlers once, not at each reconnect, and close the old connection",
+        ],
+    ),
+    (
+        &["reset_at_break"],
+        [
+            "keep the totals when the connection breaks: set them to 0 once, before the first connection",
+            "keep the totals when the connection breaks: set them to 0 once, before the first connection",
+        ],
+    ),
+    (
+        &["counted_again", "repeated_messages"],
         [
             "use one connection, and skip events whose `seq` is not above the last one of the same `stream`",
             "skip messages whose id has come before",
