@@ -36,14 +36,6 @@ fn failures(body: &str, flags: &[&str]) -> Vec<String> {
     Vec::from_iter(failures.iter().map(|failure| failure["message"].as_str().unwrap().to_owned()))
 }
 
-/// Checks two rows at a time: most of their time is waiting.
-fn in_pairs<T: Sync>(rows: &[T], check: impl Fn(&T) + Sync) {
-    let check = &check;
-    for pair in rows.chunks(2) {
-        thread::scope(|scope| pair.iter().for_each(|row| drop(scope.spawn(move || check(row)))));
-    }
-}
-
 /// A script that reads the feed, again and again.
 fn reading(more: &str) -> String {
     format!(
@@ -94,22 +86,21 @@ fn planted_bugs_of_overlays_are_found() {
     let cases = ["names", "no-final", "cut", "burst"];
     let (code, report) = judge(PLANTED, &cases, &TOTAL);
     assert_eq!((code, &report["failed"]), (Some(0), &0.into()), "{report:#}");
-    let planted = [
+    for (bug, case, what, diagnosis, message) in [
         ("inner_html", "names", "page", "", "showed a name or a comment as HTML"),
         ("only_finals", "no-final", "diamonds", "only_repeat_end", "right is 114"),
         ("resets", "cut", "diamonds", "reset_at_break", "right is 114"),
         ("queue", "burst", "diamonds", "", "right is 614"),
         ("freezes", "plain", "page", "", "does not respond any more"),
-    ];
-    in_pairs(&planted, |(bug, case, what, diagnosis, message)| {
-        let (code, report) = judge(&format!("{PLANTED}?bug={bug}"), &[*case], &TOTAL);
+    ] {
+        let (code, report) = judge(&format!("{PLANTED}?bug={bug}"), &[case], &TOTAL);
         assert_eq!(code, Some(1), "{bug}: {report:#}");
         let failures = report["cases"][0]["failures"].as_array().unwrap();
-        let found = failures.iter().find(|failure| failure["what"] == *what);
+        let found = failures.iter().find(|failure| failure["what"] == what);
         let found = found.unwrap_or_else(|| panic!("{bug}: {report:#}"));
-        assert_eq!(found["diagnosis"].as_str().unwrap_or_default(), *diagnosis, "{bug}: {report:#}");
+        assert_eq!(found["diagnosis"].as_str().unwrap_or_default(), diagnosis, "{bug}: {report:#}");
         assert!(found["message"].as_str().unwrap().contains(message), "{bug}: {report:#}");
-    });
+    }
 }
 
 #[test]
@@ -136,26 +127,25 @@ fn what_is_wrong_with_a_page_is_one_clear_line() {
     let rejects = reading("socket.onopen = () => Promise.reject(new Error('unhandled'))");
     let leaves = reading("socket.onopen = () => location.assign('/away.html')");
     let asks = reading("socket.onopen = () => confirm('Sound?')");
-    let rows = [
-        (throws, &[][..], "threw an error: TypeError: no such field at overlay.html:4"),
-        (rejects, &[], "did not handle a rejection: Error: unhandled"),
-        (leaves, &[], "went to another page: away.html"),
-        (asks, &[], "opened a dialog of the type confirm: Sound?"),
+    for (body, flags, expected) in [
+        (throws.as_str(), &[][..], "threw an error: TypeError: no such field at overlay.html:4"),
+        (&rejects, &[], "did not handle a rejection: Error: unhandled"),
+        (&leaves, &[], "went to another page: away.html"),
+        (&asks, &[], "opened a dialog of the type confirm: Sound?"),
         (
             "<meta http-equiv=Content-Security-Policy content=\"script-src 'unsafe-inline'; connect-src 'self'\">\
-             <script>new WebSocket('ws://localhost:3000/').onerror = () => location.reload()</script>"
-                .to_owned(),
+             <script>new WebSocket('ws://localhost:3000/').onerror = () => location.reload()</script>",
             &[],
             "may not connect: its Content-Security-Policy forbids that",
         ),
-        (reading(""), &TOTAL, "has nothing that matches `#total`"),
+        (&reading(""), &TOTAL, "has nothing that matches `#total`"),
         (
-            reading(""),
+            &reading(""),
             &["--text", "##", "--expect", "{diamonds}"],
             "cannot be searched: `##` is not a CSS selector",
         ),
         (
-            format!(
+            &format!(
                 "<b id=total>1</b>{}{}",
                 reading(""),
                 "<script>for (let i = 0; i < 9; i++) connect()</script>"
@@ -163,12 +153,11 @@ fn what_is_wrong_with_a_page_is_one_clear_line() {
             &TOTAL,
             "had 10 connections to the feed at once, and --clients is 1",
         ),
-    ];
-    in_pairs(&rows, |(body, flags, expected)| {
+    ] {
         let failures = failures(body, flags);
         let first = failures.first().map(String::as_str).unwrap_or_default();
         assert!(first.starts_with(expected), "{expected}: {failures:?}");
-    });
+    }
 }
 
 /// Serves a page at `/`; `/500`, `/empty` and `/never` are for a page that cannot be loaded. Runs until the process ends.
@@ -212,16 +201,15 @@ fn each_way_not_to_load_has_its_line() {
     let reloads =
         format!("<b id=total>0</b>{}<script>setTimeout(() => location.reload(), 200)</script>", reading(""));
     let site = site(reloads);
-    let ways = [
+    for (path, expected) in [
         ("/500", "could not be loaded: its server answered 500"),
         ("/empty", "could not be loaded: its server answered with an error"),
         ("/never", "could not be loaded: its server does not answer"),
         ("/", "loads itself again and again"),
-    ];
-    in_pairs(&ways, |(path, expected)| {
+    ] {
         let (code, report) = judge(&format!("http://{site}{path}"), &["plain"], &TOTAL);
-        assert_eq!((code, messages(&report)), (Some(1), vec![*expected]), "{report:#}");
-    });
+        assert_eq!((code, messages(&report)), (Some(1), vec![expected]), "{report:#}");
+    }
     let once = "<b id=total>0</b><script>if (!location.search) location.search = '?again'</script>";
     let found = failures(&format!("{once}{}", reading("")), &TOTAL);
     assert!(found[0].starts_with("loaded itself again 1 time"), "{found:?}");
