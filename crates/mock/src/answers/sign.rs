@@ -2,8 +2,6 @@
 //! others follow npm `@eulerstream/euler-api-sdk` 0.1.5, `tiktok-live-api-sdk` 0.4.0 and
 //! `tiktok-live-connector` 1.2.3 (all MIT).
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use livetape_core::wire::{self, Batch, BatchInfo};
 use serde_json::{Value, json};
@@ -77,7 +75,8 @@ fn batch(mock: &MockState, known: &Resolved, push_server: String, no_cursor: boo
     let carried =
         wire::Push { payload_type: "msg".into(), payload: recorded.clone(), ..wire::Push::default() };
     let push = Push::Made(wire::write_push(&carried));
-    mock.memory.lock().keep(Sent { connection: 0, offset: Duration::ZERO, push, is_whole: true });
+    let offset = known.settings.show.segments[position.segment].signed();
+    mock.memory.lock().keep(Sent { connection: 0, offset, push, is_whole: true });
     let had = wire::read_batch(&recorded, &mut Vec::new()).info;
     let now_ms = known.settings.show.wall_ms;
     let or = |had: &str, made: String| if had.is_empty() { made } else { String::new() };

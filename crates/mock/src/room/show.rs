@@ -170,6 +170,12 @@ impl RoomShow {
 }
 
 impl Segment {
+    /// Returns the offset of the batch in a signing response.
+    pub(crate) fn signed(&self) -> Duration {
+        let first = self.first.and_then(|first| self.frames.get(first));
+        first.map_or(self.opened, |frame| frame.offset)
+    }
+
     /// Returns the offset of the last frame or of the close.
     pub(crate) fn end(&self) -> Duration {
         let last = self.frames.last().map_or(self.opened, |frame| frame.offset);

@@ -94,7 +94,9 @@ impl Memory {
     /// Keeps what a client was sent, if a caller wants to know, up to [`SENT_MAX`].
     pub(crate) fn keep(&mut self, sent: Sent) {
         if let Some(all) = self.sent.as_mut().filter(|all| all.len() < SENT_MAX) {
-            all.push(sent);
+            // An answer between two connections has no time of its own.
+            let offset = all.last().map_or(sent.offset, |last| last.offset.max(sent.offset));
+            all.push(Sent { offset, ..sent });
         }
     }
 

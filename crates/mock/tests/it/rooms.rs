@@ -107,6 +107,27 @@ async fn only_clients_that_ask_for_gzip_get_it() {
     }
 }
 
+/// So that it can be told what a client had when it printed something.
+#[tokio::test(start_paused = true)]
+async fn answers_of_the_sign_server_are_noted_at_their_time_in_the_room() {
+    let rig = Mock::new(Scenario::default());
+    rig.mock.keep_sent();
+    let sign = "/webcast/fetch?unique_id=demo";
+    rig.get(sign).await;
+    let first = rig.mock.sent_until();
+    assert_eq!(first, Duration::from_millis(350), "the frame with the first chats of the demo");
+    let mut socket = rig.dial().await;
+    for _ in 0..30 {
+        assert!(matches!(socket.next_within(60_000).await, Received::Frame(_)));
+    }
+    let until = rig.mock.sent_until();
+    assert!(until > first, "{until:?}");
+    drop(socket);
+    // The second one contains no batch.
+    rig.get(sign).await;
+    assert_eq!(rig.mock.sent_until(), until);
+}
+
 #[tokio::test(start_paused = true)]
 async fn with_a_separate_clock_each_connection_starts_over() {
     let rig = Mock::new(at_max().clock(Clock::Connection));
