@@ -500,7 +500,7 @@ fn a_timeline_opens_the_first_event_that_was_counted_wrong() {
     (parting.among, parting.mistake, parting.events) = (0, None, Vec::new());
     outcomes[1].trace = Some(Box::new(timeline));
     let page = html(&[json(&outcomes)], &about).unwrap();
-    assert!(page.contains("it printed 10, though no event had come since it was right."), "{page}");
+    assert!(page.contains("it printed 10, and no event had come since it was right."), "{page}");
 }
 
 /// Without its script, the page has the times of a timeline that is not magnified.

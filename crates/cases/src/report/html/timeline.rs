@@ -73,7 +73,7 @@ fn first(course: &Course, parting: &Parting, verb: &str, remedy: Option<&str>, i
             )
         }
         (None, 0, _) => format!(
-            "It began at {at} at the latest: {total} it {verb} {got}, though no event had come since it was right."
+            "It began at {at} at the latest: {total} it {verb} {got}, and no event had come since it was right."
         ),
         (None, several, _) => format!(
             "It began between {} and {at}, with one of {several} events: {total} it {verb} {got}. To see with which, show the \
