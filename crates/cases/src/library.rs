@@ -56,7 +56,7 @@ const KNOWN: [Facts; 2] = [
             // `SignatureRateLimitError.calculateRetryAfter` in dist/types/errors.js
             Defect {
                 case: "rate-limited-http-date",
-                what: "it reads only a number of seconds: `retryAfter` is NaN, and no bot sees the date",
+                what: "it reads only a number of seconds: `retryAfter` is NaN; read `Retry-After` in a response interceptor of `connection.apiClient.webcast.axios`",
                 tried: ["2.1.0", "2.5.0"],
                 is_mended: false,
                 excuses: Excuses::ComesEarly,
