@@ -149,12 +149,11 @@ impl Staged {
     /// Performs the script, from before the first client until everything after the show is judged, or until
     /// clients do not come back. Tells `tell` what happens, in one line each.
     pub async fn perform(&self, hub: &Hub, control: &Control, tell: impl Fn(&str)) {
-        let tell = |at: Option<Duration>, text: &str| {
-            let here = || control.replay().map_or(0, |replay| replay.offset_ms);
-            let offset_ms = at.map_or_else(here, |at| at.as_millis().try_into().unwrap_or(u64::MAX));
+        let tell = |text: &str| {
+            let happened = Happened { offset_ms: self.door.offset_ms(), text: text.to_owned() };
             let mut told = self.told.lock();
             if told.len() < HAPPENED_MAX {
-                told.push((clock::now(), Happened { offset_ms, text: text.to_owned() }));
+                told.push((clock::now(), happened));
             }
             drop(told);
             tell(text);
@@ -172,7 +171,7 @@ impl Staged {
             }
             self.confirmed(hub).await;
             if self.case.script.ends {
-                tell(None, "all connections are closed with 1000");
+                tell("all connections are closed with 1000");
                 self.end(hub).await;
             }
         }
@@ -298,13 +297,7 @@ impl Staged {
     }
 
     /// Breaks all connections, and waits until as many are back. Returns whether they are.
-    async fn break_at(
-        &self,
-        index: usize,
-        hub: &Hub,
-        control: &Control,
-        tell: &impl Fn(Option<Duration>, &str),
-    ) -> bool {
+    async fn break_at(&self, index: usize, hub: &Hub, control: &Control, tell: &impl Fn(&str)) -> bool {
         let (spot, how) = self.breaks[index];
         let known = self.door.attempts().len();
         self.door.hold(Some(spot.offset));
@@ -345,7 +338,7 @@ impl Staged {
         let at = moment(spot.offset);
         let connections =
             if before == 1 { "1 connection was".into() } else { format!("{before} connections were") };
-        tell(Some(spot.offset), &format!("{connections} {done} at {at}"));
+        tell(&format!("{connections} {done} at {at}"));
         let breaks = self.breaks.len();
         let number = if breaks == 1 { String::new() } else { format!(" ({} of {breaks})", index + 1) };
         let what = format!("come back after its connection was {done} at {at}{number}");
@@ -354,14 +347,14 @@ impl Staged {
         let (is_deaf, within) = if how == How::Deaf { (true, DEAF_MAX) } else { (false, BACK_MAX) };
         let since = is_deaf.then_some(known);
         if let Err(complaint) = self.are_back(hub, before, since, within, &what).await {
-            tell(Some(spot.offset), &format!("❌ a client {}", complaint.message));
+            tell(&format!("❌ a client {}", complaint.message));
             self.fail(complaint);
             if self.gives_up {
                 return false;
             }
             hub.wait_for_subscribers(before).await;
         }
-        tell(Some(spot.offset), "all are back: the show goes on");
+        tell("all are back: the show goes on");
         self.door.hold(None);
         self.lock(|progress| progress.awaited = None);
         self.gates.open(index + 1);

@@ -140,6 +140,13 @@ impl Door {
         self.state.lock().is_lost = true;
     }
 
+    /// Returns where the show stands, in milliseconds.
+    pub(crate) fn offset_ms(&self) -> u64 {
+        let replay = || self.served.get().and_then(|served| served.control.replay());
+        let held = self.state.lock().held_ms;
+        held.unwrap_or_else(|| replay().map_or(0, |replay| replay.offset_ms))
+    }
+
     /// Sets where the show stands while it waits for clients.
     pub(crate) fn hold(&self, at: Option<Duration>) {
         self.state.lock().held_ms = at.map(|at| at.as_millis().try_into().unwrap_or(u64::MAX));
@@ -232,8 +239,7 @@ impl Door {
     /// # Errors
     /// If it does not get the feed.
     pub(crate) fn enter(&self, join: &Join, agent: &str, is_socket: bool) -> Result<(), Denied> {
-        let replay = self.served.get().and_then(|served| served.control.replay());
-        let offset_ms = replay.map_or(0, |replay| replay.offset_ms);
+        let offset_ms = self.offset_ms();
         let mut state = self.state.lock();
         if state.agents.len() < AGENTS_MAX {
             state.agents.insert(agent.chars().take(AGENT_CHARS_MAX).collect());
@@ -248,7 +254,6 @@ impl Door {
             let has_inferred = join.filter.has_inferred();
             let hears_end = is_socket || join.filter.has_end();
             let at = clock::now();
-            let offset_ms = state.held_ms.unwrap_or(offset_ms);
             state.attempts.push(Attempt {
                 at,
                 offset_ms,
