@@ -276,6 +276,7 @@ pub fn explain_with_repeats(
         if twice.found.is_some() {
             return twice;
         }
+        explained.is_unclear = false;
     }
     // Only too large a number can contain them. Then there are two mistakes; another case shows the other one alone, unless
     // it is obvious.
