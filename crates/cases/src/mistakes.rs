@@ -230,18 +230,25 @@ const TWICE: &str = "two_connections";
 const REPEATING: &str = "counting messages again that were sent again with the same id";
 const REPEATS: Candidate = Candidate { doing: REPEATING, shown_by: "", needs_break: false };
 
-/// Like [`explain`], for a client that got some messages more than once: `all` are the events of all of them, and
-/// `once` those that count, with breaks between them. `is_partial`: some may not have reached it, so that only too large a
-/// number says anything.
+/// What clients of a room received.
+#[derive(Clone, Copy, Debug)]
+pub struct InRoom<'a> {
+    /// What counts, and the numbers of these events before breaks of the connection.
+    pub once: &'a [SlimEvent],
+    pub breaks: &'a [usize],
+    /// What counts for handlers that are added at each connection, and remember what they received themselves: history is new
+    /// for them.
+    pub by_handler: &'a [SlimEvent],
+    /// Everything, also what was sent again.
+    pub all: &'a [SlimEvent],
+    /// Whether some of it may not have reached the client, so that only too large a number says anything.
+    pub is_partial: bool,
+}
+
+/// Like [`explain`], for a client that got some messages more than once.
 #[must_use]
-pub fn explain_with_repeats(
-    (once, breaks): (&[SlimEvent], &[usize]),
-    all: &[SlimEvent],
-    is_partial: bool,
-    right: &[&str],
-    what: &str,
-    got: &str,
-) -> Explanation {
+pub fn explain_in_room(sent: InRoom<'_>, right: &[&str], what: &str, got: &str) -> Explanation {
+    let InRoom { once, breaks, by_handler, all, is_partial } = sent;
     let Ok(name) = Name::parse(what) else { return Explanation::default() };
     let shows = [Show::new(once, breaks, &[]), Show::new(all, &[], &[])];
     let keeps = shows[0].keeping(right);
@@ -277,6 +284,20 @@ pub fn explain_with_repeats(
             return twice;
         }
         explained.is_unclear = false;
+    }
+    if explained.candidates.is_empty()
+        && is_more
+        && got == name.value(&Show::new(by_handler, &[], &[]).truth())
+    {
+        let twice = TABLE.iter().find(|mistake| mistake.name == TWICE);
+        let doing = twice.map_or("", |mistake| mistake.doing);
+        let message = format!("{got} is what {doing} gives, with the history that is sent again");
+        let candidate = Candidate { doing, shown_by: "", needs_break: true };
+        return Explanation {
+            candidates: BTreeMap::from([(TWICE, candidate)]),
+            found: Some(Diagnosis { name: TWICE, message }),
+            ..Explanation::default()
+        };
     }
     // Only too large a number can contain them. Then there are two mistakes; another case shows the other one alone, unless
     // it is obvious.
@@ -407,7 +428,7 @@ fn parting(show: &Show<'_>, mistake: &Mistake, name: &Name) -> String {
         return String::new();
     }
     let differing = differing(show, mistake, name);
-    let Some((_, event)) = differing.iter().find_map(|sum| sum.differs) else { return String::new() };
+    let Some((index, _)) = differing.iter().find_map(|sum| sum.differs) else { return String::new() };
     let by = differing.iter().fold(0_i64, |by, sum| by.saturating_add(sum.got).saturating_sub(sum.right));
     let too = if by < 0 { "too few" } else { "too many" };
     let is_streak = differing.iter().any(|sum| sum.differs.and_then(|(_, event)| streak_id(event)).is_some());
@@ -416,7 +437,7 @@ fn parting(show: &Show<'_>, mistake: &Mistake, name: &Name) -> String {
         ": {which} {}, {} {too}\n{}",
         mistake.which,
         counted(by.unsigned_abs(), &name.unit().replace('_', " ")),
-        first(show, event)
+        first(show, mistake, index, by > 0)
     )
 }
 
@@ -425,10 +446,22 @@ fn counted(number: u64, things: &str) -> String {
     format!("{number} {}", if number == 1 { things.trim_end_matches('s') } else { things })
 }
 
-/// Describes the first event that a mistake counts wrong: `first at 0:12.4: Rose x3 of alice`
-fn first(show: &Show<'_>, event: &SlimEvent) -> String {
-    let at = event.since(show.events.first());
-    format!("first at {}: {}", moment(Duration::from_millis(at)), event.described())
+/// Describes the first event that a mistake counts wrong: `first at 0:12.4: Rose x3 of alice`. Of a mistake at a break, it says
+/// which: an event before it was right until then, and `is_more` if it counts again.
+fn first(show: &Show<'_>, mistake: &Mistake, index: usize, is_more: bool) -> String {
+    let event = &show.events[index];
+    let at = |event: &SlimEvent| moment(Duration::from_millis(event.since(show.events.first())));
+    let first = format!("first at {}: {}", at(event), event.described());
+    let count = show.breaks.first().copied().filter(|_| is_of_break(mistake.name)).unwrap_or_default();
+    match count.checked_sub(1).and_then(|last| show.events.get(last)) {
+        Some(last) if index < count => format!(
+            "since the break at {}{}",
+            at(last),
+            if is_more { format!(", again {} of {}", event.described(), at(event)) } else { String::new() }
+        ),
+        Some(last) => format!("since the break at {}, {first}", at(last)),
+        None => first,
+    }
 }
 
 /// What clients count by in an event. To explain a number takes all events of a show in memory, where an [`Event`] takes

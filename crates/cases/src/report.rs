@@ -625,7 +625,7 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
     }
     if count < all {
         let text = format!("{count} of {all} wrong numbers may come from {named}");
-        return Some(Conclusion { mistakes: Vec::new(), text });
+        return Some(Conclusion { mistakes: mistakes.into_keys().collect(), text });
     }
     let mut text = match (are_several, mistakes.len()) {
         (true, several) => format!("one of {several} mistakes: {named}"),

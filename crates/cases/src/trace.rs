@@ -342,9 +342,7 @@ impl<'a> Placed<'a> {
         let changes = record.changes(name.as_str());
         let changes = Vec::from_iter(changes.map(Thinned::kept).into_iter().flatten().copied());
         let got = failure.got.as_deref().unwrap_or_default();
-        let mistaken = failure
-            .diagnosis
-            .and_then(|code| Some((code, mistaken_course((events, breaks, &[]), code, &name, got)?)));
+        let of = |code: &_| mistaken_course((events, breaks, &[]), code, &name, got);
         let is_change = |index: &usize| right[*index] != right[index + 1];
         let kinds = (0..events.len()).filter(is_change).map(|index| events[index].kind());
         let kinds = BTreeSet::from_iter(kinds);
@@ -358,15 +356,24 @@ impl<'a> Placed<'a> {
             let open = if among > OPEN_MAX { Vec::new() } else { open };
             Parted { count, from, among, is_break: false, got, mistake: None, open }
         });
-        let explained = mistaken.map(|(code, (mistaken, first))| {
-            let broken = breaks.first().filter(|_| is_of_break(code));
-            // What it counts there does not follow the show.
-            if broken.is_none() {
-                places = Places::of(&mistaken).all(&changes, &until);
-            }
-            let (count, got) = (broken.copied().unwrap_or(first + 1), mistaken[first + 1]);
-            let (from, is_break) = (count, broken.is_some());
-            Parted { count, from, among: 1, is_break, got, mistake: Some(code), open: vec![first] }
+        let explained = failure.diagnosis.and_then(|code| {
+            let (broken, mistaken) = (breaks.first().filter(|_| is_of_break(code)).copied(), of(code));
+            let first = mistaken.as_ref().map(|(_, first)| *first);
+            let (count, got) = match (broken, &mistaken) {
+                // What it counts from there on does not follow the show.
+                (Some(count), _) => (count, right[count]),
+                (None, Some((course, first))) => {
+                    places = Places::of(course).all(&changes, &until);
+                    (first + 1, course[first + 1])
+                }
+                (None, None) => return None,
+            };
+            // An event before the break was right until then: it is to blame only if it counts again.
+            let is_more = mistaken.is_some_and(|(course, _)| course.last() > right.last());
+            let is_to_blame = |first: &usize| is_more || broken.is_none_or(|count| *first >= count);
+            let open = Vec::from_iter(first.filter(is_to_blame));
+            let is_break = broken.is_some();
+            Some(Parted { count, from: count, among: 1, is_break, got, mistake: Some(code), open })
         });
         let got = places.iter().zip(&changes).map(|(place, change)| (*place, change.value));
         let lines = changes.iter().zip(&places).map(|(change, place)| (change.line, *place)).collect();

@@ -11,7 +11,7 @@ use livetape_cases::{
     change::{counted, counted_with_repeats, truth_of, truth_with_repeats},
     expect::{Output, Right, Said, compare},
     library::Library,
-    mistakes::{SlimEvent, without_inferred},
+    mistakes::without_inferred,
     report::{Failure, Outcome, PLAIN},
     room::{Conduct, Course, Seen},
     slack::Slack,
@@ -303,12 +303,14 @@ fn received(
     opening.into_iter().chain(frames)
 }
 
-/// Returns the numbers of events that were sent before each connection but the first one.
-fn breaks(sent: &[livetape_mock::Sent], events: &[SlimEvent], start: Duration) -> Vec<usize> {
+/// Maximum number of connections whose handlers are counted apart.
+const HANDLERS_MAX: usize = 8;
+
+/// Returns the offset of what was sent last on each connection but the last one.
+fn last_sent(sent: &[livetape_mock::Sent]) -> Vec<Duration> {
     let sockets = Vec::from_iter(sent.iter().filter(|sent| sent.connection > 0));
-    let last = sockets.windows(2).filter(|pair| pair[0].connection != pair[1].connection).map(|pair| pair[0]);
-    let at_ms = last.map(|sent| sent.offset.saturating_sub(start).as_millis());
-    at_ms.map(|at_ms| sent_by(events, at_ms.try_into().unwrap_or(u64::MAX))).collect()
+    let pairs = sockets.windows(2).filter(|pair| pair[0].connection != pair[1].connection);
+    pairs.map(|pair| pair[0].offset).collect()
 }
 
 /// Time after the end of a room for a client to read the rest and to leave, in milliseconds. Some lose what they have
@@ -438,10 +440,16 @@ impl Venue for RoomVenue<'_> {
             // Only the feed has them.
             let once = without_inferred(once).0;
             let start = opening(&tape).map(|item| item.offset).unwrap_or_default();
-            let breaks = breaks(&mock.sent(), &once, start);
+            let last = last_sent(&mock.sent());
+            let at_ms = last.iter().map(|offset| offset.saturating_sub(start).as_millis());
+            let breaks = at_ms.map(|at_ms| sent_by(&once, at_ms.try_into().unwrap_or(u64::MAX))).collect();
+            let later = last.iter().take(HANDLERS_MAX);
+            let later = later.flat_map(|last| counted(received(&tape, &mock, |sent, _| sent.offset > *last)));
+            let by_handler = without_inferred(counted(all()).into_iter().chain(later).collect()).0;
             Ok(Sent::Repeated {
                 once,
                 breaks,
+                by_handler,
                 all: without_inferred(counted_with_repeats(all())).0,
                 is_partial,
                 start,

@@ -15,7 +15,7 @@ use livetape_cases::{
     change::json_of,
     expect::{Expectation, Name, Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
     library::Library,
-    mistakes::{Explanation, SlimEvent, explain, explain_with_repeats, shown, without},
+    mistakes::{Explanation, InRoom, SlimEvent, explain, explain_in_room, shown, without},
     report::{Failure, Habit, Outcome, PLAIN, Verdict},
     slack::Slack,
     table::{Case, Suite},
@@ -155,11 +155,11 @@ pub(super) enum Sent {
         inferred: Vec<usize>,
         is_numbered: bool,
     },
-    /// Those that count, the numbers of them before breaks of the connection, all of them, whether some of them may be
-    /// lost, and when the first was sent.
+    /// As [`InRoom`], and when the first was sent.
     Repeated {
         once: Vec<SlimEvent>,
         breaks: Vec<usize>,
+        by_handler: Vec<SlimEvent>,
         all: Vec<SlimEvent>,
         is_partial: bool,
         start: Duration,
@@ -171,8 +171,9 @@ impl Sent {
     fn explain(&self, right: &[&str], what: &str, got: &str) -> Explanation {
         match self {
             Self::Broken { events, breaks, starts, .. } => explain(events, breaks, starts, right, what, got),
-            Self::Repeated { once, breaks, all, is_partial, .. } => {
-                explain_with_repeats((once, breaks), all, *is_partial, right, what, got)
+            Self::Repeated { once, breaks, by_handler, all, is_partial, .. } => {
+                let sent = InRoom { once, breaks, by_handler, all, is_partial: *is_partial };
+                explain_in_room(sent, right, what, got)
             }
         }
     }

@@ -199,11 +199,14 @@ fn counting_across_breaks_is_recognised() {
         assert_eq!(name_of(events, &[], "diamonds", got), None, "without a break, {got} means nothing");
         // In a room, too.
         let events = slim(events);
-        let found = explain_with_repeats((&events, &[at]), &events, false, &[], "diamonds", &got.to_string());
+        let in_room = |is_partial| {
+            let sent = InRoom { breaks: &[at], is_partial, ..InRoom::of(&events) };
+            explain_in_room(sent, &[], "diamonds", &got.to_string())
+        };
+        let found = in_room(false);
         assert_eq!(found.found.map(|diagnosis| diagnosis.name), Some(name), "{got}");
         // Where something can be lost, only too many say anything.
-        let found = explain_with_repeats((&events, &[at]), &events, true, &[], "diamonds", &got.to_string());
-        let twice = found.found.map(|diagnosis| diagnosis.name);
+        let twice = in_room(true).found.map(|diagnosis| diagnosis.name);
         assert_eq!(twice, Some(name).filter(|name| *name == TWICE), "{got}");
     }
     let thrice = sum(0, 200) * 3 + sum(200, 400) * 2 + sum(400, events.len());
@@ -412,11 +415,19 @@ fn totals_that_are_kept_when_the_show_starts_over_are_recognised() {
     }
 }
 
+impl<'a> InRoom<'a> {
+    /// Nothing is sent again, and no connection breaks.
+    fn of(events: &'a [SlimEvent]) -> Self {
+        Self { once: events, breaks: &[], by_handler: events, all: events, is_partial: false }
+    }
+}
+
 #[test]
 fn a_client_that_counts_repeats_is_recognised() {
-    let all = counted_with_repeats(&*ITEMS);
+    let (once, all) = (counted(&*ITEMS), counted_with_repeats(&*ITEMS));
     let found = |is_partial, what, got: i64| {
-        explain_with_repeats((&counted(&*ITEMS), &[]), &all, is_partial, &[], what, &got.to_string()).found
+        let sent = InRoom { all: &all, is_partial, ..InRoom::of(&once) };
+        explain_in_room(sent, &[], what, &got.to_string()).found
     };
     let name = |what, got| found(false, what, got).map(|diagnosis| diagnosis.name);
     assert_eq!((name("chats", 67), name("chats", 63)), (Some("repeated_messages"), None));
@@ -440,6 +451,24 @@ fn a_client_that_counts_repeats_is_recognised() {
     assert_eq!(name("diamonds", 113), name_of(&DEMO, &[], "diamonds", 113));
 }
 
+/// Handlers that are added at each connection, each with its own memory of ids.
+#[test]
+fn history_counts_once_for_each_connection_that_gets_it() {
+    let once = counted(&*ITEMS);
+    let break_at = once.len() / 2;
+    let by_handler = Vec::from_iter(once.iter().chain(&once[break_at - 100..]).cloned());
+    for is_partial in [false, true] {
+        let sent = InRoom { breaks: &[break_at], by_handler: &by_handler, is_partial, ..InRoom::of(&once) };
+        let chats = |events: &[SlimEvent]| Show::new(events, &[], &[]).truth().chats;
+        let found = |got: u64| explain_in_room(sent, &[], "chats", &got.to_string()).found;
+        let doubled = found(chats(&by_handler)).unwrap();
+        assert_eq!(doubled.name, TWICE);
+        assert!(doubled.message.ends_with("with the history that is sent again"), "{}", doubled.message);
+        assert_eq!(found(chats(&by_handler) - 1), None);
+        assert_eq!(found(chats(&once) + chats(&once[break_at..])).unwrap().name, TWICE, "without history");
+    }
+}
+
 #[test]
 fn a_client_that_forgets_a_streak_is_recognised() {
     let late = events_of(change(&[gifts::late_final], ITEMS.clone()));
@@ -454,6 +483,6 @@ fn a_client_that_forgets_a_streak_is_recognised() {
         got += i64::from(if is_known { gift.repeat_delta } else { gift.repeat_count });
     }
     let late = slim(&late);
-    let found = explain_with_repeats((&late, &[]), &late, false, &[], "gifts", &got.to_string()).found;
+    let found = explain_in_room(InRoom::of(&late), &[], "gifts", &got.to_string()).found;
     assert_eq!((got, found.map(|diagnosis| diagnosis.name)), (203, Some("forgotten_streak")));
 }

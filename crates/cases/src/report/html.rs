@@ -6,7 +6,7 @@
 
 mod timeline;
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use livetape_core::{markup::escaped, terminal::is_invisible};
 use serde::Deserialize;
@@ -361,6 +361,7 @@ impl Tested {
             lines.push("no common cause was recognised: the first failed case is a good start".to_owned());
         }
         let mistakes = self.conclusion.iter().flat_map(|conclusion| &conclusion.mistakes);
+        lines.extend(self.began());
         lines.extend(self.remedies(mistakes).iter().map(|remedy| format!("To correct it: {remedy}.")));
         let others = self.others();
         if !others.is_empty() && !is_single {
@@ -377,6 +378,24 @@ impl Tested {
             "<h3>Most likely cause</h3>\n<div class=\"cause\">\n{lines}</div>\n{}",
             again.unwrap_or_default()
         )
+    }
+
+    /// Returns in which case one of the mistakes began, and where.
+    fn began(&self) -> Option<String> {
+        let mistakes = &self.conclusion.as_ref()?.mistakes;
+        self.cases.iter().filter(|case| case.is_failed()).find_map(|case| {
+            let mut partings =
+                case.trace.iter().flat_map(|trace| &trace.numbers).filter_map(|it| it.parting.as_ref());
+            let parting =
+                partings.find(|it| it.mistake.as_ref().is_some_and(|code| mistakes.contains(code)))?;
+            let at = moment(Duration::from_millis(parting.at_ms));
+            let how = match parting.events.first() {
+                _ if parting.is_break => format!("with the break at {at}"),
+                Some(event) => format!("at {at}, with {}", event.text),
+                None => format!("at {at}"),
+            };
+            Some(format!("Where it began: in `{}`, {how}.", case.name))
+        })
     }
 
     /// Returns what corrects mistakes.
@@ -423,7 +442,7 @@ impl Tested {
         });
         let failure = |failure: &Message| {
             let (what, more) = failure.message.split_once("; ").unwrap_or((&failure.message, ""));
-            let more = if more.is_empty() { String::new() } else { format!(": {}", marked(more)) };
+            let more = String::from_iter(more.split("; ").map(|line| format!("<br>{}", marked(line))));
             format!("<p><span class=\"why bad\">{}</span>{more}</p>\n", marked(what))
         };
         let failures = String::from_iter(case.failures.iter().map(failure));

@@ -8,6 +8,8 @@ use crate::trace::{Course, Moment, Opened, PARTS, Parting, Trace, part};
 pub(super) const STYLE: &str = "
 .trace{margin:.75rem 0}.trace figcaption{font-size:.9rem}.trace p{margin:.25rem 0 0;font-size:.85rem}
 .scroll{overflow-x:auto}.plot{min-width:100%}.plot p{position:sticky;left:0;width:max-content;max-width:100%}
+.began{padding-left:min(var(--x),100% - 5rem);color:var(--bad);font-size:.8rem;white-space:nowrap}
+.y{position:relative}.y::before{content:attr(data-most);position:absolute;left:.2rem;font-size:.75rem;opacity:.8}
 .plot svg{display:block;width:100%;background:var(--soft)}.chart{height:9rem}.lane{height:.7rem}
 .plot path{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}.plot .ticks{fill:currentColor;opacity:.75}
 .right{stroke:var(--good)}.got{stroke:var(--bad);stroke-dasharray:5 3}.break{stroke:currentColor;stroke-dasharray:2 3;opacity:.7}.mark{stroke:var(--bad);stroke-width:1}
@@ -20,7 +22,7 @@ pub(super) const STYLE: &str = "
 ";
 pub(super) const SCRIPT: &str = include_str!("zoom.js");
 /// SHA-256 of the script, without which browsers do not run it.
-pub(super) const SCRIPT_HASH: &str = "Lcq21fuOyOZ5mYJYyOoNMDvgISLlrI/sA8PyI45eZiA=";
+pub(super) const SCRIPT_HASH: &str = "ERDvHF/R+AE3J+asfLe3mIoMOQ5pvKyOXMCYaIIXqh0=";
 
 /// Width of a timeline, in units of the SVG.
 const WIDTH: u64 = 1000;
@@ -38,13 +40,25 @@ pub(super) fn timeline(
     verb: &str,
     remedy: impl Fn(&String) -> Option<&'static str>,
 ) -> String {
-    let partings = trace.numbers.iter().filter_map(|course| Some((course, course.parting.as_ref()?)));
+    let mut boxes: Vec<(&Parting, Vec<&Course>)> = Vec::new();
+    for course in &trace.numbers {
+        let Some(parting) = &course.parting else { continue };
+        let is_same = |(other, _): &&mut (&Parting, _)| {
+            parting.is_break
+                && other.is_break
+                && (parting.at_ms, &parting.mistake) == (other.at_ms, &other.mistake)
+        };
+        match boxes.iter_mut().find(is_same) {
+            Some((_, courses)) => courses.push(course),
+            None => boxes.push((parting, vec![course])),
+        }
+    }
     let mut known = Vec::new();
-    let partings = partings.map(|(course, parting)| {
+    let partings = boxes.into_iter().map(|(parting, courses)| {
         let is_known = known.contains(&&parting.events);
         known.push(&parting.events);
-        let remedy = parting.mistake.as_ref().filter(|_| !is_known).and_then(&remedy);
-        first(course, parting, verb, remedy, is_known)
+        let remedy = parting.mistake.as_ref().filter(|_| !is_known || parting.is_break).and_then(&remedy);
+        first(&courses, parting, verb, remedy, is_known)
     });
     let partings = String::from_iter(partings);
     // Without events, time in the show says nothing.
@@ -53,17 +67,17 @@ pub(super) fn timeline(
 }
 
 /// Formats the first event that was counted wrong, opened unless it `is_known`.
-fn first(course: &Course, parting: &Parting, verb: &str, remedy: Option<&str>, is_known: bool) -> String {
-    let (name, at) = (text(&course.name), at(parting.at_ms));
+fn first(courses: &[&Course], parting: &Parting, verb: &str, remedy: Option<&str>, is_known: bool) -> String {
+    let names = Vec::from_iter(courses.iter().map(|course| format!("<code>{}</code>", text(&course.name))));
+    let (names, at) = (names.join(" and "), at(parting.at_ms));
     let Parting { right, got, .. } = parting;
-    let total = format!("the right total of <code>{name}</code> is {right} then, and");
+    let total = format!("the right total of {names} is {right} then, and");
     let head = match (&parting.mistake, parting.among, parting.events.len()) {
         (Some(_), ..) if parting.is_break => {
-            let event = match parting.events.first() {
-                Some(event) if event.at_ms < parting.at_ms => "this event of before",
-                _ => "this event",
-            };
-            format!("It began with the break at {at}: since then, <code>{name}</code> has {event} wrong.")
+            let first =
+                if parting.events.is_empty() { "" } else { " This is the first event that it counts wrong:" };
+            let are = if courses.len() == 1 { "is" } else { "are" };
+            format!("It began with the break at {at}: {names} {are} wrong after it.{first}")
         }
         (Some(_), ..) => format!("It began at {at}, with this event: {total} this mistake gives {got}."),
         (None, 1, 1) => format!("It began at {at} at the latest, with this event: {total} it {verb} {got}."),
@@ -94,19 +108,14 @@ fn first(course: &Course, parting: &Parting, verb: &str, remedy: Option<&str>, i
     let remedy = remedy.map(|remedy| format!("<p>To correct it: {}.</p>\n", marked(remedy)));
     let remedy = remedy.unwrap_or_default();
     format!(
-        "<div class=\"first\">\n<p>{head}</p>\n{}{remedy}</div>\n",
+        "<div class=\"first\">\n{remedy}<p>{head}</p>\n{}</div>\n",
         String::from_iter(events.iter().enumerate().map(event))
     )
 }
 
 fn figure(trace: &Trace, verb: &str) -> String {
-    let marks = Vec::from_iter(
-        trace
-            .numbers
-            .iter()
-            .filter_map(|course| course.parting.as_ref())
-            .map(|parting| x(trace, parting.at_ms)),
-    );
+    let parted = || trace.numbers.iter().filter_map(|course| Some((course, course.parting.as_ref()?)));
+    let marks = Vec::from_iter(parted().map(|(_, parting)| x(trace, parting.at_ms)));
     let mark = |height: u64| {
         String::from_iter(marks.iter().map(|x| format!("<path class=\"mark\" d=\"M{x} 0V{height}\"/>")))
     };
@@ -120,9 +129,10 @@ fn figure(trace: &Trace, verb: &str) -> String {
         let _ = write!(
             plot,
             "<p><code>{name}</code>: right is <strong>{right}</strong>, it {verb} <strong>{got}</strong></p>\n\
-             <svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
+             <div class=\"y\" data-most=\"{}\"><svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
              aria-label=\"{name} over time: the table below has the same\"><path class=\"break\" d=\"{breaks}\"/>{}\
-             <path class=\"right\" d=\"{}\"/><path class=\"got\" d=\"{}\"/></svg>\n",
+             <path class=\"right\" d=\"{}\"/><path class=\"got\" d=\"{}\"/></svg></div>\n",
+            scale.most,
             mark(100),
             scale.line(trace, &course.right),
             scale.line(trace, &course.got),
@@ -164,21 +174,30 @@ fn figure(trace: &Trace, verb: &str) -> String {
         |parts| Vec::from_iter((0..=parts).map(|part| at(trace.length_ms.saturating_mul(part) / parts)));
     let (written, all) = (times(TIMES), times(TIMES * ZOOM_MAX).join(" "));
     let written = written.iter().map(|time| format!("<span>{time}</span>"));
-    let zoom_to = marks
-        .first()
-        .map(|x| format!("<button type=\"button\" data-at=\"{x}\">Show where it began</button>"));
+    let began = parted().next().map(|(course, parting)| {
+        let [from, to] = [parting.at_ms, seen(course, parting)].map(|at_ms| x(trace, at_ms));
+        let label = format!(
+            "<div class=\"began\" style=\"--x:{}%\">▼ {}</div>\n",
+            from as f64 * 100.0 / WIDTH as f64,
+            at(parting.at_ms)
+        );
+        let button = format!(
+            "<button type=\"button\" data-from=\"{from}\" data-to=\"{to}\">Show where it began</button>"
+        );
+        (label, button)
+    });
+    let (label, zoom_to) = began.unwrap_or_default();
     format!(
         "<figure class=\"trace\">\n<figcaption>Time in the show: <span class=\"key\"></span> right total, \
          <span class=\"key wrong\"></span> what it {verb}{}</figcaption>\n\
          <div class=\"zoom\" hidden><button type=\"button\" data-by=\"2\">Zoom in</button><button type=\"button\" \
-         data-by=\"0.5\">Zoom out</button>{}</div>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline\">\
-         <div class=\"plot\">\n{plot}<div class=\"axis\" data-times=\"{all}\">{}</div>\n</div></div>\n{stopped}</figure>\n",
+         data-by=\"0.5\">Zoom out</button>{zoom_to}</div>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline\">\
+         <div class=\"plot\">\n{label}{plot}<div class=\"axis\" data-times=\"{all}\">{}</div>\n</div></div>\n{stopped}</figure>\n",
         if marks.is_empty() {
             "; dotted: connections and breaks"
         } else {
             "; red: where it began; dotted: connections and breaks"
         },
-        zoom_to.unwrap_or_default(),
         String::from_iter(written),
     )
 }
@@ -224,6 +243,19 @@ impl Scale {
 
 fn x(trace: &Trace, at_ms: u64) -> u64 {
     at_ms.saturating_mul(WIDTH) / trace.length_ms.max(1)
+}
+
+/// Returns when the difference can be seen: after a break, no event has to come for a long time.
+fn seen(course: &Course, parting: &Parting) -> u64 {
+    if !parting.is_break {
+        return parting.at_ms;
+    }
+    let right = |at_ms| {
+        let known = course.right.partition_point(|(at, _)| *at <= at_ms);
+        known.checked_sub(1).map_or(0, |index| course.right[index].1)
+    };
+    let is_seen = |(at_ms, value): &&(u64, i64)| *at_ms >= parting.at_ms && *value != right(*at_ms);
+    course.got.iter().find(is_seen).map_or(parting.at_ms, |(at_ms, _)| *at_ms)
 }
 
 fn last(values: &[(u64, i64)]) -> String {

@@ -19,6 +19,10 @@ for (const figure of document.querySelectorAll('.trace')) {
   bar.addEventListener('click', ({ target: { dataset } }) => {
     const middle = (scroll.scrollLeft + scroll.clientWidth / 2) / plot.clientWidth
     if (dataset.by) zoom(by * dataset.by, middle)
-    if (dataset.at) zoom(Math.max(by, 16), dataset.at / 1000)
+    if (!dataset.from) return
+    const [from, to] = [dataset.from / 1000, dataset.to / 1000]
+    let near = 16
+    while (near > 1 && (to - from) * near > 0.6) near /= 2
+    zoom(near, (from + to) / 2)
   })
 }
