@@ -225,6 +225,8 @@ const WITHOUT_INFERRED: &str = "forgotten_streak";
 const WITH_INFERRED: &str = "every_final";
 /// The mistake at a break that changes only numbers of some types.
 const FORGOTTEN_FILTER: &str = "forgotten_filter";
+/// The mistake of a client whose totals do not start over with the show.
+const KEEPING: &str = "never_starts_over";
 /// The mistake at a break that counts everything after it twice.
 const TWICE: &str = "two_connections";
 const REPEATING: &str = "counting messages again that were sent again with the same id";
@@ -452,15 +454,18 @@ fn first(show: &Show<'_>, mistake: &Mistake, index: usize, is_more: bool) -> Str
     let event = &show.events[index];
     let at = |event: &SlimEvent| moment(Duration::from_millis(event.since(show.events.first())));
     let first = format!("first at {}: {}", at(event), event.described());
-    let count = show.breaks.first().copied().filter(|_| is_of_break(mistake.name)).unwrap_or_default();
-    match count.checked_sub(1).and_then(|last| show.events.get(last)) {
-        Some(last) if index < count => format!(
-            "since the break at {}{}",
-            at(last),
-            if is_more { format!(", again {} of {}", event.described(), at(event)) } else { String::new() }
-        ),
-        Some(last) => format!("since the break at {}, {first}", at(last)),
-        None => first,
+    let (counts, what) = match mistake.name {
+        KEEPING => (show.starts, "the show started over"),
+        code if is_of_break(code) => (show.breaks, "the break"),
+        _ => (&[][..], ""),
+    };
+    let count = counts.first().copied().unwrap_or_default();
+    let Some(last) = count.checked_sub(1).and_then(|last| show.events.get(last)) else { return first };
+    let since = format!("since {what} at {}", at(last));
+    match (index < count, is_more) {
+        (true, true) => format!("{since}, again {} of {}", event.described(), at(event)),
+        (true, false) => since,
+        (false, _) => format!("{since}, {first}"),
     }
 }
 

@@ -36,7 +36,7 @@ const NUMBERS_MAX: usize = 3;
 /// Number of values before and after the first wrong one that are kept in any case.
 const NEIGHBOURS: usize = 4;
 /// Maximum number of events that are shown as JSON, for each number.
-const OPEN_MAX: usize = 3;
+const OPEN_MAX: usize = 5;
 /// Maximum number of breaks and connections that are kept.
 pub const HAPPENED_MAX: usize = 200;
 /// Maximum number of breaks and connections of which the report has a picture.
@@ -123,6 +123,9 @@ pub struct Parting {
     pub among: usize,
     /// Whether it is a break that makes the number wrong.
     pub is_break: bool,
+    /// The last break since the number was right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_ms: Option<u64>,
     /// The totals after it.
     pub right: i64,
     pub got: i64,
@@ -130,6 +133,13 @@ pub struct Parting {
     pub mistake: Option<String>,
     /// The events, if they are few.
     pub events: Vec<Opened>,
+}
+
+impl Parting {
+    /// Returns when it began, as far as is known.
+    pub(crate) fn began_ms(&self) -> u64 {
+        self.break_ms.unwrap_or(self.at_ms)
+    }
 }
 
 /// An event in full.
@@ -324,6 +334,8 @@ struct Parted {
     from: usize,
     among: usize,
     is_break: bool,
+    /// Number of events before the last break within these.
+    broken: Option<usize>,
     got: i64,
     mistake: Option<&'static str>,
     /// Indices of the events to open.
@@ -354,7 +366,8 @@ impl<'a> Placed<'a> {
             let open = Vec::from_iter(range.clone().filter(is_of_kind));
             let (count, from, among) = (range.end, range.start, open.len());
             let open = if among > OPEN_MAX { Vec::new() } else { open };
-            Parted { count, from, among, is_break: false, got, mistake: None, open }
+            let broken = breaks.iter().rfind(|at| (from..count).contains(at)).copied();
+            Parted { count, from, among, is_break: false, broken, got, mistake: None, open }
         });
         let explained = failure.diagnosis.and_then(|code| {
             let (broken, mistaken) = (breaks.first().filter(|_| is_of_break(code)).copied(), of(code));
@@ -373,7 +386,7 @@ impl<'a> Placed<'a> {
             let is_to_blame = |first: &usize| is_more || broken.is_none_or(|count| *first >= count);
             let open = Vec::from_iter(first.filter(is_to_blame));
             let is_break = broken.is_some();
-            Some(Parted { count, from: count, among: 1, is_break, got, mistake: Some(code), open })
+            Some(Parted { count, from: count, among: 1, is_break, broken, got, mistake: Some(code), open })
         });
         let got = places.iter().zip(&changes).map(|(place, change)| (*place, change.value));
         let lines = changes.iter().zip(&places).map(|(change, place)| (change.line, *place)).collect();
@@ -405,6 +418,7 @@ impl<'a> Placed<'a> {
             from_ms: times.after(parted.from),
             among: parted.among,
             is_break: parted.is_break,
+            break_ms: parted.broken.map(|count| times.after(count)),
             at_ms: times.after(parted.count),
             right: self.right[parted.count],
             got: parted.got,
@@ -494,7 +508,30 @@ impl<'a> Places<'a> {
             let next = next_wrong(last).or((last < end).then_some(end))?;
             Some((last..next, last_value))
         });
+        let first = first.map(|(range, value)| {
+            let is_dense = changes.len() * 2 >= steps;
+            let from = if is_dense { self.since(changes, &places, range.end) } else { range.start };
+            (from.min(range.start)..range.end, value)
+        });
         (places, first)
+    }
+
+    /// Returns after how many events the numbers can have parted, if one event is counted wrong: from there on, each printed
+    /// number differs from the total by as much as the last one. Until `end`, it may equal the total all the same.
+    fn since(&self, changes: &[Change], places: &[usize], end: usize) -> usize {
+        let (Some(last), Some(total)) = (changes.last(), self.course.last()) else { return end };
+        let by = last.value.saturating_sub(*total);
+        let (mut since, mut before) = (0, self.course.len());
+        for (change, place) in changes.iter().zip(places).rev() {
+            let value = change.value.saturating_sub(by);
+            if self.course[..before].last() != Some(&value) {
+                since = *place;
+                break;
+            }
+            before = self.course[..before].iter().rposition(|other| *other != value).map_or(0, |at| at + 1);
+        }
+        let is_enough = |at: usize| self.course[at].abs_diff(self.course[at - 1]) >= by.unsigned_abs();
+        if (since + 1..=end).any(is_enough) { since } else { end }
     }
 
     fn next_change(&self, from: usize) -> Option<usize> {

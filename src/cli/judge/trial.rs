@@ -200,7 +200,7 @@ impl Sent {
                     None => 0,
                 };
                 let sent = trace::Sent { events, breaks, starts: &[], until: &until, left: seen.left };
-                of(&sent, true, false)
+                of(&sent, false, false)
             }
         })
     }

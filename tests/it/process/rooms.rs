@@ -2,6 +2,7 @@
 //! clients are this program, run once more.
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     io::{Read as _, Write as _},
     net::TcpStream,
@@ -28,6 +29,18 @@ fn client() {
         "repeats" => record(&[], |shows| {
             let args = [&["events"], shows, &["--no-dedup", "--types", "chat"]].concat();
             println!("chats {}", stdout(&livetape_here(&args).output().unwrap()).lines().count());
+        }),
+        "one_streak" => record(&[], |shows| {
+            let args = [&["events"], shows, &["--types", "gift"]].concat();
+            let (mut counts, mut sum) = (BTreeMap::new(), 0);
+            for line in stdout(&livetape_here(&args).output().unwrap()).lines() {
+                let gift = serde_json::from_str::<Value>(line).unwrap()["data"].take();
+                let [sender, id] = ["sender", "giftId"].map(|name| gift[name].to_string());
+                let (count, last) = (gift["repeatCount"].as_i64(), counts.entry((sender, id)).or_insert(0));
+                sum += (count.unwrap() - *last).max(0);
+                *last = count.unwrap().max(*last);
+                println!("gifts {sum}");
+            }
         }),
         "hammers" => loop {
             request("/api-live/user/room/?uniqueId=demo&aid=1988");
@@ -154,6 +167,20 @@ fn messages_that_are_sent_again_are_named() {
         assert_eq!(case["failures"][0]["diagnosis"], "repeated_messages", "{report:#}");
     }
     assert_eq!(report["failed"], 3);
+}
+
+/// Also in a case where the feed has finals that no message has.
+#[test]
+fn the_first_event_that_counts_wrong_is_shown() {
+    let report: Value =
+        serde_json::from_str(&stdout(&judge_live("one_streak", &["no-final"], "gifts {gifts}"))).unwrap();
+    let parting = &report["cases"][0]["trace"]["numbers"][0]["parting"];
+    assert_eq!(parting["mistake"], "same_user_same_gift", "{report:#}");
+    let event = &parting["events"][0];
+    let json: Value = serde_json::from_str(event["json"].as_str().unwrap()).unwrap();
+    let [name, count] = [&json["data"]["giftName"], &json["data"]["repeatCount"]];
+    let text = format!("{} x{count} of {}", name.as_str().unwrap(), json["data"]["sender"].as_str().unwrap());
+    assert_eq!(event["text"], text);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 mod timeline;
 
-use std::{fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use livetape_core::{markup::escaped, terminal::is_invisible};
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use super::{
     against::{Changed, How},
     moment,
 };
-use crate::trace::Trace;
+use crate::trace::{Parting, Trace};
 use timeline::{SCRIPT, SCRIPT_HASH, timeline};
 
 const STYLE: &str = "
@@ -105,6 +105,7 @@ struct Message {
     message: String,
     #[serde(default)]
     what: String,
+    diagnosis: Option<String>,
 }
 
 /// What is not a number, and so not explained by mistakes.
@@ -360,9 +361,12 @@ impl Tested {
         if lines.is_empty() {
             lines.push("no common cause was recognised: the first failed case is a good start".to_owned());
         }
-        let mistakes = self.conclusion.iter().flat_map(|conclusion| &conclusion.mistakes);
-        lines.extend(self.began());
-        lines.extend(self.remedies(mistakes).iter().map(|remedy| format!("To correct it: {remedy}.")));
+        let mistakes = self.mistakes();
+        lines.extend(mistakes.values().filter(|why| !why.is_empty()).cloned());
+        lines.extend(self.began(&mistakes));
+        lines.extend(
+            self.remedies(mistakes.into_keys()).iter().map(|remedy| format!("To correct it: {remedy}.")),
+        );
         let others = self.others();
         if !others.is_empty() && !is_single {
             lines.push(format!("Besides numbers: {}", others.join("; ")));
@@ -380,19 +384,39 @@ impl Tested {
         )
     }
 
-    /// Returns in which case one of the mistakes began, and where.
-    fn began(&self) -> Option<String> {
-        let mistakes = &self.conclusion.as_ref()?.mistakes;
+    /// Returns the mistakes that the conclusion names; or else those that explain some numbers each, with where.
+    fn mistakes(&self) -> BTreeMap<&String, String> {
+        let common = self.conclusion.iter().flat_map(|conclusion| &conclusion.mistakes);
+        let mut mistakes = BTreeMap::from_iter(common.map(|code| (code, String::new())));
+        let is_apart = self.conclusion.is_some() && mistakes.is_empty();
+        let failed = self.cases.iter().filter(|case| is_apart && case.is_failed());
+        let explained = failed.flat_map(|case| case.failures.iter().map(move |failure| (case, failure)));
+        let explained = explained.filter_map(|(case, failure)| {
+            let why = failure.message.split("; ").nth(1)?;
+            Some((failure.diagnosis.as_ref()?, format!("In `{}`: {why}", case.name)))
+        });
+        for (code, why) in Vec::from_iter(explained) {
+            mistakes.entry(code).or_insert(why);
+        }
+        mistakes
+    }
+
+    /// Returns where a number became wrong first: by one of the mistakes, if any is known.
+    fn began(&self, mistakes: &BTreeMap<&String, String>) -> Option<String> {
+        let is_it = |parting: &&Parting| match &parting.mistake {
+            Some(code) => mistakes.contains_key(code),
+            None => mistakes.is_empty(),
+        };
         self.cases.iter().filter(|case| case.is_failed()).find_map(|case| {
-            let mut partings =
-                case.trace.iter().flat_map(|trace| &trace.numbers).filter_map(|it| it.parting.as_ref());
-            let parting =
-                partings.find(|it| it.mistake.as_ref().is_some_and(|code| mistakes.contains(code)))?;
-            let at = moment(Duration::from_millis(parting.at_ms));
-            let how = match parting.events.first() {
+            let numbers = case.trace.iter().flat_map(|trace| &trace.numbers);
+            let parting = numbers.filter_map(|number| number.parting.as_ref()).find(is_it)?;
+            let at = moment(Duration::from_millis(parting.began_ms()));
+            let how = match (&parting.mistake, parting.events.first()) {
                 _ if parting.is_break => format!("with the break at {at}"),
-                Some(event) => format!("at {at}, with {}", event.text),
-                None => format!("at {at}"),
+                (None, _) if parting.break_ms.is_some() => format!("after the break at {at}"),
+                (Some(_), Some(event)) => format!("at {at}, with {}", event.text),
+                (Some(_), None) => format!("at {at}"),
+                (None, _) => format!("at {at} at the latest"),
             };
             Some(format!("Where it began: in `{}`, {how}.", case.name))
         })

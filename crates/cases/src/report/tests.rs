@@ -453,6 +453,7 @@ fn trace(text: &str) -> Trace {
                 from_ms: 0,
                 among: 1,
                 is_break: false,
+                break_ms: None,
                 at_ms: 500,
                 right: 5,
                 got: 10,
@@ -534,6 +535,27 @@ fn mistakes_at_a_break_begin_there() {
     let found = places.map(|text| page.find(text).unwrap_or_else(|| panic!("{text}: {page}")));
     assert!(found.is_sorted(), "{found:?}");
     assert_eq!(page.matches("It began").count(), 1, "{page}");
+}
+
+#[test]
+fn mistakes_of_their_own_are_told_each() {
+    let case = |case, code: &'static str, why: &str| {
+        let detail = Some(format!("12 is what {why} gives: 3 streaks"));
+        let failure = Failure { diagnosis: Some(code), detail, ..wrong(12, &[code]) };
+        outcome(case, Verdict::Failed, 1, vec![failure])
+    };
+    let outcomes =
+        [case("cut", "counted_again", "repeating"), case("restart", "never_starts_over", "keeping")];
+    let page = html(&[json(&outcomes)], &about).unwrap();
+    let places = [
+        "no single known mistake explains all wrong numbers",
+        "In <code>cut</code>: 12 is what repeating gives: 3 streaks",
+        "In <code>restart</code>: 12 is what keeping gives: 3 streaks",
+        "To correct it: use one connection, and skip events",
+        "<h3>What failed</h3>",
+    ];
+    let found = places.map(|text| page.find(text).unwrap_or_else(|| panic!("{text}: {page}")));
+    assert!(found.is_sorted(), "{found:?}");
 }
 
 /// Without its script, the page has the times of a timeline that is not magnified.

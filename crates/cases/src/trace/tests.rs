@@ -71,7 +71,7 @@ fn printed_totals_are_placed_at_the_events_that_they_count_also_if_they_are_read
     assert_eq!((parting.at_ms, &*parting.events[0].text), (12_531, "Rose x10 of umbra_kettle8965"));
 }
 
-/// Gifts of the same value cannot be told apart by totals, so that a later one may be named.
+/// Gifts of the same value cannot be told apart by totals, so that several may be named.
 #[test]
 fn an_unknown_mistake_is_found_where_the_printed_totals_part_from_the_right_ones() {
     let items = demo();
@@ -92,12 +92,36 @@ fn an_unknown_mistake_is_found_where_the_printed_totals_part_from_the_right_ones
             json["id"].as_str().unwrap().to_owned()
         }));
         let at_ms = u64::try_from(events[at - 1].ts.0 - events[0].ts.0).unwrap();
-        assert!(parting.at_ms >= at_ms && parting.mistake.is_none(), "{parting:?}");
         assert!(
-            at != largest || found.contains(&events[at - 1].id.as_ref().unwrap().to_string()),
+            parting.from_ms < at_ms && at_ms <= parting.at_ms && parting.mistake.is_none(),
+            "{parting:?}"
+        );
+        assert!(
+            at != largest && parting.events.is_empty()
+                || found.contains(&events[at - 1].id.as_ref().unwrap().to_string()),
             "{parting:?}"
         );
     }
+}
+
+/// Where the next event adds as much as the one that counts twice, the total looks right for longer.
+#[test]
+fn what_is_wrong_after_a_break_began_there() {
+    let items = demo();
+    let events = counted(&items);
+    let right = course(&events, &name()).unwrap();
+    let changes = Vec::from_iter((1..right.len()).filter(|at| right[*at] != right[at - 1]));
+    let added = |index: usize| right[changes[index]] - right[changes[index] - 1];
+    // The event before the break is sent again.
+    let last = (5..changes.len() - 1).find(|index| added(*index) == added(index + 1)).unwrap();
+    let before = changes[..=last].iter().map(|at| right[*at]);
+    let after = changes[last..].iter().map(|at| right[*at] + added(last));
+    let lines = Vec::from_iter(before.chain(after).map(|total| (events.len(), format!("diamonds: {total}"))));
+    let at = changes[last] + 1;
+    let trace = trace_of(&items, &[at], &lines, wrong(114 + added(last), None));
+    let parting = trace.numbers[0].parting.as_ref().unwrap();
+    assert_eq!(parting.break_ms, Some(events[at - 1].since(events.first())), "{parting:?}");
+    assert!(parting.at_ms > parting.began_ms());
 }
 
 /// Totals of a timer do not say which event was counted wrong.
@@ -221,6 +245,7 @@ fn pictures_are_those_after_breaks_after_the_first_wrong_number_and_the_last() {
             at_ms: 200,
             among: 1,
             is_break: false,
+            break_ms: None,
             right: 1,
             got: 2,
             mistake: None,

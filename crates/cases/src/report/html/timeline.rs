@@ -73,6 +73,10 @@ fn first(courses: &[&Course], parting: &Parting, verb: &str, remedy: Option<&str
     let Parting { right, got, .. } = parting;
     let total = format!("the right total of {names} is {right} then, and");
     let head = match (&parting.mistake, parting.among, parting.events.len()) {
+        (None, ..) if let Some(broken) = parting.break_ms => format!(
+            "It began between the break at {} and {at}: {total} it {verb} {got}. Look at what it does when it connects again.",
+            self::at(broken)
+        ),
         (Some(_), ..) if parting.is_break => {
             let first =
                 if parting.events.is_empty() { "" } else { " This is the first event that it counts wrong:" };
@@ -95,12 +99,13 @@ fn first(courses: &[&Course], parting: &Parting, verb: &str, remedy: Option<&str
             self::at(parting.from_ms)
         ),
     };
-    let events = if is_known { &[] } else { &*parting.events };
+    let is_innocent = is_known || parting.mistake.is_none() && parting.break_ms.is_some();
+    let events = if is_innocent { &[] } else { &*parting.events };
     let event = |(number, Opened { at_ms, text: what, json }): (usize, &Opened)| {
         let lines = String::from_iter(json.lines().map(|line| text(line) + "\n"));
         format!(
             "<details{}><summary>{} <strong>{}</strong></summary>\n<pre>{lines}</pre></details>\n",
-            if number == 0 { " open" } else { "" },
+            if number == 0 && events.len() == 1 { " open" } else { "" },
             self::at(*at_ms),
             marked(what)
         )
@@ -115,7 +120,7 @@ fn first(courses: &[&Course], parting: &Parting, verb: &str, remedy: Option<&str
 
 fn figure(trace: &Trace, verb: &str) -> String {
     let parted = || trace.numbers.iter().filter_map(|course| Some((course, course.parting.as_ref()?)));
-    let marks = Vec::from_iter(parted().map(|(_, parting)| x(trace, parting.at_ms)));
+    let marks = Vec::from_iter(parted().map(|(_, parting)| x(trace, parting.began_ms())));
     let mark = |height: u64| {
         String::from_iter(marks.iter().map(|x| format!("<path class=\"mark\" d=\"M{x} 0V{height}\"/>")))
     };
@@ -175,11 +180,11 @@ fn figure(trace: &Trace, verb: &str) -> String {
     let (written, all) = (times(TIMES), times(TIMES * ZOOM_MAX).join(" "));
     let written = written.iter().map(|time| format!("<span>{time}</span>"));
     let began = parted().next().map(|(course, parting)| {
-        let [from, to] = [parting.at_ms, seen(course, parting)].map(|at_ms| x(trace, at_ms));
+        let [from, to] = [parting.began_ms(), seen(course, parting)].map(|at_ms| x(trace, at_ms));
         let label = format!(
             "<div class=\"began\" style=\"--x:{}%\">▼ {}</div>\n",
             from as f64 * 100.0 / WIDTH as f64,
-            at(parting.at_ms)
+            at(parting.began_ms())
         );
         let button = format!(
             "<button type=\"button\" data-from=\"{from}\" data-to=\"{to}\">Show where it began</button>"
