@@ -21,8 +21,8 @@ use crate::support::{Nats, Node, assert_same, contents, demo, node, take_owner};
 const WAY: Duration = Duration::from_millis(250);
 /// The default of nodes.
 const LEASE: &str = "5s";
-/// Bar for an order to another node, with what both nodes say of themselves meanwhile: to the owner and back, its
-/// question and the confirmation, and two messages to the log.
+/// Bar for an order to another node, with what both nodes say of themselves meanwhile: to the owner and back, for a
+/// ticket and with the order, and two messages to the log.
 const ORDER_TRIPS_MAX: usize = 20;
 /// Bar for the whole demo at speed `max`. Messages of 1 KiB, one at a time, would be a thousand.
 const REPLAY_TRIPS_MAX: usize = 100;

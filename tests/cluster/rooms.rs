@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Number of chats to read before and after a kill.
-const CHATS: usize = 30;
+const CHATS: usize = 20;
 
 fn chats(feed: &Feed) -> Vec<String> {
     (0..CHATS).flat_map(|_| feed.until(is_chat)).collect()

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     counts::Totals,
-    ownership::{Ask, Lease, LeaseReply},
+    ownership::{Lease, LeaseReply},
 };
 
 pub const SLOTS_MAX: usize = 1_024;
@@ -160,10 +160,7 @@ impl Held {
     /// Sends the request that is due, and returns the answer.
     async fn ask(&mut self) -> Option<LeaseReply> {
         let sent = self.now();
-        let revision = match self.lease.ask(sent)? {
-            Ask::Create => None,
-            Ask::Renew { revision } => Some(revision),
-        };
+        let revision = self.lease.ask(sent)?;
         let answer = self.store.take_lease(&self.key, &self.holder.name, revision, sent).await;
         let now = self.now();
         match answer {

@@ -12,6 +12,7 @@ use futures_util::{StreamExt as _, future::join_all};
 use livetape_core::error::{Code, Problem};
 use livetape_io::clock;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
@@ -182,23 +183,6 @@ const FACTS_TIME: Duration = Duration::from_secs(1);
 /// Maximum number of NATS servers that are asked.
 const SERVERS_MAX: usize = 64;
 
-/// What a NATS server tells about itself.
-#[derive(Deserialize)]
-struct Facts {
-    data: ServerFacts,
-}
-
-#[derive(Deserialize)]
-struct ServerFacts {
-    jetstream: JetStreamFacts,
-}
-
-#[derive(Deserialize)]
-struct JetStreamFacts {
-    /// Absent if JetStream is off at this server.
-    config: Option<Sync>,
-}
-
 /// When a NATS server writes what it acknowledged to its disk.
 #[derive(Debug, Deserialize, PartialEq)]
 struct Sync {
@@ -225,11 +209,16 @@ async fn syncs(link: &Link) -> Vec<Sync> {
     while found.len() < SERVERS_MAX
         && let Ok(Some(answer)) = timeout_at(ends, answers.next()).await
         // Without a system account, NATS answers that nobody listens.
-        && let Ok(Facts { data }) = serde_json::from_slice(&answer.payload)
+        && let Ok(facts) = serde_json::from_slice(&answer.payload)
     {
-        found.extend(data.jetstream.config);
+        found.extend(sync_of(&facts));
     }
     found
+}
+
+/// Returns nothing if JetStream is off at this server.
+fn sync_of(facts: &Value) -> Option<Sync> {
+    Sync::deserialize(facts.pointer("/data/jetstream/config")?).ok()
 }
 
 fn told_sync(servers: &[Sync]) -> String {
@@ -324,7 +313,7 @@ mod tests {
     fn the_slowest_server_decides_how_much_a_power_cut_loses() {
         let sync = |config: &str| {
             let answer = format!(r#"{{"server":{{}},"data":{{"jetstream":{{"config":{config}}}}}}}"#);
-            serde_json::from_str::<Facts>(&answer).unwrap().data.jetstream.config.unwrap()
+            sync_of(&serde_json::from_str(&answer).unwrap()).unwrap()
         };
         let always = r#"{"sync_interval":120000000000,"sync_always":true}"#;
         let told = |configs: &[&str]| told_sync(&configs.iter().map(|it| sync(it)).collect::<Vec<_>>());

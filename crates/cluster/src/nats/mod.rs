@@ -126,7 +126,7 @@ impl Cluster {
             refusals: store.refusals.subscribe(),
             to_source,
             hub: hub.clone(),
-            unconfirmed: Arc::default(),
+            tickets: Arc::default(),
             patience: options.lease * 2 + orders::PATIENCE_MIN,
         };
         router.serve().await?;

@@ -67,11 +67,8 @@ pub enum Login {
     Credentials(Secret),
 }
 
-/// What NATS has denied so far, in its own words.
-pub(super) type Denied = watch::Receiver<Vec<String>>;
-
-/// What NATS has denied last, and when.
-pub(super) type LastDenied = watch::Receiver<Option<(Instant, String)>>;
+/// What NATS has denied so far, in its own words, each with the last time.
+pub(super) type Denied = watch::Receiver<Vec<(Instant, String)>>;
 
 /// A connection to NATS, and whether it currently works.
 pub(super) struct Link {
@@ -80,7 +77,6 @@ pub(super) struct Link {
     /// Whether NATS rejects this user, although it has accepted it before.
     pub(super) is_rejected: watch::Receiver<bool>,
     pub(super) denied: Denied,
-    pub(super) last_denied: LastDenied,
 }
 
 impl Options {
@@ -120,7 +116,6 @@ impl Options {
         let (connected, is_connected) = watch::channel(true);
         let (rejecting, is_rejected) = watch::channel(false);
         let (denying, denied) = watch::channel(Vec::new());
-        let (denying_last, last_denied) = watch::channel(None);
         let options = identified
             .map_err(|problem| (ConnectErrorKind::Authentication, problem))?
             .name(format!("livetape {}", self.node))
@@ -133,13 +128,13 @@ impl Options {
                 note(&connected, &event);
                 note_rejected(&rejecting, &event);
                 if let Event::ServerError(ServerError::Other(text)) = &event {
-                    note_denied(&denying, &denying_last, text);
+                    note_denied(&denying, text);
                 }
                 std::future::ready(())
             });
         let client =
             options.connect(&self.urls).await.map_err(|error| (kind_of(&error), self.problem(&error)))?;
-        Ok(Link { client, is_connected, is_rejected, denied, last_denied })
+        Ok(Link { client, is_connected, is_rejected, denied })
     }
 
     fn problem(&self, error: &ConnectError) -> Problem {
@@ -261,7 +256,7 @@ pub(super) async fn denied(mut denied: Denied) {
 /// Returns the first subject that NATS has denied, as a problem.
 pub(super) fn first_denied(denied: &Denied) -> Result<(), Problem> {
     let first = denied.borrow().first().cloned();
-    first.map_or(Ok(()), |told| Err(denial(&told)))
+    first.map_or(Ok(()), |(_, told)| Err(denial(&told)))
 }
 
 /// Returns what NATS has denied, in our words.
@@ -272,22 +267,23 @@ pub(super) fn denial(told: &str) -> Problem {
     Problem::new(Code::ClusterUnreachable, message).hint(DENIED_HINT)
 }
 
-fn note_denied(
-    denied: &watch::Sender<Vec<String>>,
-    last: &watch::Sender<Option<(Instant, String)>>,
-    text: &str,
-) {
-    if text.to_lowercase().starts_with("permissions violation") {
-        last.send_replace(Some((clock::now(), text.to_owned())));
-        denied.send_if_modified(|known| {
-            let is_new = known.len() < DENIED_MAX && !known.iter().any(|known| known == text);
-            if is_new {
-                warn!(denied = text, "❌ NATS denies this user a permission");
-            }
-            known.extend(is_new.then(|| text.to_owned()));
-            is_new
-        });
+fn note_denied(denied: &watch::Sender<Vec<(Instant, String)>>, text: &str) {
+    if !text.to_lowercase().starts_with("permissions violation") {
+        return;
     }
+    denied.send_if_modified(|known| {
+        let now = clock::now();
+        if let Some((at, _)) = known.iter_mut().find(|(_, known)| known == text) {
+            *at = now;
+            return false;
+        }
+        let is_kept = known.len() < DENIED_MAX;
+        if is_kept {
+            warn!(denied = text, "❌ NATS denies this user a permission");
+            known.push((now, text.to_owned()));
+        }
+        is_kept
+    });
 }
 
 #[cfg(test)]

@@ -1,33 +1,32 @@
 //! Passes orders to the owner of the channel: to the source of this process, or to another node.
 //!
 //! ```text
-//! this node ── order ──► owner     NATS may deliver it late, when nobody waits any more
-//!           ◄── still? ──
-//!           ── yes ────►           from here on, this node does not know whether it is executed
+//! this node ── ticket? ──► owner     until here, this node knows that nothing is executed
+//!           ◄── ticket ──
+//!           ── order ────►           NATS may deliver it late: tickets expire
 //!           ◄── answer ──
 //! ```
 //!
-//! The owner asks on the subject of the node that the order names, and each node confirms the number of an order once, and
-//! only while it waits: a copy of an order is never executed.
+//! Each ticket admits one order: a copy of an order is never executed.
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
-use async_nats::{Client, Message, Request, StatusCode, Subject};
-use bytes::Bytes;
+use async_nats::{Client, Request, RequestErrorKind};
 use futures_util::StreamExt as _;
 use livetape_core::{
     error::{Code, Problem},
-    inject::{InjectRequest, Injected},
+    inject::InjectRequest,
 };
 use livetape_feed::{
-    control::{Answer, Check, Order, Refusal, ReplayOrder, ReplayState, Status, shutting_down},
+    control::{Answer, Order, Refusal, ReplayOrder, shutting_down},
     hub::Hub,
 };
 use livetape_io::clock;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot, watch},
+    sync::{Semaphore, mpsc, watch},
     time::{Instant, sleep_until, timeout_at},
 };
 
@@ -38,8 +37,10 @@ const VERSION: u8 = 1;
 /// Maximum time for the owner to execute an order, beyond the patience: looking a user up and connecting
 /// takes several requests.
 const ORDER_TIME: Duration = Duration::from_secs(60);
-/// Maximum time for a node to confirm that it still waits for the answer to an order.
-const CONFIRM_TIME: Duration = Duration::from_secs(5);
+/// Time for which a ticket admits an order.
+const TICKET_TIME: Duration = Duration::from_secs(5);
+/// Maximum number of tickets that are valid at once.
+const TICKETS_MAX: usize = 1_024;
 /// Minimum time to wait for an owner, and time for the answer of one that is no longer the owner.
 pub(super) const PATIENCE_MIN: Duration = Duration::from_secs(2);
 /// Maximum time to wait for events of an order whose effects are stored: a fast replay has many.
@@ -59,34 +60,29 @@ pub(super) struct Owner {
 }
 
 #[derive(Deserialize, Serialize)]
-struct OrderMessage {
+struct Asked {
     version: u8,
-    /// The node that waits for the answer.
-    node: String,
-    /// Number of the order: random, so that nobody can guess it.
-    nonce: u64,
-    command: Command,
+    /// An order with its ticket. Without one, asks for a ticket.
+    order: Option<(u64, Command)>,
 }
-
-/// Asks a node whether it still waits for the answer to an order.
-#[derive(Deserialize, Serialize)]
-struct Question {
-    version: u8,
-    confirm: u64,
-}
-
-/// What a node answers if it waits for the order, and confirms it for the first time.
-const YES: &[u8] = b"yes";
-
-/// Orders of this process that wait for an owner to take them, by their number. At most [`ORDERS_MAX`].
-type Unconfirmed = Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>>;
 
 #[derive(Deserialize, Serialize)]
 struct Answered {
     version: u8,
-    /// Absent if the node is not the owner, so that the order was not executed.
+    /// Absent from a node that is not the owner.
+    ticket: Option<u64>,
+    /// Absent if the order was not executed: the node is not the owner, or the ticket is not valid.
     reply: Option<Reply>,
 }
+
+impl Answered {
+    fn new(ticket: Option<u64>, reply: Option<Reply>) -> Self {
+        Self { version: VERSION, ticket, reply }
+    }
+}
+
+/// When each ticket of this process was issued. They are random, so that nobody can guess them.
+type Tickets = Arc<Mutex<HashMap<u64, Instant>>>;
 
 #[derive(Clone)]
 pub(super) struct Router {
@@ -100,7 +96,7 @@ pub(super) struct Router {
     pub(super) refusals: watch::Receiver<Refusals>,
     pub(super) to_source: mpsc::Sender<Order>,
     pub(super) hub: Hub,
-    pub(super) unconfirmed: Unconfirmed,
+    pub(super) tickets: Tickets,
     /// Maximum time to wait for an owner.
     pub(super) patience: Duration,
 }
@@ -130,16 +126,16 @@ impl Router {
             let router = router.clone();
             async move {
                 let Some(inbox) = message.reply else { return };
-                if let Ok(Question { version: VERSION, confirm }) = serde_json::from_slice(&message.payload) {
-                    return router.confirm(confirm, inbox).await;
-                }
-                let reply = match serde_json::from_slice(&message.payload) {
-                    Ok(OrderMessage { version: VERSION, node, nonce, command }) => {
-                        router.execute_for(&node, nonce, command).await
+                let answered = match serde_json::from_slice(&message.payload) {
+                    Ok(Asked { version: VERSION, order: None }) => Answered::new(router.issue(), None),
+                    Ok(Asked { version: VERSION, order: Some((ticket, command)) }) => {
+                        let is_valid = router.redeem(ticket);
+                        let reply = if is_valid { router.execute_here(command).await } else { None };
+                        Answered::new(None, reply)
                     }
-                    _ => Some(refused(other_version("the owner"))),
+                    _ => Answered::new(None, Some(refused(other_version("the owner")))),
                 };
-                let answered = serde_json::to_vec(&Answered { version: VERSION, reply }).unwrap_or_default();
+                let answered = serde_json::to_vec(&answered).unwrap_or_default();
                 // The node that asked stops waiting by itself.
                 drop(router.client.publish(inbox, answered.into()).await);
             }
@@ -182,12 +178,14 @@ impl Router {
         if !self.owner.borrow().is_here {
             return None;
         }
-        if let Some(why) = self.refusals.borrow().why() {
+        if let Some(why) = self.refusals.borrow().why().filter(|why| **why != *SILENT) {
             let problem = unreachable(&format!("JetStream refuses messages: {why}"));
             return Some(refused(problem.hint(REFUSED_HINT)));
         }
         // Otherwise its source is about to end, and what it publishes is discarded.
         let term = self.hub.relay_term()?;
+        let (is_check, is_injection) =
+            (matches!(command, Command::Test(_)), matches!(command, Command::Inject(_)));
         let (order, replied) = command.into_order();
         self.to_source.send(order).await.ok()?;
         let Ok(reply) = timeout_at(self.order_ends(), replied).await else {
@@ -195,20 +193,21 @@ impl Router {
         };
         match &reply {
             // The source ended before it answered, but the next one may continue what it did.
-            Reply::Refused(Refusal { problem, .. }) if problem.code == Code::ShuttingDown => {
-                return Some(refused(unconfirmed(NOT_STORED)));
+            Err(Refusal { problem, .. }) if problem.code == Code::ShuttingDown => {
+                Some(refused(unconfirmed(NOT_STORED)))
             }
-            Reply::Refused(_) | Reply::Check(_) => return Some(reply),
-            Reply::Replay(_) | Reply::Status(_) | Reply::Injected(_) => {}
+            Ok(_) if !is_check && !self.is_stored(term, is_injection).await => {
+                Some(refused(unconfirmed(NOT_STORED)))
+            }
+            _ => Some(reply),
         }
-        Some(if self.is_stored(term, &reply).await { reply } else { refused(unconfirmed(NOT_STORED)) })
     }
 
     /// Waits until the effects of an order are stored, and its events broadcast. Returns whether they are
     /// stored.
-    async fn is_stored(&self, term: u64, reply: &Reply) -> bool {
+    async fn is_stored(&self, term: u64, is_injection: bool) -> bool {
         let (events, ends) = (self.hub.relay_settled(term), clock::now() + self.patience);
-        if let Reply::Injected(_) = reply {
+        if is_injection {
             return timeout_at(ends, events).await == Ok(true);
         }
         // Then the next owner knows what to do, and its events follow.
@@ -219,102 +218,58 @@ impl Router {
         is_stored
     }
 
-    /// Executes an order of another node, unless nobody waits for its answer any more. Returns `None` if it
-    /// was not executed.
-    async fn execute_for(&self, node: &str, nonce: u64, command: Command) -> Option<Reply> {
-        // Otherwise it would ask on any subject.
-        let is_name =
-            !node.is_empty() && node.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !self.owner.borrow().is_here || !is_name {
-            return None;
-        }
-        let question = serde_json::to_vec(&Question { version: VERSION, confirm: nonce }).ok()?;
-        let question = Request::new().timeout(Some(CONFIRM_TIME)).payload(question.into());
-        let answer = self.client.send_request(format!("{}.{node}", self.subject), question).await.ok()?;
-        if answer.payload != YES {
-            return None;
-        }
-        self.execute_here(command).await
+    fn issue(&self) -> Option<u64> {
+        let (mut ticket, now) = ([0; 8], clock::now());
+        getrandom::fill(&mut ticket).ok()?;
+        let ticket = u64::from_ne_bytes(ticket);
+        let mut tickets = self.tickets.lock();
+        tickets.retain(|_, issued| *issued + TICKET_TIME > now);
+        let is_issued = self.owner.borrow().is_here && tickets.len() < TICKETS_MAX;
+        is_issued.then(|| tickets.insert(ticket, now)).map(|_| ticket)
     }
 
-    /// Answers an owner that is about to execute an order of this process.
-    async fn confirm(&self, nonce: u64, inbox: Subject) {
-        let waiting = self.unconfirmed.lock().remove(&nonce);
-        let is_waiting = waiting.is_some_and(|waiting| waiting.send(()).is_ok());
-        let answer = if is_waiting { Bytes::from_static(YES) } else { Bytes::new() };
-        // Without it, the owner does not execute the order.
-        drop(self.client.publish(inbox, answer).await);
+    fn redeem(&self, ticket: u64) -> bool {
+        let issued = self.tickets.lock().remove(&ticket);
+        issued.is_some_and(|issued| issued + TICKET_TIME > clock::now())
     }
 
     /// Asks another node. Returns `None` if it does not execute the order.
     async fn ask(&self, node: &str, command: &Command, ends: Instant) -> Option<Reply> {
+        let Answered { ticket, reply, .. } = self.request(node, None, ends).await?;
+        let Some(ticket) = ticket else { return reply };
+        match self.request(node, Some((ticket, command.clone())), self.order_ends()).await {
+            Some(answered) => answered.reply,
+            None => Some(refused(unconfirmed(NOT_DONE))),
+        }
+    }
+
+    /// Returns `None` if no answer arrives in time, or none can be expected any more.
+    async fn request(&self, node: &str, order: Option<(u64, Command)>, ends: Instant) -> Option<Answered> {
         let (mut connected, mut owner) = (self.is_connected.clone(), self.owner.clone());
-        let mut is_confirmed = false;
+        let asked = serde_json::to_vec(&Asked { version: VERSION, order }).ok()?;
+        let request = Request::new().timeout(None).payload(asked.into());
         let answer = tokio::select! { biased;
-            answer = self.converse(node, command, ends, &mut is_confirmed) => answer,
-            _ = connected.wait_for(|is_connected| !is_connected) => None,
+            answer = self.client.send_request(format!("{}.{node}", self.subject), request) => answer,
+            _ = connected.wait_for(|is_connected| !is_connected) => return None,
             () = async {
                 drop(owner.wait_for(|owner| owner.node.as_deref() != Some(node)).await);
                 sleep_until(clock::now() + PATIENCE_MIN).await;
-            } => None,
+            } => return None,
+            () = sleep_until(ends) => return None,
         };
         match answer {
-            Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => None,
-            Some(message) => match serde_json::from_slice(&message.payload) {
-                Ok(Answered { version: VERSION, reply }) => reply,
-                _ => Some(refused(other_version("the owner of the channel"))),
-            },
-            None => is_confirmed.then(|| refused(unconfirmed(NOT_DONE))),
+            Ok(message) => Some(match serde_json::from_slice(&message.payload) {
+                Ok(answered @ Answered { version: VERSION, .. }) => answered,
+                _ => Answered::new(None, Some(refused(other_version("the owner of the channel")))),
+            }),
+            // It is gone.
+            Err(error) if error.kind() == RequestErrorKind::NoResponders => Some(Answered::new(None, None)),
+            Err(_) => None,
         }
     }
 
     fn order_ends(&self) -> Instant {
         clock::now() + ORDER_TIME + self.patience
-    }
-
-    /// Sends the order, which is confirmed when the owner asks, and returns the answer. The order can only be
-    /// executed after it was confirmed, which is no longer possible when this function ends.
-    async fn converse(
-        &self,
-        node: &str,
-        command: &Command,
-        mut ends: Instant,
-        is_confirmed: &mut bool,
-    ) -> Option<Message> {
-        let mut nonce = [0; 8];
-        getrandom::fill(&mut nonce).ok()?;
-        let nonce = u64::from_ne_bytes(nonce);
-        let order =
-            OrderMessage { version: VERSION, node: self.node.clone(), nonce, command: command.clone() };
-        let asked = serde_json::to_vec(&order).ok()?;
-        let inbox = self.client.new_inbox();
-        let mut messages = self.client.subscribe(inbox.clone()).await.ok()?;
-        let (confirming, mut confirmed) = oneshot::channel();
-        self.unconfirmed.lock().insert(nonce, confirming);
-        let _waiting = Waiting { unconfirmed: &self.unconfirmed, nonce };
-        let subject = format!("{}.{node}", self.subject);
-        self.client.publish_with_reply(subject, inbox, asked.into()).await.ok()?;
-        loop {
-            tokio::select! { biased;
-                Ok(()) = &mut confirmed, if !*is_confirmed => {
-                    *is_confirmed = true;
-                    ends = self.order_ends();
-                }
-                message = timeout_at(ends, messages.next()) => return message.ok()?,
-            }
-        }
-    }
-}
-
-/// Forgets an order that nobody waits for any more, so that it cannot be confirmed.
-struct Waiting<'a> {
-    unconfirmed: &'a Unconfirmed,
-    nonce: u64,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.unconfirmed.lock().remove(&self.nonce);
     }
 }
 
@@ -336,7 +291,7 @@ async fn wait(owner: &mut watch::Receiver<Owner>, patience_ends: Instant) -> boo
 }
 
 fn refused(problem: Problem) -> Reply {
-    Reply::Refused(problem.into())
+    Err(problem.into())
 }
 
 fn other_version(who: &str) -> Problem {
@@ -356,7 +311,7 @@ fn unconfirmed(message: &str) -> Problem {
 /// An order for another process.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Command {
+enum Command {
     Replay(ReplayOrder),
     Connect(String),
     Disconnect(String),
@@ -364,49 +319,30 @@ pub(super) enum Command {
     Test(String),
 }
 
-/// The answer to a command.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Reply {
-    Replay(ReplayState),
-    /// To [`Command::Connect`] and [`Command::Disconnect`].
-    Status(Box<Status>),
-    Injected(Injected),
-    /// To [`Command::Test`].
-    Check(Check),
-    Refused(Refusal),
-}
+/// The answer to a command: its result, or why there is none.
+type Reply = Result<Value, Refusal>;
 
 /// Passes a reply to the sender of the order.
-pub(super) type Replier = Box<dyn FnOnce(Reply) + Send>;
+type Replier = Box<dyn FnOnce(Reply) + Send>;
 
-fn replier<T: 'static + Send>(answer: Answer<T>, take: fn(Reply) -> Option<T>) -> Replier {
-    Box::new(move |reply| match reply {
-        Reply::Refused(refusal) => answer.refuse(refusal),
-        reply => match take(reply) {
-            Some(result) => answer.accept(result),
-            None => {
-                let message = "the owner answered something else than was asked";
-                answer.refuse(Problem::new(Code::ClusterMessage, message));
-            }
-        },
-    })
+fn replier<T: DeserializeOwned + Send + 'static>(answer: Answer<T>) -> Replier {
+    let other = || Problem::new(Code::ClusterMessage, "the owner answered something else than was asked");
+    let read = move |result| serde_json::from_value(result).map_err(|_| other().into());
+    Box::new(move |reply| answer.send(reply.and_then(read)))
 }
 
 /// The reply, once the order was executed.
-pub(super) type Replied = Pin<Box<dyn Future<Output = Reply> + Send>>;
+type Replied = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 impl Command {
     /// Splits an order for another process. A mock of this process or a browser beside it cannot be there.
-    pub(super) fn of(order: Order) -> Option<(Self, Replier)> {
+    fn of(order: Order) -> Option<(Self, Replier)> {
         Some(match order {
-            Order::Replay(order, answer) => (Self::Replay(order), replier(answer, Reply::replay)),
-            Order::Connect(user, answer) => (Self::Connect(user), replier(answer, Reply::status)),
-            Order::Disconnect(user, answer) => (Self::Disconnect(user), replier(answer, Reply::status)),
-            Order::Inject(request, answer) => {
-                (Self::Inject(Box::new(request)), replier(answer, Reply::injected))
-            }
-            Order::Test(user, answer) => (Self::Test(user), replier(answer, Reply::check)),
+            Order::Replay(order, answer) => (Self::Replay(order), replier(answer)),
+            Order::Connect(user, answer) => (Self::Connect(user), replier(answer)),
+            Order::Disconnect(user, answer) => (Self::Disconnect(user), replier(answer)),
+            Order::Inject(request, answer) => (Self::Inject(Box::new(request)), replier(answer)),
+            Order::Test(user, answer) => (Self::Test(user), replier(answer)),
             Order::ConnectMock(_, answer) => {
                 let problem =
                     Problem::new(Code::BadRequest, "the nodes of a cluster cannot share a mock's room");
@@ -421,47 +357,22 @@ impl Command {
         })
     }
 
-    pub(super) fn into_order(self) -> (Order, Replied) {
-        let of_status = |status| Reply::Status(Box::new(status));
+    fn into_order(self) -> (Order, Replied) {
         match self {
-            Self::Replay(order) => ask(|answer| Order::Replay(order, answer), Reply::Replay),
-            Self::Connect(user) => ask(|answer| Order::Connect(user, answer), of_status),
-            Self::Disconnect(user) => ask(|answer| Order::Disconnect(user, answer), of_status),
-            Self::Inject(request) => ask(|answer| Order::Inject(*request, answer), Reply::Injected),
-            Self::Test(user) => ask(|answer| Order::Test(user, answer), Reply::Check),
+            Self::Replay(order) => ask(|answer| Order::Replay(order, answer)),
+            Self::Connect(user) => ask(|answer| Order::Connect(user, answer)),
+            Self::Disconnect(user) => ask(|answer| Order::Disconnect(user, answer)),
+            Self::Inject(request) => ask(|answer| Order::Inject(*request, answer)),
+            Self::Test(user) => ask(|answer| Order::Test(user, answer)),
         }
     }
 }
 
-impl Reply {
-    fn replay(self) -> Option<ReplayState> {
-        if let Self::Replay(state) = self { Some(state) } else { None }
-    }
-
-    fn status(self) -> Option<Status> {
-        if let Self::Status(status) = self { Some(*status) } else { None }
-    }
-
-    fn injected(self) -> Option<Injected> {
-        if let Self::Injected(injected) = self { Some(injected) } else { None }
-    }
-
-    fn check(self) -> Option<Check> {
-        if let Self::Check(check) = self { Some(check) } else { None }
-    }
-}
-
-fn ask<T: Send + 'static>(
-    order: impl FnOnce(Answer<T>) -> Order,
-    reply: impl FnOnce(T) -> Reply + Send + 'static,
-) -> (Order, Replied) {
+fn ask<T: Serialize + Send + 'static>(order: impl FnOnce(Answer<T>) -> Order) -> (Order, Replied) {
     let (answer, answered) = Answer::new();
     let replied = Box::pin(async move {
-        match answered.await {
-            Ok(Ok(result)) => reply(result),
-            Ok(Err(refusal)) => Reply::Refused(refusal),
-            Err(_) => Reply::Refused(shutting_down().into()),
-        }
+        let result = answered.await.unwrap_or_else(|_| Err(shutting_down().into()))?;
+        Ok(serde_json::to_value(result).unwrap_or_default())
     });
     (order(answer), replied)
 }

@@ -32,6 +32,9 @@ pub(super) struct Report {
     pub(super) about: About,
     #[serde(flatten)]
     pub(super) known: LogView,
+    /// Whether the node knows that the log ends there, or need not know it.
+    #[serde(default)]
+    pub(super) follows: bool,
     /// State of the source, from the owner.
     pub(super) source: Option<(Status, Option<ReplayState>)>,
     /// The pause that TikTok asked for.
@@ -49,9 +52,6 @@ pub(super) struct About {
     /// Why JetStream refuses messages of the node.
     #[serde(default)]
     pub(super) refused: Option<Arc<str>>,
-    /// Why no node has owned the channel for long, as far as the node knows by itself.
-    #[serde(default)]
-    pub(super) unowned: Option<String>,
     #[serde(default)]
     pub(super) losses: Losses,
     #[serde(default)]
@@ -106,8 +106,8 @@ pub(super) struct Nodes {
     known: BTreeMap<String, (Instant, About)>,
     /// Interval between reports of a node.
     period: Duration,
-    /// Time of the owner's last report.
-    heard: Option<Instant>,
+    /// Time of the owner's last report, and its name.
+    heard: Option<(Instant, String)>,
     /// Number of reports that were due.
     due: usize,
     /// Whether a node joined since the last list.
@@ -126,8 +126,8 @@ pub(super) enum To {
 
 impl Report {
     pub(super) fn new(channel: &str, about: About, reader: &Reader) -> Self {
-        let (channel, known) = (channel.to_owned(), LogView::of(reader));
-        Self { version: VERSION, channel, about, known, source: None, pause: None, others: None }
+        let (channel, known, follows) = (channel.to_owned(), LogView::of(reader), reader.knows_end());
+        Self { version: VERSION, channel, about, known, follows, source: None, pause: None, others: None }
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {
@@ -141,7 +141,7 @@ impl Report {
 }
 
 impl LogView {
-    fn of(reader: &Reader) -> Self {
+    pub(super) fn of(reader: &Reader) -> Self {
         Self {
             log: reader.log,
             last: reader.last,
@@ -157,7 +157,7 @@ impl LogView {
     }
 
     /// Whether the node has read as much as `reader`, but lacks records that were removed before.
-    pub(super) fn lacks_state_of(&self, reader: &Reader) -> bool {
+    pub(super) fn lacks_records_of(&self, reader: &Reader) -> bool {
         let known = Self::of(reader);
         (self.log, self.last) == (known.log, known.last) && self.stream.is_some() && *self != known
     }
@@ -186,7 +186,11 @@ impl Nodes {
 
     /// Whether the owner, which may be another by now, reported a moment ago.
     fn is_heard(&self) -> bool {
-        self.heard.is_some_and(|at| at + self.period * MISSES_MAX > clock::now())
+        self.heard.as_ref().is_some_and(|(at, _)| *at + self.period * MISSES_MAX > clock::now())
+    }
+
+    pub(super) fn owner(&self) -> Option<&str> {
+        Some(&self.heard.as_ref()?.1)
     }
 
     /// Returns the number of the owner's reports for each list.
@@ -205,8 +209,8 @@ impl Nodes {
     }
 
     /// Takes what the owner reports about all nodes.
-    pub(super) fn hear(&mut self, others: Option<Vec<About>>, own: &About) {
-        self.heard = Some(clock::now());
+    pub(super) fn hear(&mut self, owner: &str, others: Option<Vec<About>>, own: &About) {
+        self.heard = Some((clock::now(), owner.to_owned()));
         let others = others.unwrap_or_default().into_iter();
         others
             .filter(|about| about.state.node != own.state.node)
@@ -243,12 +247,6 @@ impl Nodes {
         let kept = self.period * MISSES_MAX * u32::try_from(reports).unwrap_or(u32::MAX);
         self.known.retain(|_, (at, _)| *at + kept > now);
         self.known.values().map(|(_, about)| about.state.clone()).collect()
-    }
-
-    /// Returns why no node owns the channel, if one of them says so and no owner reports.
-    pub(super) fn unowned(&self) -> Option<&str> {
-        let told = || self.known.values().find_map(|(_, about)| about.unowned.as_deref());
-        if self.is_heard() { None } else { told() }
     }
 
     /// Returns why JetStream refuses messages of any of them.
@@ -293,7 +291,7 @@ mod tests {
                     let receiving = nodes.get_mut(&receiver).unwrap();
                     receiving.note(about(node), &Settings::default());
                     if owner == Some(node) {
-                        receiving.hear(others.clone(), &about(receiver));
+                        receiving.hear(&about(node).state.node, others.clone(), &about(receiver));
                     }
                 }
             }
@@ -360,21 +358,7 @@ mod tests {
     }
 
     fn sent() -> Report {
-        let (channel, known) = ("main".to_owned(), LogView::default());
-        Report { version: VERSION, channel, about: about(1), known, source: None, pause: None, others: None }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_node_that_says_that_nobody_owns_the_channel_is_believed_unless_an_owner_reports() {
-        let (mut nodes, settings) = (Nodes::new(PERIOD), Settings::default());
-        nodes.note(About { unowned: Some("why".to_owned()), ..about(1) }, &settings);
-        assert_eq!(nodes.unowned(), Some("why"));
-        nodes.hear(None, &about(0));
-        assert_eq!(nodes.unowned(), None);
-        advance(PERIOD * MISSES_MAX).await;
-        assert_eq!(nodes.unowned(), Some("why"));
-        nodes.note(about(1), &settings);
-        assert_eq!(nodes.unowned(), None);
+        Report::new("main", about(1), &Reader::new("main"))
     }
 
     #[test]

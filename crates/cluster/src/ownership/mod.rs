@@ -15,9 +15,9 @@ pub mod member;
 pub mod reader;
 pub mod record;
 
-pub use member::{Action, Ask, Input, Lease, LeaseReply, Member, Options, Refusal, StepDown, margin};
+pub use member::{Action, Input, Lease, LeaseReply, Member, Offered, Options, Refusal, StepDown, margin};
 pub use reader::{Delivery, Fault, Hole, Reader};
-pub use record::{Body, Checkpoint, Closed, Encoded, Epoch, Piece, Record, Refused, View};
+pub use record::{Body, Closed, Encoded, Epoch, KnownLoss, Piece, Progress, Record, Refused};
 
 #[cfg(test)]
 mod tests;

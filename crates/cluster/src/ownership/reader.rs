@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use bytes::Bytes;
 
-use super::record::{Body, Encoded, Epoch, NUMBER_MAX, Record, Refused, View};
+use super::record::{Body, Encoded, Epoch, NUMBER_MAX, Progress, Record, Refused};
 
 /// A node's position in the log of a channel.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ pub struct Reader {
     is_behind: bool,
     /// Whether the log ends with messages of another version, so that this node cannot continue it.
     pub(crate) is_unreadable: bool,
-    /// Whether changes of earlier events are unknown until the next checkpoint.
-    pub(crate) lacks_state: bool,
+    /// What a successor must know, as of the last event that was delivered.
+    pub(crate) progress: Progress,
     stream: String,
     epoch: u64,
     node: String,
@@ -38,10 +38,9 @@ pub struct Reader {
     pub(crate) head: u64,
     /// Number of the last event that was delivered. Above `head` only while a log is read again.
     shown: u64,
-    /// Number of the last event in this stream that another node has delivered.
-    shown_elsewhere: u64,
-    /// The stream that was read before the log was read again, and the number of its last event that any node has
-    /// delivered.
+    /// Number of the last event in this stream that was delivered before the log was read again.
+    shown_before: u64,
+    /// The stream that was read before the log was read again, and the number of its last event that was delivered.
     before: Option<(String, u64)>,
 }
 
@@ -63,11 +62,8 @@ pub enum Delivery {
     Events { first: u64, events: Vec<Encoded> },
     /// These events are no longer in the log. No subscriber can receive them from this node.
     Gap { first: u64, last: u64 },
-    /// A checkpoint: replaces what changes of events have added up to.
-    State {
-        /// The state, in the decoder's format.
-        state: Bytes,
-    },
+    /// What a successor must know, as of the events before it.
+    Progress(Progress),
     /// A message was skipped. Count it, and report its code.
     Fault(Fault),
 }
@@ -108,13 +104,13 @@ impl Reader {
             is_witness: false,
             is_behind: true,
             is_unreadable: false,
-            lacks_state: false,
+            progress: Progress::default(),
             stream: String::new(),
             epoch: 0,
             node: String::new(),
             head: 0,
             shown: 0,
-            shown_elsewhere: 0,
+            shown_before: 0,
             before: None,
         }
     }
@@ -122,7 +118,7 @@ impl Reader {
     /// Starts to read another log, or the same one after messages were removed from its end. Events that were
     /// delivered before are not delivered again.
     pub fn restart(&mut self, log: u64) {
-        let shown = self.shown.max(self.shown_elsewhere);
+        let shown = self.shown.max(self.shown_before);
         if !self.stream.is_empty() {
             self.before.get_or_insert_with(|| (self.stream.clone(), shown));
         }
@@ -168,29 +164,9 @@ impl Reader {
         self.is_behind = true;
     }
 
-    /// Learns what another node knows of the same log.
-    pub fn learn(&mut self, view: &View) {
-        if view.log != self.log || view.stream != self.stream {
-            return;
-        }
-        self.shown_elsewhere = self.shown_elsewhere.max(view.head);
-        let is_same = (view.last, view.head) == (self.last, self.head) && self.shown == self.head;
-        self.is_witness |= view.is_witness && is_same && !self.is_behind;
-    }
-
-    /// Returns what the others may learn.
-    #[must_use]
-    pub fn view(&self, node: &str, asks: bool) -> View {
-        View {
-            channel: self.channel.clone(),
-            node: node.to_owned(),
-            log: self.log,
-            last: self.last,
-            stream: self.stream.clone(),
-            head: self.shown.max(self.shown_elsewhere).max(self.head),
-            is_witness: self.is_witness,
-            asks,
-        }
+    /// The owner of the log has told that it ends here.
+    pub fn follow(&mut self) {
+        self.is_witness |= !self.is_behind && !self.has_gone_back();
     }
 
     /// Applies a message. `is_next`: certainly no message is between the last one and this one, or was.
@@ -239,15 +215,17 @@ impl Reader {
             (self.epoch, self.node) = (record.epoch, record.node);
             news.push(Delivery::Epoch { node: self.node.clone(), epoch: self.epoch });
         }
+        // Its owner may wait for it, even if it is the same as before.
+        let is_news = matches!(body, Body::Piece(_)) || self.progress != record.progress;
         match body {
             Body::Piece(piece) => self.show(piece.first, piece.events, &mut news),
-            // While a log is read again, it may be older than the known events.
-            Body::Checkpoint(checkpoint) if self.head >= self.shown => {
-                self.lacks_state = false;
-                news.push(Delivery::State { state: checkpoint.state });
-            }
             Body::Closed(_) => self.closed = sequence,
-            Body::Checkpoint(_) | Body::Epoch(_) => {}
+            Body::Epoch(_) => {}
+        }
+        // While a log is read again, it may be older than the known events.
+        if self.head >= self.shown && is_news {
+            self.progress = record.progress;
+            news.push(Delivery::Progress(self.progress.clone()));
         }
         news
     }
@@ -278,16 +256,12 @@ impl Reader {
         if record.stream != self.stream {
             self.stream.clone_from(&record.stream);
             let before = self.before.as_ref().filter(|(stream, _)| *stream == self.stream);
-            (self.head, self.shown, self.shown_elsewhere) =
-                (head, head, before.map_or(0, |(_, shown)| *shown));
-            self.lacks_state = head > 0;
+            (self.head, self.shown, self.shown_before) = (head, head, before.map_or(0, |(_, shown)| *shown));
             news.push(Delivery::Stream { name: self.stream.clone(), head, continues });
         } else if head > self.head {
-            // After a restart, events up to `shown` were delivered before; what they changed is known as
-            // well.
+            // After a restart, events up to `shown` were delivered before.
             if head > self.shown {
                 news.push(Delivery::Gap { first: self.shown + 1, last: head });
-                self.lacks_state = true;
             }
             self.head = head;
             self.shown = self.shown.max(head);
@@ -295,7 +269,7 @@ impl Reader {
     }
 
     fn show(&mut self, first: u64, mut events: Vec<Encoded>, news: &mut Vec<Delivery>) {
-        self.head = first + events.len() as u64 - 1;
+        self.head = first - 1 + events.len() as u64;
         let known = (self.shown + 1).saturating_sub(first).min(events.len() as u64);
         events.drain(..known as usize);
         if !events.is_empty() {
@@ -334,17 +308,22 @@ impl Reader {
     /// Numbers that no owner can have reached are forged.
     #[must_use]
     pub fn needs_new_stream(&self) -> bool {
-        self.is_behind || self.has_gone_back(0) || self.is_forged()
+        self.is_behind || self.has_gone_back() || self.is_forged()
     }
 
     fn is_forged(&self) -> bool {
         self.head.max(self.epoch) > NUMBER_MAX / 2
     }
 
-    /// Whether a node has delivered events after the end of the log and the `unread` ones that follow.
+    /// Whether events after the end of the log were delivered.
+    fn has_gone_back(&self) -> bool {
+        self.shown.max(self.shown_before) > self.head
+    }
+
+    /// Whether this node may continue the channel at once, in this stream or in another.
     #[must_use]
-    pub fn has_gone_back(&self, unread: u64) -> bool {
-        self.shown.max(self.shown_elsewhere) > self.head + unread
+    pub fn knows_end(&self) -> bool {
+        self.has_witness() || self.needs_new_stream()
     }
 
     /// Whether nothing after the end of the log was acknowledged, as far as anybody can know: this node has
@@ -376,7 +355,7 @@ impl Reader {
 
 /// Whether a record that follows the last message of the log does not fit to what was read before. It is forged, or
 /// this log is not the one that was read.
-pub(super) fn contradicts(news: &[Delivery]) -> bool {
+fn contradicts(news: &[Delivery]) -> bool {
     matches!(news, [Delivery::Fault(Fault::Stale { .. } | Fault::Renumbered { .. })])
 }
 
@@ -394,7 +373,6 @@ fn before(body: &Body) -> u64 {
     match body {
         Body::Piece(piece) => piece.first.saturating_sub(1),
         Body::Epoch(epoch) => epoch.head,
-        Body::Checkpoint(checkpoint) => checkpoint.head,
         Body::Closed(closed) => closed.head,
     }
 }

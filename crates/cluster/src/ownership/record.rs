@@ -9,8 +9,10 @@ use livetape_core::error::Code;
 pub const VERSION: u8 = 1;
 /// Maximum size of a message, in bytes: the default limit of NATS (1 MiB), less 4 KiB for headers.
 pub const RECORD_BYTES_MAX: usize = (1 << 20) - (4 << 10);
-/// Maximum size of an event or a checkpoint, in bytes. The rest of the message is its envelope.
+/// Maximum size of an event with the progress after it, in bytes. The rest of the message is its envelope.
 pub const CONTENT_BYTES_MAX: usize = RECORD_BYTES_MAX - (4 << 10);
+/// Maximum size of the progress, in bytes. It contains the text of a mark.
+pub const PROGRESS_BYTES_MAX: usize = 64 << 10;
 pub const PIECE_EVENTS_MAX: usize = 4_096;
 /// Maximum number of an event or an ownership: larger numbers are not exact in every reader's JSON. A log
 /// that reaches half of it is not continued, so no record of an owner ever has a larger one.
@@ -42,9 +44,45 @@ pub struct Record {
     /// Identity of the log that the message is for. Another log may continue at the same sequence.
     #[prost(uint64, tag = "9")]
     pub log: u64,
+    /// What a successor must know, as of this record: it need not read any earlier one.
+    #[prost(message, required, tag = "11")]
+    pub progress: Progress,
     /// Always present in decoded records.
-    #[prost(oneof = "Body", tags = "6, 7, 8, 10")]
+    #[prost(oneof = "Body", tags = "6, 7, 10")]
     pub body: Option<Body>,
+}
+
+/// What a successor must know besides the events.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Progress {
+    /// What the owner is doing, in the words of its channel; empty if it has not begun.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub intent: Bytes,
+    /// Number of events since its source started or started over, without injected ones.
+    #[prost(uint64, tag = "2")]
+    pub passed: u64,
+    /// What readers of the stream know of the losses of each node, the last one at the end.
+    #[prost(message, repeated, tag = "3")]
+    pub told: Vec<KnownLoss>,
+    /// Number of the last event of the stream that the webhook does not need any more, if there is a webhook.
+    #[prost(uint64, optional, tag = "4")]
+    pub posted: Option<u64>,
+}
+
+/// Number of events that readers know a node has lost.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct KnownLoss {
+    #[prost(string, tag = "1")]
+    pub node: String,
+    #[prost(uint64, tag = "2")]
+    pub lost: u64,
+}
+
+impl Progress {
+    /// Returns what holds at the start of a stream that continues this one.
+    pub(crate) fn continued(&self) -> Self {
+        Self { told: Vec::new(), posted: None, ..self.clone() }
+    }
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -53,16 +91,14 @@ pub enum Body {
     Piece(Piece),
     #[prost(message, tag = "7")]
     Epoch(Epoch),
-    #[prost(message, tag = "8")]
-    Checkpoint(Checkpoint),
     #[prost(message, tag = "10")]
     Closed(Closed),
 }
 
-/// Events with consecutive numbers.
+/// Events with consecutive numbers; none if only the progress is news.
 #[derive(Clone, PartialEq, Message)]
 pub struct Piece {
-    /// Number of the first event.
+    /// Number of the first event, or of the next one.
     #[prost(uint64, tag = "1")]
     pub first: u64,
     #[prost(message, repeated, tag = "2")]
@@ -80,11 +116,6 @@ pub struct Encoded {
     /// Which subscribers receive the event, in the hub's format.
     #[prost(bytes = "bytes", tag = "3")]
     pub audience: Bytes,
-    /// What a successor must remember of the event, in the decoder's format: its dedup key, the change of its
-    /// streak, or a connection that it opened or closed. Stored with the event, so neither can be there
-    /// without the other.
-    #[prost(bytes = "bytes", tag = "4")]
-    pub change: Bytes,
 }
 
 /// The first record of an owner.
@@ -98,17 +129,6 @@ pub struct Epoch {
     pub continues: bool,
 }
 
-/// What a successor must remember of all events so far. It need not read any earlier record.
-#[derive(Clone, PartialEq, Message)]
-pub struct Checkpoint {
-    /// Number of the last event that it includes.
-    #[prost(uint64, tag = "1")]
-    pub head: u64,
-    /// The state, in the decoder's format.
-    #[prost(bytes = "bytes", tag = "2")]
-    pub state: Bytes,
-}
-
 /// The last record of an owner that has stored everything. If the log ends with it, nothing after it was
 /// acknowledged, unless the log is a copy that somebody put back.
 #[derive(Clone, PartialEq, Message)]
@@ -116,46 +136,6 @@ pub struct Closed {
     /// Number of the last event.
     #[prost(uint64, tag = "1")]
     pub head: u64,
-}
-
-/// What a node tells the others about the end of the log.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct View {
-    #[prost(string, tag = "1")]
-    pub channel: String,
-    #[prost(string, tag = "2")]
-    pub node: String,
-    #[prost(uint64, tag = "3")]
-    pub log: u64,
-    /// Sequence of the last message that it has read.
-    #[prost(uint64, tag = "4")]
-    pub last: u64,
-    #[prost(string, tag = "5")]
-    pub stream: String,
-    /// Number of the last event that any subscriber may have received, as far as it knows.
-    #[prost(uint64, tag = "6")]
-    pub head: u64,
-    /// Whether it knew the end of the log while the log had an owner.
-    #[prost(bool, tag = "7")]
-    pub is_witness: bool,
-    /// Whether it wants the views of the others.
-    #[prost(bool, tag = "8")]
-    pub asks: bool,
-}
-
-impl View {
-    /// Reads the view of another node. Returns `None` for everything else.
-    #[must_use]
-    pub fn from_bytes(channel: &str, node: &str, bytes: &[u8]) -> Option<Self> {
-        let view = Self::decode(bytes).ok()?;
-        let is_fit = view.channel == channel && view.node != node && view.head <= NUMBER_MAX;
-        is_fit.then_some(view)
-    }
-
-    #[must_use]
-    pub fn to_bytes(&self) -> Bytes {
-        self.encode_to_vec().into()
-    }
 }
 
 /// Why a message is not a record of this channel. It is skipped.
@@ -237,14 +217,9 @@ impl Record {
         let is_named = names.iter().all(|name| (1..=NAME_BYTES_MAX).contains(&name.len()));
         let has_content = match &self.body {
             Some(Body::Piece(piece)) => {
-                (1..=PIECE_EVENTS_MAX).contains(&piece.events.len())
-                    && (1..=NUMBER_MAX).contains(&piece.first)
+                piece.events.len() <= PIECE_EVENTS_MAX && (1..=NUMBER_MAX).contains(&piece.first)
             }
-            Some(
-                Body::Epoch(Epoch { head, .. })
-                | Body::Checkpoint(Checkpoint { head, .. })
-                | Body::Closed(Closed { head }),
-            ) => *head <= NUMBER_MAX,
+            Some(Body::Epoch(Epoch { head, .. }) | Body::Closed(Closed { head })) => *head <= NUMBER_MAX,
             None => false,
         };
         // Events contain the name of their stream.
@@ -283,7 +258,8 @@ mod tests {
 
     fn record(body: Body) -> Record {
         let (stream, node) = ("s".to_owned(), "n".to_owned());
-        Record { channel: CHANNEL.into(), stream, node, epoch: 1, after: 0, log: LOG, body: Some(body) }
+        let (channel, body) = (CHANNEL.into(), Some(body));
+        Record { channel, stream, node, epoch: 1, after: 0, log: LOG, body, ..Record::default() }
     }
 
     fn piece(events: usize) -> Record {
@@ -328,7 +304,7 @@ mod tests {
         let bad = Some(Code::ClusterMessage);
         assert_eq!(refused(&piece(PIECE_EVENTS_MAX)), None);
         assert_eq!(refused(&piece(PIECE_EVENTS_MAX + 1)), bad);
-        assert_eq!(refused(&piece(0)), bad);
+        assert_eq!(refused(&piece(0)), None);
         assert_eq!(refused(&Record { node: String::new(), ..piece(1) }), bad);
         assert_eq!(refused(&Record { stream: "x".repeat(NAME_BYTES_MAX + 1), ..piece(1) }), bad);
         assert_eq!(refused(&Record { body: None, ..piece(1) }), bad);
@@ -338,10 +314,9 @@ mod tests {
         assert_eq!(refused(&record(Body::Epoch(Epoch { head: NUMBER_MAX + 1, continues: false }))), bad);
         let events = vec![Encoded::default()];
         assert_eq!(refused(&record(Body::Piece(Piece { first: NUMBER_MAX + 1, events }))), bad);
-        let state = Bytes::from(vec![0; CONTENT_BYTES_MAX]);
-        assert_eq!(refused(&record(Body::Checkpoint(Checkpoint { head: 1, state }))), None);
-        let state = Bytes::from(vec![0; RECORD_BYTES_MAX]);
-        assert_eq!(refused(&record(Body::Checkpoint(Checkpoint { head: 1, state }))), bad);
+        let state = |bytes| Progress { intent: vec![0; bytes].into(), ..Progress::default() };
+        assert_eq!(refused(&Record { progress: state(CONTENT_BYTES_MAX), ..piece(1) }), None);
+        assert_eq!(refused(&Record { progress: state(RECORD_BYTES_MAX), ..piece(1) }), bad);
     }
 
     proptest! {
@@ -364,12 +339,13 @@ mod tests {
 
         #[test]
         fn records_are_read_as_written(
-            (json, change) in (prop::collection::vec(any::<u8>(), 0..50), prop::collection::vec(any::<u8>(), 0..50)),
+            (json, intent) in (prop::collection::vec(any::<u8>(), 0..50), prop::collection::vec(any::<u8>(), 0..50)),
             (first, epoch, after) in (1..=NUMBER_MAX, 1..=NUMBER_MAX, any::<u64>()),
         ) {
-            let event = Encoded { json: json.into(), change: change.into(), ..Encoded::default() };
+            let event = Encoded { json: json.into(), ..Encoded::default() };
             let piece = Piece { first, events: vec![event.clone(), event] };
-            let written = Record { epoch, after, ..record(Body::Piece(piece)) };
+            let progress = Progress { intent: intent.into(), passed: first, ..Progress::default() };
+            let written = Record { epoch, after, progress, ..record(Body::Piece(piece)) };
             prop_assert_eq!(Record::from_bytes(CHANNEL, LOG, &written.to_bytes()), Ok(written));
         }
     }

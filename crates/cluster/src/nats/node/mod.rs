@@ -8,20 +8,23 @@ use async_nats::{
     Message, Subscriber,
     header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE},
 };
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    stream::{Select, select},
+};
 use livetape_core::{
     error::{Code, Problem},
     event::{Data, Event, Failure, Millis},
 };
 use livetape_feed::{
     control::{self, Control, Limit, NodeState, Pauses, Status, Term, live_user},
-    hub::{CloseReason, Hub, Mark},
+    hub::{CloseReason, Hub},
 };
 use livetape_io::clock;
 use serde_json::json;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, Interval, MissedTickBehavior, interval, timeout, timeout_at},
+    time::{Instant, Interval, MissedTickBehavior, interval, timeout_at},
 };
 use tracing::{info, warn};
 
@@ -30,12 +33,12 @@ use super::{
     options::{REJECTED, REJECTED_HINT},
     orders::Owner,
     report::{About, LogView, Losses, Nodes, Report, To},
-    store::{MAIN, REFUSED_HINT, Refusals, SILENT, Store, UNSTORED},
+    store::{MAIN, Refusals, SILENT, Store, UNSTORED},
 };
 use crate::{
     counts::{self, Counts, Totals},
-    ownership::{self, Action, Delivery, Fault, Input, Member, View},
-    progress::{self, Progress},
+    ownership::{self, Action, Delivery, Fault, Input, KnownLoss, Member, Progress},
+    progress,
 };
 
 use term::{Running, Webhook, changed, ended};
@@ -62,22 +65,16 @@ pub(super) struct Node {
     started: Instant,
     answers: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     log: Subscriber,
-    reports: Subscriber,
-    views: Subscriber,
-    /// Reports of other nodes to the owner, while this node is the owner.
-    reports_to_owner: Option<Subscriber>,
+    /// Reports to all nodes, and to this one while it is the owner.
+    reports: Select<Subscriber, Subscriber>,
     free: Subscriber,
     term: Option<Running>,
     webhook: Webhook,
     /// What the owner is doing, by the log.
     progress: Progress,
-    /// The same, as of the last event that the member accepted.
+    /// The same, as of the last event that the member was offered.
     ahead: Progress,
-    /// A mark that the member has not accepted yet.
-    mark: Option<Mark>,
     losses: Losses,
-    /// What readers will know when everything is stored that this node has published.
-    telling: Progress,
     told: Told,
     /// Whether this node may own the channel. Otherwise it only follows.
     may_own: watch::Receiver<bool>,
@@ -96,8 +93,6 @@ pub(super) struct Node {
     leaving: Option<Instant>,
     /// Whether this node became the owner since it last stepped down.
     has_owned: bool,
-    /// Whether the last events and the end of the lease are still being stored.
-    is_handing_over: bool,
     /// Whether the channel is left to another node when the term has ended.
     is_yielding: bool,
 }
@@ -133,9 +128,10 @@ impl Node {
         }
         Ok(Self {
             log: store.subscribe_log().await?,
-            reports: store.subscribe(&format!("node.{}", store.channel)).await?,
-            views: store.subscribe(&views(&store)).await?,
-            reports_to_owner: None,
+            reports: select(
+                store.subscribe(&format!("node.{}", store.channel)).await?,
+                store.subscribe(&format!("node.{}.{}", store.channel, options.node)).await?,
+            ),
             free: store.subscribe("free").await?,
             is_connected,
             refusals: store.refusals.subscribe(),
@@ -148,9 +144,7 @@ impl Node {
             webhook: Webhook::new(control.upstream().webhook.filter(|_| store.channel == MAIN)),
             progress: Progress::default(),
             ahead: Progress::default(),
-            mark: None,
             losses: Losses::default(),
-            telling: Progress::default(),
             nodes: Nodes::new(period),
             pauses: control.limit().news(),
             limit: control.limit().clone(),
@@ -160,7 +154,6 @@ impl Node {
             log_end: 0,
             leaving: None,
             has_owned: false,
-            is_handing_over: false,
             is_yielding: false,
             may_own,
             options,
@@ -190,7 +183,6 @@ impl Node {
                     self.answered(answer).await;
                 }
                 Some(message) = self.log.next() => self.read(&message),
-                Some(message) = self.views.next() => self.told(&message),
                 _ = self.is_connected.changed() => self.connection_changed(),
                 Ok(()) = self.refusals.changed() => self.refusal_changed(),
                 () = ended(&mut self.term) => self.term_ended(),
@@ -198,7 +190,6 @@ impl Node {
                 Some(message) = self.free.next() => self.freed(&message),
                 () = hub.unpublished(), if can_offer => {}
                 Some(message) = self.reports.next() => self.note(&message),
-                Some(message) = of_others(&mut self.reports_to_owner) => self.note(&message),
                 _ = self.reporting.tick() => self.report(false).await,
                 Ok(()) = self.pauses.changed() => self.report(true).await,
                 () = clock::passed(due) => self.tell(Input::Tick),
@@ -219,13 +210,6 @@ impl Node {
     fn freed(&mut self, message: &Message) {
         if message.payload == self.store.channel {
             self.tell(Input::LeaseFree);
-        }
-    }
-
-    fn told(&mut self, message: &Message) {
-        let channel = format!("{}.{}", self.options.cluster, self.store.channel);
-        if let Some(view) = View::from_bytes(&channel, &self.options.node, &message.payload) {
-            self.tell(Input::Told(view));
         }
     }
 
@@ -256,8 +240,12 @@ impl Node {
     async fn perform(&mut self) {
         while let Some(action) = self.member.poll() {
             match action {
-                Action::CreateLease { sent } => self.take_lease(None, sent),
-                Action::RenewLease { revision, sent } => self.take_lease(Some(revision), sent),
+                Action::TakeLease { revision, sent } => {
+                    let node = self.options.node.clone();
+                    self.ask(move |store| async move {
+                        Input::Lease(store.take_lease(&store.owner(), &node, revision, sent).await)
+                    });
+                }
                 Action::ReleaseLease { revision } => {
                     self.store.release_ownership(&self.options.node, revision).await;
                 }
@@ -268,7 +256,6 @@ impl Node {
                 Action::Publish { token, expected, bytes } => {
                     self.ask(move |store| async move { store.publish(token, expected, bytes).await });
                 }
-                Action::Tell(view) => self.store.tell(&views(&self.store), view.to_bytes()).await,
                 Action::OpenUpstream => self.open_upstream(),
                 Action::CloseUpstream => self.close_upstream().await,
                 Action::Deliver(delivery) => self.deliver(delivery),
@@ -281,10 +268,7 @@ impl Node {
     }
 
     fn share_owner(&mut self) {
-        let (owner, is_unowned) = (
-            self.member.reader().owner().0,
-            self.member.is_unowned(self.now()) || self.unowned_elsewhere().is_some(),
-        );
+        let (owner, is_unowned) = (self.member.reader().owner().0, self.is_unowned());
         // Its ownership is the last in the log, but over.
         let is_over = owner == self.options.node && !self.member.is_owner();
         let owner = Owner {
@@ -306,13 +290,6 @@ impl Node {
         tokio::spawn(async move { drop(answers.send(request.await).await) });
     }
 
-    fn take_lease(&self, revision: Option<u64>, sent: Duration) {
-        let node = self.options.node.clone();
-        self.ask(move |store| async move {
-            Input::Lease(store.take_lease(&store.owner(), &node, revision, sent).await)
-        });
-    }
-
     fn deliver(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Stream { name, head, continues } => {
@@ -325,12 +302,11 @@ impl Node {
                         "The channel continues in another stream: no node knows whether NATS has lost events"
                     );
                 }
-                self.progress = if continues { self.progress.untold() } else { Progress::default() };
                 self.tell_stream();
             }
             Delivery::Epoch { node, epoch } => {
                 self.store.accepts_records();
-                self.counts.handovers += u64::from(self.has_read);
+                self.counts[counts::HANDOVERS] += u64::from(self.has_read);
                 if node != self.options.node {
                     self.webhook.forget_missed();
                 }
@@ -340,20 +316,18 @@ impl Node {
             }
             Delivery::Events { first, events } => {
                 self.store.accepts_records();
-                events.iter().for_each(|event| self.progress.take(&event.change));
                 let count = events.len();
                 if self.hub.accept(first, &progress::decode(events)).is_err() {
                     let (code, why) = (Code::ClusterMessage.name(), "does not contain events");
                     warn!(code, first, count, "❌ Skipped a message of the cluster that {why}");
                 }
-                self.tell_intent();
             }
             Delivery::Gap { first, last } => {
                 warn!(first, last, "❌ Events are no longer in the log of the cluster");
             }
-            Delivery::State { state } => {
+            Delivery::Progress(progress) => {
                 self.store.accepts_records();
-                self.progress = Progress::from_bytes(&state);
+                self.progress = progress;
                 self.tell_intent();
             }
             Delivery::Fault(fault) => {
@@ -374,13 +348,15 @@ impl Node {
     }
 
     fn tell_intent(&self) {
-        let intent = &self.progress.intent;
-        intent.iter().for_each(|intent| self.hub.mark_stored(intent));
+        let intent = self.progress.intent();
+        let known = |told: &Option<Arc<str>>| told.as_deref() == intent;
         self.told.intent.send_if_modified(|told| {
-            let is_news = told != intent;
-            told.clone_from(intent);
-            is_news
+            !known(told) && {
+                *told = intent.map(Arc::from);
+                true
+            }
         });
+        self.told.intent.borrow().iter().for_each(|intent| self.hub.mark_stored(intent));
     }
 }
 
@@ -393,14 +369,13 @@ impl Node {
         }
         // It may have left the channel since.
         self.losses.events = self.losses.events.max(self.progress.told(&self.options.node));
-        self.telling = self.progress.clone();
         self.tell_losses();
     }
 
     /// Counts events that were not stored.
     fn lose(&mut self, events: u64) {
         // A replay plays them again.
-        if self.ahead.intent.as_deref().and_then(live_user).is_some() {
+        if self.ahead.intent().and_then(live_user).is_some() {
             self.losses.events += events;
             self.told.totals.lose(events);
         }
@@ -408,18 +383,18 @@ impl Node {
 
     /// Tells readers about losses that no owner has told them yet.
     fn tell_losses(&mut self) {
-        if self.term.is_none() {
+        // What was told before may be on its way to the log.
+        if self.term.is_none() || self.hub.has_unpublished() {
             return;
         }
         let here = &*self.options.node;
         let others = self.nodes.losses().filter(|(node, _)| *node != here);
         for (node, losses) in others.chain([(here, &self.losses)]) {
-            let told = self.telling.told(node);
+            let told = self.ahead.told(node);
             if losses.stream == self.losses.stream && losses.events > told {
-                let news = progress::Told::new(node, losses.events);
-                let username = self.progress.intent.as_deref().and_then(live_user).unwrap_or_default();
+                let news = KnownLoss { node: node.to_owned(), lost: losses.events };
+                let username = self.progress.intent().and_then(live_user).unwrap_or_default();
                 self.hub.publish_note(&missing(username.into(), losses.events - told), news.to_note());
-                self.telling.tell(news);
             }
         }
     }
@@ -447,12 +422,14 @@ impl Node {
     fn refusal_changed(&mut self) {
         let code = Code::ClusterUnreachable.name();
         let refusals = self.refusals.borrow_and_update().clone();
-        if let Some(why) = refusals.why() {
-            warn!(code, %why, "❌ JetStream refuses messages; this node repeats them until they are accepted");
-        } else if refusals.is_silent() {
-            warn!(code, "❌ JetStream does not answer; this node asks again until it does");
-        } else {
-            info!("JetStream takes messages again");
+        match refusals.why() {
+            Some(why) if *why == *SILENT => {
+                warn!(code, "❌ JetStream does not answer; this node asks again until it does");
+            }
+            Some(why) => {
+                warn!(code, %why, "❌ JetStream refuses messages; this node repeats them until they are accepted");
+            }
+            None => info!("JetStream takes messages again"),
         }
         self.tell_trouble();
     }
@@ -489,60 +466,33 @@ impl Node {
             let message = format!("no node owns the channel: {why}; the feed continues when one does");
             return Some(Problem::new(Code::ClusterUnowned, message));
         }
-        if let Some(why) = self.refused() {
-            let message = format!("JetStream refuses messages: {why}; the feed continues when it takes them");
-            return Some(unreachable(&message).hint(REFUSED_HINT));
-        }
-        let (why, hint) = self.silence()?;
-        Some(unreachable(&format!("{why}; the feed continues when it does")).hint(hint))
+        let (_, why, hint) = self.refusal()?;
+        Some(unreachable(&format!("{why}; the feed continues when it takes messages")).hint(hint))
     }
 
-    /// Returns why no node owns the channel, if none has for long. A node that only has the lease says so.
+    fn is_unowned(&self) -> bool {
+        self.leaving.is_none() && self.member.is_unowned(self.now())
+    }
+
+    /// Returns why no node owns the channel, if none has for long.
     fn unowned(&self) -> Option<String> {
-        self.unowned_here().or_else(|| self.unowned_elsewhere().map(str::to_owned))
-    }
-
-    fn unowned_elsewhere(&self) -> Option<&str> {
-        if self.member.is_owner() { None } else { self.nodes.unowned() }
-    }
-
-    /// The same, as far as this node knows by itself.
-    fn unowned_here(&self) -> Option<String> {
-        let now = self.now();
-        if self.member.is_contested(now) {
+        if self.member.is_contested(self.now()) {
             return Some("nodes take it from one another, because NATS loses their leases".to_owned());
         }
         let why = || {
-            let refused = self.refused().map(|why| format!("JetStream refuses messages: {why}"));
             let unstored = || self.store.unfit_since.lock().is_some().then(|| UNSTORED.to_owned());
-            let why = refused.or_else(|| Some(self.silence()?.0)).or_else(unstored);
-            why.unwrap_or_else(|| "none could read the log and store its first record".to_owned())
+            self.refusal()
+                .map(|(_, why, _)| why)
+                .or_else(unstored)
+                .unwrap_or_else(|| "none could read the log and store its first record".to_owned())
         };
-        self.member.is_unowned(now).then(why)
+        self.is_unowned().then(why)
     }
 
-    /// Returns that JetStream does not answer, if so, and what to do.
-    fn silence(&self) -> Option<(String, &'static str)> {
-        let is_silent = self.refusals.borrow().is_silent() || self.nodes.refused().as_deref() == Some(SILENT);
-        is_silent.then(|| self.store.silence())
-    }
-
-    /// Returns why JetStream refuses the messages of a node.
-    fn refused(&self) -> Option<Arc<str>> {
-        self.refusals.borrow().why().or_else(|| self.nodes.refused().filter(|why| **why != *SILENT))
-    }
-}
-
-/// Returns the subject on which nodes compare what they know of a channel's log.
-fn views(store: &Store) -> String {
-    format!("node.witness.{}", store.channel)
-}
-
-/// Returns the next report of another node to the owner, if this node is the owner.
-async fn of_others(reports: &mut Option<Subscriber>) -> Option<Message> {
-    match reports {
-        Some(reports) => reports.next().await,
-        None => std::future::pending().await,
+    /// Returns why JetStream takes no messages of a node, as [`Store::explain`] says.
+    fn refusal(&self) -> Option<(String, String, &'static str)> {
+        let why = self.refusals.borrow().why().or_else(|| self.nodes.refused())?;
+        Some(self.store.explain(&why))
     }
 }
 
@@ -556,19 +506,19 @@ impl Node {
     /// Takes the report of a node.
     fn note(&mut self, message: &Message) {
         let Some(report) = Report::from_bytes(&message.payload) else { return };
-        let Report { channel, about, known, source, pause, others, .. } = report;
+        let Report { channel, about, known, follows, source, pause, others, .. } = report;
         if about.state.node == self.options.node || channel != self.store.channel {
             return;
         }
         pause.iter().filter(|pause| *pause.node != *self.options.node).for_each(|it| self.limit.learn(it));
+        self.compare(&known, follows, source.is_some());
         if let Some((status, replay)) = source {
             if !self.member.is_owner() && self.member.reader().owner().0 == about.state.node {
                 self.control.mirror(status, replay);
             }
             let own = self.about();
-            self.nodes.hear(others, &own);
+            self.nodes.hear(&about.state.node, others, &own);
         }
-        self.compare(&known);
         self.log_end = self.log_end.max(known.last);
         self.nodes.note(about, &self.options.settings);
         self.tell_losses();
@@ -576,12 +526,20 @@ impl Node {
     }
 
     /// Compares what another node knows of the log with what this one knows.
-    fn compare(&mut self, known: &LogView) {
+    fn compare(&mut self, known: &LogView, follows: bool, is_owner: bool) {
         let reader = self.member.reader();
-        if known.is_ahead_of(reader) {
+        let is_same = *known == LogView::of(reader);
+        let (is_ahead, lacks_records) = (known.is_ahead_of(reader), known.lacks_records_of(reader));
+        if is_owner {
+            let now = self.now();
+            self.member.hear_owner(now, is_same);
+        }
+        if is_ahead {
             self.read_tail();
-        } else if known.lacks_state_of(reader) {
-            self.member.repeat_state();
+        } else if lacks_records {
+            self.member.repeat_progress();
+        } else if is_same && self.term.is_some() && !follows {
+            self.reporting.reset_immediately();
         }
     }
 
@@ -592,19 +550,17 @@ impl Node {
             clients: self.hub.subscriber_count(),
         };
         let (losses, settings) = (self.losses.clone(), self.options.settings.clone());
-        let refusals = self.refusals.borrow().clone();
         // A silence towards another node than the owner may be the trouble of that node alone.
-        let silence = (self.term.is_some() && refusals.is_silent()).then(|| SILENT.into());
-        About { state, refused: refusals.why().or(silence), unowned: self.unowned_here(), losses, settings }
+        let is_known = |why: &Arc<str>| self.term.is_some() || **why != *SILENT;
+        About { state, refused: self.refusals.borrow().why().filter(is_known), losses, settings }
     }
 
     /// Sends this node's report. `is_urgent` if all nodes need it at once.
     async fn report(&mut self, is_urgent: bool) {
         let about = self.about();
         self.nodes.note(about.clone(), &self.options.settings);
-        let now = self.now();
-        counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end), now);
-        self.counts.unowned |= u64::from(self.unowned_elsewhere().is_some());
+        let is_unowned = self.unowned().is_some();
+        counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end), is_unowned);
         if self.store.channel != MAIN {
             self.told.totals.note(&self.options.node, &self.counts);
         }
@@ -620,12 +576,7 @@ impl Node {
             self.read_tail();
         }
         let (is_owner, subject) = (self.term.is_some(), format!("node.{}", self.store.channel));
-        let to_owner = format!("{subject}.owner");
-        if is_owner != self.reports_to_owner.is_some() {
-            let (store, within) = (self.store.clone(), self.reporting.period() / 4);
-            let subscribing = async { if is_owner { store.subscribe(&to_owner).await.ok() } else { None } };
-            self.reports_to_owner = timeout(within, subscribing).await.ok().flatten();
-        }
+        let to_owner = format!("{subject}.{}", self.nodes.owner().unwrap_or_default());
         let (subject, lists) = match self.nodes.address(is_owner, is_urgent) {
             To::AllWithList => (subject, true),
             To::All => (subject, false),
@@ -660,9 +611,7 @@ impl Node {
             owner: owner.node,
             unowned: self.unowned(),
             reachable,
-            refused: rejected
-                .or_else(|| self.refused().map(|why| why.to_string()))
-                .or_else(|| Some(self.silence()?.0)),
+            refused: rejected.or_else(|| Some(self.refusal()?.0)),
             figures: counts::figures(reachable, nodes.len(), &self.counts, &users),
             nodes,
         });

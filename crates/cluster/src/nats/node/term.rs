@@ -13,14 +13,14 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::Node;
 use crate::{
     counts,
     nats::orders::Owner,
-    ownership::{Encoded, Input, StepDown},
-    progress::{self, Progress},
+    ownership::{Input, Offered, StepDown},
+    progress,
 };
 
 /// Maximum number of events that are taken from the hub at once.
@@ -56,12 +56,11 @@ impl Node {
         let (told, ended) = oneshot::channel();
         let over = CancellationToken::new();
         self.ahead = self.progress.clone();
-        let Progress { intent, passed, .. } = self.progress.clone();
+        let (intent, passed) = (self.told.intent.borrow().clone(), self.progress.passed);
         let (channel, head) = (&self.store.channel, self.member.next_number() - 1);
         info!(channel, head, "👑 This node owns the channel");
         self.has_owned = true;
         self.hub.open_relay(self.member.next_number() - 1);
-        self.mark = None;
         let epoch = self.member.reader().owner().1;
         let term = Term { epoch, intent, passed, over: over.clone(), ended: told };
         if self.told.terms.try_send(term).is_err() {
@@ -103,7 +102,6 @@ impl Node {
     }
 
     pub(super) fn stepped_down(&mut self, reason: StepDown, unpublished: usize, uncertain: usize) {
-        self.is_handing_over = false;
         // A node that only had the lease, or asked for it, has lost nothing with the stream.
         if !std::mem::take(&mut self.has_owned) && reason == StepDown::LogLost {
             return;
@@ -123,41 +121,22 @@ impl Node {
         self.tell(Input::Tick);
         if self.member.is_owner() && self.term.is_some() && self.member.has_room() {
             let unpublished = self.hub.take_unpublished(TAKEN_EVENTS_MAX, TAKEN_BYTES_MAX);
-            let (events, mark) = progress::encode(self.mark.take(), unpublished);
-            self.mark = mark;
-            if !events.is_empty() {
-                self.offer_events(events);
-            } else if self.mark.is_some() || self.member.needs_checkpoint() {
-                self.offer_checkpoint();
-            }
+            let news = progress::encode(&mut self.ahead, unpublished);
+            self.offer_news(news);
         }
         self.perform().await;
     }
 
-    fn offer_events(&mut self, events: Vec<Encoded>) {
-        let (now, first, count) = (self.now(), self.member.next_number(), events.len());
-        events.iter().for_each(|event| self.ahead.take(&event.change));
-        if let Err(refused) = self.member.offer(now, first, events) {
+    fn offer_news(&mut self, news: Vec<Offered>) {
+        let (now, first) = (self.now(), self.member.next_number());
+        let count = news.iter().filter(|news| news.event.is_some()).count();
+        if let Err(refused) = self.member.offer(now, first, news) {
             self.lose(count as u64);
             warn!(why = %refused, count, "❌ Events cannot be stored in the cluster");
             // The numbers of the following events are wrong now: start over with the last stored one.
             self.tell(Input::Stop);
             self.tell(Input::Start { stream: self.options.node.clone() });
         }
-    }
-
-    /// Stores what a successor must know.
-    pub(super) fn offer_checkpoint(&mut self) {
-        if let Some(mark) = &self.mark {
-            self.ahead.mark(mark);
-        }
-        let state = self.ahead.to_bytes();
-        if let Err(refused) = self.member.offer_checkpoint(self.now(), state) {
-            // The mark stays for the next attempt.
-            debug!(why = %refused, "No checkpoint");
-            return;
-        }
-        self.mark = None;
     }
 
     /// Ends the ownership gracefully, because the server shuts down.
@@ -189,6 +168,10 @@ impl Node {
             self.has_read = true;
             self.sought.take().into_iter().for_each(|sought| self.hub.answer_sought(sought));
             self.tell_stream();
+            if !self.member.reader().knows_end() {
+                // The owner can tell.
+                self.report(true).await;
+            }
         }
     }
 
@@ -219,17 +202,14 @@ impl Node {
         }
         let has_ended = self.term.as_ref().is_some_and(|term| term.has_ended);
         if has_ended && !self.hub.has_unpublished() {
-            // Somebody may have removed the last one from the log.
-            self.offer_checkpoint();
+            self.store_posted();
             self.term = None;
-            self.is_handing_over = self.member.is_owner();
             self.tell(Input::Stop);
         }
         if self.term.is_none() && std::mem::take(&mut self.is_yielding) {
             self.take_part();
         }
-        let is_busy = self.is_handing_over || self.member.is_busy();
-        self.leaving.is_some() && self.term.is_none() && !is_busy
+        self.leaving.is_some() && self.term.is_none() && !self.member.is_busy()
     }
 }
 
@@ -290,7 +270,7 @@ impl Node {
         let posted = Some(posting.posted.load(Ordering::Relaxed));
         if self.ahead.posted != posted && self.member.has_room() {
             self.ahead.posted = posted;
-            self.offer_checkpoint();
+            self.offer_news(vec![Offered { event: None, progress: self.ahead.clone() }]);
         }
     }
 

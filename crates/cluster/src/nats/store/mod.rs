@@ -32,7 +32,7 @@ use tracing::info;
 
 use super::{
     Options,
-    options::{DENIED_HINT, LastDenied, Link, denial},
+    options::{DENIED_HINT, Denied, Link, denial},
 };
 use crate::ownership::LeaseReply;
 
@@ -72,7 +72,7 @@ pub(super) struct Store {
     answer_time: Duration,
     pub(super) refusals: watch::Sender<Refusals>,
     is_rejected: watch::Receiver<bool>,
-    last_denied: LastDenied,
+    denied: Denied,
     /// Since when no lease could be created, although nobody has it.
     pub(super) unfit_since: Arc<Mutex<Option<Instant>>>,
     /// When NATS stored the owner's lease, and since when that is known. Another bucket repeats revisions.
@@ -95,7 +95,7 @@ impl Store {
             answer_time,
             refusals: watch::Sender::default(),
             is_rejected: link.is_rejected.clone(),
-            last_denied: link.last_denied.clone(),
+            denied: link.denied.clone(),
             unfit_since: Arc::default(),
             oldest_lease: Arc::default(),
         }
@@ -106,12 +106,15 @@ impl Store {
         *self.is_rejected.borrow()
     }
 
-    /// Returns why JetStream does not answer, as far as NATS says so, and what to do.
-    pub(super) fn silence(&self) -> (String, &'static str) {
-        let denied = self.last_denied.borrow().clone();
-        match denied.filter(|(at, _)| *at + self.lease > clock::now()) {
-            Some((_, told)) => (denial(&told).message, DENIED_HINT),
-            None => (SILENT.to_owned(), SILENT_HINT),
+    /// Returns why JetStream takes no messages, for `/status` and for readers, and what to do.
+    pub(super) fn explain(&self, why: &str) -> (String, String, &'static str) {
+        if why != SILENT {
+            return (why.to_owned(), format!("JetStream refuses messages: {why}"), REFUSED_HINT);
+        }
+        let last = self.denied.borrow().iter().max_by_key(|(at, _)| *at).cloned();
+        match last.filter(|(at, _)| *at + self.lease > clock::now()) {
+            Some((_, told)) => (denial(&told).message, denial(&told).message, DENIED_HINT),
+            None => (SILENT.to_owned(), SILENT.to_owned(), SILENT_HINT),
         }
     }
 
@@ -294,21 +297,21 @@ pub(super) struct Refusals {
 /// What JetStream answers to messages of one kind.
 #[derive(Clone, Debug, Default)]
 struct Answers {
+    /// Why JetStream refuses them, in its words, or that it has not answered for as long as a lease lasts, although
+    /// NATS can be reached.
     refused: Option<Arc<str>>,
     /// Time of the first message without an answer, if none had one since.
     unanswered_since: Option<Instant>,
-    is_silent: bool,
 }
 
 impl Refusals {
-    /// Returns why JetStream refuses messages, in its words.
+    /// Returns why JetStream takes no messages.
     pub(super) fn why(&self) -> Option<Arc<str>> {
         self.record.refused.clone().or_else(|| self.lease.refused.clone())
     }
 
-    /// Whether JetStream has answered nothing of one kind for as long as a lease lasts, although NATS can be reached.
     pub(super) fn is_silent(&self) -> bool {
-        self.record.is_silent || self.lease.is_silent
+        [&self.record, &self.lease].iter().any(|it| it.refused.as_deref() == Some(SILENT))
     }
 
     fn of(&mut self, what: Stored) -> &mut Answers {
@@ -321,8 +324,8 @@ impl Refusals {
     /// Returns whether anything changed.
     fn answered(&mut self, what: Stored, why: Option<Arc<str>>) -> bool {
         let known = self.of(what);
-        let is_news = known.is_silent || known.refused != why;
-        *known = Answers { refused: why, ..Answers::default() };
+        let is_news = known.refused != why;
+        *known = Answers { refused: why, unanswered_since: None };
         is_news
     }
 
@@ -334,9 +337,11 @@ impl Refusals {
             return false;
         };
         let since = *known.unanswered_since.get_or_insert(now);
-        let was_silent = known.is_silent;
-        known.is_silent |= now.duration_since(since) >= lease;
-        known.is_silent != was_silent
+        let is_news = now.duration_since(since) >= lease && known.refused.as_deref() != Some(SILENT);
+        if is_news {
+            known.refused = Some(SILENT.into());
+        }
+        is_news
     }
 }
 

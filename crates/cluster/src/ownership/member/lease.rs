@@ -35,16 +35,6 @@ struct Held {
     sent: Duration,
 }
 
-/// The next request to the lease's bucket.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Ask {
-    Create,
-    Renew {
-        /// The revision that the lease must have.
-        revision: u64,
-    },
-}
-
 /// Returns the time between the end of an ownership and the end of its lease.
 #[must_use]
 pub fn margin(lifetime: Duration) -> Duration {
@@ -89,13 +79,13 @@ impl Lease {
         (!self.is_asking).then(|| self.ask_at.max(earliest))
     }
 
-    /// Returns the request that is due.
-    pub fn ask(&mut self, now: Duration) -> Option<Ask> {
+    /// Returns the request that is due: the revision that the lease must have, or `None` if there must be none.
+    pub fn ask(&mut self, now: Duration) -> Option<Option<u64>> {
         if self.asks_at().is_none_or(|at| at > now) {
             return None;
         }
         self.is_asking = true;
-        Some(self.held.map_or(Ask::Create, |held| Ask::Renew { revision: held.revision }))
+        Some(self.held.map(|held| held.revision))
     }
 
     /// Records that this node holds `revision`. Returns a revision to release, if it is about to end.
@@ -126,7 +116,7 @@ impl Lease {
 
     /// Leaves the lease to others until `time`.
     pub fn wait_until(&mut self, time: Duration) {
-        self.not_before = time;
+        self.not_before = self.not_before.max(time);
     }
 
     /// Records that a request has no answer.
@@ -204,7 +194,7 @@ mod tests {
     fn an_ownership_ends_a_second_before_its_lease_and_a_short_one_a_quarter_before() {
         for (lifetime, end) in [(10_000, 9_000), (4_000, 3_000), (500, 375)] {
             let mut lease = Lease::new(ms(lifetime));
-            assert_eq!(lease.ask(ms(0)), Some(Ask::Create));
+            assert_eq!(lease.ask(ms(0)), Some(None));
             assert_eq!(lease.hold(ms(50), 1, ms(0)), None);
             assert_eq!((lease.ends_at(), lease.asks_at()), (Some(ms(end)), Some(ms(lifetime / 4))));
         }
@@ -226,7 +216,7 @@ mod tests {
         lease.ask(ms(0));
         assert_eq!((lease.ask(ms(500)), lease.asks_at()), (None, None));
         lease.miss(ms(500));
-        assert_eq!((lease.ask(ms(599)), lease.ask(ms(600))), (None, Some(Ask::Create)));
+        assert_eq!((lease.ask(ms(599)), lease.ask(ms(600))), (None, Some(None)));
     }
 
     const LEASE: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 //! what to do.
 //!
 //! ```text
-//!             Start, lease held      tail read, or asked       epoch stored
+//!             Start, lease held      tail read                 epoch stored
 //! Following ─────────────────────► Reading ─────────► Opening ──────────────► Owning ── Stop ─► Draining
 //!     ▲                               ▲                  │ rejected             │                  │
 //!     │                               └──────────────────┘                      │                  │ all stored
@@ -22,18 +22,17 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    reader::{Delivery, Fault, Reader, contradicts},
-    record::{CONTENT_BYTES_MAX, Encoded, Refused, View},
+    reader::{Delivery, Fault, Reader},
+    record::Refused,
 };
 
 use lease::Duel;
 use publish::{InFlight, Pace, Queue};
 
-pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
+pub use lease::{Lease, MARGIN_MAX, RETRY_MAX, margin};
 pub use types::{
-    Action, BACKOFF_LEASES, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, HELD_BYTES_MAX, Input,
-    LEASE, LeaseReply, Options, PIECE_BYTES_MAX, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX,
-    WAITING_EVENTS_MAX, WITNESS_TIME_MAX,
+    Action, BACKOFF_LEASES, HELD_BYTES_MAX, Input, LEASE, LeaseReply, Offered, Options, PIECE_BYTES_MAX,
+    REPEAT_TIME, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX, WAITING_EVENTS_MAX, YIELD_TIME_MAX,
 };
 
 /// One node's part in a channel. Times are offsets on the node's monotonic clock.
@@ -54,14 +53,8 @@ pub struct Member {
     /// Messages that arrived after a hole, until the end of the log is read. They may have been removed from the store by then.
     held: VecDeque<Held>,
     held_bytes: usize,
-    /// Whether a record contradicts those before it.
-    is_contradicted: bool,
-    /// Earliest time to read the last known message again. A forged record must not cost more.
-    checks_at: Duration,
-    /// Until when the others may tell what they know of the end of the log.
-    asks_until: Option<Duration>,
-    /// When it last asked them.
-    asked_at: Option<Duration>,
+    /// Until when the lease is for nodes that have followed the log.
+    yields_until: Option<Duration>,
     /// When the channel last had an owner, as far as this node knows.
     owned_at: Duration,
     duel: Duel,
@@ -69,8 +62,6 @@ pub struct Member {
     epoch: u64,
     queue: Queue,
     pace: Pace,
-    /// Number of events since the last checkpoint, and their size in bytes.
-    since_checkpoint: (usize, usize),
     /// When the last record of this node was stored.
     stored_at: Duration,
     in_flight: Option<InFlight>,
@@ -91,8 +82,13 @@ enum Phase {
 #[derive(Clone, Copy, Debug)]
 enum Tail {
     Idle,
-    Asked { after: u64 },
-    Due { at: Duration },
+    Asked {
+        /// Sequence of the last message that was read before.
+        last: u64,
+    },
+    Due {
+        at: Duration,
+    },
 }
 
 /// The end of a log, up to which messages are missing, and since when.
@@ -116,7 +112,6 @@ impl Member {
     /// Creates a member that follows the log from its oldest message.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let options = options.within_limits();
         let mut member = Self {
             reader: Reader::new(&options.channel),
             lease: Lease::new(options.lease),
@@ -129,15 +124,11 @@ impl Member {
             missing: None,
             held: VecDeque::new(),
             held_bytes: 0,
-            is_contradicted: false,
-            checks_at: Duration::ZERO,
-            asks_until: None,
-            asked_at: None,
+            yields_until: None,
             owned_at: Duration::ZERO,
             duel: Duel::new(options.seed),
             epoch: 0,
             queue: Queue::new(1),
-            since_checkpoint: (0, 0),
             stored_at: Duration::ZERO,
             in_flight: None,
             last_token: 0,
@@ -165,53 +156,39 @@ impl Member {
             Input::Rejected { token } => self.rejected(token),
             Input::Refused { token } => drop(self.retry_later(token)),
             Input::Unanswered { token } => self.unanswered(token),
-            Input::Told(view) => self.told(&view),
             Input::Tick => {}
         }
         self.advance();
     }
 
-    /// Adds events to be stored, numbered from `first`, which must be [`Member::next_number`].
+    /// Adds news to be stored, with events numbered from `first`, which must be [`Member::next_number`].
     ///
     /// # Errors
     ///
-    /// None of the events was added: see [`Refusal`].
-    pub fn offer(&mut self, now: Duration, first: u64, events: Vec<Encoded>) -> Result<(), Refusal> {
+    /// None of it was added: see [`Refusal`].
+    pub fn offer(&mut self, now: Duration, first: u64, news: Vec<Offered>) -> Result<(), Refusal> {
         self.check_lease(now);
-        self.check_offer(types::largest(&events))?;
-        if first != self.queue.next {
-            return Err(Refusal::Misnumbered { next: self.queue.next });
-        }
-        self.since_checkpoint.0 += events.len();
-        self.since_checkpoint.1 += events.iter().map(Encoded::size).sum::<usize>();
-        events.into_iter().for_each(|event| self.queue.push(event));
-        self.advance();
-        Ok(())
-    }
-
-    /// Adds a checkpoint: the state after all events that were offered so far. Call it when
-    /// [`Member::needs_checkpoint`] returns `true`.
-    ///
-    /// # Errors
-    ///
-    /// It was not added: see [`Refusal`].
-    pub fn offer_checkpoint(&mut self, now: Duration, state: Bytes) -> Result<(), Refusal> {
-        self.check_lease(now);
-        self.check_offer(state.len())?;
-        self.since_checkpoint = (0, 0);
-        self.queue.push_checkpoint(state);
-        self.advance();
-        Ok(())
-    }
-
-    fn check_offer(&self, bytes: usize) -> Result<(), Refusal> {
         if self.phase != Phase::Owning {
             return Err(Refusal::NotOwner);
         }
-        if bytes > CONTENT_BYTES_MAX {
-            return Err(Refusal::TooLarge { bytes });
+        news.iter().try_for_each(Offered::fit)?;
+        if !self.has_room() {
+            return Err(Refusal::Full);
         }
-        if self.has_room() { Ok(()) } else { Err(Refusal::Full) }
+        if first != self.queue.next {
+            return Err(Refusal::Misnumbered { next: self.queue.next });
+        }
+        news.into_iter().for_each(|news| self.queue.push(news));
+        self.advance();
+        Ok(())
+    }
+
+    /// Stores the progress again: another node has read the whole log, and yet does not know the stream or its last
+    /// number, because records were removed.
+    pub fn repeat_progress(&mut self) {
+        if self.is_owner() && self.queue.is_empty() && self.in_flight.is_none() {
+            self.queue.push(Offered { event: None, progress: self.reader.progress.clone() });
+        }
     }
 
     /// Whether more events may wait. Without room, read the upstream more slowly, and offer again after a
@@ -229,14 +206,8 @@ impl Member {
     /// Returns when to pass [`Input::Tick`] if nothing else happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        let check = self.is_contradicted.then_some(self.checks_at);
-        let tail = match self.tail {
-            Tail::Due { at } => Some(check.map_or(at, |check| check.min(at))),
-            Tail::Idle => check,
-            Tail::Asked { .. } => None,
-        };
+        let tail = if let Tail::Due { at } = self.tail { Some(at) } else { None };
         let ask = self.wants_lease().then(|| self.lease.asks_at()).flatten();
-        let ask = ask.map(|at| at.max(self.yields_until()));
         let retry = self.in_flight.as_ref().and_then(|flight| flight.retry_at);
         [self.lease.ends_at(), ask, tail, retry].into_iter().flatten().min()
     }
@@ -254,12 +225,11 @@ impl Member {
         matches!(self.phase, Phase::Opening | Phase::Draining) || self.lease.is_asking
     }
 
-    /// Whether this node could be the owner, and yet neither it nor another has been for [`UNOWNED_LEASES`].
+    /// Whether neither this node nor another has been the owner for [`UNOWNED_LEASES`]. One that only has the lease is
+    /// not.
     #[must_use]
     pub fn is_unowned(&self, now: Duration) -> bool {
-        self.wanted.is_some()
-            && !self.is_owner()
-            && now >= self.owned_at + self.options.lease * UNOWNED_LEASES
+        !self.is_owner() && now >= self.owned_at + self.options.lease * UNOWNED_LEASES
     }
 
     /// Whether nodes take the channel from one another again and again.
@@ -286,26 +256,6 @@ impl Member {
         self.queue.events + self.in_flight.as_ref().map_or(0, InFlight::events)
     }
 
-    /// Whether the owner should offer a checkpoint now.
-    #[must_use]
-    pub fn needs_checkpoint(&self) -> bool {
-        let (events, bytes) = self.since_checkpoint;
-        let is_quiet = self.queue.is_empty() && self.in_flight.is_none();
-        self.is_owner()
-            && (events >= self.options.checkpoint_events
-                || bytes >= self.options.checkpoint_bytes
-                || (is_quiet && self.now >= self.stored_at + self.options.checkpoint_time))
-    }
-
-    /// Another node has read the whole log, and yet does not know the stream or its last number: records were
-    /// removed. Makes
-    /// [`Member::needs_checkpoint`] return `true`, because a checkpoint tells both.
-    pub fn repeat_state(&mut self) {
-        if self.is_owner() && self.queue.is_empty() && self.in_flight.is_none() {
-            self.since_checkpoint.0 = self.options.checkpoint_events;
-        }
-    }
-
     #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.reader
@@ -323,36 +273,24 @@ impl Member {
     fn advance(&mut self) {
         if self.lease.is_held() && self.phase == Phase::Following {
             if self.wanted.is_some() {
-                (self.phase, self.asks_until) = (Phase::Reading, None);
+                self.phase = Phase::Reading;
                 self.ask_tail();
             } else {
                 self.release();
             }
         }
-        if self.wants_lease() && self.yields_until() <= self.now {
-            match self.lease.ask(self.now) {
-                Some(Ask::Create) => self.actions.push_back(Action::CreateLease { sent: self.now }),
-                Some(Ask::Renew { revision }) => {
-                    self.actions.push_back(Action::RenewLease { revision, sent: self.now });
-                }
-                None => {}
-            }
+        if self.wants_lease() {
+            let ask = self.lease.ask(self.now);
+            self.actions.extend(ask.map(|revision| Action::TakeLease { revision, sent: self.now }));
         }
         if matches!(self.tail, Tail::Due { at } if at <= self.now) {
             self.tail = Tail::Idle;
             self.ask_tail();
         }
-        if self.is_contradicted && self.checks_at <= self.now && !matches!(self.tail, Tail::Asked { .. }) {
-            (self.is_contradicted, self.checks_at) = (false, self.now + self.options.lease);
-            self.read_after(self.reader.known().saturating_sub(1));
+        if self.now >= self.stored_at + REPEAT_TIME {
+            self.repeat_progress();
         }
         self.publish_due();
-    }
-
-    /// Returns until when the lease is for others: one that knows the state should go on.
-    fn yields_until(&self) -> Duration {
-        let yields = self.reader.lacks_state && !self.lease.is_held();
-        if yields { self.owned_at + 2 * self.options.lease } else { Duration::ZERO }
     }
 
     fn wants_lease(&self) -> bool {
@@ -386,7 +324,6 @@ impl Member {
                 }
             }
             LeaseReply::Taken => {
-                self.owned_at = self.now;
                 if self.lease.take_away(self.now) {
                     self.step_down(StepDown::LeaseLost);
                 }
@@ -420,44 +357,20 @@ impl Member {
         }
     }
 
-    fn tell(&mut self, asks: bool) {
-        self.asked_at = if asks { Some(self.now) } else { self.asked_at };
-        self.actions.push_back(Action::Tell(self.reader.view(&self.options.node, asks)));
-    }
-
-    fn told(&mut self, view: &View) {
-        if self.reader.log == 0 {
-            return;
-        }
-        self.reader.learn(view);
-        if view.asks {
-            self.tell(false);
-        }
-        let is_same = (view.log, view.last) == (self.reader.log, self.reader.last);
-        match (self.phase, self.tail) {
-            (Phase::Reading, Tail::Due { .. }) if self.reader.has_witness() => self.ask_tail(),
-            // One of the two has not read everything, or the log has gone back.
-            (_, Tail::Idle) if !is_same => self.ask_tail(),
-            _ => {}
-        }
-        if matches!(self.phase, Phase::Owning | Phase::Draining) {
-            // What is in flight may be stored, and another node may have delivered it.
-            let unread = self.in_flight.as_ref().map_or(0, InFlight::events);
-            if self.reader.has_gone_back(unread as u64) {
-                self.step_down(StepDown::LogLost);
-            }
+    /// The owner is alive. `is_end`: it has told that the log ends where this node has read it.
+    pub fn hear_owner(&mut self, now: Duration, is_end: bool) {
+        self.owned_at = now;
+        if is_end {
+            self.reader.follow();
         }
     }
 
     fn ask_tail(&mut self) {
         if !matches!(self.tail, Tail::Asked { .. }) {
-            self.read_after(self.reader.last);
+            self.tail = Tail::Asked { last: self.reader.last };
+            // With the last known one, which shows whether it is still the same log.
+            self.actions.push_back(Action::ReadTail { after: self.reader.known().saturating_sub(1) });
         }
-    }
-
-    fn read_after(&mut self, after: u64) {
-        self.tail = Tail::Asked { after };
-        self.actions.push_back(Action::ReadTail { after });
     }
 
     fn message(&mut self, log: u64, previous: u64, sequence: u64, bytes: &Bytes) {
@@ -507,14 +420,15 @@ impl Member {
     }
 
     fn tail_read(&mut self, log: u64, messages: Vec<(u64, Bytes)>, newest: u64, last: u64) {
-        let Tail::Asked { after } = std::mem::replace(&mut self.tail, Tail::Idle) else { return };
+        let Tail::Asked { last: known } = std::mem::replace(&mut self.tail, Tail::Idle) else { return };
         let is_replaced = |(at, bytes): &(u64, Bytes)| self.reader.is_replaced(*at, bytes);
-        if log != self.reader.log || last < after || messages.first().is_some_and(is_replaced) {
+        if log != self.reader.log || last < known || messages.first().is_some_and(is_replaced) {
             if self.reader.log != 0 {
                 self.step_down(StepDown::LogLost);
             }
             self.reader.restart(log);
-            if after > 0 {
+            self.yields_until = None;
+            if known > 0 {
                 return self.ask_tail();
             }
         }
@@ -555,7 +469,6 @@ impl Member {
         if news.iter().any(|news| matches!(news, Delivery::Epoch { .. })) && !is_planned {
             self.duel.begins(self.now);
         }
-        self.is_contradicted |= contradicts(&news);
         self.actions.extend(news.into_iter().map(Action::Deliver));
         self.log_changed(self.reader.applied != applied, bytes);
     }

@@ -4,9 +4,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Action, Member, Phase, StepDown};
-use super::{Tail, WITNESS_TIME_MAX};
-use crate::ownership::record::{Body, Checkpoint, Closed, Encoded, Epoch, PIECE_EVENTS_MAX, Piece, Record};
+use super::YIELD_TIME_MAX;
+use super::{Action, Member, Offered, Phase, StepDown};
+use crate::ownership::record::{Body, Closed, Epoch, PIECE_EVENTS_MAX, Piece, Progress, Record};
 
 /// A record whose outcome is not known yet.
 #[derive(Debug)]
@@ -43,15 +43,15 @@ impl Member {
                 self.attempt();
             }
             None if matches!(self.phase, Phase::Owning | Phase::Draining) => {
-                if let Some(body) = self.queue.take(self.pace.bytes) {
+                if let Some((body, progress)) = self.queue.take(self.pace.bytes) {
                     let stream = self.reader.stream().to_owned();
-                    self.publish(stream, body);
+                    self.publish(stream, progress, body);
                 } else if self.phase == Phase::Draining {
                     if self.reader.is_closed() {
                         self.step_down(StepDown::Stopped);
                     } else {
                         let (stream, head) = (self.reader.stream().to_owned(), self.reader.head);
-                        self.publish(stream, Body::Closed(Closed { head }));
+                        self.publish(stream, self.reader.progress.clone(), Body::Closed(Closed { head }));
                     }
                 }
             }
@@ -59,11 +59,11 @@ impl Member {
         }
     }
 
-    fn publish(&mut self, stream: String, body: Body) {
+    fn publish(&mut self, stream: String, progress: Progress, body: Body) {
         let (channel, node) = (self.options.channel.clone(), self.options.node.clone());
         let (expected, log) = (self.reader.last, self.reader.log);
-        let record =
-            Record { channel, stream, node, epoch: self.epoch, after: expected, log, body: Some(body) };
+        let (epoch, after, body) = (self.epoch, expected, Some(body));
+        let record = Record { channel, stream, node, epoch, after, log, progress, body };
         self.last_token += 1;
         let bytes = record.to_bytes();
         self.in_flight = Some(InFlight {
@@ -129,37 +129,25 @@ impl Member {
                 flight.is_rejected = false;
                 flight.retry_at = Some(retry_at);
             }
-            None if self.phase == Phase::Reading => self.open_or_ask(),
-            None if self.phase == Phase::Following => self.compare_ends(),
+            None if self.phase == Phase::Reading => self.open_or_yield(),
             Some(_) | None => {}
         }
     }
 
-    fn compare_ends(&mut self) {
-        if self.reader.has_gone_back(0) {
-            // The owner, if there is one, may not know it.
-            self.tell(false);
-        } else if !self.knows_end() && self.asked_at.is_none_or(|at| at + self.options.lease <= self.now) {
-            self.tell(true);
+    /// Publishes the first record of an ownership. If the log may be older than what was acknowledged, leaves the lease
+    /// to nodes that know it for a while first.
+    fn open_or_yield(&mut self) {
+        if self.reader.knows_end() {
+            return self.open();
         }
-    }
-
-    /// Whether it may be known that the log is not older than what was acknowledged.
-    fn knows_end(&self) -> bool {
-        self.reader.has_witness() || self.reader.needs_new_stream()
-    }
-
-    /// Publishes the first record of an ownership, if the log cannot be older than what was acknowledged or
-    /// nobody has told it in time.
-    pub(super) fn open_or_ask(&mut self) {
-        let time = WITNESS_TIME_MAX.min(self.options.lease);
-        let until = *self.asks_until.get_or_insert(self.now + time);
-        if self.knows_end() || self.now >= until {
-            self.open();
-        } else {
-            self.tell(true);
-            self.tail = Tail::Due { at: (self.now + self.lease.retry()).min(until) };
+        let time = YIELD_TIME_MAX.min(self.options.lease);
+        let until = *self.yields_until.get_or_insert(self.now + time);
+        if self.now >= until {
+            return self.open();
         }
+        self.phase = Phase::Following;
+        self.lease.wait_until(until);
+        self.release();
     }
 
     /// Publishes the first record of an ownership.
@@ -175,11 +163,13 @@ impl Member {
             let stream = format!("{name}-{}", self.streams);
             self.epoch = 1;
             let continues = self.reader.can_continue();
-            self.publish(stream, Body::Epoch(Epoch { head: 0, continues }));
+            let progress = if continues { self.reader.progress.continued() } else { Progress::default() };
+            self.publish(stream, progress, Body::Epoch(Epoch { head: 0, continues }));
         } else {
             self.epoch = self.reader.owner().1 + 1;
             let (stream, head) = (self.reader.stream().to_owned(), self.reader.head);
-            self.publish(stream, Body::Epoch(Epoch { head, continues: false }));
+            let progress = self.reader.progress.clone();
+            self.publish(stream, progress, Body::Epoch(Epoch { head, continues: false }));
         }
     }
 
@@ -242,27 +232,20 @@ impl Member {
     fn opened(&mut self) {
         let Some(opened) = self.in_flight.take() else { return };
         self.pace.took(opened.bytes.len(), self.now - opened.sent);
-        if self.reader.has_gone_back(0) {
-            return self.step_down(StepDown::LogLost);
-        }
-        let continues = matches!(&opened.record.body, Some(Body::Epoch(Epoch { continues: true, .. })));
         self.queue = Queue::new(self.reader.head + 1);
         if self.wanted.is_none() {
             self.phase = Phase::Draining;
             return;
         }
         self.phase = Phase::Owning;
-        // What the changes of earlier events have added up to is only known here.
-        let has_past = self.reader.head > 0 || continues;
-        let events = if has_past { self.options.checkpoint_events } else { 0 };
-        (self.since_checkpoint, self.stored_at) = ((events, 0), self.now);
+        self.stored_at = self.now;
         self.actions.push_back(Action::OpenUpstream);
     }
 
     fn publish_after_foreign(&mut self) {
         let Some(flight) = self.in_flight.take() else { return };
         if let Some(body) = flight.record.body {
-            self.publish(flight.record.stream, body);
+            self.publish(flight.record.stream, flight.record.progress, body);
         }
     }
 }
@@ -310,29 +293,14 @@ impl Pace {
 /// Bytes that an event needs in a piece beyond its own: its tag and length.
 const EVENT_OVERHEAD_BYTES: usize = 8;
 
-/// Events and checkpoints, in order.
+/// What was offered, in order.
 #[derive(Debug)]
 pub(super) struct Queue {
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Offered>,
     pub(super) events: usize,
     pub(super) bytes: usize,
     /// Number of the next event to be added.
     pub(super) next: u64,
-}
-
-#[derive(Debug)]
-enum Waiting {
-    Event(Encoded),
-    Checkpoint(Bytes),
-}
-
-impl Waiting {
-    fn size(&self) -> usize {
-        match self {
-            Self::Event(event) => event.size() + EVENT_OVERHEAD_BYTES,
-            Self::Checkpoint(state) => state.len(),
-        }
-    }
 }
 
 impl Queue {
@@ -345,53 +313,49 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    pub(super) fn push(&mut self, event: Encoded) {
-        self.events += 1;
-        self.next += 1;
-        self.add(Waiting::Event(event));
-    }
-
-    /// Adds the state after all events in the queue.
-    pub(super) fn push_checkpoint(&mut self, state: Bytes) {
-        self.add(Waiting::Checkpoint(state));
-    }
-
-    fn add(&mut self, waiting: Waiting) {
-        self.bytes += waiting.size();
-        self.waiting.push_back(waiting);
-    }
-
-    /// Removes the next record: a checkpoint, or as many events as fit into `bytes_max`, but at least one.
-    pub(super) fn take(&mut self, bytes_max: usize) -> Option<Body> {
-        let first = self.next - self.events as u64;
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        while let Some(waiting) = self.waiting.front() {
-            bytes += waiting.size();
-            let is_full = bytes > bytes_max || events.len() == PIECE_EVENTS_MAX;
-            if !events.is_empty() && (is_full || matches!(waiting, Waiting::Checkpoint(_))) {
-                break;
-            }
-            match self.remove()? {
-                Waiting::Event(event) => events.push(event),
-                Waiting::Checkpoint(state) => {
-                    return Some(Body::Checkpoint(Checkpoint { head: first - 1, state }));
-                }
+    pub(super) fn push(&mut self, offered: Offered) {
+        match self.waiting.back_mut() {
+            Some(last) if offered.event.is_none() => last.progress = offered.progress,
+            _ => {
+                self.count(&offered, |sum, one| sum + one);
+                self.next += u64::from(offered.event.is_some());
+                self.waiting.push_back(offered);
             }
         }
-        (!events.is_empty()).then_some(Body::Piece(Piece { first, events }))
     }
 
-    fn remove(&mut self) -> Option<Waiting> {
-        let waiting = self.waiting.pop_front()?;
-        self.bytes -= waiting.size();
-        self.events -= usize::from(matches!(waiting, Waiting::Event(_)));
-        Some(waiting)
+    fn count(&mut self, offered: &Offered, with: impl Fn(usize, usize) -> usize) {
+        self.events = with(self.events, usize::from(offered.event.is_some()));
+        self.bytes = with(self.bytes, size(offered));
     }
+
+    /// Removes the next record, with the progress after it: as many events as fit into `bytes_max`, but at least
+    /// one.
+    pub(super) fn take(&mut self, bytes_max: usize) -> Option<(Body, Progress)> {
+        let first = self.next - self.events as u64;
+        let (mut events, mut bytes, mut last) = (Vec::new(), 0, None);
+        while let Some(waiting) = self.waiting.front() {
+            bytes += size(waiting);
+            if !events.is_empty() && (bytes > bytes_max || events.len() == PIECE_EVENTS_MAX) {
+                break;
+            }
+            let taken = self.waiting.pop_front()?;
+            self.count(&taken, |sum, one| sum - one);
+            events.extend(taken.event);
+            last = Some(taken.progress);
+        }
+        Some((Body::Piece(Piece { first, events }), last?))
+    }
+}
+
+fn size(offered: &Offered) -> usize {
+    offered.event.as_ref().map_or(0, |event| event.size() + EVENT_OVERHEAD_BYTES)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ownership::Encoded;
 
     /// Returns the size of pieces after many, if NATS stores so many bytes a millisecond.
     fn settled(bytes_per_ms: usize) -> usize {
@@ -438,21 +402,26 @@ mod tests {
     }
 
     #[test]
-    fn waiting_events_are_joined_up_to_the_limit_and_the_next_checkpoint() {
-        let event = |size| Encoded { json: vec![b'x'; size].into(), ..Encoded::default() };
+    fn waiting_events_are_joined_up_to_the_limit_with_the_progress_after_them() {
+        let offered = |size: Option<usize>, passed| {
+            let event = size.map(|size| Encoded { json: vec![b'x'; size].into(), ..Encoded::default() });
+            Offered { event, progress: Progress { passed, ..Progress::default() } }
+        };
         let mut queue = Queue::new(7);
-        [10, 10, 500, 10].into_iter().for_each(|size| queue.push(event(size)));
-        queue.push_checkpoint(Bytes::from_static(b"state"));
-        queue.push(event(10));
-        let mut taken = Vec::new();
-        while let Some(body) = queue.take(100) {
-            taken.push(match body {
-                Body::Piece(piece) => (piece.first, piece.events.len()),
-                Body::Checkpoint(checkpoint) => (checkpoint.head, 0),
-                Body::Epoch(_) | Body::Closed(_) => unreachable!(),
-            });
+        for (size, passed) in
+            [(None, 0), (Some(10), 1), (Some(10), 2), (Some(500), 3), (Some(10), 4), (None, 9)]
+        {
+            queue.push(offered(size, passed));
         }
-        assert_eq!(taken, [(7, 2), (9, 1), (10, 1), (10, 0), (11, 1)]);
-        assert_eq!((queue.events, queue.bytes, queue.next), (0, 0, 12));
+        let mut taken = Vec::new();
+        while let Some((body, progress)) = queue.take(100) {
+            let Body::Piece(piece) = body else { unreachable!() };
+            taken.push((piece.first, piece.events.len(), progress.passed));
+        }
+        assert_eq!(taken, [(7, 2, 2), (9, 1, 3), (10, 1, 9)]);
+        assert_eq!((queue.events, queue.bytes, queue.next), (0, 0, 11));
+        queue.push(offered(None, 5));
+        let nothing = Body::Piece(Piece { first: 11, events: vec![] });
+        assert_eq!(queue.take(100), Some((nothing, Progress { passed: 5, ..Progress::default() })));
     }
 }

@@ -6,14 +6,17 @@ use std::{
 };
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use super::super::{
     reader::Delivery,
-    record::{CONTENT_BYTES_MAX, Encoded, View},
+    record::{CONTENT_BYTES_MAX, Encoded, PROGRESS_BYTES_MAX, Progress},
 };
 
 /// Default lifetime of a lease.
 pub const LEASE: Duration = Duration::from_secs(5);
+const _: () =
+    assert!(PIECE_BYTES_MAX + PROGRESS_BYTES_MAX <= CONTENT_BYTES_MAX, "a piece fits into a message");
 /// Default number of waiting events above which [`Member::offer`](super::Member::offer) returns
 /// [`Refusal::Full`].
 pub const WAITING_EVENTS_MAX: usize = 16_384;
@@ -22,19 +25,13 @@ pub const WAITING_EVENTS_MAX: usize = 16_384;
 pub const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Default size up to which waiting events are joined into one piece, in bytes.
 pub const PIECE_BYTES_MAX: usize = 256 << 10;
-/// Default number of events between two checkpoints. The log must retain more than these and those that may
-/// wait.
-pub const CHECKPOINT_EVENTS: usize = 4_096;
-/// Default size of the events between two checkpoints, in bytes.
-pub const CHECKPOINT_BYTES: usize = 8 << 20;
-/// Default time after the last record until another checkpoint, so that a log that forgets old records keeps
-/// the state.
-pub const CHECKPOINT_TIME: Duration = Duration::from_secs(60 * 60);
+/// Time after the last record until its progress is stored again, so that a log that forgets old records keeps it.
+pub const REPEAT_TIME: Duration = Duration::from_secs(60 * 60);
 /// Maximum size of the messages after a hole that a node keeps until it has read the log, in bytes.
 pub const HELD_BYTES_MAX: usize = 8 << 20;
-/// Maximum time for other nodes to tell what they know of a log that this one has not followed. Shorter leases
-/// are the limit.
-pub const WITNESS_TIME_MAX: Duration = Duration::from_secs(2);
+/// Maximum time for which a node that has not followed the log leaves the lease to those that have. Shorter leases are
+/// the limit.
+pub const YIELD_TIME_MAX: Duration = Duration::from_secs(2);
 /// Number of leases after which a channel without an owner is one that nobody owns.
 pub const UNOWNED_LEASES: u32 = 2;
 /// Number of ownerships within as many leases of a channel that nodes take from one another.
@@ -56,10 +53,6 @@ pub struct Options {
     pub waiting_bytes_max: usize,
     /// Size up to which waiting events are joined into one piece, in bytes.
     pub piece_bytes_max: usize,
-    pub checkpoint_events: usize,
-    pub checkpoint_bytes: usize,
-    /// Time after the last record until another checkpoint.
-    pub checkpoint_time: Duration,
     /// Seed of the times at which it tries again: different for each node.
     pub seed: u64,
 }
@@ -75,16 +68,8 @@ impl Options {
             waiting_events_max: WAITING_EVENTS_MAX,
             waiting_bytes_max: WAITING_BYTES_MAX,
             piece_bytes_max: PIECE_BYTES_MAX,
-            checkpoint_events: CHECKPOINT_EVENTS,
-            checkpoint_bytes: CHECKPOINT_BYTES,
-            checkpoint_time: CHECKPOINT_TIME,
             seed: BuildHasherDefault::<DefaultHasher>::default().hash_one(node),
         }
-    }
-
-    /// Lowers limits that no message could hold.
-    pub(super) fn within_limits(self) -> Self {
-        Self { piece_bytes_max: self.piece_bytes_max.min(CONTENT_BYTES_MAX), ..self }
     }
 }
 
@@ -147,8 +132,6 @@ pub enum Input {
         /// From [`Action::Publish`].
         token: u64,
     },
-    /// What another node knows of the log.
-    Told(View),
     Tick,
 }
 
@@ -158,7 +141,7 @@ pub enum LeaseReply {
     /// This node holds the lease: the request succeeded, or failed because the entry is already this node's.
     Held {
         revision: u64,
-        /// The time `sent` in the entry, as [`Action::CreateLease`] or [`Action::RenewLease`] gave it.
+        /// The time `sent` in the entry, as [`Action::TakeLease`] gave it.
         sent: Duration,
     },
     /// The entry is another node's.
@@ -172,15 +155,10 @@ pub enum LeaseReply {
 /// What the caller has to do, in this order. Each request gets exactly one answer, sooner or later.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Create the lease, with the node's name and `sent` as its value.
-    CreateLease {
-        /// This member's time.
-        sent: Duration,
-    },
-    /// Update the lease, with the node's name and `sent` as its value.
-    RenewLease {
-        /// The revision that the lease must have.
-        revision: u64,
+    /// Create or renew the lease, with the node's name and `sent` as its value.
+    TakeLease {
+        /// The revision that the lease must have; `None` if there must be none.
+        revision: Option<u64>,
         /// This member's time.
         sent: Duration,
     },
@@ -211,8 +189,6 @@ pub enum Action {
     OpenUpstream,
     /// Close the upstream before performing the next action.
     CloseUpstream,
-    /// Tell all other nodes what this one knows of the log. Needs no answer.
-    Tell(View),
     /// Pass news to the hub.
     Deliver(Delivery),
     SteppedDown {
@@ -259,12 +235,25 @@ pub enum Refusal {
     /// delivery.
     #[error("too many events wait to be stored")]
     Full,
-    /// An event or a state is too large for a message. Report it as lost.
+    /// An event is too large for a message. Report it as lost.
     #[error("{bytes} bytes do not fit into a message: the maximum is {CONTENT_BYTES_MAX}")]
     TooLarge { bytes: usize },
 }
 
-/// Returns the size of the largest event.
-pub(super) fn largest(events: &[Encoded]) -> usize {
-    events.iter().map(Encoded::size).max().unwrap_or_default()
+/// Something to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// Absent if only the progress is news.
+    pub event: Option<Encoded>,
+    /// What a successor must know after it.
+    pub progress: Progress,
+}
+
+impl Offered {
+    pub(super) fn fit(&self) -> Result<(), Refusal> {
+        let progress = self.progress.encoded_len();
+        let bytes = self.event.as_ref().map_or(0, Encoded::size) + progress;
+        let fits = bytes <= CONTENT_BYTES_MAX && progress <= PROGRESS_BYTES_MAX;
+        if fits { Ok(()) } else { Err(Refusal::TooLarge { bytes }) }
+    }
 }

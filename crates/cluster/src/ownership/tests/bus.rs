@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 
 use super::super::{
-    Action, Body, Checkpoint, Closed, Delivery, Encoded, Epoch, Input, LeaseReply, Member, Options, Piece,
-    Record, Refusal, record::NUMBER_MAX,
+    Action, Body, Closed, Delivery, Encoded, Epoch, Input, LeaseReply, Member, Offered, Options, Piece,
+    Progress, Record, Refusal, record::NUMBER_MAX,
 };
 
 /// Number of kinds of foreign messages.
@@ -113,18 +113,19 @@ impl Bus {
         self.last = 0;
     }
 
-    pub(super) fn create(&mut self, now_ms: u64, owner: u64, sent: Duration) -> LeaseReply {
-        if self.forgets || self.entry.is_none_or(|entry| entry.ends_ms <= now_ms) {
-            return self.put(now_ms, owner, sent);
-        }
-        self.held_by(now_ms, owner)
-    }
-
-    pub(super) fn renew(&mut self, now_ms: u64, owner: u64, revision: u64, sent: Duration) -> LeaseReply {
-        if self.alive(now_ms).is_some_and(|entry| entry.revision == revision) {
-            return self.put(now_ms, owner, sent);
-        }
-        self.held_by(now_ms, owner)
+    /// Creates the lease, or renews this revision.
+    pub(super) fn take(
+        &mut self,
+        now_ms: u64,
+        owner: u64,
+        revision: Option<u64>,
+        sent: Duration,
+    ) -> LeaseReply {
+        let is_free = match revision {
+            None => self.forgets || self.entry.is_none_or(|entry| entry.ends_ms <= now_ms),
+            Some(revision) => self.alive(now_ms).is_some_and(|entry| entry.revision == revision),
+        };
+        if is_free { self.put(now_ms, owner, sent) } else { self.held_by(now_ms, owner) }
     }
 
     /// Returns whether the lease was released.
@@ -179,12 +180,8 @@ impl Bus {
     /// Returns a record that the owner of `last` could write next, or at least one that fits there.
     fn forge(&self, kind: u8, last: Record) -> Record {
         let head = match &last.body {
-            Some(Body::Piece(piece)) => piece.first + piece.events.len() as u64 - 1,
-            Some(
-                Body::Epoch(Epoch { head, .. })
-                | Body::Checkpoint(Checkpoint { head, .. })
-                | Body::Closed(Closed { head }),
-            ) => *head,
+            Some(Body::Piece(piece)) => piece.first - 1 + piece.events.len() as u64,
+            Some(Body::Epoch(Epoch { head, .. }) | Body::Closed(Closed { head })) => *head,
             None => 0,
         };
         let piece = |first, count| {
@@ -202,7 +199,12 @@ impl Bus {
             9 => (NUMBER_MAX, "forged".into(), Body::Epoch(Epoch { head, continues: false })),
             _ => (epoch + 1, "forged".into(), Body::Epoch(Epoch { head: NUMBER_MAX, continues: false })),
         };
-        Record { epoch, node, after: self.last, body: Some(body), ..last }
+        let mut progress = last.progress;
+        if let Body::Piece(piece) = &body {
+            progress.passed =
+                piece.events.iter().fold(progress.passed, |state, event| hash(state, &event.json));
+        }
+        Record { epoch, node, after: self.last, progress, body: Some(body), ..last }
     }
 }
 
@@ -234,10 +236,12 @@ pub(super) struct Node {
     pub faults: usize,
     stream: String,
     next: u64,
-    /// Hash of all events so far; `None` after a gap, until a checkpoint.
-    state: Option<u64>,
+    /// What a successor must know: hash of all events so far.
+    state: u64,
+    /// The same, from the events; `None` after a gap.
+    hash: Option<u64>,
     /// The same, with events that are offered but not stored.
-    offered_state: Option<u64>,
+    offered_state: u64,
     /// States by stream and number, to compare nodes.
     pub states: BTreeMap<(String, u64), u64>,
     pub offered: Vec<Bytes>,
@@ -251,7 +255,6 @@ impl Node {
             lease: Duration::from_millis(LEASE_MS),
             waiting_events_max: WAITING_MAX,
             piece_bytes_max: 200,
-            checkpoint_events: 10,
             ..Options::new(CHANNEL, &format!("n{start}"))
         };
         let mut node = Self {
@@ -268,8 +271,9 @@ impl Node {
             faults: 0,
             stream: String::new(),
             next: 1,
-            state: Some(0),
-            offered_state: None,
+            state: 0,
+            hash: None,
+            offered_state: 0,
             states: BTreeMap::new(),
             offered: Vec::new(),
             given_up: 0,
@@ -320,31 +324,29 @@ impl Node {
     /// Returns whether the events were offered. If not, the upstream is slowed down or ends.
     fn offer(&mut self, now_ms: u64, jsons: Vec<Bytes>) -> bool {
         let first = self.member.next_number();
-        let event = |json: &Bytes| Encoded { json: json.clone(), ..Encoded::default() };
-        match self.member.offer(self.clock(now_ms), first, jsons.iter().map(event).collect()) {
-            Ok(()) => {}
+        let mut state = self.offered_state;
+        let event = |json: &Bytes| {
+            state = hash(state, json);
+            let event = Some(Encoded { json: json.clone(), ..Encoded::default() });
+            Offered { event, progress: Progress { passed: state, ..Progress::default() } }
+        };
+        let news = jsons.iter().map(event).collect();
+        match self.member.offer(self.clock(now_ms), first, news) {
+            Ok(()) => self.offered_state = state,
             Err(Refusal::Full | Refusal::NotOwner) => return false,
             Err(refusal) => panic!("{refusal}"),
         }
-        self.offered_state = jsons.iter().fold(self.offered_state, |state, json| Some(hash(state?, json)));
         self.offered.extend(jsons);
-        if let Some(state) = self.offered_state
-            && self.member.needs_checkpoint()
-        {
-            let state = Bytes::copy_from_slice(&state.to_le_bytes());
-            let offered = self.member.offer_checkpoint(self.clock(now_ms), state);
-            assert!(matches!(offered, Ok(()) | Err(Refusal::Full | Refusal::NotOwner)), "{offered:?}");
-        }
         self.take_actions();
         true
     }
 
     pub(super) fn deliver(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Stream { name, head, .. } => {
+            Delivery::Stream { name, head, continues } => {
                 assert_ne!(name, self.stream, "a stream starts once");
                 (self.stream, self.next) = (name, head + 1);
-                self.state = (head == 0).then_some(0);
+                self.hash = (head == 0 && !continues).then_some(0);
             }
             Delivery::Events { first, events } => {
                 assert_eq!(first, self.next, "node {}: a gap was not reported", self.start);
@@ -356,13 +358,12 @@ impl Node {
                 assert_eq!(first, self.next);
                 self.gaps += last + 1 - first;
                 self.next = last + 1;
-                self.state = None;
+                self.hash = None;
             }
-            Delivery::State { state } => {
-                let state = u64::from_le_bytes(state[..].try_into().unwrap());
-                assert!(self.state.is_none_or(|known| known == state), "node {}: another state", self.start);
-                self.state = Some(state);
-                self.note_state();
+            Delivery::Progress(Progress { passed, .. }) => {
+                assert!(self.hash.is_none_or(|known| known == passed), "node {}: another state", self.start);
+                (self.state, self.hash) = (passed, Some(passed));
+                self.states.insert((self.stream.clone(), self.next - 1), passed);
             }
             Delivery::Fault(_) => self.faults += 1,
             Delivery::Epoch { .. } => {}
@@ -370,17 +371,10 @@ impl Node {
     }
 
     fn see(&mut self, json: Bytes) {
-        self.state = self.state.map(|state| hash(state, &json));
+        self.hash = self.hash.map(|known| hash(known, &json));
         let before = self.seen.insert((self.stream.clone(), self.next), json);
         assert_eq!(before, None, "node {}: number {} was delivered twice", self.start, self.next);
         self.next += 1;
-        self.note_state();
-    }
-
-    fn note_state(&mut self) {
-        if let Some(state) = self.state {
-            self.states.insert((self.stream.clone(), self.next - 1), state);
-        }
     }
 
     pub(super) fn position(&self) -> (&str, u64) {

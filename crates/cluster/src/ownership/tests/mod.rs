@@ -144,7 +144,7 @@ fn a_node_that_missed_that_the_storage_went_back_reads_the_log_again() {
         world.run(5 * LEASE_MS);
         let late = world.nodes.iter().position(|node| !node.member.is_owner()).unwrap();
         world.nodes[late].stopped_until = 10 * LEASE_MS;
-        world.bus.go_back(lost);
+        world.go_back(lost);
         // Then others have begun another stream, and stored more than what was lost.
         world.run(15 * LEASE_MS);
         world.is_quiet = true;

@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        Action, Body, Checkpoint, Closed, Delivery, Encoded, Epoch, Fault, Hole, Input, LeaseReply, Member,
-        Options, Piece, Reader, Record, Refusal, StepDown,
-        member::{CHECKPOINT_BYTES, CHECKPOINT_TIME},
-        record::{CONTENT_BYTES_MAX, VERSION},
+        Action, Body, Closed, Delivery, Encoded, Epoch, Fault, Hole, Input, LeaseReply, Member, Offered,
+        Options, Piece, Progress, Reader, Record, Refusal, StepDown,
+        member::REPEAT_TIME,
+        record::{CONTENT_BYTES_MAX, PROGRESS_BYTES_MAX, VERSION},
     },
     bus::CHANNEL,
 };
@@ -24,9 +24,20 @@ pub(super) fn event(json: &'static str) -> Encoded {
     Encoded { json: Bytes::from_static(json.as_bytes()), ..Encoded::default() }
 }
 
+/// Nothing was said about the source.
+pub(super) fn silent() -> Delivery {
+    Delivery::Progress(Progress::default())
+}
+
+pub(super) fn offered(jsons: &[&'static str]) -> Vec<Offered> {
+    let offered = |json| Offered { event: Some(event(json)), progress: Progress::default() };
+    jsons.iter().copied().map(offered).collect()
+}
+
 pub(super) fn record(node: &str, epoch: u64, after: u64, body: Body) -> Bytes {
     let (channel, stream) = (CHANNEL.to_owned(), "s".to_owned());
-    Record { channel, stream, node: node.into(), epoch, after, log: LOG, body: Some(body) }.to_bytes()
+    let (node, body) = (node.into(), Some(body));
+    Record { channel, stream, node, epoch, after, log: LOG, body, ..Record::default() }.to_bytes()
 }
 
 pub(super) fn opens(node: &str, epoch: u64, after: u64, head: u64) -> Bytes {
@@ -43,7 +54,7 @@ pub(super) fn reader() -> Reader {
     reader.restart(LOG);
     reader.read(0, 1, &opens("a", 1, 0, 0)).unwrap();
     let news = reader.read(1, 2, &piece("a", 1, 1, 1)).unwrap();
-    assert_eq!(news, [Delivery::Events { first: 1, events: vec![event("{}")] }]);
+    assert_eq!(news, [Delivery::Events { first: 1, events: vec![event("{}")] }, silent()]);
     reader
 }
 
@@ -61,23 +72,19 @@ fn messages_are_read_once_and_holes_are_read_again() {
     // Whatever a message says, the bus knows what it follows.
     assert_eq!(reader.read(5, 9, &piece("a", 1, 2, 2)), Err(Hole { last: 2 }));
     assert_eq!(reader.read(5, 9, &Bytes::from_static(b"foreign")), Err(Hole { last: 2 }));
-    assert_eq!(reader.read(2, 5, &piece("a", 1, 2, 2)).unwrap().len(), 1);
+    assert_eq!(reader.read(2, 5, &piece("a", 1, 2, 2)).unwrap().len(), 2);
     assert_eq!((reader.last, reader.head), (5, 2));
 }
 
 #[test]
-fn records_that_are_gone_are_a_gap_and_a_checkpoint_restores_the_state() {
+fn records_that_are_gone_are_a_gap_and_the_next_one_tells_the_progress() {
     let mut reader = reader();
+    let progress = Progress { passed: 4, ..Progress::default() };
+    let next = Record::from_bytes(CHANNEL, LOG, &piece("a", 1, 8, 4)).unwrap();
+    let next = Record { progress: progress.clone(), ..next }.to_bytes();
     let events = Delivery::Events { first: 4, events: vec![event("{}")] };
-    assert_eq!(reader.read_stored(9, &piece("a", 1, 8, 4)), [Delivery::Gap { first: 2, last: 3 }, events]);
-    assert!(reader.lacks_state);
-    let checkpoint = |after| {
-        let state = Bytes::from_static(b"state");
-        record("a", 1, after, Body::Checkpoint(Checkpoint { head: 4, state }))
-    };
-    let state = Bytes::from_static(b"state");
-    assert_eq!(reader.read(9, 10, &checkpoint(9)), Ok(vec![Delivery::State { state }]));
-    assert!(!reader.lacks_state);
+    let gap = Delivery::Gap { first: 2, last: 3 };
+    assert_eq!(reader.read_stored(9, &next), [gap, events, Delivery::Progress(progress)]);
 }
 
 #[test]
@@ -86,11 +93,13 @@ fn a_log_that_is_read_again_delivers_only_later_events() {
     reader.restart(LOG);
     let epoch = Delivery::Epoch { node: "a".into(), epoch: 1 };
     assert_eq!(reader.read_stored(1, &opens("a", 1, 0, 0)), [epoch]);
-    let early = record("a", 1, 1, Body::Checkpoint(Checkpoint { head: 0, state: Bytes::new() }));
-    assert_eq!(reader.read_stored(2, &early), []);
+    let early =
+        Record::from_bytes(CHANNEL, LOG, &record("a", 1, 1, Body::Piece(Piece { first: 1, events: vec![] })));
+    let progress = Progress { passed: 1, ..Progress::default() };
+    assert_eq!(reader.read_stored(2, &Record { progress, ..early.unwrap() }.to_bytes()), []);
     assert!(reader.needs_new_stream());
-    assert_eq!(reader.read_stored(3, &piece("a", 1, 2, 1)), []);
-    assert_eq!(reader.read_stored(4, &piece("a", 1, 3, 2)).len(), 1);
+    assert_eq!(reader.read_stored(3, &piece("a", 1, 2, 1)), [silent()]);
+    assert_eq!(reader.read_stored(4, &piece("a", 1, 3, 2)).len(), 2);
 }
 
 #[test]
@@ -160,7 +169,7 @@ pub(super) fn member() -> Member {
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     member.handle(ms(0), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 0 });
     member.handle(ms(0), Input::Start { stream: "s".into() });
-    assert_eq!(actions(&mut member), [Action::CreateLease { sent: ms(0) }]);
+    assert_eq!(actions(&mut member), [Action::TakeLease { revision: None, sent: ms(0) }]);
     member
 }
 
@@ -198,16 +207,16 @@ pub(super) fn stepped_down(reason: StepDown, unpublished: usize, uncertain: usiz
 #[test]
 fn one_record_is_in_flight_and_waiting_events_are_joined() {
     let mut member = owner();
-    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    member.offer(ms(40), 1, offered(&["1"])).unwrap();
     let (token, expected, _) = published(&mut member);
     assert_eq!(expected, 1);
-    member.offer(ms(40), 2, vec![event("2")]).unwrap();
-    member.offer(ms(40), 3, vec![event("3")]).unwrap();
+    member.offer(ms(40), 2, offered(&["2"])).unwrap();
+    member.offer(ms(40), 3, offered(&["3"])).unwrap();
     assert_eq!(actions(&mut member), [], "nobody gets an event before it is stored");
     member.handle(ms(50), Input::Stored { token, sequence: 2 });
     let actions = actions(&mut member);
     assert_eq!(actions[0], Action::Deliver(Delivery::Events { first: 1, events: vec![event("1")] }));
-    let Action::Publish { bytes, expected: 2, .. } = &actions[1] else { panic!("{actions:?}") };
+    let Action::Publish { bytes, expected: 2, .. } = &actions[2] else { panic!("{actions:?}") };
     let joined = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
     assert_eq!(joined.body, Some(Body::Piece(Piece { first: 2, events: vec![event("2"), event("3")] })));
 }
@@ -215,25 +224,25 @@ fn one_record_is_in_flight_and_waiting_events_are_joined() {
 #[test]
 fn without_an_answer_the_same_record_is_published_again_and_the_log_decides() {
     let mut member = owner();
-    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    member.offer(ms(40), 1, offered(&["1"])).unwrap();
     let first = published(&mut member);
-    member.offer(ms(41), 2, vec![event("2")]).unwrap();
+    member.offer(ms(41), 2, offered(&["2"])).unwrap();
     member.handle(ms(100), Input::Unanswered { token: first.0 });
     assert_eq!((actions(&mut member), member.deadline()), (vec![], Some(ms(350))));
     member.handle(ms(350), Input::Tick);
     assert_eq!(published(&mut member), first, "with the same bytes and expectation");
     member.handle(ms(360), Input::Rejected { token: first.0 });
-    assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     member.handle(ms(370), Input::Tail { log: LOG, messages: vec![(2, first.2)], newest: 2, last: 2 });
     let actions = actions(&mut member);
     assert_eq!(actions[0], Action::Deliver(Delivery::Events { first: 1, events: vec![event("1")] }));
-    assert!(matches!(actions[1], Action::Publish { expected: 2, .. }), "{actions:?}");
+    assert!(matches!(actions[2], Action::Publish { expected: 2, .. }), "{actions:?}");
 }
 
 #[test]
 fn an_owner_steps_down_when_the_log_has_another_one() {
     let mut member = owner();
-    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    member.offer(ms(40), 1, offered(&["1"])).unwrap();
     let (token, ..) = published(&mut member);
     member.handle(ms(50), Input::Rejected { token });
     actions(&mut member);
@@ -248,10 +257,10 @@ fn an_owner_steps_down_when_the_log_has_another_one() {
 #[test]
 fn a_foreign_message_delays_a_record_but_does_not_stop_it() {
     let mut member = owner();
-    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    member.offer(ms(40), 1, offered(&["1"])).unwrap();
     let (token, ..) = published(&mut member);
     member.handle(ms(50), Input::Rejected { token });
-    assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     member.handle(
         ms(60),
         Input::Tail { log: LOG, messages: vec![(2, Bytes::from_static(b"?"))], newest: 2, last: 2 },
@@ -264,18 +273,18 @@ fn a_foreign_message_delays_a_record_but_does_not_stop_it() {
 #[test]
 fn an_owner_that_cannot_renew_closes_its_upstream_a_second_before_the_lease_ends() {
     let mut member = owner();
-    member.offer(ms(40), 1, vec![event("1"), event("2")]).unwrap();
-    member.offer(ms(40), 3, vec![event("3")]).unwrap();
+    member.offer(ms(40), 1, offered(&["1", "2"])).unwrap();
+    member.offer(ms(40), 3, offered(&["3"])).unwrap();
     published(&mut member);
     assert_eq!(member.deadline(), Some(ms(1_000)));
     member.handle(ms(1_000), Input::Tick);
-    assert_eq!(actions(&mut member), [Action::RenewLease { revision: 1, sent: ms(1_000) }]);
+    assert_eq!(actions(&mut member), [Action::TakeLease { revision: Some(1), sent: ms(1_000) }]);
     assert_eq!(member.deadline(), Some(ms(3_000)));
     member.handle(ms(3_000), Input::Tick);
     let released = Action::ReleaseLease { revision: 1 };
     let down = stepped_down(StepDown::LeaseEnding, 1, 2);
     assert_eq!(actions(&mut member), [Action::CloseUpstream, released, down]);
-    assert_eq!(member.offer(ms(3_000), 4, vec![event("4")]), Err(Refusal::NotOwner));
+    assert_eq!(member.offer(ms(3_000), 4, offered(&["4"])), Err(Refusal::NotOwner));
 }
 
 #[test]
@@ -301,11 +310,17 @@ fn a_first_record_that_is_rejected_is_followed_by_another_reading() {
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     let messages = vec![(1, opens("b", 1, 0, 0)), (2, piece("b", 1, 1, 1))];
     member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 2, last: 2 });
-    assert!(matches!(actions(&mut member).pop(), Some(Action::Tell(_))), "it does not know what was after");
+    assert_eq!(
+        actions(&mut member).pop(),
+        Some(Action::ReleaseLease { revision: 1 }),
+        "it does not know what was after"
+    );
     // The owner is alive.
-    member.handle(ms(45), Input::Message { log: LOG, previous: 1, sequence: 2, bytes: Bytes::new() });
-    member.handle(ms(290), Input::Tick);
-    member.handle(ms(300), Input::Tail { log: LOG, messages: vec![], newest: 2, last: 2 });
+    member.hear_owner(ms(290), true);
+    member.handle(ms(290), Input::LeaseFree);
+    member.handle(ms(2_040), Input::Tick);
+    member.handle(ms(2_050), Input::Lease(LeaseReply::Held { revision: 2, sent: ms(2_040) }));
+    member.handle(ms(2_060), Input::Tail { log: LOG, messages: vec![], newest: 2, last: 2 });
     let actions = actions(&mut member);
     let Some(Action::Publish { expected: 2, bytes, .. }) = actions.last() else { panic!("{actions:?}") };
     let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
@@ -318,9 +333,9 @@ fn a_first_record_that_is_rejected_is_followed_by_another_reading() {
 #[test]
 fn an_orderly_stop_stores_everything_before_it_releases_the_lease() {
     let mut member = owner();
-    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    member.offer(ms(40), 1, offered(&["1"])).unwrap();
     let (token, ..) = published(&mut member);
-    member.offer(ms(40), 2, vec![event("2")]).unwrap();
+    member.offer(ms(40), 2, offered(&["2"])).unwrap();
     member.handle(ms(50), Input::Stop);
     assert_eq!(actions(&mut member), [Action::CloseUpstream]);
     member.handle(ms(60), Input::Stored { token, sequence: 2 });
@@ -372,20 +387,17 @@ fn a_node_that_stops_while_it_asks_for_the_lease_releases_it() {
 #[test]
 fn a_channel_that_nobody_owns_is_noticed_after_two_leases() {
     let mut member = member();
-    // It is another node's.
-    member.handle(ms(1_000), Input::Lease(LeaseReply::Taken));
+    member.hear_owner(ms(1_000), false);
     assert!(!member.is_unowned(ms(8_999)));
     assert!(member.is_unowned(ms(9_000)));
-    member.handle(ms(9_000), Input::Lease(LeaseReply::Missing));
-    assert!(
-        member.is_unowned(ms(9_000)),
-        "that nobody has the lease does not mean that somebody owns the channel"
-    );
+    // A node that only has the lease is not the owner.
+    for answer in [LeaseReply::Taken, LeaseReply::Missing] {
+        member.handle(ms(9_000), Input::Lease(answer));
+        assert!(member.is_unowned(ms(9_000)));
+    }
     member
         .handle(ms(9_100), Input::Message { log: LOG, previous: 0, sequence: 1, bytes: opens("b", 1, 0, 0) });
     assert!(!member.is_unowned(ms(9_100)));
-    member.handle(ms(9_200), Input::Stop);
-    assert!(!member.is_unowned(ms(90_000)), "it is not for this node to know");
     let owner = owner();
     assert!(!owner.is_unowned(ms(90_000)));
 }
@@ -405,13 +417,18 @@ fn a_lease_that_cannot_be_stored_is_asked_for_again_soon() {
 #[test]
 fn offers_are_bounded_and_numbered() {
     let mut member = owner();
-    assert_eq!(member.offer(ms(40), 2, vec![event("1")]), Err(Refusal::Misnumbered { next: 1 }));
-    let large = Encoded { json: vec![b'x'; CONTENT_BYTES_MAX].into(), ..Encoded::default() };
-    assert!(matches!(member.offer(ms(40), 1, vec![large]), Err(Refusal::TooLarge { .. })));
-    (1..=4).for_each(|number| member.offer(ms(40), number, vec![event("x")]).unwrap());
+    assert_eq!(member.offer(ms(40), 2, offered(&["1"])), Err(Refusal::Misnumbered { next: 1 }));
+    let bytes = |size: usize| Bytes::from(vec![b'x'; size]);
+    let event = Some(Encoded { json: bytes(CONTENT_BYTES_MAX), ..Encoded::default() });
+    let large_event = Offered { event, progress: Progress::default() };
+    let progress = Progress { intent: bytes(PROGRESS_BYTES_MAX), ..Progress::default() };
+    for large in [large_event, Offered { event: None, progress }] {
+        assert!(matches!(member.offer(ms(40), 1, vec![large]), Err(Refusal::TooLarge { .. })));
+    }
+    (1..=4).for_each(|number| member.offer(ms(40), number, offered(&["x"])).unwrap());
     assert_eq!(member.waiting(), 3, "one is in flight");
     assert!(!member.has_room());
-    assert_eq!(member.offer(ms(40), 5, vec![event("5")]), Err(Refusal::Full));
+    assert_eq!(member.offer(ms(40), 5, offered(&["5"])), Err(Refusal::Full));
 }
 
 /// Renews the lease every second.
@@ -424,33 +441,26 @@ fn hold(member: &mut Member, seconds: std::ops::RangeInclusive<u64>) {
 }
 
 #[test]
-fn a_quiet_owner_repeats_its_state_before_the_log_forgets_it() {
+fn a_quiet_owner_repeats_its_progress_before_the_log_forgets_it() {
     let mut member = owner();
-    let quiet = CHECKPOINT_TIME.as_secs();
-    hold(&mut member, 1..=quiet);
-    assert!(!member.needs_checkpoint());
-    hold(&mut member, quiet + 1..=quiet + 1);
+    let quiet = REPEAT_TIME.as_secs();
+    let publishes = |action: &Action| matches!(action, Action::Publish { .. });
+    hold(&mut member, 1..=quiet - 1);
+    assert_eq!(actions(&mut member), []);
     let now = Duration::from_secs(quiet + 1);
-    assert!(member.needs_checkpoint());
-    member.offer_checkpoint(now, Bytes::from_static(b"state")).unwrap();
-    assert!(!member.needs_checkpoint(), "it is in flight");
-    let (token, ..) = published(&mut member);
-    member.handle(now, Input::Stored { token, sequence: 2 });
-    assert!(member.is_owner() && !member.needs_checkpoint());
-}
-
-#[test]
-fn large_events_need_a_checkpoint_earlier() {
-    let mut member = owner();
-    let large = Encoded { json: vec![b'x'; CONTENT_BYTES_MAX / 2].into(), ..Encoded::default() };
-    let before = (1..).take_while(|number| {
-        member.offer(ms(40), *number, vec![large.clone()]).unwrap();
-        let (token, expected, _) = published(&mut member);
-        member.handle(ms(40), Input::Stored { token, sequence: expected + 1 });
-        actions(&mut member);
-        !member.needs_checkpoint()
-    });
-    assert_eq!(before.count(), CHECKPOINT_BYTES / (CONTENT_BYTES_MAX / 2));
+    member.handle(now - ms(1_000), Input::Tick);
+    member.handle(now - ms(1_000), Input::Lease(LeaseReply::Held { revision: 2, sent: now - ms(1_000) }));
+    assert!(!actions(&mut member).iter().any(publishes));
+    member.handle(now, Input::Tick);
+    let told = actions(&mut member);
+    let Some(Action::Publish { token, bytes, .. }) = told.iter().find(|it| publishes(it)) else {
+        panic!("{told:?}")
+    };
+    let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+    assert_eq!(record.body, Some(Body::Piece(Piece { first: 1, events: vec![] })));
+    member.handle(now, Input::Stored { token: *token, sequence: 2 });
+    member.handle(now, Input::Tick);
+    assert!(member.is_owner() && !actions(&mut member).iter().any(publishes));
 }
 
 #[test]
@@ -478,7 +488,7 @@ fn a_message_for_another_log_makes_a_member_read_the_log() {
     let bytes =
         Record { log: LOG + 1, ..Record::from_bytes(CHANNEL, LOG, &piece("b", 1, 1, 1)).unwrap() }.to_bytes();
     member.handle(ms(40), Input::Message { log: LOG, previous: 1, sequence: 2, bytes });
-    assert_eq!(actions(&mut member)[0], Action::ReadTail { after: 2 });
+    assert_eq!(actions(&mut member)[0], Action::ReadTail { after: 1 });
 }
 
 #[test]

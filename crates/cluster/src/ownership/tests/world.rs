@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    super::{Action, Delivery, Input, LeaseReply, View},
+    super::{Action, Delivery, Input, LeaseReply},
     bus::{Bus, LEASE_MS, Node, Seen},
 };
 
@@ -236,7 +236,6 @@ impl World {
             Action::SteppedDown { unpublished, uncertain, .. } => {
                 self.nodes[index].given_up += unpublished + uncertain;
             }
-            Action::Tell(view) => self.tell_others(index, &view, fate),
             request => self.send(index, &request, fate),
         }
     }
@@ -258,7 +257,7 @@ impl World {
         self.last_request += 1;
         let request = self.last_request;
         let unanswered = match action {
-            Action::CreateLease { .. } | Action::RenewLease { .. } => Some(Input::Lease(LeaseReply::Unknown)),
+            Action::TakeLease { .. } => Some(Input::Lease(LeaseReply::Unknown)),
             Action::ReadTail { .. } => Some(Input::TailFailed),
             Action::Publish { token, .. } => Some(Input::Unanswered { token: *token }),
             _ => None,
@@ -279,9 +278,8 @@ impl World {
     fn at_bus(&mut self, index: usize, start: u64, request: u64, action: Action) {
         let fate = self.fates.pop_front().unwrap_or(SMOOTH);
         let input = match action {
-            Action::CreateLease { sent } => Input::Lease(self.bus.create(self.now, start, sent)),
-            Action::RenewLease { revision, sent } => {
-                Input::Lease(self.bus.renew(self.now, start, revision, sent))
+            Action::TakeLease { revision, sent } => {
+                Input::Lease(self.bus.take(self.now, start, revision, sent))
             }
             Action::ReleaseLease { revision } => {
                 if self.bus.release(revision) {
@@ -323,13 +321,10 @@ impl World {
         }
     }
 
-    fn tell_others(&mut self, index: usize, view: &View, fate: Fate) {
-        for other in (0..self.nodes.len()).filter(|other| *other != index) {
-            if let Some(delay) = fate.request.filter(|_| self.now >= self.outage_until) {
-                let (at, start) = (self.now + delay, self.nodes[other].start);
-                self.at(at, What::News(other, start, Input::Told(view.clone())));
-            }
-        }
+    /// The storage goes back while nodes live. They notice that the bus was started again.
+    pub(super) fn go_back(&mut self, count: usize) {
+        self.bus.go_back(count);
+        self.tell_all(&Input::Message { log: 0, previous: 0, sequence: 0, bytes: bytes::Bytes::new() });
     }
 
     fn trouble(&mut self, trouble: Trouble) {
