@@ -196,7 +196,7 @@ export const texts = {
     test: 'test',
     language: 'Language of the test',
     languages: { vitest: 'Vitest', pytest: 'pytest', rust: 'Rust', shell: 'Shell' },
-    hint: (total: string) => `A test that plays this part of the recording, and compares the ${total} of your client with the right number`,
+    hint: (total: string, isCase: boolean) => `A test that plays ${isCase ? 'this case' : 'this part of the recording'}, and compares the ${total} of your client with the right number`,
   },
 
   header: {
@@ -523,7 +523,7 @@ export const texts = {
       ['home end', 'Go to the start or the end, in the list to its first or last event'],
       ['r', 'Loop the recording, or stop looping'],
       ['[ ]', 'Mark a range: from here, or to here'],
-      ['m M', 'Go to the next or the previous marker'],
+      ['m M', 'Go to the next or the previous marker, or break of a case'],
       ['/', 'Search the feed'],
       ['p', 'Pause or resume the list'],
       ['↑ ↓ page', 'Move through the feed'],

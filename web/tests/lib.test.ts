@@ -202,6 +202,16 @@ describe('code to copy', () => {
   ] as const)('a test for %s quotes the name of its recording', (language, part) => {
     expect(testSnippet(language, { recording: "it's `x`", fromMs: 1500, toMs: 3000, total: 'chats' })).toContain(part)
   })
+  test.each([
+    ['vitest', `startTape({ recording: "demo", case: 'no-final', timeout: 60000, speed: 'max' })`],
+    ['pytest', '@pytest.mark.livetape("demo", case="no-final", speed="max")'],
+    ['rust', 'Tape::replay("demo").case("no-final").speed(Speed::Max)'],
+    ['shell', 'livetape test demo --case no-final --expect "chats: {chats}"'],
+  ] as const)('a test for %s plays the whole case', (language, part) => {
+    const code = testSnippet(language, { recording: 'demo (no-final)', fromMs: 1500, toMs: 3000, total: 'chats', case: 'no-final' })
+    expect(code).toContain(part)
+    expect(code).not.toMatch(/1500|1\.5|undefined|Duration/)
+  })
   test('commands can be pasted into cmd.exe', () => {
     const code = testSnippet('shell', { recording: 'my show', fromMs: 0, toMs: 3000, total: 'chats' })
     expect(code).toContain('cut "recordings/my show.bin" --to')

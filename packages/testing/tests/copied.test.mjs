@@ -14,6 +14,8 @@ import { run } from './run.mjs'
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 /** Up to the sixth chat of the demo. */
 const PART = { recording: 'demo', fromMs: 0, toMs: 3267, total: 'chats' }
+/** While a case is played, its show is the recording. */
+const CASE = { ...PART, recording: 'demo (names)', case: 'names' }
 
 /** A bot that prints its number of chats, and has it for the tests. */
 const BOT = `const { WebSocket } = require('ws')
@@ -62,30 +64,34 @@ beforeAll(async () => {
   await symlink(here('..'), path.join(modules, '@livetape/testing'))
   await symlink(LIVETAPE, path.join(project, 'livetape'))
   const files = { 'package.json': '{"private":true}', 'bot.js': BOT, 'bot.py': PYTHON_BOT }
-  for (const language of ['vitest', 'pytest', 'shell']) files[{ vitest: 'moment.test.mjs', pytest: 'test_moment.py', shell: 'moment.sh' }[language]] = testSnippet(language, PART)
+  for (const [name, part] of Object.entries({ moment: PART, case: CASE })) {
+    files[`${name}.test.mjs`] = testSnippet('vitest', part)
+    files[`test_${name}.py`] = testSnippet('pytest', part)
+    files[`${name}.sh`] = testSnippet('shell', part)
+  }
   for (const [name, text] of Object.entries(files)) await writeFile(path.join(project, name), text)
 })
 afterAll(() => rm(project, { recursive: true, force: true }))
 
 const runHere = (program, args, env = {}) => run(program, args, { cwd: project, env: { LIVETAPE_BIN: LIVETAPE, PATH: `${project}${path.delimiter}${process.env.PATH}`, ...env } })
 
-test('the test for Vitest passes', async () => {
+test('the tests for Vitest pass', async () => {
   const { code, output } = await runHere(process.execPath, ['node_modules/vitest/vitest.mjs', 'run'])
-  expect([code, output]).toEqual([0, expect.stringMatching(/1 passed/)])
+  expect([code, output]).toEqual([0, expect.stringMatching(/2 passed/)])
 })
 
-test('the test for pytest passes', async () => {
+test('the tests for pytest pass', async () => {
   const env = { PYTHONPATH: here('../../python/src'), PYTHONDONTWRITEBYTECODE: '1' }
   const { code, output } = await runHere(here('../../../target/python/bin/python'), ['-m', 'pytest', '-p', 'livetape.plugin'], env)
-  expect([code, output]).toEqual([0, expect.stringMatching(/1 passed/)])
+  expect([code, output]).toEqual([0, expect.stringMatching(/2 passed/)])
 })
 
-test('the commands for the shell pass', async () => {
-  const { code, output } = await runHere('bash', ['-eu', 'moment.sh'])
+test.each(['moment.sh', 'case.sh'])('the commands for the shell pass: %s', async (script) => {
+  const { code, output } = await runHere('bash', ['-eu', script])
   expect([code, output]).toEqual([0, expect.stringContaining('1 of 1 case passed')])
 })
 
-test('the test for Rust is one of the tests of the crate', async () => {
+test('the tests for Rust are tests of the crate', async () => {
   const tests = await readFile(here('../../../crates/testing/tests/users/copied.rs'), 'utf8')
-  expect(tests).toContain(testSnippet('rust', PART))
+  for (const part of [PART, CASE]) expect(tests).toContain(testSnippet('rust', part).replace(/^use .*\n+/gm, ''))
 })

@@ -54,6 +54,8 @@ export interface Part {
   /** End of the range (exclusive). */
   toMs: number
   total: Total
+  /** A case of `livetape test`, which is played as a whole. */
+  case?: string | undefined
 }
 
 /** The total that an event changes, by its type, or by the action of a `social` event. */
@@ -70,12 +72,18 @@ const TOTALS = new Map<unknown, Total>([
 /** The total that an event changes; diamonds if there is none. */
 export const totalOf = (type: string, action: unknown): Total => TOTALS.get(type === 'social' ? action : type) ?? 'diamonds'
 
-/** Returns a test of a client, which plays a part of a recording and compares a total with `GET /truth`. */
-export function testSnippet(language: TestLanguage, { recording, fromMs, toMs, total }: Part): string {
+/** The timeout of a fixture in a case, in ms: clients have 30 s to come back. */
+const CASE_MS = 60_000
+
+/** Returns a test of a client, which plays a part of a recording, or a case, and compares a total with `GET /truth`. */
+export function testSnippet(language: TestLanguage, part: Part): string {
+  const { fromMs, toMs, total, case: played } = part
+  // A case is a recording of its own in the dashboard.
+  const recording = played === undefined ? part.recording : part.recording.replace(` (${played})`, '')
   const path = recording === DEMO ? recording : `recordings/${recording}.bin`
   const name = JSON.stringify(path)
   const [start, end] = [fromMs / 1000, toMs / 1000]
-  const title = `${total} are right at ${moment(toMs)}`
+  const title = `${total} are right ${played === undefined ? `at ${moment(toMs)}` : `in the case ${played}`}`
   // For cmd.exe, too, unless only a shell of Unix has such names.
   const quoted = (text: string): string =>
     /^[\w./-]+$/.test(text) ? text : /["$`\\!%]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : `"${text}"`
@@ -86,20 +94,20 @@ import { test } from '@livetape/testing/vitest'
 import { startBot } from './bot.js' // yours: connects to the URL, and adds up
 
 test('${title}', async ({ startTape }) => {
-  const tape = await startTape({ recording: ${name}, ${start > 0 ? `start: ${start}, ` : ''}end: ${end}, speed: 'max' })
+  const tape = await startTape({ recording: ${name}, ${played !== undefined ? `case: '${played}', timeout: ${CASE_MS}` : `${start > 0 ? `start: ${start}, ` : ''}end: ${end}`}, speed: 'max' })
   const bot = startBot(tape.url)
   await tape.finished()
   const { ${total} } = await tape.truth()
   await expect.poll(() => bot.${total}).toBe(${total})
   bot.stop()
-})
+}${played === undefined ? '' : `, ${2 * CASE_MS}`})
 `
     case 'pytest':
       return `import pytest
 from bot import start_my_bot  # yours: connects to the URL, and adds up
 
 
-@pytest.mark.livetape(${name}, ${start > 0 ? `start=${start}, ` : ''}end=${end}, speed="max")
+@pytest.mark.livetape(${name}, ${played !== undefined ? `case="${played}"` : `${start > 0 ? `start=${start}, ` : ''}end=${end}`}, speed="max")
 def test_${title.replaceAll(/\W+/g, '_')}(livetape):
     bot = start_my_bot(livetape.url)
     livetape.finished()
@@ -108,14 +116,11 @@ def test_${title.replaceAll(/\W+/g, '_')}(livetape):
     assert bot.${total}() == expected
 `
     case 'rust':
-      return `use std::time::Duration;
-
-use livetape_testing::{Speed, Tape};
+      return `${played === undefined ? 'use std::time::Duration;\n\n' : ''}use livetape_testing::{Speed, Tape};
 
 #[tokio::test]
 async fn ${title.replaceAll(/\W+/g, '_')}() {
-    let end = Duration::from_millis(${toMs});
-    let tape = Tape::replay(${name})${start > 0 ? `.start_at(Duration::from_millis(${fromMs}))` : ''}.end_at(end).speed(Speed::Max).start().await;
+${played === undefined ? `    let end = Duration::from_millis(${toMs});\n` : ''}    let tape = Tape::replay(${name})${played !== undefined ? `.case("${played}")` : `${start > 0 ? `.start_at(Duration::from_millis(${fromMs}))` : ''}.end_at(end)`}.speed(Speed::Max).start().await;
     // Yours: reads the feed until it closes, and returns its total.
     let bot = tokio::spawn(my_bot(tape.ws_url()));
     tape.finished().await;
@@ -126,8 +131,8 @@ async fn ${title.replaceAll(/\W+/g, '_')}() {
 `
     case 'shell':
       return `# Tests a bot that prints lines such as "${total}: 5"
-livetape cut ${quoted(path)} ${start > 0 ? `--from ${fromMs}ms ` : ''}--to ${toMs}ms -o moment.bin
-livetape test moment.bin --case plain --expect "${total}: {${total}}" -- node bot.js
+${played !== undefined ? `livetape test ${quoted(path)} --case ${played}` : `livetape cut ${quoted(path)} ${start > 0 ? `--from ${fromMs}ms ` : ''}--to ${toMs}ms -o moment.bin
+livetape test moment.bin --case plain`} --expect "${total}: {${total}}" -- node bot.js
 `
   }
 }

@@ -13,7 +13,7 @@ const language = signal<TestLanguage>(known ?? 'vitest')
 
 export function CopyTest({ part }: { part: Part }) {
   return (
-    <span class="copy-test" title={say.hint(part.total)}>
+    <span class="copy-test" title={say.hint(part.total, part.case !== undefined)}>
       <select
         aria-label={say.language}
         value={language}

@@ -43,7 +43,7 @@ function partUpTo({ type, data, ts, replay: isReplayed }: Event): Part | undefin
   const state = replay.peek()
   const offset = isReplayed && state ? offsetOf(ts, startedAt.peek(), state.durationMs ?? Infinity) : undefined
   if (!state || offset === undefined) return undefined
-  return { recording: state.recording, fromMs: 0, toMs: offset + 1, total: totalOf(type, data.action) }
+  return { recording: state.recording, fromMs: 0, toMs: offset + 1, total: totalOf(type, data.action), case: state.case }
 }
 
 /** Copies one row, or all rows that match the filter. */

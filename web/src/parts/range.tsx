@@ -39,7 +39,7 @@ export function RangeBar() {
       <button type="button" class="button small" onClick={() => (zoom.value = zoomTo(exact))}>{say.zoom}</button>
       {!loop.value && <button type="button" class="button small" onClick={() => void loopRange(exact)}>{say.loop}</button>}
       <button type="button" class="button small" onClick={() => (shown.value = 'export')}>{say.export}</button>
-      <CopyTest part={{ recording, ...range, total: 'diamonds' }} />
+      <CopyTest part={{ recording, ...range, total: 'diamonds', case: replay.value?.case }} />
       <IconButton icon="close" label={unmark} onClick={() => (loop.value ? void stopLoop() : (bar.value = undefined))} />
       {shown.value === 'export' && <Export recording={from} range={range} onClose={close} />}
       {shown.value === 'events' && <Peek recording={from} range={range} onClose={close} />}

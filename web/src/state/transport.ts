@@ -5,6 +5,7 @@ import { type Range, within, zoomed } from '../lib/charts.ts'
 import { type Speed, nextSpeed } from '../lib/recording.ts'
 import { texts } from '../texts.ts'
 import { ask } from './api.ts'
+import { played } from './case.ts'
 import { paused, rewind, span, view } from './feed.ts'
 import { attempt } from './messages.ts'
 import { isRead, playing, timeline } from './recordings.ts'
@@ -157,13 +158,14 @@ export function markHere(isEnd: boolean): void {
   if (range.toMs > range.fromMs) mark(range, loop.value !== undefined)
 }
 
-/** Distance from a marker at which a replay is at it, in ms. */
+/** Distance from a marker or break at which a replay is at it, in ms. */
 const MARKER_MS = 50
 
-/** Seeks to the next or the previous marker. */
+/** Seeks to the next or the previous marker, or break of a case. */
 export function seekMarker(isBack: boolean): void {
   const at = offsetNow()
-  const offsets = (timeline.value?.markers ?? []).map(({ offsetMs }) => offsetMs)
+  const places = [...(timeline.value?.markers ?? []), ...(played.value?.happened ?? [])]
+  const offsets = places.map(({ offsetMs }) => offsetMs).sort((a, b) => a - b)
   const to = isBack ? offsets.findLast((ms) => ms < at - MARKER_MS) : offsets.find((ms) => ms > at + MARKER_MS)
   if (to !== undefined) void seek(to)
 }

@@ -1,4 +1,4 @@
-//! A test that the dashboard copies, unchanged (`packages/testing/tests/copied.test.mjs`), with a bot.
+//! Tests that the dashboard copies, unchanged (`packages/testing/tests/copied.test.mjs`), with a bot.
 
 use std::time::Duration;
 
@@ -8,6 +8,17 @@ use livetape_testing::{Speed, Tape};
 async fn chats_are_right_at_3_2s() {
     let end = Duration::from_millis(3267);
     let tape = Tape::replay("demo").end_at(end).speed(Speed::Max).start().await;
+    // Yours: reads the feed until it closes, and returns its total.
+    let bot = tokio::spawn(my_bot(tape.ws_url()));
+    tape.finished().await;
+    let expected = tape.truth().chats;
+    drop(tape); // closes the feed
+    assert_eq!(bot.await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn chats_are_right_in_the_case_names() {
+    let tape = Tape::replay("demo").case("names").speed(Speed::Max).start().await;
     // Yours: reads the feed until it closes, and returns its total.
     let bot = tokio::spawn(my_bot(tape.ws_url()));
     tape.finished().await;
