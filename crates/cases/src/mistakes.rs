@@ -463,7 +463,7 @@ fn first(show: &Show<'_>, mistake: &Mistake, index: usize, is_more: bool) -> Str
     let Some(last) = count.checked_sub(1).and_then(|last| show.events.get(last)) else { return first };
     let since = format!("since {what} at {}", at(last));
     match (index < count, is_more) {
-        (true, true) => format!("{since}, again {} of {}", event.described(), at(event)),
+        (true, true) => format!("{since}: {} of {} counts again", event.described(), at(event)),
         (true, false) => since,
         (false, _) => format!("{since}, {first}"),
     }

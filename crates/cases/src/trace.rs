@@ -33,6 +33,8 @@ pub(crate) const PARTS: u64 = 300;
 const KINDS_MAX: usize = 8;
 /// Maximum number of wrong numbers that are shown over time.
 const NUMBERS_MAX: usize = 3;
+/// Number of events that are sent until a number is usually read, up to which that says where it belongs.
+const LAG_MAX: usize = 20;
 /// Number of values before and after the first wrong one that are kept in any case.
 const NEIGHBOURS: usize = 4;
 /// Maximum number of events that are shown as JSON, for each number.
@@ -358,15 +360,15 @@ impl<'a> Placed<'a> {
         let is_change = |index: &usize| right[*index] != right[index + 1];
         let kinds = (0..events.len()).filter(is_change).map(|index| events[index].kind());
         let kinds = BTreeSet::from_iter(kinds);
-        let (mut places, differs) = Places::of(&right).with_differences(&changes, &until);
+        let (mut places, differs) = Places::of(&right).with_differences(&changes, breaks, &until);
         // A file with the result has no times.
         let is_timed = !changes.is_empty() || failure.got.is_none();
-        let unexplained = differs.filter(|_| is_timed).map(|(range, got)| {
+        let unexplained = differs.filter(|_| is_timed).map(|Differs { range, got, .. }| {
             let is_of_kind = |index: &usize| kinds.contains(events[*index].kind());
             let open = Vec::from_iter(range.clone().filter(is_of_kind));
             let (count, from, among) = (range.end, range.start, open.len());
             let open = if among > OPEN_MAX { Vec::new() } else { open };
-            let broken = breaks.iter().rfind(|at| (from..count).contains(at)).copied();
+            let broken = breaks.iter().rfind(|at| (from..=count).contains(at)).copied();
             Parted { count, from, among, is_break: false, broken, got, mistake: None, open }
         });
         let explained = failure.diagnosis.and_then(|code| {
@@ -442,6 +444,15 @@ impl<'a> Placed<'a> {
     }
 }
 
+/// Where printed numbers part from a total.
+struct Differs {
+    /// Number of events after which they were still right, and after which they are wrong.
+    range: Range<usize>,
+    got: i64,
+    /// Index of the first wrong one.
+    index: usize,
+}
+
 /// The numbers of events after which a total has a value.
 struct Places<'a> {
     course: &'a [i64],
@@ -476,26 +487,25 @@ impl<'a> Places<'a> {
     }
 
     /// Places printed numbers that differ from the total more and more. If most changes are printed, each difference is one of
-    /// the next event that changes the total; otherwise it is of any until the number was read. Returns also the first such
-    /// events, and what was printed then.
+    /// the next event that changes the total; otherwise it is of any until the number was read. Returns also where they part.
     fn with_differences(
         &self,
         changes: &[Change],
+        breaks: &[usize],
         until: impl Fn(Stamp) -> usize,
-    ) -> (Vec<usize>, Option<(Range<usize>, i64)>) {
+    ) -> (Vec<usize>, Option<Differs>) {
         let (mut last, mut by, mut first) = (0, 0_i64, None);
         let mut places = Vec::with_capacity(changes.len());
         let steps = (1..self.course.len()).filter(|at| self.course[*at] != self.course[at - 1]).count();
-        let next_wrong = |last| match changes.len() * 2 >= steps {
-            true => self.next_change(last),
-            false => None,
-        };
-        for change in changes {
+        let is_dense = changes.len() * 2 >= steps;
+        let next_wrong = |last| if is_dense { self.next_change(last) } else { None };
+        for (index, change) in changes.iter().enumerate() {
             let read = until(change.at).max(last);
             let value = change.value.saturating_sub(by);
             last = self.find(value, last..read + 1).unwrap_or_else(|| {
                 let next = next_wrong(last).filter(|next| *next <= read).unwrap_or(read);
-                first = first.take().or((next > last).then_some((last..next, change.value)));
+                let differs = || Differs { range: last..next, got: change.value, index };
+                first = first.take().or_else(|| (next > last).then(differs));
                 by = change.value.saturating_sub(self.course[next]);
                 next
             });
@@ -506,32 +516,93 @@ impl<'a> Places<'a> {
         let end = self.course.len() - 1;
         let first = first.or_else(|| {
             let next = next_wrong(last).or((last < end).then_some(end))?;
-            Some((last..next, last_value))
+            Some(Differs { range: last..next, got: last_value, index: changes.len() })
         });
-        let first = first.map(|(range, value)| {
-            let is_dense = changes.len() * 2 >= steps;
-            let from = if is_dense { self.since(changes, &places, range.end) } else { range.start };
-            (from.min(range.start)..range.end, value)
-        });
-        (places, first)
+        match first {
+            Some(differs) if is_dense => {
+                let read = Vec::from_iter(changes.iter().map(|change| until(change.at)));
+                let differs = self.with_one_difference(changes, &read, breaks, &mut places, differs);
+                (places, Some(differs))
+            }
+            first => (places, first),
+        }
     }
 
-    /// Returns after how many events the numbers can have parted, if one event is counted wrong: from there on, each printed
-    /// number differs from the total by as much as the last one. Until `end`, it may equal the total all the same.
-    fn since(&self, changes: &[Change], places: &[usize], end: usize) -> usize {
-        let (Some(last), Some(total)) = (changes.last(), self.course.last()) else { return end };
+    /// Places printed numbers anew if one event explains all that is wrong: up to some number they equal the total, and from
+    /// there on each differs from it by as much as the last one. Where both is possible, they part at a break; or else where
+    /// numbers are read as soon after their events as the others are.
+    fn with_one_difference(
+        &self,
+        changes: &[Change],
+        read: &[usize],
+        breaks: &[usize],
+        places: &mut [usize],
+        differs: Differs,
+    ) -> Differs {
+        let (Some(last), Some(total)) = (changes.last(), self.course.last()) else { return differs };
         let by = last.value.saturating_sub(*total);
-        let (mut since, mut before) = (0, self.course.len());
-        for (change, place) in changes.iter().zip(places).rev() {
-            let value = change.value.saturating_sub(by);
-            if self.course[..before].last() != Some(&value) {
-                since = *place;
+        let (mut shifted, mut before) = (Vec::new(), self.course.len());
+        for change in changes.iter().rev() {
+            if self.course[..before].last() != Some(&change.value.saturating_sub(by)) {
                 break;
             }
-            before = self.course[..before].iter().rposition(|other| *other != value).map_or(0, |at| at + 1);
+            before = self.course[..before]
+                .iter()
+                .rposition(|it| *it != self.course[before - 1])
+                .map_or(0, |at| at + 1);
+            shifted.push(before);
         }
+        let since = changes.len() - shifted.len();
+        let from = since.checked_sub(1).map_or(0, |index| places[index]);
         let is_enough = |at: usize| self.course[at].abs_diff(self.course[at - 1]) >= by.unsigned_abs();
-        if (since + 1..=end).any(is_enough) { since } else { end }
+        if since > differs.index || !(from + 1..=differs.range.end).any(is_enough) {
+            return differs;
+        }
+        let shifted = |index: usize| shifted[changes.len() - 1 - index];
+        let candidates = since..=differs.index;
+        let broken = breaks.iter().copied().rfind(|at| (from..differs.range.end).contains(at));
+        let first = match broken {
+            Some(broken) => {
+                candidates.clone().find(|index| places.get(*index).is_none_or(|place| *place > broken))
+            }
+            None => {
+                let lag = |index: usize, place: usize| read[index].saturating_sub(place);
+                let sure = (0..since).map(|index| lag(index, places[index]));
+                let mut sure = Vec::from_iter(
+                    sure.chain((candidates.end() + 1..changes.len()).map(|index| lag(index, shifted(index)))),
+                );
+                sure.sort_unstable();
+                let usual = sure.get(sure.len() / 2).copied().unwrap_or(usize::MAX);
+                let is_prompt = usual <= LAG_MAX;
+                let late = |first: usize| {
+                    let place = |index| if index < first { places[index] } else { shifted(index) };
+                    let both = since..changes.len().min(differs.index + 1);
+                    both.map(|index| lag(index, place(index)).abs_diff(usual)).sum::<usize>()
+                };
+                if !is_prompt {
+                    return Differs { range: from..differs.range.end, ..differs };
+                }
+                candidates.clone().min_by_key(|first| late(*first))
+            }
+        };
+        let first = first.unwrap_or(*candidates.end());
+        if first == changes.len() {
+            return differs;
+        }
+        let right = first.checked_sub(1).map_or(0, |index| places[index]);
+        let least = right.max(broken.unwrap_or(0));
+        for (index, place) in places.iter_mut().enumerate().skip(first) {
+            *place = shifted(index).max(least);
+        }
+        let next = self.next_change(right).unwrap_or(right);
+        // What counts twice comes before the next event, and what is left out is never printed.
+        let (end, printed) = match shifted(first) {
+            place if place > next => (next, first.checked_sub(1)),
+            place => (place.max(right), Some(first)),
+        };
+        let end = end.max(broken.unwrap_or(0));
+        let start = if end == right { right.saturating_sub(1) } else { right };
+        Differs { range: start..end, got: printed.map_or(0, |index| changes[index].value), index: first }
     }
 
     fn next_change(&self, from: usize) -> Option<usize> {

@@ -114,7 +114,7 @@ const OTHER_KINDS: [&str; 5] = ["page", "connection", "exit", "result", "output"
 const OTHERS_MAX: usize = 5;
 
 /// What corrects mistakes, for the feed and for a room; their codes begin so.
-pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 12] = [
+pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 15] = [
     (
         &[
             "sum_of_repeat_count",
@@ -146,6 +146,24 @@ pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 12] = [
         [
             "keep the totals when the connection breaks: set them to 0 once, before the first connection",
             "keep the totals when the connection breaks: set them to 0 once, before the first connection",
+        ],
+    ),
+    (
+        &["never_starts_over"],
+        [
+            "set the totals to 0 when the events have another `stream`",
+            "set the totals to 0 when the show starts over",
+        ],
+    ),
+    (
+        &["missed_after_break"],
+        ["handle the events of each new connection, too", "handle the messages of each new connection, too"],
+    ),
+    (
+        &["ids_rounded"],
+        [
+            "compare ids as text: `Number` rounds them",
+            "compare ids as text or `BigInt`: `Number` rounds them",
         ],
     ),
     (
@@ -320,7 +338,7 @@ impl Tested {
         );
         section += &self.against.as_ref().map(changed).unwrap_or_default();
         if failed > 0 {
-            section += &self.cause();
+            section += &self.cause(about);
             section += "<h3>What failed</h3>\n";
             let failed = self.cases.iter().filter(|case| case.is_failed());
             let (same, own): (Vec<_>, Vec<_>) = failed.partition(|case| case.is_repeated());
@@ -344,7 +362,7 @@ impl Tested {
     }
 
     /// Formats what explains the failures, and what to do; nothing if a single case says all of it.
-    fn cause(&self) -> String {
+    fn cause(&self, about: About<'_>) -> String {
         let failed = || self.cases.iter().filter(|case| case.is_failed());
         let first = failed().next();
         let is_single = failed().count() == 1;
@@ -355,33 +373,45 @@ impl Tested {
         let alike = alike.map(|message| format!("{ALIKE}: {message}"));
         let conclusion = self.conclusion.as_ref().map(|conclusion| conclusion.message.clone());
         let mut lines = Vec::from_iter(conclusion.or(alike).into_iter().chain(self.habits.iter().cloned()));
-        if lines.is_empty() && is_single {
+        let mistakes = self.mistakes();
+        let began = self.began(&mistakes);
+        if lines.is_empty() && is_single && began.is_none() {
             return String::new();
         }
-        if lines.is_empty() {
-            lines.push("no common cause was recognised: the first failed case is a good start".to_owned());
+        let is_known = !lines.is_empty();
+        if !is_known {
+            lines.push("no known mistake explains this: the first failed case is a good start".to_owned());
         }
-        let mistakes = self.mistakes();
-        lines.extend(mistakes.values().filter(|why| !why.is_empty()).cloned());
-        lines.extend(self.began(&mistakes));
-        lines.extend(
-            self.remedies(mistakes.into_keys()).iter().map(|remedy| format!("To correct it: {remedy}.")),
-        );
+        let (common, apart): (Vec<_>, Vec<_>) = mistakes.iter().partition(|(_, why)| why.is_empty());
+        let remedy = |remedy: &str| format!("To correct it: {remedy}.");
+        for (code, why) in apart {
+            let remedy = self.remedies([*code]).first().copied().map(remedy);
+            lines.push(format!("{why}. {}", remedy.unwrap_or_default()));
+        }
+        if let Some((case, place)) = began {
+            lines.push(format!("Where it began: in `{case}`, {place}."));
+            if let Some([what, right]) = about(&self.suite, case).filter(|_| !is_known) {
+                lines.push(format!("What happens there: {what}. Right: {right}."));
+            }
+        }
+        let common = common.into_iter().map(|(code, _)| *code);
+        lines.extend(self.remedies(common).into_iter().map(remedy));
         let others = self.others();
         if !others.is_empty() && !is_single {
             lines.push(format!("Besides numbers: {}", others.join("; ")));
         }
-        let lines = String::from_iter(
-            lines.iter().map(|line| format!("<p>{}</p>\n", marked(line.trim_start_matches("most likely: ")))),
-        );
+        let lines =
+            String::from_iter(lines.iter().map(|line| {
+                format!("<p>{}</p>\n", marked(&sentence(line.trim_start_matches("most likely: "))))
+            }));
+        let is_one =
+            is_known && self.conclusion.as_ref().is_none_or(|conclusion| !conclusion.mistakes.is_empty());
+        let heading = if is_one { "Most likely cause" } else { "What is known" };
         let again = first.map(|case| text(&case.again)).filter(|again| !again.is_empty());
         let again = again.map(|again| {
             format!("<p>What to do: correct this, then run the first failed case again, and all cases without <code>--case</code>:</p>\n<pre>{again}</pre>\n")
         });
-        format!(
-            "<h3>Most likely cause</h3>\n<div class=\"cause\">\n{lines}</div>\n{}",
-            again.unwrap_or_default()
-        )
+        format!("<h3>{heading}</h3>\n<div class=\"cause\">\n{lines}</div>\n{}", again.unwrap_or_default())
     }
 
     /// Returns the mistakes that the conclusion names; or else those that explain some numbers each, with where.
@@ -401,8 +431,8 @@ impl Tested {
         mistakes
     }
 
-    /// Returns where a number became wrong first: by one of the mistakes, if any is known.
-    fn began(&self, mistakes: &BTreeMap<&String, String>) -> Option<String> {
+    /// Returns in which case a number became wrong first, and where: by one of the mistakes, if any is known.
+    fn began(&self, mistakes: &BTreeMap<&String, String>) -> Option<(&str, String)> {
         let is_it = |parting: &&Parting| match &parting.mistake {
             Some(code) => mistakes.contains_key(code),
             None => mistakes.is_empty(),
@@ -416,9 +446,10 @@ impl Tested {
                 (None, _) if parting.break_ms.is_some() => format!("after the break at {at}"),
                 (Some(_), Some(event)) => format!("at {at}, with {}", event.text),
                 (Some(_), None) => format!("at {at}"),
+                (None, Some(event)) if parting.events.len() == 1 => format!("at {at}, with {}", event.text),
                 (None, _) => format!("at {at} at the latest"),
             };
-            Some(format!("Where it began: in `{}`, {how}.", case.name))
+            Some((&*case.name, how))
         })
     }
 
@@ -539,6 +570,13 @@ fn changed(against: &Against) -> String {
 fn text(line: &str) -> String {
     let shown = line.chars().take(TEXT_CHARS_MAX).filter(|c| !is_invisible(*c));
     escaped(&String::from_iter(shown)).into_owned()
+}
+
+/// Makes the first letter large.
+fn sentence(line: &str) -> String {
+    let mut rest = line.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest.clone()).collect()
 }
 
 /// Formats a line with parts in backticks.

@@ -548,10 +548,9 @@ fn mistakes_of_their_own_are_told_each() {
         [case("cut", "counted_again", "repeating"), case("restart", "never_starts_over", "keeping")];
     let page = html(&[json(&outcomes)], &about).unwrap();
     let places = [
-        "no single known mistake explains all wrong numbers",
-        "In <code>cut</code>: 12 is what repeating gives: 3 streaks",
-        "In <code>restart</code>: 12 is what keeping gives: 3 streaks",
-        "To correct it: use one connection, and skip events",
+        "No single known mistake explains all wrong numbers",
+        "In <code>cut</code>: 12 is what repeating gives: 3 streaks. To correct it: use one connection, and skip events",
+        "In <code>restart</code>: 12 is what keeping gives: 3 streaks. To correct it: set the totals to 0",
         "<h3>What failed</h3>",
     ];
     let found = places.map(|text| page.find(text).unwrap_or_else(|| panic!("{text}: {page}")));
@@ -675,7 +674,7 @@ fn a_page_escapes_all_texts_and_runs_nothing() {
         (page.matches("onerror").count(), page.matches("<code>&lt;/code&gt;&lt;img src=x").count()),
         (2, 2)
     );
-    assert!(page.contains("<td class=\"bad\">✗ failed</td>") && page.contains("<h3>Most likely cause</h3>"));
+    assert!(page.contains("<td class=\"bad\">✗ failed</td>") && page.contains("<h3>What is known</h3>"));
 }
 
 #[test]
@@ -688,7 +687,7 @@ fn a_page_says_what_was_tested_what_is_wrong_and_what_to_do() {
         "2 of 3 cases failed: node bot.mjs</title>",
         "livetape played recorded TikTok LIVE shows to this program",
         "✗ 2 of 3 cases failed",
-        "<h3>Most likely cause</h3>",
+        "<h3>What is known</h3>",
         "What to do:",
         "<h3>What failed</h3>",
         "What happens: ",

@@ -120,8 +120,40 @@ fn what_is_wrong_after_a_break_began_there() {
     let at = changes[last] + 1;
     let trace = trace_of(&items, &[at], &lines, wrong(114 + added(last), None));
     let parting = trace.numbers[0].parting.as_ref().unwrap();
-    assert_eq!(parting.break_ms, Some(events[at - 1].since(events.first())), "{parting:?}");
-    assert!(parting.at_ms > parting.began_ms());
+    let broken = events[at - 1].since(events.first());
+    assert_eq!((parting.break_ms, parting.at_ms), (Some(broken), broken), "{parting:?}");
+    assert_eq!((parting.right, parting.got), (right[at], right[at] + added(last)));
+    assert_eq!(trace.numbers[0].got.last().unwrap().1, 114 + added(last));
+}
+
+/// As in a room, whose events come at their times: what is printed is of the event shortly before.
+#[test]
+fn what_is_printed_at_once_tells_equal_gifts_apart() {
+    let items = demo();
+    let events = counted(&items);
+    let right = course(&events, &name()).unwrap();
+    let changes = Vec::from_iter((1..right.len()).filter(|at| right[*at] != right[at - 1]));
+    let of = |totals: Vec<(usize, i64)>| {
+        let got = totals.last().unwrap().1;
+        let lines = totals.iter().map(|(at, total)| (at + 2, format!("diamonds: {total}")));
+        trace_of(&items, &[], &Vec::from_iter(lines), wrong(got, None)).numbers[0].parting.clone().unwrap()
+    };
+    let since = |at: usize| events[at - 1].since(events.first());
+    // Those before it that change nothing may be to blame as well.
+    let last = |parting: &Parting| (parting.at_ms, parting.events.last().map(|event| event.at_ms));
+    for (index, at) in changes.iter().enumerate().skip(1).take(changes.len() - 2) {
+        let added = right[*at] - right[at - 1];
+        // It leaves out this gift, or counts it twice.
+        let others = changes.iter().filter(|change| *change != at);
+        let less = others.map(|change| (*change, right[*change] - if change < at { 0 } else { added }));
+        let parting = of(less.collect());
+        assert_eq!(last(&parting), (since(*at), Some(since(*at))), "{index}: {parting:?}");
+        assert_eq!((parting.right, parting.got), (right[*at], right[at - 1]));
+        let more =
+            changes.iter().map(|change| (*change, right[*change] + if change < at { 0 } else { added }));
+        let parting = of(more.collect());
+        assert_eq!(last(&parting), (since(*at), Some(since(*at))), "{index}: {parting:?}");
+    }
 }
 
 /// Totals of a timer do not say which event was counted wrong.

@@ -1,6 +1,10 @@
 //! The timeline of a failed case: an SVG that a small script magnifies, and the same as a table.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
 
 use super::{marked, moment, text};
 use crate::trace::{Course, Moment, Opened, PARTS, Parting, Trace, part};
@@ -10,14 +14,14 @@ pub(super) const STYLE: &str = "
 .scroll{overflow-x:auto}.plot{min-width:100%}.plot p{position:sticky;left:0;width:max-content;max-width:100%}
 .began{padding-left:min(var(--x),100% - 5rem);color:var(--bad);font-size:.8rem;white-space:nowrap}
 .y{position:relative}.y::before{content:attr(data-most);position:absolute;left:.2rem;font-size:.75rem;opacity:.8}
-.plot svg{display:block;width:100%;background:var(--soft)}.chart{height:9rem}.lane{height:.7rem}
+.plot svg{display:block;width:100%;background:var(--soft)}.chart{height:9rem}.chart.by{height:3rem}.lane{height:.7rem}
 .plot path{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}.plot .ticks{fill:currentColor;opacity:.75}
 .right{stroke:var(--good)}.got{stroke:var(--bad);stroke-dasharray:5 3}.break{stroke:currentColor;stroke-dasharray:2 3;opacity:.7}.mark{stroke:var(--bad);stroke-width:1}
 .key{display:inline-block;width:1.6rem;height:0;vertical-align:middle;border-top:.15rem solid var(--good)}.key.wrong{border-top:.15rem dashed var(--bad)}
 .axis{display:flex;justify-content:space-between;font-size:.8rem}.axis span{width:0;display:flex;justify-content:center;white-space:nowrap}.axis :first-child{justify-content:start}.axis :last-child{justify-content:end}.zoom button{font:inherit;font-size:.85rem;margin:0 .3rem .3rem 0}
 .first{border-left:.3rem solid var(--bad);padding-left:.75rem;margin:.75rem 0}summary{cursor:pointer}
 .moments{font-size:.85rem;width:100%}.moments td:first-child{white-space:nowrap;width:25%}
-.pictures{display:flex;flex-wrap:wrap;gap:1rem;font-size:.85rem}.pictures figure{margin:0;flex:0 1 15rem}.pictures img{display:block;width:100%;border:1px solid var(--line)}
+.pictures{display:flex;flex-wrap:wrap;gap:1rem;font-size:.85rem}.pictures figure{margin:0;flex:0 1 15rem}.pictures img{display:block;width:100%;border:1px solid var(--line);cursor:zoom-in}.pictures img:focus{position:fixed;inset:0;height:100%;object-fit:contain;background:#000c;cursor:auto}
 @media print{.zoom{display:none!important}details::details-content{content-visibility:visible;block-size:auto}}
 ";
 pub(super) const SCRIPT: &str = include_str!("zoom.js");
@@ -73,10 +77,13 @@ fn first(courses: &[&Course], parting: &Parting, verb: &str, remedy: Option<&str
     let Parting { right, got, .. } = parting;
     let total = format!("the right total of {names} is {right} then, and");
     let head = match (&parting.mistake, parting.among, parting.events.len()) {
-        (None, ..) if let Some(broken) = parting.break_ms => format!(
-            "It began between the break at {} and {at}: {total} it {verb} {got}. Look at what it does when it connects again.",
-            self::at(broken)
-        ),
+        (None, ..) if let Some(broken) = parting.break_ms => {
+            let until = if broken == parting.at_ms { String::new() } else { format!(", before {at}") };
+            format!(
+                "It began after the break at {}{until}: {total} it {verb} {got}. Look at what it does when it connects again.",
+                self::at(broken)
+            )
+        }
         (Some(_), ..) if parting.is_break => {
             let first =
                 if parting.events.is_empty() { "" } else { " This is the first event that it counts wrong:" };
@@ -142,6 +149,18 @@ fn figure(trace: &Trace, verb: &str) -> String {
             scale.line(trace, &course.right),
             scale.line(trace, &course.got),
         );
+        // A small difference of large totals cannot be seen; of a number that is seldom read, it means nothing.
+        if let Some(by) = difference(course) {
+            let by = Course { right: Vec::new(), got: by, ..course.clone() };
+            let _ = write!(
+                plot,
+                "<p>difference: it {verb} <strong>{:+}</strong></p>\n<svg class=\"chart by\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+                 preserveAspectRatio=\"none\" aria-hidden=\"true\">{}<path class=\"got\" d=\"{}\"/></svg>\n",
+                by.got.last().map_or(0, |(_, by)| *by),
+                mark(100),
+                Scale::of(&by).line(trace, &by.got)
+            );
+        }
     }
     let mut lane = |label: &str, parts: &mut dyn Iterator<Item = u64>| {
         let unit = WIDTH as f64 / PARTS as f64;
@@ -192,9 +211,22 @@ fn figure(trace: &Trace, verb: &str) -> String {
         (label, button)
     });
     let (label, zoom_to) = began.unwrap_or_default();
+    let lines = if trace.numbers.is_empty() {
+        String::new()
+    } else {
+        format!(": <span class=\"key\"></span> right total, <span class=\"key wrong\"></span> what it {verb}")
+    };
+    let seldom = trace.numbers.iter().find(|course| difference(course).is_none());
+    if let Some(course) = seldom {
+        let times = course.got.len();
+        let _ = writeln!(
+            stopped,
+            "<p>The text of <code>{}</code> was read {times} times, so the dashed line may be late.</p>",
+            text(&course.name)
+        );
+    }
     format!(
-        "<figure class=\"trace\">\n<figcaption>Time in the show: <span class=\"key\"></span> right total, \
-         <span class=\"key wrong\"></span> what it {verb}{}</figcaption>\n\
+        "<figure class=\"trace\">\n<figcaption>Time in the show{lines}{}</figcaption>\n\
          <div class=\"zoom\" hidden><button type=\"button\" data-by=\"2\">Zoom in</button><button type=\"button\" \
          data-by=\"0.5\">Zoom out</button>{zoom_to}</div>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline\">\
          <div class=\"plot\">\n{label}{plot}<div class=\"axis\" data-times=\"{all}\">{}</div>\n</div></div>\n{stopped}</figure>\n",
@@ -213,7 +245,7 @@ fn pictures(trace: &Trace) -> String {
     let pictures = trace.pictures.iter().filter(|picture| is_base64(&picture.jpeg)).map(|picture| {
         let (at, what) = (at(picture.at_ms), text(&picture.what));
         format!(
-            "<figure><img src=\"data:image/jpeg;base64,{}\" alt=\"The page at {at}: {what}\">\
+            "<figure><img tabindex=\"0\" src=\"data:image/jpeg;base64,{}\" alt=\"The page at {at}: {what}\">\
              <figcaption>{at}: {what}</figcaption></figure>\n",
             picture.jpeg
         )
@@ -248,6 +280,18 @@ impl Scale {
 
 fn x(trace: &Trace, at_ms: u64) -> u64 {
     at_ms.saturating_mul(WIDTH) / trace.length_ms.max(1)
+}
+
+/// Returns by how much the printed number differs over time, if it was printed at most of the changes.
+fn difference(course: &Course) -> Option<Vec<(u64, i64)>> {
+    let times = BTreeSet::from_iter(course.right.iter().chain(&course.got).map(|(at_ms, _)| *at_ms));
+    let value = |values: &[(u64, i64)], at_ms| {
+        let known = values.partition_point(|(at, _)| *at <= at_ms);
+        known.checked_sub(1).map_or(0, |index| values[index].1)
+    };
+    let by = |at_ms| value(&course.got, at_ms).saturating_sub(value(&course.right, at_ms));
+    (course.got.len() * 2 >= course.right.len())
+        .then(|| times.into_iter().map(|at_ms| (at_ms, by(at_ms))).collect())
 }
 
 /// Returns when the difference can be seen: after a break, no event has to come for a long time.
