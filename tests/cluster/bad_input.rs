@@ -1,9 +1,14 @@
 //! Wrong settings, and messages of others.
 
+use livetape_cluster::ownership::Record;
+use prost::Message as _;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{LEASE, Nats, Node, Process, assert_same, contents, demo, livetape, node, numbers};
+use crate::{
+    damage::HEAD_BYTES,
+    support::{LEASE, Nats, Node, Process, assert_same, contents, demo, livetape, node, numbers},
+};
 
 #[test]
 fn a_node_that_cannot_join_says_why() {
@@ -114,17 +119,15 @@ fn data_of_another_cluster_is_rejected_with_a_code() {
     let feed = node.feed("0");
     node.post("/replay/load", &json!({ "recording": "demo" }));
     node.post("/replay/pause", &json!(null));
-    // What this cluster stored, as if it came from another: its own name is in every message.
+    // What this cluster stored, as if it came from another: the identity of its own log is in every message.
     let stored = nats.last_stored("livetape-test_main", "livetape.test.feed.main");
-    let name = b"test.main";
-    let at = stored.windows(name.len()).position(|part| part == name).unwrap();
-    let mut of_another = stored.clone();
-    of_another[at..at + name.len()].copy_from_slice(b"rest.main");
+    let record = Record::decode(&stored[HEAD_BYTES..]).unwrap();
+    let of_another = Record { log: record.log + 1, ..record }.to_bytes();
     nats.publish("livetape.test.feed.main", b"{\"type\":\"chat\"}");
     node.process.until(r#"code="cluster_message""#);
     nats.publish("livetape.test.feed.main", &of_another);
     let told = node.process.until(r#"code="cluster_message""#);
-    assert!(told.contains("belongs to") && told.contains("rest.main"), "{told}");
+    assert!(told.contains("was meant for another one"), "{told}");
     // The same message again, and entries of the bucket that no node wrote.
     nats.publish("livetape.test.feed.main", &stored);
     node.process.until(r#"code="cluster_message""#);

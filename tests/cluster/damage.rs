@@ -12,7 +12,7 @@ use crate::{
 const STREAM: &str = "livetape-test_main";
 const FEED: &str = "livetape.test.feed.main";
 /// Bytes of a record before its protobuf message.
-const HEAD_BYTES: usize = 5;
+pub(crate) const HEAD_BYTES: usize = 5;
 /// Bar for what nodes store because of a forged message.
 const STORED_MAX: u64 = 20;
 

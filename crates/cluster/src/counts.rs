@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use livetape_feed::control::Figure;
 use parking_lot::Mutex;
 
-use crate::ownership::{Input, Member};
+use crate::ownership::{Input, Member, Outcome};
 
 /// What a node has done in a channel, in the order of [`ROWS`].
 pub(crate) type Counts = [u64; ROWS.len()];
@@ -108,12 +108,12 @@ impl Totals {
 
 /// Counts an answer to a message that this node published.
 pub(crate) fn answered(counts: &mut Counts, answer: &Input) {
-    let outcome = match answer {
-        Input::Stored { .. } => STORED,
-        Input::Rejected { .. } => REJECTED,
-        Input::Refused { .. } => REFUSED,
-        Input::Unanswered { .. } => UNANSWERED,
-        _ => return,
+    let Input::Published { outcome, .. } = answer else { return };
+    let outcome = match outcome {
+        Outcome::Stored { .. } => STORED,
+        Outcome::Rejected => REJECTED,
+        Outcome::Refused => REFUSED,
+        Outcome::Unanswered => UNANSWERED,
     };
     counts[outcome] += 1;
 }

@@ -27,7 +27,6 @@ const LISTED_NODES: usize = 8;
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Report {
     version: u8,
-    pub(super) channel: String,
     #[serde(flatten)]
     pub(super) about: About,
     #[serde(flatten)]
@@ -125,9 +124,9 @@ pub(super) enum To {
 }
 
 impl Report {
-    pub(super) fn new(channel: &str, about: About, reader: &Reader) -> Self {
-        let (channel, known, follows) = (channel.to_owned(), LogView::of(reader), reader.knows_end());
-        Self { version: VERSION, channel, about, known, follows, source: None, pause: None, others: None }
+    pub(super) fn new(about: About, reader: &Reader) -> Self {
+        let (known, follows) = (LogView::of(reader), reader.knows_end());
+        Self { version: VERSION, about, known, follows, source: None, pause: None, others: None }
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {
@@ -358,7 +357,7 @@ mod tests {
     }
 
     fn sent() -> Report {
-        Report::new("main", about(1), &Reader::new("main"))
+        Report::new(about(1), &Reader::default())
     }
 
     #[test]

@@ -15,8 +15,10 @@ pub mod member;
 pub mod reader;
 pub mod record;
 
-pub use member::{Action, Input, Lease, LeaseReply, Member, Offered, Options, Refusal, StepDown, margin};
-pub use reader::{Delivery, Fault, Hole, Reader};
+pub use member::{
+    Action, Input, Lease, LeaseReply, Member, Offered, Options, Outcome, Refusal, StepDown, margin,
+};
+pub use reader::{Delivery, Fault, Reader};
 pub use record::{Body, Closed, Encoded, Epoch, KnownLoss, Piece, Progress, Record, Refused};
 
 #[cfg(test)]

@@ -10,9 +10,8 @@ use bytes::Bytes;
 use super::record::{Body, Encoded, Epoch, NUMBER_MAX, Progress, Record, Refused};
 
 /// A node's position in the log of a channel.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reader {
-    channel: String,
     /// Identity of the log: the time at which its JetStream stream was created. 0 before the first.
     pub(crate) log: u64,
     /// Sequence of the last message, readable or not.
@@ -85,36 +84,7 @@ pub enum Fault {
     Renumbered { node: String, number: u64, head: u64 },
 }
 
-/// Messages may be missing before this one: read the log again after `last`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hole {
-    pub last: u64,
-}
-
 impl Reader {
-    #[must_use]
-    pub fn new(channel: &str) -> Self {
-        Self {
-            channel: channel.to_owned(),
-            log: 0,
-            last: 0,
-            known: (0, 0),
-            applied: 0,
-            closed: 0,
-            is_witness: false,
-            is_behind: true,
-            is_unreadable: false,
-            progress: Progress::default(),
-            stream: String::new(),
-            epoch: 0,
-            node: String::new(),
-            head: 0,
-            shown: 0,
-            shown_before: 0,
-            before: None,
-        }
-    }
-
     /// Starts to read another log, or the same one after messages were removed from its end. Events that were
     /// delivered before are not delivered again.
     pub fn restart(&mut self, log: u64) {
@@ -130,14 +100,11 @@ impl Reader {
     }
 
     /// Applies a message of a subscription, which passed on `previous` before it and nothing in between.
-    /// Repeated messages are ignored.
-    ///
-    /// # Errors
-    ///
-    /// Messages before `previous` are missing; this one was not applied.
-    pub fn read(&mut self, previous: u64, sequence: u64, bytes: &Bytes) -> Result<Vec<Delivery>, Hole> {
+    /// Repeated messages are ignored. Returns `None` if messages before it are missing: then it was not applied, and
+    /// the log has to be read again after the last one.
+    pub fn read(&mut self, previous: u64, sequence: u64, bytes: &Bytes) -> Option<Vec<Delivery>> {
         if sequence > self.last && previous > self.last {
-            return Err(Hole { last: self.last });
+            return None;
         }
         // If the one before is not the last that was read, messages were removed from the log.
         let is_next = previous == self.last || follows(self.last, sequence);
@@ -146,7 +113,7 @@ impl Reader {
         if self.applied == sequence {
             (self.is_witness, self.before) = (true, None);
         }
-        Ok(news)
+        Some(news)
     }
 
     /// Applies the next message in the store: all messages between the last one and this one are gone.
@@ -182,7 +149,7 @@ impl Reader {
     }
 
     fn take_next(&mut self, is_next: bool, sequence: u64, bytes: &Bytes) -> Vec<Delivery> {
-        let fault = match Record::from_bytes(&self.channel, self.log, bytes) {
+        let fault = match Record::from_bytes(self.log, bytes) {
             Ok(record) if record.after >= self.last => {
                 self.is_behind |= record.after > self.last;
                 return self.apply(sequence, record);
@@ -323,7 +290,13 @@ impl Reader {
     /// Whether this node may continue the channel at once, in this stream or in another.
     #[must_use]
     pub fn knows_end(&self) -> bool {
-        self.has_witness() || self.needs_new_stream()
+        self.has_witness() || (self.needs_new_stream() && !self.lacks_all())
+    }
+
+    /// Whether the log had messages, but no record of them is left: only nodes that have followed it can continue it.
+    #[must_use]
+    pub fn lacks_all(&self) -> bool {
+        self.epoch == 0 && self.last > 0
     }
 
     /// Whether nothing after the end of the log was acknowledged, as far as anybody can know: this node has

@@ -26,9 +26,6 @@ const HEAD_BYTES: usize = MAGIC.len() + 1;
 /// A message in the log of a channel.
 #[derive(Clone, PartialEq, Message)]
 pub struct Record {
-    /// The cluster and channel that the message is for.
-    #[prost(string, tag = "1")]
-    pub channel: String,
     /// Name of the stream that the events are numbered in.
     #[prost(string, tag = "2")]
     pub stream: String,
@@ -41,7 +38,8 @@ pub struct Record {
     /// Sequence of the last message in the log before this one; 0 if there was none.
     #[prost(uint64, tag = "5")]
     pub after: u64,
-    /// Identity of the log that the message is for. Another log may continue at the same sequence.
+    /// Identity of the log that the message is for, also among those of other channels. Another log may continue at the
+    /// same sequence.
     #[prost(uint64, tag = "9")]
     pub log: u64,
     /// What a successor must know, as of this record: it need not read any earlier one.
@@ -138,7 +136,7 @@ pub struct Closed {
     pub head: u64,
 }
 
-/// Why a message is not a record of this channel. It is skipped.
+/// Why a message is not a record of this log. It is skipped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Something else published on the subject.
@@ -153,11 +151,9 @@ pub enum Refused {
     /// It is from livetape, but damaged or beyond a limit.
     #[error("a message in the log is damaged or too large ({bytes} bytes)")]
     Malformed { bytes: usize },
-    /// It was meant for a log that was replaced before it arrived.
-    #[error("a message in the log was meant for an earlier one")]
+    /// It was meant for a log that was replaced before it arrived, or for that of another channel.
+    #[error("a message in the log was meant for another one")]
     OtherLog,
-    #[error("a message in the log belongs to {channel:?}")]
-    OtherChannel { channel: String },
 }
 
 impl Refused {
@@ -165,9 +161,7 @@ impl Refused {
     pub fn code(&self) -> Code {
         match self {
             Self::Version { .. } => Code::ClusterVersion,
-            Self::Foreign | Self::Malformed { .. } | Self::OtherLog | Self::OtherChannel { .. } => {
-                Code::ClusterMessage
-            }
+            Self::Foreign | Self::Malformed { .. } | Self::OtherLog => Code::ClusterMessage,
         }
     }
 }
@@ -182,12 +176,12 @@ impl Record {
         bytes.freeze()
     }
 
-    /// Reads a message of `channel` in the log with this identity. The events share its bytes.
+    /// Reads a message in the log with this identity. The events share its bytes.
     ///
     /// # Errors
     ///
     /// Every other message, whatever its bytes.
-    pub fn from_bytes(channel: &str, log: u64, bytes: &Bytes) -> Result<Self, Refused> {
+    pub fn from_bytes(log: u64, bytes: &Bytes) -> Result<Self, Refused> {
         if bytes.len() < HEAD_BYTES || bytes[..MAGIC.len()] != MAGIC {
             return Err(Refused::Foreign);
         }
@@ -203,9 +197,6 @@ impl Record {
         if !record.is_within_limits() {
             return Err(malformed);
         }
-        if record.channel != channel {
-            return Err(Refused::OtherChannel { channel: record.channel });
-        }
         if record.log != log {
             return Err(Refused::OtherLog);
         }
@@ -213,7 +204,7 @@ impl Record {
     }
 
     fn is_within_limits(&self) -> bool {
-        let names = [&self.channel, &self.stream, &self.node];
+        let names = [&self.stream, &self.node];
         let is_named = names.iter().all(|name| (1..=NAME_BYTES_MAX).contains(&name.len()));
         let has_content = match &self.body {
             Some(Body::Piece(piece)) => {
@@ -253,13 +244,11 @@ mod tests {
 
     use super::*;
 
-    const CHANNEL: &str = "show.main";
     const LOG: u64 = 9;
 
     fn record(body: Body) -> Record {
         let (stream, node) = ("s".to_owned(), "n".to_owned());
-        let (channel, body) = (CHANNEL.into(), Some(body));
-        Record { channel, stream, node, epoch: 1, after: 0, log: LOG, body, ..Record::default() }
+        Record { stream, node, epoch: 1, after: 0, log: LOG, body: Some(body), ..Record::default() }
     }
 
     fn piece(events: usize) -> Record {
@@ -277,7 +266,7 @@ mod tests {
     fn other_versions_are_rejected_with_a_code() {
         let mut bytes = piece(1).to_bytes().to_vec();
         bytes[MAGIC.len()] = VERSION + 1;
-        let refused = Record::from_bytes(CHANNEL, LOG, &bytes.into()).unwrap_err();
+        let refused = Record::from_bytes(LOG, &bytes.into()).unwrap_err();
         assert_eq!(
             (refused.code().name(), &refused),
             ("cluster_version", &Refused::Version { found: VERSION + 1 })
@@ -285,22 +274,14 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_another_channel_are_rejected() {
-        let refused = Record::from_bytes("other.main", LOG, &piece(1).to_bytes()).unwrap_err();
-        assert_eq!(refused, Refused::OtherChannel { channel: CHANNEL.into() });
-        assert_eq!(refused.code().name(), "cluster_message");
-    }
-
-    #[test]
-    fn messages_for_an_earlier_log_are_rejected() {
-        let refused = Record::from_bytes(CHANNEL, LOG + 1, &piece(1).to_bytes()).unwrap_err();
+    fn messages_for_another_log_are_rejected() {
+        let refused = Record::from_bytes(LOG + 1, &piece(1).to_bytes()).unwrap_err();
         assert_eq!((refused.code().name(), &refused), ("cluster_message", &Refused::OtherLog));
     }
 
     #[test]
     fn limits_hold() {
-        let refused =
-            |record: &Record| Record::from_bytes(CHANNEL, LOG, &record.to_bytes()).err().map(|it| it.code());
+        let refused = |record: &Record| Record::from_bytes(LOG, &record.to_bytes()).err().map(|it| it.code());
         let bad = Some(Code::ClusterMessage);
         assert_eq!(refused(&piece(PIECE_EVENTS_MAX)), None);
         assert_eq!(refused(&piece(PIECE_EVENTS_MAX + 1)), bad);
@@ -322,7 +303,7 @@ mod tests {
     proptest! {
         #[test]
         fn foreign_bytes_are_rejected(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(Record::from_bytes(CHANNEL, LOG, &bytes.into()).is_err());
+            prop_assert!(Record::from_bytes(LOG, &bytes.into()).is_err());
         }
 
         /// A changed byte is an error or another record within the limits, never a panic.
@@ -332,7 +313,7 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] = with;
             bytes.truncate(bytes.len().saturating_sub(cut));
-            if let Ok(record) = Record::from_bytes(CHANNEL, LOG, &bytes.into()) {
+            if let Ok(record) = Record::from_bytes(LOG, &bytes.into()) {
                 prop_assert!(record.is_within_limits());
             }
         }
@@ -346,7 +327,7 @@ mod tests {
             let piece = Piece { first, events: vec![event.clone(), event] };
             let progress = Progress { intent: intent.into(), passed: first, ..Progress::default() };
             let written = Record { epoch, after, progress, ..record(Body::Piece(piece)) };
-            prop_assert_eq!(Record::from_bytes(CHANNEL, LOG, &written.to_bytes()), Ok(written));
+            prop_assert_eq!(Record::from_bytes(LOG, &written.to_bytes()), Ok(written));
         }
     }
 }

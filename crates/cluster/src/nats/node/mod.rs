@@ -116,9 +116,7 @@ impl Node {
         told: Told,
         may_own: watch::Receiver<bool>,
     ) -> Result<Self, Problem> {
-        let channel = format!("{}.{}", options.cluster, store.channel);
-        let limits =
-            ownership::Options { lease: options.lease, ..ownership::Options::new(&channel, &options.node) };
+        let limits = ownership::Options { lease: options.lease, ..ownership::Options::new(&options.node) };
         let period = (options.lease / 4).min(REPORT_INTERVAL_MAX);
         let mut reporting = interval(period);
         reporting.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -127,7 +125,7 @@ impl Node {
             member.handle(Duration::ZERO, Input::Start { stream: options.node.clone() });
         }
         Ok(Self {
-            log: store.subscribe_log().await?,
+            log: store.subscribe(&format!("log.{}", store.channel)).await?,
             reports: select(
                 store.subscribe(&format!("node.{}", store.channel)).await?,
                 store.subscribe(&format!("node.{}.{}", store.channel, options.node)).await?,
@@ -506,8 +504,8 @@ impl Node {
     /// Takes the report of a node.
     fn note(&mut self, message: &Message) {
         let Some(report) = Report::from_bytes(&message.payload) else { return };
-        let Report { channel, about, known, follows, source, pause, others, .. } = report;
-        if about.state.node == self.options.node || channel != self.store.channel {
+        let Report { about, known, follows, source, pause, others, .. } = report;
+        if about.state.node == self.options.node {
             return;
         }
         pause.iter().filter(|pause| *pause.node != *self.options.node).for_each(|it| self.limit.learn(it));
@@ -584,7 +582,7 @@ impl Node {
             To::Nobody => return,
         };
         let pause = self.limit.pause(&self.options.node);
-        let mut report = Report::new(&self.store.channel, about, self.member.reader());
+        let mut report = Report::new(about, self.member.reader());
         report.source = is_owner.then(|| (self.control.status(), self.control.replay()));
         report.pause.clone_from(&pause);
         report.others = lists.then(|| self.nodes.others(&self.options.node));

@@ -128,9 +128,8 @@ impl Node {
     }
 
     fn offer_news(&mut self, news: Vec<Offered>) {
-        let (now, first) = (self.now(), self.member.next_number());
         let count = news.iter().filter(|news| news.event.is_some()).count();
-        if let Err(refused) = self.member.offer(now, first, news) {
+        if let Err(refused) = self.member.offer(self.now(), news) {
             self.lose(count as u64);
             warn!(why = %refused, count, "❌ Events cannot be stored in the cluster");
             // The numbers of the following events are wrong now: start over with the last stored one.

@@ -6,7 +6,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::{
-    Subscriber,
     header::NATS_EXPECTED_LAST_SEQUENCE,
     jetstream::{
         consumer::{AckPolicy, DeliverPolicy, pull},
@@ -20,7 +19,7 @@ use livetape_io::clock;
 use tokio::time::{timeout, timeout_at};
 
 use super::{ANSWER_TIME_MAX, Appending, MAIN, Store, Stored};
-use crate::ownership::Input;
+use crate::ownership::{Input, Outcome};
 
 /// Maximum number of messages in a log, as many as there are events in a backlog by default.
 const LOG_MESSAGES_MAX: i64 = 16_384;
@@ -95,22 +94,18 @@ impl Store {
         Some((ours, theirs))
     }
 
-    /// Subscribes to every message of the log, once it is stored.
-    pub(in crate::nats) async fn subscribe_log(&self) -> Result<Subscriber, Problem> {
-        self.subscribe(&format!("log.{}", self.channel)).await
-    }
-
     /// Appends a message to the log if `expected` is the last sequence that it assigned, even if that message
     /// is gone.
     pub(in crate::nats) async fn publish(&self, token: u64, expected: u64, bytes: Bytes) -> Input {
         let outcome = self.append(self.feed(), (NATS_EXPECTED_LAST_SEQUENCE, expected), bytes).await;
         self.note(Stored::Record, &outcome);
-        match outcome {
-            Ok(sequence) => Input::Stored { token, sequence },
-            Err(Appending::Rejected) => Input::Rejected { token },
-            Err(Appending::Refused(_) | Appending::Failed(_)) => Input::Refused { token },
-            Err(Appending::NoStream | Appending::Unanswered) => Input::Unanswered { token },
-        }
+        let outcome = match outcome {
+            Ok(sequence) => Outcome::Stored { sequence },
+            Err(Appending::Rejected) => Outcome::Rejected,
+            Err(Appending::Refused(_) | Appending::Failed(_)) => Outcome::Refused,
+            Err(Appending::NoStream | Appending::Unanswered) => Outcome::Unanswered,
+        };
+        Input::Published { token, outcome }
     }
 
     /// Reads messages of the log after `after`.

@@ -31,8 +31,9 @@ use publish::{InFlight, Pace, Queue};
 
 pub use lease::{Lease, MARGIN_MAX, RETRY_MAX, margin};
 pub use types::{
-    Action, BACKOFF_LEASES, HELD_BYTES_MAX, Input, LEASE, LeaseReply, Offered, Options, PIECE_BYTES_MAX,
-    REPEAT_TIME, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX, WAITING_EVENTS_MAX, YIELD_TIME_MAX,
+    Action, BACKOFF_LEASES, HELD_BYTES_MAX, Input, LEASE, LeaseReply, Offered, Options, Outcome,
+    PIECE_BYTES_MAX, REPEAT_TIME, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
+    YIELD_TIME_MAX,
 };
 
 /// One node's part in a channel. Times are offsets on the node's monotonic clock.
@@ -113,7 +114,7 @@ impl Member {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let mut member = Self {
-            reader: Reader::new(&options.channel),
+            reader: Reader::default(),
             lease: Lease::new(options.lease),
             pace: Pace::new(options.piece_bytes_max, options.lease),
             now: Duration::ZERO,
@@ -152,21 +153,18 @@ impl Member {
             }
             Input::Tail { log, messages, newest, last } => self.tail_read(log, messages, newest, last),
             Input::TailFailed => self.tail = Tail::Due { at: self.now + self.lease.retry() },
-            Input::Stored { token, sequence } => self.stored(token, sequence),
-            Input::Rejected { token } => self.rejected(token),
-            Input::Refused { token } => drop(self.retry_later(token)),
-            Input::Unanswered { token } => self.unanswered(token),
+            Input::Published { token, outcome } => self.published(token, outcome),
             Input::Tick => {}
         }
         self.advance();
     }
 
-    /// Adds news to be stored, with events numbered from `first`, which must be [`Member::next_number`].
+    /// Adds news to be stored, with events numbered from [`Member::next_number`].
     ///
     /// # Errors
     ///
     /// None of it was added: see [`Refusal`].
-    pub fn offer(&mut self, now: Duration, first: u64, news: Vec<Offered>) -> Result<(), Refusal> {
+    pub fn offer(&mut self, now: Duration, news: Vec<Offered>) -> Result<(), Refusal> {
         self.check_lease(now);
         if self.phase != Phase::Owning {
             return Err(Refusal::NotOwner);
@@ -174,9 +172,6 @@ impl Member {
         news.iter().try_for_each(Offered::fit)?;
         if !self.has_room() {
             return Err(Refusal::Full);
-        }
-        if first != self.queue.next {
-            return Err(Refusal::Misnumbered { next: self.queue.next });
         }
         news.into_iter().for_each(|news| self.queue.push(news));
         self.advance();
@@ -379,7 +374,7 @@ impl Member {
         }
         let applied = self.reader.applied;
         match self.reader.read(previous, sequence, bytes) {
-            Ok(news) => {
+            Some(news) => {
                 // Its owner has just written it.
                 self.owned_at = if self.reader.applied == applied { self.owned_at } else { self.now };
                 if news.contains(&Delivery::Fault(Fault::Refused(Refused::OtherLog))) {
@@ -388,7 +383,7 @@ impl Member {
                 }
                 self.take_news(news, applied, bytes);
             }
-            Err(_) => {
+            None => {
                 self.hold(Held { log, previous, sequence, bytes: bytes.clone() });
                 self.ask_tail();
             }
@@ -470,6 +465,8 @@ impl Member {
             self.duel.begins(self.now);
         }
         self.actions.extend(news.into_iter().map(Action::Deliver));
-        self.log_changed(self.reader.applied != applied, bytes);
+        let is_applied = self.reader.applied != applied;
+        self.yields_until = self.yields_until.filter(|_| !is_applied);
+        self.log_changed(is_applied, bytes);
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 
 use super::YIELD_TIME_MAX;
-use super::{Action, Member, Offered, Phase, StepDown};
+use super::{Action, Member, Offered, Outcome, Phase, StepDown};
 use crate::ownership::record::{Body, Closed, Epoch, PIECE_EVENTS_MAX, Piece, Progress, Record};
 
 /// A record whose outcome is not known yet.
@@ -60,10 +60,9 @@ impl Member {
     }
 
     fn publish(&mut self, stream: String, progress: Progress, body: Body) {
-        let (channel, node) = (self.options.channel.clone(), self.options.node.clone());
         let (expected, log) = (self.reader.last, self.reader.log);
-        let (epoch, after, body) = (self.epoch, expected, Some(body));
-        let record = Record { channel, stream, node, epoch, after, log, progress, body };
+        let (node, epoch, body) = (self.options.node.clone(), self.epoch, Some(body));
+        let record = Record { stream, node, epoch, after: expected, log, progress, body };
         self.last_token += 1;
         let bytes = record.to_bytes();
         self.in_flight = Some(InFlight {
@@ -87,37 +86,30 @@ impl Member {
         }
     }
 
-    pub(super) fn stored(&mut self, token: u64, sequence: u64) {
-        let Some(flight) = self.in_flight.as_ref().filter(|flight| flight.token == token) else { return };
-        // From here it takes the same path as a record of another node.
-        let (log, expected, bytes) = (flight.record.log, flight.expected, flight.bytes.clone());
-        self.message(log, expected, sequence, &bytes);
-    }
-
-    pub(super) fn rejected(&mut self, token: u64) {
-        if let Some(flight) = self.in_flight.as_mut().filter(|flight| flight.token == token) {
-            flight.is_rejected = true;
-            self.ask_tail();
+    pub(super) fn published(&mut self, token: u64, outcome: Outcome) {
+        let Some(flight) = self.in_flight.as_mut().filter(|flight| flight.token == token) else { return };
+        match outcome {
+            Outcome::Stored { sequence } => {
+                // From here it takes the same path as a record of another node.
+                let (log, expected, bytes) = (flight.record.log, flight.expected, flight.bytes.clone());
+                self.message(log, expected, sequence, &bytes);
+            }
+            Outcome::Rejected => {
+                flight.is_rejected = true;
+                self.ask_tail();
+            }
+            Outcome::Refused | Outcome::Unanswered => {
+                if outcome == Outcome::Unanswered {
+                    self.pace.took(flight.bytes.len(), self.now - flight.sent);
+                }
+                flight.retry_at = Some(self.now + self.lease.retry());
+                flight.failures += 1;
+                // The log may have been deleted: reading it creates another.
+                if flight.failures > 1 {
+                    self.ask_tail();
+                }
+            }
         }
-    }
-
-    pub(super) fn unanswered(&mut self, token: u64) {
-        if let Some(flight) = self.retry_later(token) {
-            let (bytes, sent) = (flight.bytes.len(), flight.sent);
-            self.pace.took(bytes, self.now - sent);
-        }
-    }
-
-    pub(super) fn retry_later(&mut self, token: u64) -> Option<&InFlight> {
-        let retry_at = self.now + self.lease.retry();
-        let flight = self.in_flight.as_mut().filter(|flight| flight.token == token)?;
-        flight.retry_at = Some(retry_at);
-        flight.failures += 1;
-        // The log may have been deleted: reading it creates another.
-        if flight.failures > 1 {
-            self.ask_tail();
-        }
-        self.in_flight.as_ref()
     }
 
     /// The log was read to its end, as of a moment ago.
@@ -140,7 +132,9 @@ impl Member {
         if self.reader.knows_end() {
             return self.open();
         }
-        let time = YIELD_TIME_MAX.min(self.options.lease);
+        // If nothing is left of the log, there may be no other node, as in a room that is opened again after a day.
+        let time =
+            if self.reader.lacks_all() { self.lease.retry() } else { YIELD_TIME_MAX.min(self.options.lease) };
         let until = *self.yields_until.get_or_insert(self.now + time);
         if self.now >= until {
             return self.open();

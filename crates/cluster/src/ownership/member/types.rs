@@ -41,8 +41,6 @@ pub const BACKOFF_LEASES: u32 = 8;
 
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The cluster and channel, such as `show.main`. Messages of others are rejected.
-    pub channel: String,
     /// Name of this node, unique for each start of the process.
     pub node: String,
     /// Lifetime of the lease: the `max_age` of its bucket.
@@ -60,9 +58,8 @@ pub struct Options {
 impl Options {
     /// Returns the defaults.
     #[must_use]
-    pub fn new(channel: &str, node: &str) -> Self {
+    pub fn new(node: &str) -> Self {
         Self {
-            channel: channel.to_owned(),
             node: node.to_owned(),
             lease: LEASE,
             waiting_events_max: WAITING_EVENTS_MAX,
@@ -111,28 +108,27 @@ pub enum Input {
     },
     /// The answer to [`Action::ReadTail`], if the log could not be read.
     TailFailed,
-    Stored {
-        /// From [`Action::Publish`].
+    /// The answer to [`Action::Publish`].
+    Published {
         token: u64,
+        outcome: Outcome,
+    },
+    Tick,
+}
+
+/// What became of an attempt to publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Stored {
         sequence: u64,
     },
     /// The log does not end with the expected sequence. An earlier attempt may have stored the record.
-    Rejected {
-        /// From [`Action::Publish`].
-        token: u64,
-    },
+    Rejected,
     /// JetStream refused this attempt, whatever the log ends with: the log is full or sealed, or its limits
     /// do not allow the message. Somebody has to mend that.
-    Refused {
-        /// From [`Action::Publish`].
-        token: u64,
-    },
+    Refused,
     /// Nobody knows whether the record was stored: no answer came in time, or the connection was lost.
-    Unanswered {
-        /// From [`Action::Publish`].
-        token: u64,
-    },
-    Tick,
+    Unanswered,
 }
 
 /// The answer to a request for the lease.
@@ -173,8 +169,7 @@ pub enum Action {
         /// Sequence of the last known message, or less to read that again.
         after: u64,
     },
-    /// Append a message to the log. Answer with [`Input::Stored`], [`Input::Rejected`], [`Input::Refused`] or
-    /// [`Input::Unanswered`].
+    /// Append a message to the log. Answer with [`Input::Published`].
     Publish {
         /// Identifies the record. Attempts to store the same record have the same token.
         token: u64,
@@ -228,9 +223,6 @@ pub enum Refusal {
     /// This node is not the owner, or is about to end its ownership.
     #[error("this node does not own the channel")]
     NotOwner,
-    /// The first event has the wrong number, because the ownership changed since it was encoded.
-    #[error("the next event has number {next}")]
-    Misnumbered { next: u64 },
     /// Too many events wait to be stored. Read the upstream more slowly, and offer them again after a
     /// delivery.
     #[error("too many events wait to be stored")]

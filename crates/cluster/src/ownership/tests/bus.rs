@@ -18,7 +18,6 @@ use super::super::{
 pub(super) const FOREIGN_KINDS: u8 = 11;
 /// The first kind of those that claim to be the next record.
 pub(super) const FORGERIES: u8 = 4;
-pub(super) const CHANNEL: &str = "show.main";
 /// Lifetime of the lease, in ms.
 pub(super) const LEASE_MS: u64 = 400;
 
@@ -96,7 +95,7 @@ impl Bus {
     pub(super) fn go_back(&mut self, count: usize) {
         self.stored.truncate(self.stored.len().saturating_sub(count));
         let is_closed = |(_, bytes): &(u64, Bytes)| {
-            let record = Record::from_bytes(CHANNEL, self.log, bytes);
+            let record = Record::from_bytes(self.log, bytes);
             record.is_ok_and(|record| matches!(record.body, Some(Body::Closed(_))))
         };
         while self.stored.last().is_some_and(is_closed) {
@@ -160,8 +159,7 @@ impl Bus {
 
     /// Publishes a message that only pretends to be a record of the channel.
     pub(super) fn publish_foreign(&mut self, kind: u8) -> (u64, Bytes) {
-        let last =
-            self.stored.last().and_then(|(_, bytes)| Record::from_bytes(CHANNEL, self.log, bytes).ok());
+        let last = self.stored.last().and_then(|(_, bytes)| Record::from_bytes(self.log, bytes).ok());
         let bytes = match (kind % FOREIGN_KINDS, last) {
             // A repeated message claims a wrong place.
             (0, Some(record)) => record.to_bytes(),
@@ -255,7 +253,7 @@ impl Node {
             lease: Duration::from_millis(LEASE_MS),
             waiting_events_max: WAITING_MAX,
             piece_bytes_max: 200,
-            ..Options::new(CHANNEL, &format!("n{start}"))
+            ..Options::new(&format!("n{start}"))
         };
         let mut node = Self {
             start,
@@ -323,7 +321,6 @@ impl Node {
 
     /// Returns whether the events were offered. If not, the upstream is slowed down or ends.
     fn offer(&mut self, now_ms: u64, jsons: Vec<Bytes>) -> bool {
-        let first = self.member.next_number();
         let mut state = self.offered_state;
         let event = |json: &Bytes| {
             state = hash(state, json);
@@ -331,7 +328,7 @@ impl Node {
             Offered { event, progress: Progress { passed: state, ..Progress::default() } }
         };
         let news = jsons.iter().map(event).collect();
-        match self.member.offer(self.clock(now_ms), first, news) {
+        match self.member.offer(self.clock(now_ms), news) {
             Ok(()) => self.offered_state = state,
             Err(Refusal::Full | Refusal::NotOwner) => return false,
             Err(refusal) => panic!("{refusal}"),

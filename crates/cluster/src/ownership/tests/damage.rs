@@ -5,10 +5,9 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        Action, Body, Closed, Delivery, Epoch, Input, LeaseReply, Member, Piece, Reader, Record, StepDown,
-        record::NUMBER_MAX,
+        Action, Body, Closed, Delivery, Epoch, Input, LeaseReply, Member, Outcome, Piece, Reader, Record,
+        StepDown, record::NUMBER_MAX,
     },
-    bus::CHANNEL,
     rules::{
         LOG, actions, event, member, ms, offered, opens, owner, piece, published, reader, record, silent,
         stepped_down,
@@ -28,7 +27,7 @@ fn readers_continue_after_a_purge() {
     let mut late = reader();
     late.read(0, 5, &Bytes::from_static(b"foreign")).unwrap();
     assert_eq!(late.read(5, 6, &opens("b", 7, 5, 9)).unwrap()[0], Delivery::Gap { first: 2, last: 9 });
-    let mut new = Reader::new(CHANNEL);
+    let mut new = Reader::default();
     new.restart(LOG);
     new.skip_to(2);
     assert!(new.needs_new_stream() && !current.needs_new_stream());
@@ -40,7 +39,7 @@ fn an_owner_that_knows_everything_survives_a_purge() {
     member.handle(ms(40), Input::Message { log: LOG, previous: 9, sequence: 10, bytes: Bytes::new() });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     member.handle(ms(50), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 1 });
-    member.offer(ms(60), 1, offered(&["1"])).unwrap();
+    member.offer(ms(60), offered(&["1"])).unwrap();
     assert!(matches!(published(&mut member), (_, 1, _)));
     // A message that nobody here has read is gone.
     member.handle(ms(70), Input::Message { log: LOG, previous: 9, sequence: 10, bytes: Bytes::new() });
@@ -105,25 +104,25 @@ fn the_newest_messages_after_a_hole_are_kept_and_the_others_read_again() {
 #[test]
 fn a_refused_record_is_published_again_at_the_same_pace() {
     let mut member = owner();
-    member.offer(ms(40), 1, offered(&["1"])).unwrap();
+    member.offer(ms(40), offered(&["1"])).unwrap();
     let first = published(&mut member);
     for attempt in 0..3 {
         let now = 100 + 250 * attempt;
-        member.handle(ms(now), Input::Refused { token: first.0 });
+        member.handle(ms(now), Input::Published { token: first.0, outcome: Outcome::Refused });
         actions(&mut member);
         member.handle(ms(now + 249), Input::Tick);
         assert_eq!(actions(&mut member), []);
         member.handle(ms(now + 250), Input::Tick);
         assert_eq!(published(&mut member), first);
     }
-    member.handle(ms(900), Input::Stored { token: first.0, sequence: 2 });
+    member.handle(ms(900), Input::Published { token: first.0, outcome: Outcome::Stored { sequence: 2 } });
     let stored = Action::Deliver(Delivery::Events { first: 1, events: vec![event("1")] });
     assert_eq!(actions(&mut member), [stored, Action::Deliver(silent())]);
 }
 
 /// A record of this member's stream.
 fn forged(node: &str, epoch: u64, after: u64, body: Body) -> Bytes {
-    let record = Record::from_bytes(CHANNEL, LOG, &record(node, epoch, after, body)).unwrap();
+    let record = Record::from_bytes(LOG, &record(node, epoch, after, body)).unwrap();
     Record { stream: "s-1".into(), ..record }.to_bytes()
 }
 
@@ -133,7 +132,7 @@ fn a_record_in_the_owners_name_ends_its_ownership_once() {
     for waiting in [0, 1, 3] {
         let mut member = owner();
         if waiting > 0 {
-            member.offer(ms(40), 1, offered(&["1", "2", "3"][..waiting])).unwrap();
+            member.offer(ms(40), offered(&["1", "2", "3"][..waiting])).unwrap();
         }
         actions(&mut member);
         let bytes = forged("a", 1, 1, piece(2));
@@ -143,7 +142,7 @@ fn a_record_in_the_owners_name_ends_its_ownership_once() {
         member.handle(ms(560), Input::Lease(LeaseReply::Held { revision: 2, sent: ms(550) }));
         member.handle(ms(570), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 2 });
         let Some(Action::Publish { token, expected: 2, .. }) = actions(&mut member).pop() else { panic!() };
-        member.handle(ms(580), Input::Stored { token, sequence: 3 });
+        member.handle(ms(580), Input::Published { token, outcome: Outcome::Stored { sequence: 3 } });
         assert!(member.is_owner());
         assert_eq!((member.next_number(), member.reader().owner()), (3, ("a", 2)));
     }
@@ -173,7 +172,7 @@ fn records_that_no_owner_could_write_do_not_count() {
 
 #[test]
 fn numbers_at_their_limit_are_not_continued() {
-    let mut reader = Reader::new(CHANNEL);
+    let mut reader = Reader::default();
     reader.restart(LOG);
     // Only the messages before would show that it is forged.
     reader.read_stored(9, &opens("b", NUMBER_MAX, 8, 1));
@@ -196,7 +195,7 @@ fn a_lost_log_starts_another_stream() {
     member.handle(ms(320), Input::Tail { log: LOG + 1, messages: vec![], newest: 0, last: 0 });
     let publish = std::iter::from_fn(|| member.poll()).last();
     let Some(Action::Publish { expected: 0, bytes, .. }) = publish else { panic!("{publish:?}") };
-    assert_eq!(Record::from_bytes(CHANNEL, LOG + 1, &bytes).unwrap().stream, "s-2");
+    assert_eq!(Record::from_bytes(LOG + 1, &bytes).unwrap().stream, "s-2");
 }
 
 /// A log of node `b` with one event.
@@ -218,7 +217,7 @@ fn reading(messages: Vec<(u64, Bytes)>) -> Member {
 #[track_caller]
 fn opened(member: &mut Member) -> (String, Option<Body>) {
     let Some(Action::Publish { bytes, .. }) = actions(member).pop() else { panic!() };
-    let record = Record::from_bytes(CHANNEL, LOG, &bytes).unwrap();
+    let record = Record::from_bytes(LOG, &bytes).unwrap();
     (record.stream, record.body)
 }
 
@@ -263,11 +262,27 @@ fn a_node_that_hears_from_the_owner_has_followed_the_log() {
     let goes_on = Body::Epoch(Epoch { head: 1, continues: false });
     assert_eq!(opened_later(&mut member, 2_020), ("s".into(), Some(goes_on)));
     // The owner does not know what was removed before.
-    let mut reader = Reader::new(CHANNEL);
+    let mut reader = Reader::default();
     reader.restart(LOG);
     reader.skip_to(2);
     reader.follow();
     assert!(!reader.has_witness());
+}
+
+#[test]
+fn a_node_that_finds_nothing_of_a_log_leaves_the_channel_to_others_for_a_moment() {
+    let mut member = member();
+    let nothing = || Input::Tail { log: LOG, messages: vec![], newest: 0, last: 2 };
+    member.handle(ms(10), Input::Message { log: 0, previous: 0, sequence: 0, bytes: Bytes::new() });
+    member.handle(ms(10), nothing());
+    member.handle(ms(260), Input::Tick);
+    member.handle(ms(260), nothing());
+    member.handle(ms(270), Input::Lease(LeaseReply::Held { revision: 1, sent: ms(0) }));
+    actions(&mut member);
+    member.handle(ms(280), nothing());
+    assert_eq!(actions(&mut member), [Action::ReleaseLease { revision: 1 }]);
+    let begins = Body::Epoch(Epoch { head: 0, continues: false });
+    assert_eq!(opened_later(&mut member, 530), ("s-1".into(), Some(begins)));
 }
 
 #[test]
@@ -308,7 +323,7 @@ fn a_log_that_has_gone_back_is_not_continued() {
 #[test]
 fn a_log_that_is_not_the_one_that_was_read_is_read_from_its_start() {
     let of_another_stream = |bytes: &Bytes| {
-        let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+        let record = Record::from_bytes(LOG, bytes).unwrap();
         Record { stream: "c".into(), ..record }.to_bytes()
     };
     let later = [opens("c", 1, 1, 0), piece("c", 1, 2, 1)].map(|it| of_another_stream(&it));

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::{Body, Delivery, Reader, Record};
 
 use self::{
-    bus::{CHANNEL, FOREIGN_KINDS, FORGERIES, LEASE_MS},
+    bus::{FOREIGN_KINDS, FORGERIES, LEASE_MS},
     world::{Fate, Hop, Trouble, World},
 };
 use bus::{Node, Seen};
@@ -115,7 +115,7 @@ fn recover(mut world: World) -> World {
 /// Number of ownerships that the history of a log has.
 fn ownerships(world: &World) -> usize {
     let records = world.bus.history.iter();
-    let records = records.filter_map(|(log, _, bytes)| Record::from_bytes(CHANNEL, *log, bytes).ok());
+    let records = records.filter_map(|(log, _, bytes)| Record::from_bytes(*log, bytes).ok());
     records.filter(|record| matches!(record.body, Some(Body::Epoch(_)))).count()
 }
 
@@ -156,7 +156,7 @@ fn a_node_that_missed_that_the_storage_went_back_reads_the_log_again() {
 
 /// Reads everything that was ever stored.
 fn stored(world: &World) -> Seen {
-    let (mut reader, mut seen) = (Reader::new(CHANNEL), Seen::new());
+    let (mut reader, mut seen) = (Reader::default(), Seen::new());
     reader.restart(world.bus.log);
     for (sequence, bytes) in &world.bus.stored {
         for news in reader.read_stored(*sequence, bytes) {

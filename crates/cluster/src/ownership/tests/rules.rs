@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{
-    super::{
-        Action, Body, Closed, Delivery, Encoded, Epoch, Fault, Hole, Input, LeaseReply, Member, Offered,
-        Options, Piece, Progress, Reader, Record, Refusal, StepDown,
-        member::REPEAT_TIME,
-        record::{CONTENT_BYTES_MAX, PROGRESS_BYTES_MAX, VERSION},
-    },
-    bus::CHANNEL,
+use super::super::{
+    Action, Body, Closed, Delivery, Encoded, Epoch, Fault, Input, LeaseReply, Member, Offered, Options,
+    Outcome, Piece, Progress, Reader, Record, Refusal, StepDown,
+    member::REPEAT_TIME,
+    record::{CONTENT_BYTES_MAX, PROGRESS_BYTES_MAX, VERSION},
 };
 
 pub(super) const LOG: u64 = 5;
@@ -35,9 +32,8 @@ pub(super) fn offered(jsons: &[&'static str]) -> Vec<Offered> {
 }
 
 pub(super) fn record(node: &str, epoch: u64, after: u64, body: Body) -> Bytes {
-    let (channel, stream) = (CHANNEL.to_owned(), "s".to_owned());
-    let (node, body) = (node.into(), Some(body));
-    Record { channel, stream, node, epoch, after, log: LOG, body, ..Record::default() }.to_bytes()
+    let (stream, node, body) = ("s".to_owned(), node.into(), Some(body));
+    Record { stream, node, epoch, after, log: LOG, body, ..Record::default() }.to_bytes()
 }
 
 pub(super) fn opens(node: &str, epoch: u64, after: u64, head: u64) -> Bytes {
@@ -50,7 +46,7 @@ pub(super) fn piece(node: &str, epoch: u64, after: u64, first: u64) -> Bytes {
 
 /// A reader after an epoch of node `a` at 1 and the first event at 2.
 pub(super) fn reader() -> Reader {
-    let mut reader = Reader::new(CHANNEL);
+    let mut reader = Reader::default();
     reader.restart(LOG);
     reader.read(0, 1, &opens("a", 1, 0, 0)).unwrap();
     let news = reader.read(1, 2, &piece("a", 1, 1, 1)).unwrap();
@@ -67,11 +63,11 @@ fn fault(news: &[Delivery]) -> &Fault {
 #[test]
 fn messages_are_read_once_and_holes_are_read_again() {
     let mut reader = reader();
-    assert_eq!(reader.read(1, 2, &piece("a", 1, 1, 1)), Ok(vec![]));
-    assert_eq!(reader.read(5, 9, &piece("a", 1, 5, 3)), Err(Hole { last: 2 }));
+    assert_eq!(reader.read(1, 2, &piece("a", 1, 1, 1)), Some(vec![]));
+    assert_eq!(reader.read(5, 9, &piece("a", 1, 5, 3)), None);
     // Whatever a message says, the bus knows what it follows.
-    assert_eq!(reader.read(5, 9, &piece("a", 1, 2, 2)), Err(Hole { last: 2 }));
-    assert_eq!(reader.read(5, 9, &Bytes::from_static(b"foreign")), Err(Hole { last: 2 }));
+    assert_eq!(reader.read(5, 9, &piece("a", 1, 2, 2)), None);
+    assert_eq!(reader.read(5, 9, &Bytes::from_static(b"foreign")), None);
     assert_eq!(reader.read(2, 5, &piece("a", 1, 2, 2)).unwrap().len(), 2);
     assert_eq!((reader.last, reader.head), (5, 2));
 }
@@ -80,7 +76,7 @@ fn messages_are_read_once_and_holes_are_read_again() {
 fn records_that_are_gone_are_a_gap_and_the_next_one_tells_the_progress() {
     let mut reader = reader();
     let progress = Progress { passed: 4, ..Progress::default() };
-    let next = Record::from_bytes(CHANNEL, LOG, &piece("a", 1, 8, 4)).unwrap();
+    let next = Record::from_bytes(LOG, &piece("a", 1, 8, 4)).unwrap();
     let next = Record { progress: progress.clone(), ..next }.to_bytes();
     let events = Delivery::Events { first: 4, events: vec![event("{}")] };
     let gap = Delivery::Gap { first: 2, last: 3 };
@@ -93,8 +89,7 @@ fn a_log_that_is_read_again_delivers_only_later_events() {
     reader.restart(LOG);
     let epoch = Delivery::Epoch { node: "a".into(), epoch: 1 };
     assert_eq!(reader.read_stored(1, &opens("a", 1, 0, 0)), [epoch]);
-    let early =
-        Record::from_bytes(CHANNEL, LOG, &record("a", 1, 1, Body::Piece(Piece { first: 1, events: vec![] })));
+    let early = Record::from_bytes(LOG, &record("a", 1, 1, Body::Piece(Piece { first: 1, events: vec![] })));
     let progress = Progress { passed: 1, ..Progress::default() };
     assert_eq!(reader.read_stored(2, &Record { progress, ..early.unwrap() }.to_bytes()), []);
     assert!(reader.needs_new_stream());
@@ -105,7 +100,7 @@ fn a_log_that_is_read_again_delivers_only_later_events() {
 #[test]
 fn a_log_that_went_back_is_noticed_also_if_it_has_earlier_streams() {
     let of = |bytes: &Bytes| {
-        let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+        let record = Record::from_bytes(LOG, bytes).unwrap();
         Record { stream: "later".into(), ..record }.to_bytes()
     };
     let earlier = [opens("a", 1, 0, 0), piece("a", 1, 1, 1)];
@@ -137,7 +132,7 @@ fn records_of_anybody_but_the_owner_do_not_count() {
     assert!(matches!(fault(&news), Fault::Renumbered { number: 1, head: 1, .. }), "{news:?}");
     assert_eq!(
         reader.read(6, 7, &opens("b", 2, 6, 1)),
-        Ok(vec![Delivery::Epoch { node: "b".into(), epoch: 2 }])
+        Some(vec![Delivery::Epoch { node: "b".into(), epoch: 2 }])
     );
     let news = reader.read(7, 8, &piece("a", 1, 7, 2)).unwrap();
     assert!(matches!(fault(&news), Fault::Stale { epoch: 1, .. }), "{news:?}");
@@ -164,8 +159,7 @@ pub(super) fn actions(member: &mut Member) -> Vec<Action> {
 
 /// A member with a lease of 4 s, which has read the log to its end.
 pub(super) fn member() -> Member {
-    let mut member =
-        Member::new(Options { lease: ms(4_000), waiting_events_max: 3, ..Options::new(CHANNEL, "a") });
+    let mut member = Member::new(Options { lease: ms(4_000), waiting_events_max: 3, ..Options::new("a") });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     member.handle(ms(0), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 0 });
     member.handle(ms(0), Input::Start { stream: "s".into() });
@@ -185,7 +179,7 @@ fn opening() -> (Member, u64, Bytes) {
 
 pub(super) fn owner() -> Member {
     let (mut member, token, _) = opening();
-    member.handle(ms(30), Input::Stored { token, sequence: 1 });
+    member.handle(ms(30), Input::Published { token, outcome: Outcome::Stored { sequence: 1 } });
     let actions = actions(&mut member);
     let stream = Action::Deliver(Delivery::Stream { name: "s-1".into(), head: 0, continues: false });
     let epoch = Action::Deliver(Delivery::Epoch { node: "a".into(), epoch: 1 });
@@ -207,31 +201,31 @@ pub(super) fn stepped_down(reason: StepDown, unpublished: usize, uncertain: usiz
 #[test]
 fn one_record_is_in_flight_and_waiting_events_are_joined() {
     let mut member = owner();
-    member.offer(ms(40), 1, offered(&["1"])).unwrap();
+    member.offer(ms(40), offered(&["1"])).unwrap();
     let (token, expected, _) = published(&mut member);
     assert_eq!(expected, 1);
-    member.offer(ms(40), 2, offered(&["2"])).unwrap();
-    member.offer(ms(40), 3, offered(&["3"])).unwrap();
+    member.offer(ms(40), offered(&["2"])).unwrap();
+    member.offer(ms(40), offered(&["3"])).unwrap();
     assert_eq!(actions(&mut member), [], "nobody gets an event before it is stored");
-    member.handle(ms(50), Input::Stored { token, sequence: 2 });
+    member.handle(ms(50), Input::Published { token, outcome: Outcome::Stored { sequence: 2 } });
     let actions = actions(&mut member);
     assert_eq!(actions[0], Action::Deliver(Delivery::Events { first: 1, events: vec![event("1")] }));
     let Action::Publish { bytes, expected: 2, .. } = &actions[2] else { panic!("{actions:?}") };
-    let joined = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+    let joined = Record::from_bytes(LOG, bytes).unwrap();
     assert_eq!(joined.body, Some(Body::Piece(Piece { first: 2, events: vec![event("2"), event("3")] })));
 }
 
 #[test]
 fn without_an_answer_the_same_record_is_published_again_and_the_log_decides() {
     let mut member = owner();
-    member.offer(ms(40), 1, offered(&["1"])).unwrap();
+    member.offer(ms(40), offered(&["1"])).unwrap();
     let first = published(&mut member);
-    member.offer(ms(41), 2, offered(&["2"])).unwrap();
-    member.handle(ms(100), Input::Unanswered { token: first.0 });
+    member.offer(ms(41), offered(&["2"])).unwrap();
+    member.handle(ms(100), Input::Published { token: first.0, outcome: Outcome::Unanswered });
     assert_eq!((actions(&mut member), member.deadline()), (vec![], Some(ms(350))));
     member.handle(ms(350), Input::Tick);
     assert_eq!(published(&mut member), first, "with the same bytes and expectation");
-    member.handle(ms(360), Input::Rejected { token: first.0 });
+    member.handle(ms(360), Input::Published { token: first.0, outcome: Outcome::Rejected });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     member.handle(ms(370), Input::Tail { log: LOG, messages: vec![(2, first.2)], newest: 2, last: 2 });
     let actions = actions(&mut member);
@@ -242,12 +236,11 @@ fn without_an_answer_the_same_record_is_published_again_and_the_log_decides() {
 #[test]
 fn an_owner_steps_down_when_the_log_has_another_one() {
     let mut member = owner();
-    member.offer(ms(40), 1, offered(&["1"])).unwrap();
+    member.offer(ms(40), offered(&["1"])).unwrap();
     let (token, ..) = published(&mut member);
-    member.handle(ms(50), Input::Rejected { token });
+    member.handle(ms(50), Input::Published { token, outcome: Outcome::Rejected });
     actions(&mut member);
-    let other =
-        Record { stream: "s-1".into(), ..Record::from_bytes(CHANNEL, LOG, &opens("b", 2, 1, 0)).unwrap() };
+    let other = Record { stream: "s-1".into(), ..Record::from_bytes(LOG, &opens("b", 2, 1, 0)).unwrap() };
     member
         .handle(ms(60), Input::Tail { log: LOG, messages: vec![(2, other.to_bytes())], newest: 2, last: 2 });
     let (released, down) = (Action::ReleaseLease { revision: 1 }, stepped_down(StepDown::Superseded, 0, 1));
@@ -257,9 +250,9 @@ fn an_owner_steps_down_when_the_log_has_another_one() {
 #[test]
 fn a_foreign_message_delays_a_record_but_does_not_stop_it() {
     let mut member = owner();
-    member.offer(ms(40), 1, offered(&["1"])).unwrap();
+    member.offer(ms(40), offered(&["1"])).unwrap();
     let (token, ..) = published(&mut member);
-    member.handle(ms(50), Input::Rejected { token });
+    member.handle(ms(50), Input::Published { token, outcome: Outcome::Rejected });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     member.handle(
         ms(60),
@@ -273,8 +266,8 @@ fn a_foreign_message_delays_a_record_but_does_not_stop_it() {
 #[test]
 fn an_owner_that_cannot_renew_closes_its_upstream_a_second_before_the_lease_ends() {
     let mut member = owner();
-    member.offer(ms(40), 1, offered(&["1", "2"])).unwrap();
-    member.offer(ms(40), 3, offered(&["3"])).unwrap();
+    member.offer(ms(40), offered(&["1", "2"])).unwrap();
+    member.offer(ms(40), offered(&["3"])).unwrap();
     published(&mut member);
     assert_eq!(member.deadline(), Some(ms(1_000)));
     member.handle(ms(1_000), Input::Tick);
@@ -284,7 +277,7 @@ fn an_owner_that_cannot_renew_closes_its_upstream_a_second_before_the_lease_ends
     let released = Action::ReleaseLease { revision: 1 };
     let down = stepped_down(StepDown::LeaseEnding, 1, 2);
     assert_eq!(actions(&mut member), [Action::CloseUpstream, released, down]);
-    assert_eq!(member.offer(ms(3_000), 4, offered(&["4"])), Err(Refusal::NotOwner));
+    assert_eq!(member.offer(ms(3_000), offered(&["4"])), Err(Refusal::NotOwner));
 }
 
 #[test]
@@ -297,7 +290,7 @@ fn an_owner_that_was_stopped_steps_down_before_anything_else() {
     assert_eq!(actions(&mut member)[0], Action::CloseUpstream);
     // Stopped between reading the tail and the answer to its first record.
     let (mut member, token, _) = opening();
-    member.handle(ms(60_000), Input::Stored { token, sequence: 1 });
+    member.handle(ms(60_000), Input::Published { token, outcome: Outcome::Stored { sequence: 1 } });
     let down = stepped_down(StepDown::LeaseEnding, 0, 0);
     assert!(actions(&mut member).starts_with(&[Action::ReleaseLease { revision: 1 }, down]));
     assert!(!member.is_owner());
@@ -306,7 +299,7 @@ fn an_owner_that_was_stopped_steps_down_before_anything_else() {
 #[test]
 fn a_first_record_that_is_rejected_is_followed_by_another_reading() {
     let (mut member, token, _) = opening();
-    member.handle(ms(30), Input::Rejected { token });
+    member.handle(ms(30), Input::Published { token, outcome: Outcome::Rejected });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     let messages = vec![(1, opens("b", 1, 0, 0)), (2, piece("b", 1, 1, 1))];
     member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 2, last: 2 });
@@ -323,7 +316,7 @@ fn a_first_record_that_is_rejected_is_followed_by_another_reading() {
     member.handle(ms(2_060), Input::Tail { log: LOG, messages: vec![], newest: 2, last: 2 });
     let actions = actions(&mut member);
     let Some(Action::Publish { expected: 2, bytes, .. }) = actions.last() else { panic!("{actions:?}") };
-    let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+    let record = Record::from_bytes(LOG, bytes).unwrap();
     assert_eq!(
         (record.epoch, record.stream.as_str(), record.body),
         (2, "s", Some(Body::Epoch(Epoch { head: 1, continues: false })))
@@ -333,18 +326,18 @@ fn a_first_record_that_is_rejected_is_followed_by_another_reading() {
 #[test]
 fn an_orderly_stop_stores_everything_before_it_releases_the_lease() {
     let mut member = owner();
-    member.offer(ms(40), 1, offered(&["1"])).unwrap();
+    member.offer(ms(40), offered(&["1"])).unwrap();
     let (token, ..) = published(&mut member);
-    member.offer(ms(40), 2, offered(&["2"])).unwrap();
+    member.offer(ms(40), offered(&["2"])).unwrap();
     member.handle(ms(50), Input::Stop);
     assert_eq!(actions(&mut member), [Action::CloseUpstream]);
-    member.handle(ms(60), Input::Stored { token, sequence: 2 });
+    member.handle(ms(60), Input::Published { token, outcome: Outcome::Stored { sequence: 2 } });
     let Some(Action::Publish { token, .. }) = actions(&mut member).pop() else { panic!() };
-    member.handle(ms(70), Input::Stored { token, sequence: 3 });
+    member.handle(ms(70), Input::Published { token, outcome: Outcome::Stored { sequence: 3 } });
     let Some(Action::Publish { token, bytes, .. }) = actions(&mut member).pop() else { panic!() };
-    let last = Record::from_bytes(CHANNEL, LOG, &bytes).unwrap();
+    let last = Record::from_bytes(LOG, &bytes).unwrap();
     assert_eq!(last.body, Some(Body::Closed(Closed { head: 2 })));
-    member.handle(ms(80), Input::Stored { token, sequence: 4 });
+    member.handle(ms(80), Input::Published { token, outcome: Outcome::Stored { sequence: 4 } });
     let down = stepped_down(StepDown::Stopped, 0, 0);
     assert_eq!(actions(&mut member), [Action::ReleaseLease { revision: 1 }, down]);
     assert_eq!(member.deadline(), None);
@@ -356,17 +349,17 @@ fn a_node_that_stops_while_it_becomes_the_owner_closes_the_log() {
     let (mut member, token, _) = opening();
     member.handle(ms(25), Input::Stop);
     assert!(actions(&mut member).is_empty() && member.is_busy());
-    member.handle(ms(30), Input::Stored { token, sequence: 1 });
+    member.handle(ms(30), Input::Published { token, outcome: Outcome::Stored { sequence: 1 } });
     let [.., Action::Publish { token, bytes, .. }] = &actions(&mut member)[..] else { panic!() };
-    let last = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+    let last = Record::from_bytes(LOG, bytes).unwrap();
     assert_eq!(last.body, Some(Body::Closed(Closed { head: 0 })));
-    member.handle(ms(40), Input::Stored { token: *token, sequence: 2 });
+    member.handle(ms(40), Input::Published { token: *token, outcome: Outcome::Stored { sequence: 2 } });
     let down = stepped_down(StepDown::Stopped, 0, 0);
     assert_eq!(actions(&mut member), [Action::ReleaseLease { revision: 1 }, down]);
     // Another record came first.
     let (mut member, token, _) = opening();
     member.handle(ms(25), Input::Stop);
-    member.handle(ms(30), Input::Rejected { token });
+    member.handle(ms(30), Input::Published { token, outcome: Outcome::Rejected });
     actions(&mut member);
     let messages = vec![(1, opens("b", 1, 0, 0))];
     member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 1, last: 1 });
@@ -415,20 +408,19 @@ fn a_lease_that_cannot_be_stored_is_asked_for_again_soon() {
 }
 
 #[test]
-fn offers_are_bounded_and_numbered() {
+fn offers_are_bounded() {
     let mut member = owner();
-    assert_eq!(member.offer(ms(40), 2, offered(&["1"])), Err(Refusal::Misnumbered { next: 1 }));
     let bytes = |size: usize| Bytes::from(vec![b'x'; size]);
     let event = Some(Encoded { json: bytes(CONTENT_BYTES_MAX), ..Encoded::default() });
     let large_event = Offered { event, progress: Progress::default() };
     let progress = Progress { intent: bytes(PROGRESS_BYTES_MAX), ..Progress::default() };
     for large in [large_event, Offered { event: None, progress }] {
-        assert!(matches!(member.offer(ms(40), 1, vec![large]), Err(Refusal::TooLarge { .. })));
+        assert!(matches!(member.offer(ms(40), vec![large]), Err(Refusal::TooLarge { .. })));
     }
-    (1..=4).for_each(|number| member.offer(ms(40), number, offered(&["x"])).unwrap());
-    assert_eq!(member.waiting(), 3, "one is in flight");
+    (1..=4).for_each(|_| member.offer(ms(40), offered(&["x"])).unwrap());
+    assert_eq!((member.waiting(), member.next_number()), (3, 5), "one is in flight");
     assert!(!member.has_room());
-    assert_eq!(member.offer(ms(40), 5, offered(&["5"])), Err(Refusal::Full));
+    assert_eq!(member.offer(ms(40), offered(&["5"])), Err(Refusal::Full));
 }
 
 /// Renews the lease every second.
@@ -456,9 +448,9 @@ fn a_quiet_owner_repeats_its_progress_before_the_log_forgets_it() {
     let Some(Action::Publish { token, bytes, .. }) = told.iter().find(|it| publishes(it)) else {
         panic!("{told:?}")
     };
-    let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+    let record = Record::from_bytes(LOG, bytes).unwrap();
     assert_eq!(record.body, Some(Body::Piece(Piece { first: 1, events: vec![] })));
-    member.handle(now, Input::Stored { token: *token, sequence: 2 });
+    member.handle(now, Input::Published { token: *token, outcome: Outcome::Stored { sequence: 2 } });
     member.handle(now, Input::Tick);
     assert!(member.is_owner() && !actions(&mut member).iter().any(publishes));
 }
@@ -485,8 +477,7 @@ fn a_log_of_a_newer_version_is_not_continued() {
 #[test]
 fn a_message_for_another_log_makes_a_member_read_the_log() {
     let mut member = owner();
-    let bytes =
-        Record { log: LOG + 1, ..Record::from_bytes(CHANNEL, LOG, &piece("b", 1, 1, 1)).unwrap() }.to_bytes();
+    let bytes = Record { log: LOG + 1, ..Record::from_bytes(LOG, &piece("b", 1, 1, 1)).unwrap() }.to_bytes();
     member.handle(ms(40), Input::Message { log: LOG, previous: 1, sequence: 2, bytes });
     assert_eq!(actions(&mut member)[0], Action::ReadTail { after: 1 });
 }

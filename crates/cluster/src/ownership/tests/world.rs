@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    super::{Action, Delivery, Input, LeaseReply},
+    super::{Action, Delivery, Input, LeaseReply, Outcome},
     bus::{Bus, LEASE_MS, Node, Seen},
 };
 
@@ -259,7 +259,9 @@ impl World {
         let unanswered = match action {
             Action::TakeLease { .. } => Some(Input::Lease(LeaseReply::Unknown)),
             Action::ReadTail { .. } => Some(Input::TailFailed),
-            Action::Publish { token, .. } => Some(Input::Unanswered { token: *token }),
+            Action::Publish { token, .. } => {
+                Some(Input::Published { token: *token, outcome: Outcome::Unanswered })
+            }
             _ => None,
         };
         if let Some(input) = unanswered {
@@ -292,15 +294,17 @@ impl World {
                 let (log, newest, last) = (self.bus.log, self.bus.newest(), self.bus.last());
                 Input::Tail { log, messages, newest, last }
             }
-            Action::Publish { token, .. } if self.now < self.refused_until => Input::Refused { token },
+            Action::Publish { token, .. } if self.now < self.refused_until => {
+                Input::Published { token, outcome: Outcome::Refused }
+            }
             Action::Publish { token, expected, bytes } => {
                 let (log, previous) = (self.bus.log, self.bus.newest());
                 match self.bus.publish(Some(expected), bytes.clone()) {
                     Some(sequence) => {
                         self.tell_all(&Input::Message { log, previous, sequence, bytes });
-                        Input::Stored { token, sequence }
+                        Input::Published { token, outcome: Outcome::Stored { sequence } }
                     }
-                    None => Input::Rejected { token },
+                    None => Input::Published { token, outcome: Outcome::Rejected },
                 }
             }
             _ => return,
