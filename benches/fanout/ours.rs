@@ -94,7 +94,7 @@ async fn publish(hub: Hub, point: Point, started: Instant) {
 
 fn chat(now_ns: u64) -> Event {
     let comment = text(now_ns, MESSAGE_BYTES - ENVELOPE_BYTES);
-    let data = Data::Chat(Chat { comment: comment.into(), ..Chat::default() });
+    let data = Data::Chat(Chat { comment, ..Chat::default() });
     let time = Millis(1_757_443_453_511);
     Event {
         username: "bench".into(),

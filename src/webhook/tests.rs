@@ -93,7 +93,7 @@ fn chats(count: u64) -> Vec<Event> {
         id: None,
         replay: true,
         injected: false,
-        data: Data::Chat(Chat { comment: number.to_string().into(), ..Chat::default() }),
+        data: Data::Chat(Chat { comment: number.to_string(), ..Chat::default() }),
     };
     (0..count).map(chat).collect()
 }

@@ -565,8 +565,8 @@ impl SlimEvent {
         let id = event.id.as_deref().and_then(|id| id.split('~').next()).and_then(|id| id.parse().ok());
         let user = event.user.as_ref().map(|user| Sender {
             user_id: user.user_id.0,
-            unique_id: user.unique_id.clone(),
-            nickname: user.nickname.clone(),
+            unique_id: user.unique_id.as_str().into(),
+            nickname: user.nickname.as_str().into(),
         });
         let is_caused = matches!(
             event.data,
@@ -595,13 +595,13 @@ impl Details {
             Data::Gift(gift) => Self::Gift(Box::new(Gift {
                 gift_id: gift.gift_id,
                 group_id: gift.group_id.0,
-                gift_name: gift.gift_name.clone(),
+                gift_name: gift.gift_name.as_str().into(),
                 gift_type: gift.gift_type,
                 diamond_count: gift.diamond_count,
                 repeat_count: gift.repeat_count,
                 repeat_end: gift.repeat_end,
                 guest: gift.receiver.as_ref().map_or(0, |receiver| receiver.user_id.0),
-                streak_id: gift.streak_id.clone(),
+                streak_id: gift.streak_id.as_str().into(),
                 repeat_delta: gift.repeat_delta,
                 is_final: gift.is_final,
                 diamonds: gift.diamonds,

@@ -392,7 +392,7 @@ impl Decoder {
         let user_id = event.user.as_ref().map_or(0, |user| user.user_id.0);
         let duplicate = match &event.data {
             Data::Chat(chat) => {
-                let comment = Comment { user_id, create_time, text: chat.comment.clone() };
+                let comment = Comment { user_id, create_time, text: chat.comment.as_str().into() };
                 self.dedup.check_comment(room, comment, is_history)
             }
             Data::Gift(gift) if gift.repeat_end => {

@@ -18,7 +18,6 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
 use crate::{
     error::{Code, Problem},
@@ -71,14 +70,14 @@ pub enum InjectRequest {
         /// The viewer.
         user: InjectUser,
         /// Text of the comment.
-        comment: SmolStr,
+        comment: String,
         /// Emotes within the comment.
         #[serde(default)]
         #[schemars(length(max = LISTED_MAX))]
         emotes: Vec<InjectEmoteAt>,
         /// Language code.
         #[serde(default = "english")]
-        language: SmolStr,
+        language: String,
         /// Whether the comment was sent before the connection opened.
         #[serde(default)]
         is_history: bool,
@@ -94,7 +93,7 @@ pub enum InjectRequest {
         /// The viewer.
         user: InjectUser,
         /// Name of the gift.
-        gift: SmolStr,
+        gift: String,
         /// Number of gifts.
         #[serde(default = "one")]
         #[schemars(range(min = 1, max = GIFTS_MAX))]
@@ -108,7 +107,7 @@ pub enum InjectRequest {
         diamonds: Option<i32>,
         /// URL of the gift's picture.
         #[serde(default)]
-        picture_url: SmolStr,
+        picture_url: String,
         /// Id of the gift; defaults to the known one.
         gift_id: Option<i64>,
         /// 1 if the gift can be sent in streaks, the default.
@@ -120,7 +119,7 @@ pub enum InjectRequest {
         /// The recipient, if it is a guest.
         receiver: Option<InjectUser>,
         /// What the sender did, in English; defaults to `Sent` and the name of the gift.
-        describe: Option<SmolStr>,
+        describe: Option<String>,
         /// Running total of the streak, as TikTok's clients display it.
         #[serde(default)]
         combo_count: i32,
@@ -137,9 +136,9 @@ pub enum InjectRequest {
         #[serde(default)]
         multiplier_type: i32,
         /// Text key of the display; defaults to the usual one.
-        display_type: Option<SmolStr>,
+        display_type: Option<String>,
         /// Pattern of the displayed text; defaults to the usual one.
-        label: Option<SmolStr>,
+        label: Option<String>,
     },
     /// A viewer taps the screen.
     Like {
@@ -153,9 +152,9 @@ pub enum InjectRequest {
         #[schemars(range(min = 0))]
         total: Option<i64>,
         /// Text key of the display; defaults to the usual one.
-        display_type: Option<SmolStr>,
+        display_type: Option<String>,
         /// Pattern of the displayed text; defaults to the usual one.
-        label: Option<SmolStr>,
+        label: Option<String>,
     },
     /// A viewer joins, or a moderator acts on them.
     #[serde(alias = "join")]
@@ -172,11 +171,11 @@ pub enum InjectRequest {
         operator: Option<InjectUser>,
         /// How the viewer found the room, in TikTok's terms.
         #[serde(default)]
-        enter_source: SmolStr,
+        enter_source: String,
         /// Text key of the display; defaults to the usual one.
-        display_type: Option<SmolStr>,
+        display_type: Option<String>,
         /// Pattern of the displayed text; defaults to the usual one.
-        label: Option<SmolStr>,
+        label: Option<String>,
     },
     /// A viewer follows the host.
     Follow {
@@ -188,9 +187,9 @@ pub enum InjectRequest {
         /// Id of the user whom it is about.
         target_user_id: Option<Id>,
         /// Text key of the display; defaults to the usual one.
-        display_type: Option<SmolStr>,
+        display_type: Option<String>,
         /// Pattern of the displayed text; defaults to the usual one.
-        label: Option<SmolStr>,
+        label: Option<String>,
     },
     /// A viewer shares the room.
     Share {
@@ -202,9 +201,9 @@ pub enum InjectRequest {
         /// Id of the user whom it is about.
         target_user_id: Option<Id>,
         /// Text key of the display; defaults to the usual one.
-        display_type: Option<SmolStr>,
+        display_type: Option<String>,
         /// Pattern of the displayed text; defaults to the usual one.
-        label: Option<SmolStr>,
+        label: Option<String>,
     },
     /// A viewer reposts the room.
     Repost {
@@ -213,9 +212,9 @@ pub enum InjectRequest {
         /// Id of the user whom it is about.
         target_user_id: Option<Id>,
         /// Text key of the display; defaults to the usual one.
-        display_type: Option<SmolStr>,
+        display_type: Option<String>,
         /// Pattern of the displayed text; defaults to the usual one.
-        label: Option<SmolStr>,
+        label: Option<String>,
     },
     /// A viewer subscribes.
     Subscribe {
@@ -246,7 +245,7 @@ pub enum InjectRequest {
         /// The viewer.
         user: InjectUser,
         /// Text of the question.
-        question: SmolStr,
+        question: String,
         /// Id of the question; defaults to that of the message.
         question_id: Option<Id>,
         /// Time of asking, in whole seconds; defaults to now.
@@ -257,10 +256,10 @@ pub enum InjectRequest {
         /// The viewer.
         user: InjectUser,
         /// Emote id.
-        emote_id: SmolStr,
+        emote_id: String,
         /// URL of its picture.
         #[serde(default)]
-        picture_url: SmolStr,
+        picture_url: String,
         /// Further emotes.
         #[serde(default)]
         #[schemars(length(max = LISTED_MAX))]
@@ -282,7 +281,7 @@ pub enum InjectRequest {
         /// Kind of box: 1 a user's diamonds, the default, 19 a super-fan box, …
         business_type: Option<i32>,
         /// Name of the sender; defaults to the nickname of `user`.
-        sender_name: Option<SmolStr>,
+        sender_name: Option<String>,
         /// Numeric id of the sender; defaults to that of `user`.
         sender_id: Option<Id>,
         /// 1 the box appears, the default, 2 it disappears.
@@ -330,7 +329,7 @@ pub enum InjectRequest {
         /// The host.
         user: InjectUser,
         /// Text of the question.
-        question: SmolStr,
+        question: String,
         /// Answers to choose from.
         #[schemars(length(min = OPTIONS_MIN, max = OPTIONS_MAX))]
         options: Vec<InjectOption>,
@@ -354,7 +353,7 @@ pub enum InjectRequest {
     Raw {
         /// Method of the message, e.g. `WebcastChatMessage`.
         #[schemars(length(min = 1))]
-        method: SmolStr,
+        method: String,
         /// Protobuf of the message, in base64.
         #[schemars(regex(pattern = BASE64))]
         payload: String,
@@ -389,10 +388,10 @@ pub struct InjectEmoteAt {
     #[schemars(range(min = 0))]
     index: i32,
     /// Id of the emote.
-    emote_id: SmolStr,
+    emote_id: String,
     /// URL of the picture.
     #[serde(default)]
-    image_url: SmolStr,
+    image_url: String,
 }
 
 /// An emote.
@@ -400,10 +399,10 @@ pub struct InjectEmoteAt {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InjectEmote {
     /// Id of the emote.
-    emote_id: SmolStr,
+    emote_id: String,
     /// URL of the picture.
     #[serde(default)]
-    image_url: SmolStr,
+    image_url: String,
 }
 
 /// A viewer who contributed to the points of a battle.
@@ -422,16 +421,16 @@ pub struct InjectGiver {
 pub struct InjectTopViewer {
     /// Name in the profile's URL.
     #[serde(default)]
-    unique_id: SmolStr,
+    unique_id: String,
     /// Value of the gifts, in coins.
     coin_count: Id,
     /// Numeric id; defaults to one that is derived from the unique id.
     user_id: Option<Id>,
     /// Displayed name; defaults to the unique id.
-    nickname: Option<SmolStr>,
+    nickname: Option<String>,
     /// URL of the profile picture.
     #[serde(default)]
-    avatar: SmolStr,
+    avatar: String,
     /// Position in the list; defaults to its place, from 1.
     rank: Option<i64>,
     /// TikTok's number for the change.
@@ -444,7 +443,7 @@ pub struct InjectTopViewer {
 #[serde(untagged)]
 pub enum InjectOption {
     /// The text.
-    Text(SmolStr),
+    Text(String),
     /// The text and its votes.
     Votes(InjectVotes),
 }
@@ -456,7 +455,7 @@ pub struct InjectVotes {
     /// Position; defaults to its place, from 0.
     index: Option<i32>,
     /// Text of the answer.
-    text: SmolStr,
+    text: String,
     /// Number of votes.
     #[serde(default)]
     votes: i64,
@@ -632,6 +631,6 @@ fn one_month() -> i64 {
     1
 }
 
-fn english() -> SmolStr {
-    SmolStr::new_static("en")
+fn english() -> String {
+    "en".to_owned()
 }

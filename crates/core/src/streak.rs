@@ -9,7 +9,6 @@ use std::{
 };
 
 use foldhash::fast::FixedState;
-use smol_str::{SmolStr, format_smolstr};
 
 use super::{
     dedup::StreakKey,
@@ -53,7 +52,7 @@ pub struct Streaks {
 #[derive(Debug)]
 struct Streak {
     /// Id of the streak in its events.
-    id: SmolStr,
+    id: String,
     /// The last message of an open streak, from which an inferred final is made.
     last: Option<Box<Event>>,
     highest: i32,
@@ -83,7 +82,7 @@ impl Streaks {
         }
         let key = (room_id, StreakKey { user_id, gift_id: gift.gift_id, group_id: gift.group_id.0 });
         let Streak { id, last, highest, finished, .. } = self.take(&key).unwrap_or_else(|| {
-            let id = format_smolstr!("{}-{user_id}-{}{}", gift.group_id, gift.gift_id, self.suffix);
+            let id = format!("{}-{user_id}-{}{}", gift.group_id, gift.gift_id, self.suffix);
             Streak { id, last: None, highest: 0, finished: 0, deadline: None, no: 0 }
         });
         gift.streak_id = id.clone();

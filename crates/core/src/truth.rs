@@ -218,8 +218,8 @@ impl What {
                 Self::chat(event.user.as_ref().map_or("", |user| &user.unique_id), &chat.comment)
             }
             Data::Gift(gift) => Self::Gift(Box::new(Given {
-                sender: event.user.as_ref().map(|user| user.unique_id.clone()).unwrap_or_default(),
-                nickname: event.user.as_ref().map(|user| user.nickname.clone()).unwrap_or_default(),
+                sender: event.user.as_ref().map(|user| user.unique_id.as_str().into()).unwrap_or_default(),
+                nickname: event.user.as_ref().map(|user| user.nickname.as_str().into()).unwrap_or_default(),
                 gifts: gift.repeat_delta,
                 diamonds: gift.diamonds,
                 guest: gift.receiver.as_ref().map_or(0, |receiver| receiver.user_id.0),
@@ -240,12 +240,12 @@ impl What {
 
     /// Returns what a comment adds.
     #[must_use]
-    pub fn chat(unique_id: &str, text: &SmolStr) -> Self {
+    pub fn chat(unique_id: &str, text: &str) -> Self {
         let mut hasher = crc32fast::Hasher::new();
         for part in [unique_id, " ", text] {
             hasher.update(part.as_bytes());
         }
-        Self::Chat { text: text.clone(), checksum: hasher.finalize() }
+        Self::Chat { text: text.into(), checksum: hasher.finalize() }
     }
 }
 

@@ -15,7 +15,7 @@ pub const ANCHOR_MS: i64 = 1_704_067_200_000;
 
 pub fn person(name: &str) -> Person {
     let user_id = Id(i64::from(crc32fast::hash(name.as_bytes())));
-    Person { user_id, unique_id: name.into(), nickname: name.to_uppercase().into(), avatar: "".into() }
+    Person { user_id, unique_id: name.into(), nickname: name.to_uppercase(), avatar: "".into() }
 }
 
 pub fn stamp(msg_id: i64, at_ms: u64) -> compose::Stamp {

@@ -256,7 +256,7 @@ impl Gifts {
         self.count = self.count.saturating_add(more);
         self.diamonds = self.diamonds.saturating_add(u64::try_from(gift.diamonds).unwrap_or(0));
         if more > 0 && (self.kinds.len() < KINDS_MAX || self.kinds.contains_key(gift.gift_name.as_str())) {
-            *self.kinds.entry(gift.gift_name.to_string()).or_default() += more;
+            *self.kinds.entry(gift.gift_name.clone()).or_default() += more;
         }
     }
 

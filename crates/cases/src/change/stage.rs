@@ -7,7 +7,6 @@ use livetape_core::{
     recording::{Item, What},
     wire::Message,
 };
-use smol_str::format_smolstr;
 
 use super::{
     batches::{Batches, frames, known},
@@ -174,8 +173,8 @@ pub(super) fn spots(items: &[Item]) -> Vec<Spot> {
 pub(super) fn person(number: i64) -> Person {
     Person {
         user_id: Id(FIRST_ID + number),
-        unique_id: format_smolstr!("livetape_viewer_{number}"),
-        nickname: format_smolstr!("Viewer {number}"),
+        unique_id: format!("livetape_viewer_{number}"),
+        nickname: format!("Viewer {number}"),
         ..Person::default()
     }
 }

@@ -12,7 +12,6 @@ use livetape_core::{
     truth::Truth,
     wire::{BATCH_MESSAGES_MAX, Schema, read_push},
 };
-use smol_str::SmolStr;
 
 use super::{batches::Batches, decode, node::Node, *};
 use crate::table::{Case, FEED, Suite};
@@ -45,12 +44,12 @@ fn gift(event: &Event) -> Option<&Gift> {
     if let Data::Gift(gift) = &event.data { Some(gift) } else { None }
 }
 
-fn unique_id(event: &Event) -> SmolStr {
+fn unique_id(event: &Event) -> String {
     event.user.as_ref().map(|user| user.unique_id.clone()).unwrap_or_default()
 }
 
 /// Returns the times of the finals that were sent and belong to streaks with earlier messages, by streak.
-fn finals(events: &[Event]) -> BTreeMap<SmolStr, i64> {
+fn finals(events: &[Event]) -> BTreeMap<String, i64> {
     let (mut streaks, mut finals) = (BTreeSet::new(), BTreeMap::new());
     for (event, gift) in events.iter().filter(|event| event.id.is_some()).filter_map(|e| Some((e, gift(e)?)))
     {
@@ -142,7 +141,7 @@ fn unique_ids_stay() {
     for Case { name, changes, .. } in all() {
         compare(changes, |plain, changed| {
             let known: BTreeSet<_> = plain.iter().map(unique_id).collect();
-            let is_added = |id: &SmolStr| id.is_empty() || id.starts_with("livetape_viewer_");
+            let is_added = |id: &String| id.is_empty() || id.starts_with("livetape_viewer_");
             let ids: BTreeSet<_> = changed.iter().map(unique_id).filter(|id| !is_added(id)).collect();
             assert!(ids.is_subset(&known), "{name}");
             if ["names", "retrying"].contains(name) {

@@ -9,7 +9,6 @@ use livetape_core::{
     event::{Data, Event, User},
     recording::{Reader, What},
 };
-use smol_str::SmolStr;
 
 use super::*;
 use crate::change::{change, events_of, gifts, truth_of};
@@ -99,7 +98,7 @@ fn start_of(bytes: &[u8], items: usize) -> Vec<Item> {
     read(bytes).into_iter().take(items).collect()
 }
 
-fn chats(items: &[Item]) -> Vec<(SmolStr, User)> {
+fn chats(items: &[Item]) -> Vec<(String, User)> {
     let chat = |event: Event| match event.data {
         Data::Chat(chat) => Some((chat.comment, event.user?)),
         _ => None,

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Millis, Person, Text,
@@ -146,9 +145,9 @@ pub struct BattleItemCard {
     /// Displayed text.
     pub text: Option<Text>,
     /// Text key of the card's name; may be empty.
-    pub card_name: SmolStr,
+    pub card_name: String,
     /// URL of the card's picture; may be empty.
-    pub card_image_url: SmolStr,
+    pub card_image_url: String,
     /// User id of the host who benefits; 0 if unknown.
     pub host_user_id: Id,
     /// The user of the card; `null` if unknown.
@@ -173,8 +172,8 @@ pub struct BattleItemCard {
     #[serde(skip_serializing_if = "super::is_zero")]
     pub rate_high: i64,
     /// Text key of the name of the gift that the card is for; absent if unknown.
-    #[serde(skip_serializing_if = "SmolStr::is_empty")]
-    pub gift_name_key: SmolStr,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub gift_name_key: String,
     /// The viewers who got a card; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub awarded_users: Vec<Person>,
@@ -264,9 +263,9 @@ pub struct BattleRewarded {
     /// 0 succeeded, 1 failed.
     pub status: i32,
     /// Text key of what is displayed; may be empty.
-    pub key: SmolStr,
+    pub key: String,
     /// The values in this text by their names, e.g. `sum`.
-    pub values: BTreeMap<SmolStr, SmolStr>,
+    pub values: BTreeMap<String, String>,
 }
 
 /// Data of a `link_mic_battle_notice` event.
@@ -352,7 +351,7 @@ impl Kind for webcast::LinkMicBattleItemCard {
             battle_id: Id(self.battle_id),
             msg_type: self.msg_type,
             text: text(shown),
-            card_name: used.card.name_key.into(),
+            card_name: used.card.name_key,
             card_image_url: url(used.card.image),
             host_user_id: Id(if used.host_user_id == 0 { effect.host_user_id } else { used.host_user_id }),
             sender: used.card.sender.and_then(|sender| sender.user).map(host),
@@ -363,7 +362,7 @@ impl Kind for webcast::LinkMicBattleItemCard {
             other_multiplier: used.other_multiplier,
             rate_low: used.rate_low,
             rate_high: used.rate_high,
-            gift_name_key: used.gift_name_key.into(),
+            gift_name_key: used.gift_name_key,
             awarded_users: award.users.into_iter().filter_map(|info| info.user).map(host).collect(),
             points: effect.score,
             from_user_id: Id(effect.from_user_id),
@@ -456,8 +455,8 @@ impl Kind for webcast::LinkMicBattleTask {
         let config = self.start.and_then(|start| start.config).unwrap_or_default();
         let rewarded = self.reward.map(|reward| {
             let prompt = reward.prompt.unwrap_or_default();
-            let values = prompt.values.into_iter().map(|value| (value.key.into(), value.value.into()));
-            BattleRewarded { status: reward.status, key: prompt.key.into(), values: values.collect() }
+            let values = prompt.values.into_iter().map(|value| (value.key, value.value));
+            BattleRewarded { status: reward.status, key: prompt.key, values: values.collect() }
         });
         let data = Data::BattleTask(BattleTask {
             battle_id: Id(self.battle_id),
@@ -496,8 +495,8 @@ impl Kind for webcast::LinkMicBattleNotice {
 pub(super) fn host(user: battle::BaseUser) -> Person {
     Person {
         user_id: Id(user.user_id),
-        unique_id: user.unique_id.into(),
-        nickname: user.nickname.into(),
+        unique_id: user.unique_id,
+        nickname: user.nickname,
         avatar: url(user.avatar),
     }
 }
@@ -548,8 +547,8 @@ fn givers(givers: Vec<Giver>) -> Vec<BattleGiver> {
         points: giver.score,
         person: Person {
             user_id: Id(giver.user_id),
-            unique_id: SmolStr::default(),
-            nickname: giver.nickname.into(),
+            unique_id: String::new(),
+            nickname: giver.nickname,
             avatar: url(giver.avatar),
         },
     };

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Millis,
@@ -19,7 +18,7 @@ pub struct PictionaryStart {
     /// Id of the game.
     pub session_id: Id,
     /// The word; empty except for the host.
-    pub word: SmolStr,
+    pub word: String,
     /// Start time of the round; `null` if unknown.
     pub started_at: Option<Millis>,
     /// End time of the round; `null` if unknown.
@@ -43,7 +42,7 @@ pub struct PictionaryEnd {
     /// Id of the round.
     pub round_id: Id,
     /// The word.
-    pub word: SmolStr,
+    pub word: String,
     /// TikTok's code for how the round ended.
     pub end_type: i32,
 }
@@ -71,15 +70,15 @@ pub struct LiveShopping {
     /// Time of the action; `null` if unknown.
     pub operated_at: Option<Millis>,
     /// Name of the product; may be empty.
-    pub title: SmolStr,
+    pub title: String,
     /// Displayed price.
-    pub price: SmolStr,
+    pub price: String,
     /// Name of the shop.
-    pub shop_name: SmolStr,
+    pub shop_name: String,
     /// URL of the product's picture.
-    pub image_url: SmolStr,
+    pub image_url: String,
     /// URL of the product page.
-    pub link: SmolStr,
+    pub link: String,
 }
 
 /// Data of a `paid_content_live_shopping` event: a paid video series is displayed.
@@ -105,11 +104,11 @@ pub struct BaLeadGen {
     /// Id of the page.
     pub page_id: Id,
     /// Title of the page; may be empty.
-    pub title: SmolStr,
+    pub title: String,
     /// Text key of the button.
-    pub button_text: SmolStr,
+    pub button_text: String,
     /// Target of the link, in TikTok's app.
-    pub link: SmolStr,
+    pub link: String,
     /// Time of the action; `null` if unknown.
     pub operated_at: Option<Millis>,
 }
@@ -167,7 +166,7 @@ pub struct OfflineGame {
     /// Id of the task.
     pub task_id: Id,
     /// Displayed text.
-    pub text: SmolStr,
+    pub text: String,
     /// TikTok's code for the reason.
     pub offline_type: i32,
 }
@@ -198,7 +197,7 @@ impl Kind for webcast::PictionaryStart {
         let data = Data::PictionaryStart(PictionaryStart {
             round_id: Id(round.id),
             session_id: Id(round.session_id),
-            word: round.word.into(),
+            word: round.word,
             started_at: time(round.start_time),
             ends_at: time(round.end_time),
         });
@@ -220,7 +219,7 @@ impl Kind for webcast::PictionaryEnd {
     fn parts(self, _: &Message) -> Known {
         let data = Data::PictionaryEnd(PictionaryEnd {
             round_id: Id(self.round_id),
-            word: self.word.into(),
+            word: self.word,
             end_type: self.end_type,
         });
         Known { common: self.common, user: None, data }
@@ -246,11 +245,11 @@ impl Kind for webcast::OecLiveShopping {
             product_id: Id(product.product_id),
             number: self.number,
             operated_at: time(times.operated_ms).or_else(|| time(times.sent_ms)),
-            title: product.title.into(),
-            price: product.price.into(),
-            shop_name: product.shop_name.into(),
-            image_url: product.image_url.into(),
-            link: product.url.into(),
+            title: product.title,
+            price: product.price,
+            shop_name: product.shop_name,
+            image_url: product.image_url,
+            link: product.url,
         });
         Known { common: self.common, user: None, data }
     }
@@ -273,9 +272,9 @@ impl Kind for webcast::BaLeadGen {
         let data = Data::BaLeadGen(BaLeadGen {
             operation: self.operation,
             page_id: Id(self.page_id),
-            title: self.title.into(),
-            button_text: self.button_text.into(),
-            link: self.link.into(),
+            title: self.title,
+            button_text: self.button_text,
+            link: self.link,
             operated_at: time(self.operation_time),
         });
         Known { common: self.common, user: None, data }
@@ -320,7 +319,7 @@ impl Kind for webcast::PartnershipGameOffline {
     fn parts(self, _: &Message) -> Known {
         let games = self.games.into_iter().map(|game| OfflineGame {
             task_id: id(&game.task_id),
-            text: game.text.into(),
+            text: game.text,
             offline_type: game.offline_type,
         });
         let data = Data::PartnershipGameOffline(PartnershipGameOffline { games: games.collect() });

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Millis, Person, User,
@@ -17,11 +16,11 @@ use crate::wire::{Message, used as webcast};
 #[serde(rename_all = "camelCase")]
 pub struct Chat {
     /// Text of the comment.
-    pub comment: SmolStr,
+    pub comment: String,
     /// Emotes within the comment.
     pub emotes: Vec<EmoteAt>,
     /// Language as detected by TikTok.
-    pub language: SmolStr,
+    pub language: String,
     /// Whether the comment was sent before this connection opened.
     pub is_history: bool,
     /// The mentioned user; `null` if there is none.
@@ -62,9 +61,9 @@ pub struct StarComment {
     /// Author of the comment.
     pub user: Option<User>,
     /// Text of the comment.
-    pub comment: SmolStr,
+    pub comment: String,
     /// Language of the comment.
-    pub language: SmolStr,
+    pub language: String,
     /// TikTok's number for the duration, whose unit is unknown.
     pub duration: i64,
     /// Start of the display; `null` if unknown.
@@ -89,9 +88,9 @@ pub struct EmoteAt {
 #[serde(rename_all = "camelCase")]
 pub struct Emote {
     /// Id of the emote, which TikTok sends as a string.
-    pub emote_id: SmolStr,
+    pub emote_id: String,
     /// URL of the picture.
-    pub image_url: SmolStr,
+    pub image_url: String,
 }
 
 /// Data of an `emote` event.
@@ -109,7 +108,7 @@ pub struct CommentTray {
     /// Id of the tray.
     pub tray_id: Id,
     /// Displayed text.
-    pub content: SmolStr,
+    pub content: String,
     /// TikTok's code for the type of content.
     pub content_type: i64,
     /// Number of comments that the tray represents.
@@ -141,9 +140,9 @@ pub struct Caption {
 #[serde(rename_all = "camelCase")]
 pub struct CaptionText {
     /// Language code.
-    pub language: SmolStr,
+    pub language: String,
     /// Spoken text.
-    pub text: SmolStr,
+    pub text: String,
 }
 
 /// Data of a `question` or `question_selected` event.
@@ -153,7 +152,7 @@ pub struct Question {
     /// Id of the question.
     pub question_id: Id,
     /// Text of the question.
-    pub question_text: SmolStr,
+    pub question_text: String,
     /// Time of asking; `null` if unknown.
     pub asked_at: Option<Millis>,
 }
@@ -193,7 +192,7 @@ pub struct Pin {
     /// 1 pinned, 2 removed.
     pub action: i32,
     /// Method of the pinned message.
-    pub method: SmolStr,
+    pub method: String,
     /// Time of pinning; `null` if unknown.
     pub pinned_at: Option<Millis>,
     /// Display time in seconds; 0 for unlimited.
@@ -231,9 +230,9 @@ impl Kind for webcast::Chat {
             .into_iter()
             .map(|at| EmoteAt { index: at.index, emote: at.emote.map(emote).unwrap_or_default() });
         let data = Data::Chat(Chat {
-            comment: self.content.into(),
+            comment: self.content,
             emotes: emotes.collect(),
-            language: self.language.into(),
+            language: self.language,
             is_history: message.is_history,
             mentioned: self.mentioned_user.map(person),
             mentioned_users: mentioned(self.mentioned_users, self.mentioned_user_ids),
@@ -259,9 +258,7 @@ impl Kind for webcast::Caption {
             definite: self.definite,
             started_at: time(self.timestamp_ms),
             duration_ms: self.duration_ms,
-            texts: texts
-                .map(|text| CaptionText { language: text.language.into(), text: text.text.into() })
-                .collect(),
+            texts: texts.map(|text| CaptionText { language: text.language, text: text.text }).collect(),
         });
         Known { common: self.common, user: None, data }
     }
@@ -271,7 +268,7 @@ impl Kind for webcast::CommentTray {
     fn parts(self, _: &Message) -> Known {
         let data = Data::CommentTray(CommentTray {
             tray_id: Id(self.tray_id),
-            content: self.content.into(),
+            content: self.content,
             content_type: self.content_type,
             count: self.count,
             written_at: time(self.chat_time),
@@ -347,7 +344,7 @@ impl Kind for webcast::RoomPin {
         let data = Data::Pin(Pin {
             pin_id: Id(self.pin_id),
             action: self.action,
-            method: self.method.into(),
+            method: self.method,
             pinned_at: time(self.pin_time),
             display_seconds: self.display_duration_s,
             pinned: pinned.map(|parts| Pinned {
@@ -384,8 +381,8 @@ fn star_comment(comment: webcast::StarComment) -> Box<StarComment> {
     Box::new(StarComment {
         star_comment_id: id(&comment.star_comment_id),
         user: comment.user.map(user),
-        comment: comment.content.into(),
-        language: comment.language.into(),
+        comment: comment.content,
+        language: comment.language,
         duration: comment.duration,
         started_at: time(comment.start_time_ms),
         option: comment.option,
@@ -393,14 +390,14 @@ fn star_comment(comment: webcast::StarComment) -> Box<StarComment> {
 }
 
 fn emote(emote: webcast::Emote) -> Emote {
-    Emote { emote_id: emote.emote_id.into(), image_url: url(emote.image) }
+    Emote { emote_id: emote.emote_id, image_url: url(emote.image) }
 }
 
 fn question(question: Option<webcast::Question>) -> (Option<User>, Question) {
     let question = question.unwrap_or_default();
     let data = Question {
         question_id: Id(question.question_id),
-        question_text: question.text.into(),
+        question_text: question.text,
         asked_at: time(question.create_time),
     };
     (question.user.map(user), data)

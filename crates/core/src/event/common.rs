@@ -5,7 +5,6 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use smol_str::{SmolStr, format_smolstr};
 
 use super::{keys, millis};
 use crate::wire::used::{self as webcast, user::FollowInfo};
@@ -15,18 +14,6 @@ const RANK_PREFIX: &str = "No. ";
 /// Maximum length of an assembled text, in bytes. A small message could otherwise repeat a long piece a
 /// thousand times.
 const TEXT_BYTES_MAX: usize = 4096;
-/// Texts of TikTok's app that most messages contain, and that are too long for `SmolStr` to hold without an
-/// allocation.
-const FREQUENT: [&str; 7] = [
-    keys::GIFT,
-    keys::GIFT_NEW,
-    "{0:user} sent {1:gift} {2:string}",
-    "{0:user} sent {1:gift} × {2:string}",
-    keys::FOLLOWED,
-    "{0:user} followed the LIVE creator",
-    "{0:user} shared the LIVE",
-];
-
 /// Keys of the texts of badges (data).
 const MODERATOR_KEY: &str = "pm_mt_moderator_im";
 const NEW_GIFTER_KEY: &str = "pm_mt_live_ng_im";
@@ -57,7 +44,7 @@ struct Marks {
     top_gifter_rank: Option<i64>,
     gifter_level: Option<i64>,
     team_level: Option<i64>,
-    team_name: SmolStr,
+    team_name: String,
 }
 
 impl Marks {
@@ -88,8 +75,8 @@ impl Marks {
 }
 
 /// Returns the team's name: the text of its badge, unless that is the level, `Ⅲ`, as until 2023 (data).
-fn team_name(text: &SmolStr) -> SmolStr {
-    if text.chars().all(char::is_numeric) { SmolStr::default() } else { text.clone() }
+fn team_name(text: &str) -> String {
+    if text.chars().all(char::is_numeric) { String::new() } else { text.to_owned() }
 }
 
 /// Converts a user.
@@ -104,18 +91,18 @@ pub(super) fn user(user: webcast::User) -> User {
     let subscribed = user.subscribe_info.is_some_and(|info| info.is_subscribed_to_host);
     let club = user.fans_club.and_then(|club| club.data).unwrap_or_default();
     let team = user.team.unwrap_or_default();
-    let names = [club.club_name, team.club_name].map(SmolStr::from);
+    let names = [club.club_name, team.club_name];
     let levels = [i64::from(club.level), team.level];
     let follow = |get: fn(&FollowInfo) -> i64| user.follow_info.as_ref().map(get);
     User {
         user_id: Id(user.id),
-        unique_id: user.unique_id.into(),
-        nickname: user.nickname.into(),
+        unique_id: user.unique_id,
+        nickname: user.nickname,
         avatar: url(user.avatar),
         avatar_medium: url(user.avatar_medium),
         avatar_large: url(user.avatar_large),
-        sec_uid: user.sec_uid.into(),
-        bio: user.bio.into(),
+        sec_uid: user.sec_uid,
+        bio: user.bio,
         is_masked: user.mask.is_some_and(|mask| mask.is_on),
         verified: user.verified,
         is_moderator: attributes.is_admin || attributes.is_super_admin || marks.is_moderator,
@@ -164,8 +151,8 @@ pub(super) fn labelled_user(user: webcast::User, labels: &[webcast::Badge]) -> U
 pub(super) fn person(user: webcast::Person) -> Person {
     Person {
         user_id: Id(user.id),
-        unique_id: user.unique_id.into(),
-        nickname: user.nickname.into(),
+        unique_id: user.unique_id,
+        nickname: user.nickname,
         avatar: url(user.avatar),
     }
 }
@@ -188,21 +175,21 @@ fn badge(badge: webcast::Badge) -> Badge {
         display_type: badge.display_type,
         level,
         text: first(texts),
-        key: text.key.into(),
+        key: text.key,
         image_url: first(pictures),
-        privilege_id: privilege_id.unwrap_or_default().into(),
+        privilege_id: privilege_id.unwrap_or_default(),
     }
 }
 
 /// Returns the first nonempty text. A badge has one display type, and only its fields are filled.
-fn first<const N: usize>(texts: [String; N]) -> SmolStr {
-    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default().into()
+fn first<const N: usize>(texts: [String; N]) -> String {
+    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 /// Assembles a text; returns `None` if there is none.
 pub(super) fn text(text: Option<webcast::Text>) -> Option<Text> {
     let text = text.filter(|text| !(text.key.is_empty() && text.default_pattern.is_empty()))?;
-    Some(Text { text: fill(&text.default_pattern, &text.pieces), key: text.key.into() })
+    Some(Text { text: fill(&text.default_pattern, &text.pieces), key: text.key })
 }
 
 /// Assembles the display text of a message.
@@ -260,8 +247,8 @@ fn piece(piece: &webcast::TextPiece) -> &str {
 /// Returns the last URL of a picture; empty if there is none. All URLs show the same picture. The first ones
 /// are webp on several hosts; the last is a jpeg if there is one. Established client libraries also use the
 /// last.
-pub(super) fn url(image: Option<webcast::Image>) -> SmolStr {
-    image.unwrap_or_default().urls.into()
+pub(super) fn url(image: Option<webcast::Image>) -> String {
+    image.unwrap_or_default().urls
 }
 
 /// Returns the fields that all messages share.
@@ -271,18 +258,13 @@ pub(super) fn stamp(common: Option<&webcast::Common>) -> Option<webcast::Stamp> 
 
 /// Converts the fields that all messages share, and the key and pattern of the text with which the client
 /// displays a message.
-pub(super) fn labelled(common: Option<webcast::Labelled>) -> (Option<webcast::Stamp>, SmolStr, SmolStr) {
+pub(super) fn labelled(common: Option<webcast::Labelled>) -> (Option<webcast::Stamp>, String, String) {
     let Some(webcast::Labelled { room_id, create_time, display_text }) = common else {
         return Default::default();
     };
     let label = display_text.unwrap_or_default();
     let stamp = webcast::Stamp { room_id, create_time };
-    (Some(stamp), app_text(&label.key), app_text(&label.default_pattern))
-}
-
-fn app_text(text: &str) -> SmolStr {
-    let frequent = FREQUENT.iter().find(|frequent| **frequent == text);
-    frequent.map_or_else(|| text.into(), |frequent| SmolStr::new_static(frequent))
+    (Some(stamp), label.key, label.default_pattern)
 }
 
 /// Converts a time in seconds or milliseconds; returns `None` if there is none.
@@ -308,21 +290,21 @@ pub struct User {
     /// Numeric id.
     pub user_id: Id,
     /// Name in the profile's URL, without `@`.
-    pub unique_id: SmolStr,
+    pub unique_id: String,
     /// Displayed name.
-    pub nickname: SmolStr,
+    pub nickname: String,
     /// URL of the profile picture; empty if unknown.
-    pub avatar: SmolStr,
+    pub avatar: String,
     /// URL of the profile picture in medium size; absent if unknown.
-    #[serde(skip_serializing_if = "SmolStr::is_empty")]
-    pub avatar_medium: SmolStr,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub avatar_medium: String,
     /// URL of the profile picture in large size; absent if unknown.
-    #[serde(skip_serializing_if = "SmolStr::is_empty")]
-    pub avatar_large: SmolStr,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub avatar_large: String,
     /// Id of the profile in TikTok's own URLs.
-    pub sec_uid: SmolStr,
+    pub sec_uid: String,
     /// Biography, written by the user.
-    pub bio: SmolStr,
+    pub bio: String,
     /// Whether the user hides who they are; absent if not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_masked: bool,
@@ -361,7 +343,7 @@ pub struct User {
     /// Level in the host's fan club; `null` for nonmembers.
     pub team_level: Option<i64>,
     /// Name of the fan club; empty for nonmembers, and if unknown.
-    pub team_name: SmolStr,
+    pub team_name: String,
     /// Badges next to the name.
     pub badges: Arc<[Badge]>,
 }
@@ -377,16 +359,16 @@ pub struct Badge {
     /// Level, for badges that have one; may also be 0 for others.
     pub level: Option<i64>,
     /// Text on the badge: a word, a name, a number or a Roman numeral; may be empty.
-    pub text: SmolStr,
+    pub text: String,
     /// Key of the text, e.g. `pm_mt_moderator_im`; absent if the badge has none.
-    #[serde(skip_serializing_if = "SmolStr::is_empty")]
-    pub key: SmolStr,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub key: String,
     /// URL of its picture; empty if there is none.
-    pub image_url: SmolStr,
+    pub image_url: String,
     /// Id of the privilege that the badge stands for, which TikTok sends as a string; absent if there is
     /// none.
-    #[serde(skip_serializing_if = "SmolStr::is_empty")]
-    pub privilege_id: SmolStr,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub privilege_id: String,
 }
 
 /// Names of the kinds of badges, and their `sceneType`.
@@ -410,9 +392,9 @@ impl Badge {
         let usual = match (scene_type, level) {
             (scene::MODERATOR, _) => "Moderator".into(),
             (scene::NEW_GIFTER, _) => "New gifter".into(),
-            (scene::TOP_GIFTER, Some(rank)) => format_smolstr!("{RANK_PREFIX}{rank}"),
-            (scene::GIFTER_LEVEL, Some(level)) => format_smolstr!("{level}"),
-            _ => SmolStr::default(),
+            (scene::TOP_GIFTER, Some(rank)) => format!("{RANK_PREFIX}{rank}"),
+            (scene::GIFTER_LEVEL, Some(level)) => format!("{level}"),
+            _ => String::new(),
         };
         let text = if text.is_empty() { usual.clone() } else { text.into() };
         let key = match scene_type {
@@ -468,11 +450,11 @@ pub struct Person {
     /// Numeric id.
     pub user_id: Id,
     /// Name in the profile's URL; empty if unknown.
-    pub unique_id: SmolStr,
+    pub unique_id: String,
     /// Displayed name; empty if unknown.
-    pub nickname: SmolStr,
+    pub nickname: String,
     /// URL of the profile picture; empty if unknown.
-    pub avatar: SmolStr,
+    pub avatar: String,
 }
 
 /// A text that TikTok's clients assemble in the viewer's language.
@@ -480,7 +462,7 @@ pub struct Person {
 #[serde(rename_all = "camelCase")]
 pub struct Text {
     /// Key of the text, e.g. `pm_mt_guidance_share`; the same in all languages.
-    pub key: SmolStr,
+    pub key: String,
     /// The text in the message's own language, usually English, with names and numbers filled in. At most 4
     /// KB.
     pub text: String,

@@ -245,11 +245,7 @@ pub fn gift(stamp: Stamp, person: &impl Author, gift: &Gift) -> Message {
         gift: Some(gift_kind(gift)),
         user_identity: person.identity(),
         receiver_member_id: gift.guest.as_ref().map_or(0, |guest| guest.user_id.0),
-        receiver_member_nickname: gift
-            .guest
-            .as_ref()
-            .map(|guest| guest.nickname.to_string())
-            .unwrap_or_default(),
+        receiver_member_nickname: gift.guest.as_ref().map(|guest| guest.nickname.clone()).unwrap_or_default(),
         monitor: (receiver_user_id != 0).then_some(webcast::gift::Monitor { receiver_user_id }),
         ..Default::default()
     };
@@ -484,7 +480,7 @@ fn army(side: &Side) -> BattleArmy {
     let giver = |(person, score): &(Person, i64)| Giver {
         user_id: person.user_id.0,
         score: *score,
-        nickname: person.nickname.to_string(),
+        nickname: person.nickname.clone(),
         avatar: image(&person.avatar),
     };
     BattleArmy { givers: side.givers.iter().map(giver).collect(), score: side.points }
@@ -493,9 +489,9 @@ fn army(side: &Side) -> BattleArmy {
 fn battle_user(host: &Person) -> link_mic_battle::UserEntry {
     let user = link_mic_battle::BaseUser {
         user_id: host.user_id.0,
-        nickname: host.nickname.to_string(),
+        nickname: host.nickname.clone(),
         avatar: image(&host.avatar),
-        unique_id: host.unique_id.to_string(),
+        unique_id: host.unique_id.clone(),
     };
     let info = link_mic_battle::UserInfo { user: Some(user) };
     link_mic_battle::UserEntry { user_id: host.user_id.0, info: Some(info) }
@@ -522,7 +518,7 @@ pub fn subscription_goal(stamp: Stamp, goal: &Goal<'_>, contributor: Option<&Per
         indicator: Some(goal_update::Indicator { key, operation: 3 }),
         goal: Some(goal),
         contributor_id: contributor.map_or(0, |person| person.user_id.0),
-        contributor_unique_id: contributor.map(|person| person.unique_id.to_string()).unwrap_or_default(),
+        contributor_unique_id: contributor.map(|person| person.unique_id.clone()).unwrap_or_default(),
         contribute_count: contributed,
         contribute_score: contributed,
         ..Default::default()

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Millis, Person, RoomNotify,
@@ -18,7 +17,7 @@ pub struct Gift {
     /// Id of the gift.
     pub gift_id: i64,
     /// Name of the gift, in English or the language of the account that is logged in.
-    pub gift_name: SmolStr,
+    pub gift_name: String,
     /// 1 if the gift can be sent in streaks.
     pub gift_type: i32,
     /// Price of a single gift, in diamonds.
@@ -30,15 +29,15 @@ pub struct Gift {
     /// Id of the streak among those of the sender; 0 for gifts outside a streak.
     pub group_id: Id,
     /// URL of the gift's picture.
-    pub gift_picture_url: SmolStr,
+    pub gift_picture_url: String,
     /// The recipient: the host, or a guest in the host's room; `null` if unknown.
     pub receiver: Option<Person>,
     /// What the sender did, in English, e.g. `Sent Rose`.
-    pub describe: SmolStr,
+    pub describe: String,
     /// Text key of the display.
-    pub display_type: SmolStr,
+    pub display_type: String,
     /// Pattern of the displayed text, e.g. `{0:user} sent {1:gift} {2:string}`.
-    pub label: SmolStr,
+    pub label: String,
     /// Running total of the streak, as TikTok's clients display it. In all known messages, it equals
     /// `repeatCount`. Absent if unknown.
     #[serde(skip_serializing_if = "super::is_zero")]
@@ -57,7 +56,7 @@ pub struct Gift {
     #[serde(skip_serializing_if = "super::is_zero")]
     pub multiplier_type: i32,
     /// Opaque id of the streak; empty outside a streak.
-    pub streak_id: SmolStr,
+    pub streak_id: String,
     /// Number of gifts since the streak's previous event.
     pub repeat_delta: i32,
     /// Whether this event ends the streak.
@@ -86,7 +85,7 @@ pub struct Envelope {
     /// Maximum number of people who get a share.
     pub people_count: i32,
     /// Nickname or unique id of the sender, as sent.
-    pub sender_name: SmolStr,
+    pub sender_name: String,
     /// Numeric id of the sender; 0 if unknown.
     pub sender_id: Id,
     /// 1 the box appears, 2 it disappears.
@@ -107,11 +106,11 @@ pub struct GiftGallery {
     /// Id of the gift.
     pub gift_id: i64,
     /// Name of the gift; empty if unknown.
-    pub gift_name: SmolStr,
+    pub gift_name: String,
     /// Price of a single gift, in diamonds; 0 if unknown.
     pub diamond_count: i32,
     /// URL of the gift's picture; empty if unknown.
-    pub gift_picture_url: SmolStr,
+    pub gift_picture_url: String,
     /// Whether TikTok counts the gift as valuable.
     pub high_value: bool,
     /// Whether all gifts of the gallery are now sponsored.
@@ -125,7 +124,7 @@ pub struct GiftGallery {
 #[serde(rename_all = "camelCase")]
 pub struct GiftProgress {
     /// TikTok's word for the kind of progress, e.g. `gift_challenge`.
-    pub progress_type: SmolStr,
+    pub progress_type: String,
     /// The parts of the challenge.
     pub progress: Vec<GiftProgressPart>,
 }
@@ -161,11 +160,11 @@ pub struct GiftCollectionUpdate {
     /// Id of the gift.
     pub gift_id: i64,
     /// Name of the gift.
-    pub gift_name: SmolStr,
+    pub gift_name: String,
     /// Price of a single gift, in diamonds.
     pub diamond_count: i32,
     /// URL of the gift's picture.
-    pub gift_picture_url: SmolStr,
+    pub gift_picture_url: String,
     /// Number of pieces collected so far.
     pub collected_count: i32,
     /// Number of pieces in the collection.
@@ -221,9 +220,9 @@ pub struct GiftPrice {
 #[serde(rename_all = "camelCase")]
 pub struct GiftPrompt {
     /// Title of the prompt.
-    pub title: SmolStr,
+    pub title: String,
     /// Text of the prompt.
-    pub body: SmolStr,
+    pub body: String,
     /// Number of days for which gifts are blocked.
     pub block_days: i32,
 }
@@ -237,7 +236,7 @@ pub struct EnvelopePortal {
     /// User id of the sender.
     pub sender_id: Id,
     /// Unique id of the sender; may be empty.
-    pub sender_name: SmolStr,
+    pub sender_name: String,
     /// Number of diamonds in the box.
     pub envelope_diamonds: i32,
     /// Price of the portal, in diamonds.
@@ -269,7 +268,7 @@ pub struct GoodyBag {
     /// TikTok's code for the way to participate.
     pub participate_method: i32,
     /// Comment that a viewer has to write to participate.
-    pub participate_text: SmolStr,
+    pub participate_text: String,
     /// Time of the draw; `null` if unknown.
     pub opens_at: Option<Millis>,
     /// Time to participate, in minutes.
@@ -324,7 +323,7 @@ impl Kind for webcast::Gift {
         let card = self.r#match.unwrap_or_default();
         let data = Data::Gift(Gift {
             gift_id: if self.gift_id == 0 { gift.id } else { self.gift_id },
-            gift_name: gift.name.into(),
+            gift_name: gift.name,
             gift_type: gift.r#type,
             diamond_count: gift.diamond_count,
             repeat_count: self.repeat_count,
@@ -332,7 +331,7 @@ impl Kind for webcast::Gift {
             group_id: Id(self.group_id),
             gift_picture_url: url(gift.image),
             receiver: receiver(self.receiver, guest, receiver_id),
-            describe: gift.describe.into(),
+            describe: gift.describe,
             display_type,
             label,
             combo_count: self.combo_count,
@@ -356,7 +355,7 @@ impl Kind for webcast::Envelope {
             business_type: info.business_type,
             diamond_count: info.diamond_count,
             people_count: info.people_count,
-            sender_name: info.sender_name.into(),
+            sender_name: info.sender_name,
             sender_id: id(&info.sender_id),
             display: self.display,
             opens_at: time(info.opens_at),
@@ -373,7 +372,7 @@ impl Kind for webcast::GiftGallery {
         let data = Data::GiftGallery(GiftGallery {
             message_type: self.message_type,
             gift_id: if info.gift_id == 0 { gift.id } else { info.gift_id },
-            gift_name: gift.name.into(),
+            gift_name: gift.name,
             diamond_count: gift.diamond_count,
             gift_picture_url: url(gift.image),
             high_value: info.high_value,
@@ -391,10 +390,8 @@ impl Kind for webcast::GiftProgress {
             value: part.value,
             status: part.status,
         });
-        let data = Data::GiftProgress(GiftProgress {
-            progress_type: self.r#type.into(),
-            progress: progress.collect(),
-        });
+        let data =
+            Data::GiftProgress(GiftProgress { progress_type: self.r#type, progress: progress.collect() });
         Known { common: self.common, user: None, data }
     }
 }
@@ -417,7 +414,7 @@ impl Kind for webcast::GiftCollectionUpdate {
         let data = Data::GiftCollectionUpdate(GiftCollectionUpdate {
             round: collection.round,
             gift_id: gift.id,
-            gift_name: gift.name.into(),
+            gift_name: gift.name,
             diamond_count: gift.diamond_count,
             gift_picture_url: url(gift.image),
             collected_count: pieces.collected_count,
@@ -477,11 +474,8 @@ impl Kind for webcast::GiftPanelUpdate {
 
 impl Kind for webcast::GiftPrompt {
     fn parts(self, _: &Message) -> Known {
-        let data = Data::GiftPrompt(GiftPrompt {
-            title: self.title.into(),
-            body: self.body.into(),
-            block_days: self.block_days,
-        });
+        let data =
+            Data::GiftPrompt(GiftPrompt { title: self.title, body: self.body, block_days: self.block_days });
         Known { common: self.common, user: None, data }
     }
 }
@@ -494,7 +488,7 @@ impl Kind for webcast::EnvelopePortal {
         let data = Data::EnvelopePortal(EnvelopePortal {
             portal_id: id(&info.id),
             sender_id: id(&info.sender_id),
-            sender_name: info.sender_unique_id.into(),
+            sender_name: info.sender_unique_id,
             envelope_diamonds: info.envelope_diamonds,
             portal_diamonds: info.portal_diamonds,
             taken_count: info.taken_count,
@@ -517,7 +511,7 @@ impl Kind for webcast::GoodyBag {
             winner_count: detail.winner_count,
             joined_count: detail.joined_count,
             participate_method: detail.participate_method,
-            participate_text: detail.participate_text.into(),
+            participate_text: detail.participate_text,
             opens_at: time(detail.opens_at),
             countdown_minutes: detail.countdown_minutes,
             winners: self.winners.into_iter().map(winner).collect(),
@@ -532,15 +526,15 @@ fn receiver(user: Option<webcast::Person>, guest: (i64, String), monitored: i64)
         return Some(person(user));
     }
     let (user_id, nickname) = if guest.0 == 0 { (monitored, String::new()) } else { guest };
-    (user_id != 0).then(|| Person { user_id: Id(user_id), nickname: nickname.into(), ..Default::default() })
+    (user_id != 0).then(|| Person { user_id: Id(user_id), nickname, ..Default::default() })
 }
 
 fn winner(winner: webcast::goody_bag::Winner) -> GoodyBagWinner {
     let user = winner.user.unwrap_or_default();
     let person = Person {
         user_id: id(&user.user_id),
-        unique_id: user.unique_id.into(),
-        nickname: user.nickname.into(),
+        unique_id: user.unique_id,
+        nickname: user.nickname,
         avatar: url(user.avatar),
     };
     GoodyBagWinner { person, coins: winner.coins }

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Millis, Person, RoomNotify, Text,
@@ -25,9 +24,9 @@ pub struct Goal {
     /// TikTok's code for the stage.
     pub status: i32,
     /// Text key of the display, e.g. `live_goal_indicator_sub_goal`.
-    pub indicator: SmolStr,
+    pub indicator: String,
     /// Description written by the host.
-    pub description: SmolStr,
+    pub description: String,
     /// Start time; `null` if unknown.
     pub started_at: Option<Millis>,
     /// End time; `null` if unknown.
@@ -57,7 +56,7 @@ pub struct SubGoal {
     /// Id of the gift; 0 if the goal is not about gifts.
     pub gift_id: i64,
     /// Name of the gift; may be empty.
-    pub gift_name: SmolStr,
+    pub gift_name: String,
     /// Price of a single gift, in diamonds.
     pub diamond_count: i64,
     /// Current amount.
@@ -89,7 +88,7 @@ pub struct Poll {
     /// Kind of change; `null` if unknown.
     pub state: Option<PollState>,
     /// The question. Only sent at the start, and not always.
-    pub title: SmolStr,
+    pub title: String,
     /// Start time; `null` if unknown.
     pub started_at: Option<Millis>,
     /// End time; `null` if unknown.
@@ -107,7 +106,7 @@ pub struct PollOption {
     /// Position, from 0.
     pub index: i32,
     /// Text of the answer.
-    pub text: SmolStr,
+    pub text: String,
     /// Number of votes.
     pub votes: i64,
 }
@@ -171,9 +170,9 @@ pub struct RankText {
 #[serde(rename_all = "camelCase")]
 pub struct HourlyRank {
     /// Text key of the ranking, e.g. `pm_mt_Live_WR`.
-    pub rank_type: SmolStr,
+    pub rank_type: String,
     /// Displayed English text.
-    pub label: SmolStr,
+    pub label: String,
 }
 
 /// Data of an `hourly_rank_reward` event.
@@ -203,9 +202,9 @@ pub struct WeeklyRankReward {
     /// User id of the winner.
     pub user_id: Id,
     /// The ranking, e.g. `daily_rank`.
-    pub source: SmolStr,
+    pub source: String,
     /// URL of the reward's picture.
-    pub icon_url: SmolStr,
+    pub icon_url: String,
     /// Displayed notice; `null` if there is none.
     pub notice: Option<RoomNotify>,
 }
@@ -231,7 +230,7 @@ pub struct SubPinEvent {
     /// Id of the goal.
     pub goal_id: Id,
     /// Description written by the host.
-    pub description: SmolStr,
+    pub description: String,
     /// Current number of subscriptions.
     pub progress: i64,
     /// Target number of subscriptions.
@@ -277,7 +276,7 @@ pub struct SubTimerSticker {
     /// TikTok's code for the state of the timer.
     pub status: i32,
     /// Displayed title.
-    pub title: SmolStr,
+    pub title: String,
     /// Total time, in an unknown unit.
     pub total_time: i64,
     /// Remaining time, in an unknown unit.
@@ -289,16 +288,16 @@ impl Kind for webcast::GoalUpdate {
         let goal = self.goal.unwrap_or_default();
         let contributor = Person {
             user_id: Id(self.contributor_id),
-            unique_id: self.contributor_unique_id.into(),
-            nickname: SmolStr::default(),
+            unique_id: self.contributor_unique_id,
+            nickname: String::new(),
             avatar: url(self.contributor_avatar),
         };
         let data = Data::Goal(Goal {
             goal_id: Id(goal.id),
             goal_type: goal.r#type,
             status: goal.status,
-            indicator: self.indicator.unwrap_or_default().key.into(),
-            description: goal.description.into(),
+            indicator: self.indicator.unwrap_or_default().key,
+            description: goal.description,
             started_at: time(goal.start_time),
             expires_at: time(goal.expire_time),
             sub_goals: goal.sub_goals.into_iter().map(sub_goal).collect(),
@@ -324,7 +323,7 @@ impl Kind for webcast::Poll {
             poll_id: Id(self.poll_id),
             poll_kind: self.poll_kind,
             state,
-            title: start.title.into(),
+            title: start.title,
             started_at: time(start.start_time),
             ends_at: time(start.end_time),
             end_type,
@@ -365,7 +364,7 @@ impl Kind for webcast::RankText {
 impl Kind for webcast::HourlyRank {
     fn parts(self, _: &Message) -> Known {
         let ranking = self.container.and_then(|container| container.ranking).unwrap_or_default();
-        let (rank_type, label) = (ranking.key.into(), ranking.default_pattern.into());
+        let (rank_type, label) = (ranking.key, ranking.default_pattern);
         Known { common: self.common, user: None, data: Data::HourlyRank(HourlyRank { rank_type, label }) }
     }
 }
@@ -387,7 +386,7 @@ impl Kind for webcast::WeeklyRankReward {
         let border = self.border.unwrap_or_default();
         let data = Data::WeeklyRankReward(WeeklyRankReward {
             user_id: Id(self.user_id),
-            source: border.source.into(),
+            source: border.source,
             icon_url: url(border.icon),
             notice: self.notify.map(notify),
         });
@@ -429,7 +428,7 @@ impl Kind for webcast::SubPinEvent {
             action: self.action,
             card_id: Id(card.id),
             goal_id: Id(goal.goal_id),
-            description: goal.description.unwrap_or_default().content.into(),
+            description: goal.description.unwrap_or_default().content,
             progress: goal.progress,
             target: goal.target,
             operator_user_id: Id(self.operator_user_id),
@@ -446,7 +445,7 @@ impl Kind for webcast::SubTimerSticker {
             change_type: sticker.change_type,
             operation: sticker.operation,
             status: sticker.status,
-            title: sticker.title.into(),
+            title: sticker.title,
             total_time: sticker.total_time,
             remaining_time: sticker.remaining_time,
         });
@@ -459,7 +458,7 @@ fn sub_goal(goal: goal::SubGoal) -> SubGoal {
     SubGoal {
         goal_type: goal.r#type,
         gift_id: goal.id,
-        gift_name: gift.name.into(),
+        gift_name: gift.name,
         diamond_count: gift.diamond_count,
         progress: goal.progress,
         target: goal.target,
@@ -469,8 +468,8 @@ fn sub_goal(goal: goal::SubGoal) -> SubGoal {
 fn contributor_of(contributor: goal::Contributor) -> GoalContributor {
     let person = Person {
         user_id: Id(contributor.user_id),
-        unique_id: contributor.unique_id.into(),
-        nickname: SmolStr::default(),
+        unique_id: contributor.unique_id,
+        nickname: String::new(),
         avatar: url(contributor.avatar),
     };
     GoalContributor { person, score: contributor.score }
@@ -484,14 +483,14 @@ fn poll_state(poll: &webcast::Poll) -> Option<PollState> {
 }
 
 fn option(option: webcast::poll::Option) -> PollOption {
-    PollOption { index: option.index, text: option.text.into(), votes: option.votes }
+    PollOption { index: option.index, text: option.text, votes: option.votes }
 }
 
 fn subscriber(subscriber: webcast::sub_wave::Subscriber) -> Person {
     Person {
         user_id: Id(subscriber.user_id),
-        unique_id: subscriber.unique_id.into(),
-        nickname: SmolStr::default(),
+        unique_id: subscriber.unique_id,
+        nickname: String::new(),
         avatar: url(subscriber.avatar),
     }
 }

@@ -4,8 +4,6 @@
 
 /// A gift, until 2024.
 pub(super) const GIFT: &str = "webcast_aweme_gift_send_message";
-/// A gift, since 2025.
-pub(super) const GIFT_NEW: &str = "webcast_aweme_gift_send_messageNew";
 /// Part of the keys of texts about super fans.
 pub(super) const SUPER_FAN: &str = "ttlive_superFan";
 /// A super fan joins.

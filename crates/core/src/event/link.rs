@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Person,
@@ -118,7 +117,7 @@ pub struct LinkScreenChange {
     /// Whether the guest is enlarged.
     pub is_enlarged: bool,
     /// Id of the guest, as in the list of guests. TikTok sends it as a string.
-    pub link_mic_id: SmolStr,
+    pub link_mic_id: String,
 }
 
 /// Data of a `link_mic_anchor_guide` event: a hint for the host about `user`.
@@ -128,9 +127,9 @@ pub struct LinkMicAnchorGuide {
     /// TikTok's code for the kind of hint.
     pub guide_type: i32,
     /// Displayed text; may be empty.
-    pub content: SmolStr,
+    pub content: String,
     /// Text of the button; may be empty.
-    pub button_text: SmolStr,
+    pub button_text: String,
 }
 
 /// Data of a `link_state` event: the guests or co-hosts as sent by TikTok's newest system.
@@ -170,7 +169,7 @@ pub struct LayoutSpot {
     /// What its id is of: 0 of nobody, 1 a user's connection, 2 a stream, 3 a user.
     pub id_type: i32,
     /// Id of the guest, as in the list of guests; empty if nobody is there. TikTok sends it as a string.
-    pub link_mic_id: SmolStr,
+    pub link_mic_id: String,
 }
 
 impl Kind for webcast::Link {
@@ -258,7 +257,7 @@ impl Kind for webcast::LinkScreenChange {
         let data = Data::LinkScreenChange(LinkScreenChange {
             message_type: self.message_type,
             is_enlarged: state.is_enlarged != 0,
-            link_mic_id: state.target_link_mic_id.into(),
+            link_mic_id: state.target_link_mic_id,
         });
         Known { common: self.common, user: None, data }
     }
@@ -268,8 +267,8 @@ impl Kind for webcast::LinkMicAnchorGuide {
     fn parts(self, _: &Message) -> Known {
         let data = Data::LinkMicAnchorGuide(LinkMicAnchorGuide {
             guide_type: self.guide_type,
-            content: self.content.into(),
-            button_text: self.button.into(),
+            content: self.content,
+            button_text: self.button,
         });
         Known { common: self.common, user: self.user.map(user), data }
     }
@@ -301,7 +300,7 @@ impl Kind for webcast::LinkMicLayoutState {
 
 fn spot(spot: webcast::link_mic_layout_state::Spot) -> LayoutSpot {
     let occupant = spot.occupant.unwrap_or_default();
-    LayoutSpot { spot: spot.spot, id_type: occupant.r#type, link_mic_id: occupant.link_mic_id.into() }
+    LayoutSpot { spot: spot.spot, id_type: occupant.r#type, link_mic_id: occupant.link_mic_id }
 }
 
 fn guests(guests: Vec<link::Guest>) -> Vec<Person> {
@@ -311,8 +310,8 @@ fn guests(guests: Vec<link::Guest>) -> Vec<Person> {
 fn cohost(cohost: link::Cohost) -> Person {
     Person {
         user_id: Id(cohost.user_id),
-        unique_id: cohost.unique_id.into(),
-        nickname: cohost.nickname.into(),
+        unique_id: cohost.unique_id,
+        nickname: cohost.nickname,
         avatar: url(cohost.avatar),
     }
 }
@@ -321,8 +320,8 @@ fn grouped_host(entry: layer::CohostEntry) -> Person {
     let user = entry.user.unwrap_or_default();
     Person {
         user_id: Id(entry.user_id),
-        unique_id: user.unique_id.into(),
-        nickname: user.nickname.into(),
+        unique_id: user.unique_id,
+        nickname: user.nickname,
         avatar: url(user.avatar),
     }
 }

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use smol_str::{SmolStr, format_smolstr};
 
 use super::{
     Data, Id, Kind, Known, Millis, Text,
@@ -18,9 +17,9 @@ pub struct RoomText {
     /// Displayed text; `null` if `content` holds it.
     pub text: Option<Text>,
     /// Additional text; usually empty.
-    pub content: SmolStr,
+    pub content: String,
     /// Topic, e.g. `user_join_fans`; may be empty.
-    pub scene: SmolStr,
+    pub scene: String,
     /// TikTok's code for the source.
     pub source: i32,
     /// Whether the text is a welcome message.
@@ -32,7 +31,7 @@ pub struct RoomText {
 #[serde(rename_all = "camelCase")]
 pub struct System {
     /// Displayed text.
-    pub message: SmolStr,
+    pub message: String,
 }
 
 /// Data of a `room_notify` event: text over the video.
@@ -42,17 +41,17 @@ pub struct RoomNotify {
     /// Displayed text; `null` if `content` holds it.
     pub text: Option<Text>,
     /// Additional text; usually empty.
-    pub content: SmolStr,
+    pub content: String,
     /// TikTok's code for the kind of text.
     pub notify_type: i64,
     /// Topic, e.g. `weekly_rank`; may be empty.
-    pub source: SmolStr,
+    pub source: String,
     /// Id of the user who caused it; 0 if unknown.
     pub from_user_id: Id,
     /// Display time, in seconds.
     pub duration_seconds: i64,
     /// Target of the link, in TikTok's app; may be empty.
-    pub link: SmolStr,
+    pub link: String,
 }
 
 /// Data of a `marquee_announcement` event.
@@ -60,7 +59,7 @@ pub struct RoomNotify {
 #[serde(rename_all = "camelCase")]
 pub struct MarqueeAnnouncement {
     /// Topic, e.g. `start_room_event`.
-    pub scene: SmolStr,
+    pub scene: String,
     /// Displayed texts.
     pub notices: Vec<RoomNotify>,
 }
@@ -77,13 +76,13 @@ pub struct Barrage {
     /// Level that the text is about; `null` if there is none.
     pub level: Option<i32>,
     /// What it is about, e.g. `guardian_entrance`, `fans_entrance`, `fans_upgrade`; absent if unknown.
-    #[serde(skip_serializing_if = "SmolStr::is_empty")]
-    pub scene: SmolStr,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scene: String,
     /// The same in more detail, e.g. `BecomingSuperFanLv10`; absent if unknown.
-    #[serde(skip_serializing_if = "SmolStr::is_empty")]
-    pub sub_type: SmolStr,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sub_type: String,
     /// URL of its picture; may be empty.
-    pub icon_url: SmolStr,
+    pub icon_url: String,
     /// Display time, in milliseconds.
     pub duration_ms: i64,
 }
@@ -113,7 +112,7 @@ pub struct UnauthorizedMember {
     /// 1 joined.
     pub action: i32,
     /// Displayed name, e.g. `Viewer158848`.
-    pub nickname: SmolStr,
+    pub nickname: String,
     /// Displayed text.
     pub text: Option<Text>,
 }
@@ -127,7 +126,7 @@ pub struct MsgDetect {
     /// TikTok's code for the trigger.
     pub trigger_by: i32,
     /// Country of the measured viewer.
-    pub from_region: SmolStr,
+    pub from_region: String,
     /// Start time on the client; `null` if unknown.
     pub client_started_at: Option<Millis>,
     /// Time of receipt at TikTok; `null` if unknown.
@@ -145,11 +144,11 @@ pub struct Capsule {
     /// Text of the button.
     pub button_text: Option<Text>,
     /// Target of the button, in TikTok's app.
-    pub link: SmolStr,
+    pub link: String,
     /// TikTok's code for the kind of hint.
     pub capsule_type: i32,
     /// Topic, e.g. `notice_viewer_new_goal`.
-    pub scene: SmolStr,
+    pub scene: String,
 }
 
 /// Data of a `subscription_guide` event: a hint with a button. The text mentions `user`.
@@ -161,9 +160,9 @@ pub struct SubscriptionGuide {
     /// Text of the button.
     pub button_text: Option<Text>,
     /// Target of the button, in TikTok's app.
-    pub link: SmolStr,
+    pub link: String,
     /// Topic, e.g. `notice_viewer_new_goal`.
-    pub scene: SmolStr,
+    pub scene: String,
 }
 
 /// Data of a `guide` event: a hint.
@@ -173,7 +172,7 @@ pub struct Guide {
     /// TikTok's code for the kind of hint.
     pub guide_type: i64,
     /// Displayed text.
-    pub description: SmolStr,
+    pub description: String,
     /// Id of the gift that the hint is about; 0 if there is none.
     pub gift_id: i64,
     /// Display time, in an unknown unit.
@@ -217,9 +216,9 @@ pub struct Hashtag {
     /// Id of the hashtag.
     pub hashtag_id: Id,
     /// Text of the hashtag; may be empty.
-    pub title: SmolStr,
+    pub title: String,
     /// URL of its picture.
-    pub image_url: SmolStr,
+    pub image_url: String,
 }
 
 /// Data of a `room_sticker` event.
@@ -235,9 +234,9 @@ pub struct RoomSticker {
 #[serde(rename_all = "camelCase")]
 pub struct Sticker {
     /// Name of the picture.
-    pub name: SmolStr,
+    pub name: String,
     /// URL of the picture.
-    pub image_url: SmolStr,
+    pub image_url: String,
     /// TikTok's code for the result of moderation.
     pub review_status: i32,
 }
@@ -257,17 +256,17 @@ pub struct Donation {
     /// Id of the sticker.
     pub sticker_id: Id,
     /// Id of the organisation, which TikTok sends as a string.
-    pub organization_id: SmolStr,
+    pub organization_id: String,
     /// Name of the organisation.
-    pub name: SmolStr,
+    pub name: String,
     /// Description of the organisation.
-    pub description: SmolStr,
+    pub description: String,
     /// URL of further information.
-    pub detail_url: SmolStr,
+    pub detail_url: String,
     /// URL for donations.
-    pub donate_url: SmolStr,
+    pub donate_url: String,
     /// URL of its picture.
-    pub icon_url: SmolStr,
+    pub icon_url: String,
 }
 
 /// Data of an `in_room_banner_refresh` event.
@@ -291,13 +290,13 @@ pub struct AnchorToolModification {
     /// Id of the effect's files.
     pub resource_id: Id,
     /// Name of the effect.
-    pub name: SmolStr,
+    pub name: String,
     /// TikTok's code for the change.
     pub modification_type: i32,
     /// TikTok's code for the start or end of the effect.
     pub msg_type: i32,
     /// Tab in which it was selected, e.g. `trending`.
-    pub tab: SmolStr,
+    pub tab: String,
     /// Time at which it was switched on; `null` if unknown.
     pub started_at: Option<Millis>,
     /// Time at which it was switched off; `null` if unknown.
@@ -313,8 +312,8 @@ impl Kind for webcast::Room {
         let common = stamp(self.common.as_ref());
         let data = Data::Room(RoomText {
             text: display_text(self.common),
-            content: self.content.into(),
-            scene: self.scene.into(),
+            content: self.content,
+            scene: self.scene,
             source: self.source,
             is_welcome: self.is_welcome,
         });
@@ -324,7 +323,7 @@ impl Kind for webcast::Room {
 
 impl Kind for webcast::System {
     fn parts(self, _: &Message) -> Known {
-        let data = Data::System(System { message: self.message.into() });
+        let data = Data::System(System { message: self.message });
         Known { common: self.common, user: None, data }
     }
 }
@@ -339,7 +338,7 @@ impl Kind for webcast::RoomNotify {
 impl Kind for webcast::MarqueeAnnouncement {
     fn parts(self, _: &Message) -> Known {
         let data = Data::MarqueeAnnouncement(MarqueeAnnouncement {
-            scene: self.scene.into(),
+            scene: self.scene,
             notices: self
                 .entities
                 .into_iter()
@@ -361,8 +360,8 @@ impl Kind for webcast::Barrage {
             msg_type: self.msg_type,
             text: text(content),
             level,
-            scene: self.scene.into(),
-            sub_type: self.sub_type.into(),
+            scene: self.scene,
+            sub_type: self.sub_type,
             icon_url: url(self.icon),
             duration_ms: self.duration_ms,
         });
@@ -388,7 +387,7 @@ impl Kind for webcast::MsgDetect {
         let data = Data::MsgDetect(MsgDetect {
             detect_type: self.detect_type,
             trigger_by: self.trigger_by,
-            from_region: self.from_region.into(),
+            from_region: self.from_region,
             client_started_at: time(times.client_start_ms),
             api_received_at: time(times.api_received_ms),
             api_sent_at: time(times.api_sent_ms),
@@ -403,9 +402,9 @@ impl Kind for webcast::Capsule {
         let data = Data::Capsule(Capsule {
             text: text(self.description),
             button_text: text(self.button),
-            link: self.link.into(),
+            link: self.link,
             capsule_type: self.capsule_type,
-            scene: self.scene.into(),
+            scene: self.scene,
         });
         Known { common: self.common, user: named, data }
     }
@@ -417,8 +416,8 @@ impl Kind for webcast::SubscriptionGuide {
         let data = Data::SubscriptionGuide(SubscriptionGuide {
             text: text(self.description),
             button_text: text(self.button),
-            link: self.button_url.into(),
-            scene: self.scene.into(),
+            link: self.button_url,
+            scene: self.scene,
         });
         Known { common: self.common, user: named, data }
     }
@@ -428,7 +427,7 @@ impl Kind for webcast::Guide {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Guide(Guide {
             guide_type: self.guide_type,
-            description: self.description.into(),
+            description: self.description,
             gift_id: self.gift_id,
             duration: self.duration,
         });
@@ -469,11 +468,8 @@ impl Kind for webcast::Speaker {
 impl Kind for webcast::Hashtag {
     fn parts(self, _: &Message) -> Known {
         let tag = self.tag.unwrap_or_default();
-        let data = Data::Hashtag(Hashtag {
-            hashtag_id: Id(tag.id),
-            title: tag.title.into(),
-            image_url: url(tag.image),
-        });
+        let data =
+            Data::Hashtag(Hashtag { hashtag_id: Id(tag.id), title: tag.title, image_url: url(tag.image) });
         Known { common: self.common, user: None, data }
     }
 }
@@ -481,7 +477,7 @@ impl Kind for webcast::Hashtag {
 impl Kind for webcast::RoomSticker {
     fn parts(self, _: &Message) -> Known {
         let stickers = self.stickers.into_iter().map(|sticker| Sticker {
-            name: sticker.name.into(),
+            name: sticker.name,
             image_url: url(sticker.image),
             review_status: sticker.review_status,
         });
@@ -515,10 +511,10 @@ impl Kind for webcast::AnchorToolModification {
             user_id: Id(tool.user_id),
             effect_id: Id(tool.effect_id),
             resource_id: id(&tool.resource_id),
-            name: tool.name.into(),
+            name: tool.name,
             modification_type: tool.modification_type,
             msg_type: tool.msg_type,
-            tab: tool.tab.into(),
+            tab: tool.tab,
             started_at: time(tool.start_time),
             ended_at: time(tool.end_time),
             duration_seconds: tool.duration_s,
@@ -545,12 +541,12 @@ fn is_of_fan(text: &webcast::Text) -> bool {
 pub(super) fn notify(notify: webcast::RoomNotify) -> RoomNotify {
     RoomNotify {
         text: display_text(notify.common),
-        content: notify.content.into(),
+        content: notify.content,
         notify_type: notify.notify_type,
-        source: notify.source.into(),
+        source: notify.source,
         from_user_id: Id(notify.from_user_id),
         duration_seconds: notify.extra.map_or(0, |extra| extra.duration_s),
-        link: notify.link.into(),
+        link: notify.link,
     }
 }
 
@@ -563,9 +559,9 @@ fn named(mut text: webcast::Text, nickname: &str) -> webcast::Text {
 }
 
 /// Inserts the nickname into a pattern such as `Viewer%s`.
-fn nickname(prefix: Option<webcast::Text>, nickname: &str) -> SmolStr {
+fn nickname(prefix: Option<webcast::Text>, nickname: &str) -> String {
     match prefix.unwrap_or_default().default_pattern.split_once("%s") {
-        Some((before, after)) => format_smolstr!("{before}{nickname}{after}"),
+        Some((before, after)) => format!("{before}{nickname}{after}"),
         None => nickname.into(),
     }
 }
@@ -574,11 +570,11 @@ fn donation(sticker: webcast::donation_sticker_modify::Sticker) -> Donation {
     let organization = sticker.organization.unwrap_or_default();
     Donation {
         sticker_id: Id(sticker.id),
-        organization_id: organization.id.into(),
-        name: organization.name.into(),
-        description: organization.description.into(),
-        detail_url: organization.detail_url.into(),
-        donate_url: organization.donate_url.into(),
+        organization_id: organization.id,
+        name: organization.name,
+        description: organization.description,
+        detail_url: organization.detail_url,
+        donate_url: organization.donate_url,
         icon_url: url(organization.icon),
     }
 }

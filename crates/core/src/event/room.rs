@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Millis, Text,
@@ -22,7 +21,7 @@ pub struct Control {
     /// Meaning of the code; `null` if unknown.
     pub state: Option<RoomState>,
     /// Text displayed to viewers; may be empty.
-    pub tips: SmolStr,
+    pub tips: String,
     /// The sanction that caused it; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub punishment: Option<Punishment>,
@@ -63,9 +62,9 @@ pub struct LiveIntro {
     /// Id of the intro.
     pub intro_id: Id,
     /// The host's description of the LIVE.
-    pub description: SmolStr,
+    pub description: String,
     /// Language as detected by TikTok.
-    pub language: SmolStr,
+    pub language: String,
     /// TikTok's code for the result of moderation.
     pub audit_status: i32,
 }
@@ -75,7 +74,7 @@ pub struct LiveIntro {
 #[serde(rename_all = "camelCase")]
 pub struct Banner {
     /// JSON in a string, as sent. Its structure depends on the campaign.
-    pub data: SmolStr,
+    pub data: String,
 }
 
 /// Data of an `unknown` event.
@@ -162,9 +161,9 @@ pub struct Punishment {
     /// Id of the sanction.
     pub punish_id: Id,
     /// TikTok's name for the sanction, e.g. `muting_cancel`.
-    pub punish_type: SmolStr,
+    pub punish_type: String,
     /// TikTok's name for the reason; usually empty.
-    pub punish_reason: SmolStr,
+    pub punish_reason: String,
     /// Id of the sanctioned user; 0 if unknown.
     pub user_id: Id,
 }
@@ -174,7 +173,7 @@ pub struct Punishment {
 #[serde(rename_all = "camelCase")]
 pub struct Bottom {
     /// Displayed text; may be empty.
-    pub content: SmolStr,
+    pub content: String,
     /// Topic: 3 this room, 4 a co-host's room, 6 moderation, …
     pub biz_type: i32,
     /// Display time, in seconds.
@@ -182,7 +181,7 @@ pub struct Bottom {
     /// Id of the warned user.
     pub user_id: Id,
     /// URL of further information; may be empty.
-    pub detail_url: SmolStr,
+    pub detail_url: String,
     /// The sanction; `null` if there is none.
     pub punishment: Option<Punishment>,
 }
@@ -204,7 +203,7 @@ pub struct Perception {
 #[serde(rename_all = "camelCase")]
 pub struct AccessRecall {
     /// The permission, e.g. `GIFT`.
-    pub scene: SmolStr,
+    pub scene: String,
     /// TikTok's code for the change.
     pub status: i32,
     /// End of the sanction; `null` if unknown.
@@ -234,7 +233,7 @@ pub struct Notice {
     /// TikTok's code for the kind of notice.
     pub notice_type: i32,
     /// Displayed text.
-    pub content: SmolStr,
+    pub content: String,
     /// Title; `null` if there is none.
     pub title: Option<Text>,
     /// Reason; `null` if there is none.
@@ -256,7 +255,7 @@ pub struct RoomVerify {
     /// TikTok's code for the demanded action.
     pub action: i32,
     /// Displayed text; may be empty.
-    pub content: SmolStr,
+    pub content: String,
     /// TikTok's code for the display.
     pub notice_type: i64,
     /// Whether the room is closed.
@@ -267,7 +266,7 @@ impl Kind for webcast::Control {
     fn parts(self, _: &Message) -> Known {
         let (action, state) = (self.action, RoomState::of_action(self.action));
         let punishment = self.punishment.map(punishment);
-        let data = Data::Control(Control { action, state, tips: self.tips.into(), punishment });
+        let data = Data::Control(Control { action, state, tips: self.tips, punishment });
         Known { common: self.common, user: None, data }
     }
 }
@@ -276,8 +275,8 @@ impl Kind for webcast::LiveIntro {
     fn parts(self, _: &Message) -> Known {
         let data = Data::LiveIntro(LiveIntro {
             intro_id: Id(self.id),
-            description: self.content.into(),
-            language: self.language.into(),
+            description: self.content,
+            language: self.language,
             audit_status: self.audit_status,
         });
         let host = self.user.map(|user| labelled_user(user, &self.labels));
@@ -287,7 +286,7 @@ impl Kind for webcast::LiveIntro {
 
 impl Kind for webcast::InRoomBanner {
     fn parts(self, _: &Message) -> Known {
-        let data = Data::Banner(Banner { data: self.json.into() });
+        let data = Data::Banner(Banner { data: self.json });
         Known { common: self.common, user: None, data }
     }
 }
@@ -295,11 +294,11 @@ impl Kind for webcast::InRoomBanner {
 impl Kind for webcast::Bottom {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Bottom(Bottom {
-            content: self.content.into(),
+            content: self.content,
             biz_type: self.biz_type,
             duration_seconds: self.duration_s,
             user_id: Id(self.violation_user_id),
-            detail_url: self.detail_url.into(),
+            detail_url: self.detail_url,
             punishment: self.punishment.map(punishment),
         });
         Known { common: self.common, user: None, data }
@@ -320,7 +319,7 @@ impl Kind for webcast::Perception {
 impl Kind for webcast::AccessRecall {
     fn parts(self, _: &Message) -> Known {
         let data = Data::AccessRecall(AccessRecall {
-            scene: self.scene.into(),
+            scene: self.scene,
             status: self.status,
             ends_at: time(self.end_time),
             notice: text(self.notice),
@@ -346,7 +345,7 @@ impl Kind for webcast::Notice {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Notice(Notice {
             notice_type: self.notice_type,
-            content: self.content.into(),
+            content: self.content,
             title: text(self.title),
             violation_reason: text(self.violation_reason),
         });
@@ -365,7 +364,7 @@ impl Kind for webcast::RoomVerify {
     fn parts(self, _: &Message) -> Known {
         let data = Data::RoomVerify(RoomVerify {
             action: self.action,
-            content: self.content.into(),
+            content: self.content,
             notice_type: self.notice_type,
             close_room: self.close_room,
         });
@@ -376,8 +375,8 @@ impl Kind for webcast::RoomVerify {
 fn punishment(punishment: webcast::Punishment) -> Punishment {
     Punishment {
         punish_id: id(&punishment.id),
-        punish_type: punishment.r#type.into(),
-        punish_reason: punishment.reason.into(),
+        punish_type: punishment.r#type,
+        punish_reason: punishment.reason,
         user_id: Id(punishment.user_id),
     }
 }

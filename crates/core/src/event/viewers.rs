@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use smol_str::SmolStr;
 
 use super::{
     Data, Id, Kind, Known, Person,
@@ -20,9 +19,9 @@ pub struct Like {
     /// Total likes of the room, as sent. It can decrease.
     pub total_like_count: i64,
     /// Text key of the display.
-    pub display_type: SmolStr,
+    pub display_type: String,
     /// Pattern of the displayed text, e.g. `{0:user} liked the LIVE`.
-    pub label: SmolStr,
+    pub label: String,
 }
 
 /// Data of a `member` event.
@@ -37,11 +36,11 @@ pub struct Member {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operator: Option<Person>,
     /// How the viewer found the room, in TikTok's terms, e.g. `homepage_hot-live_cell`.
-    pub enter_source: SmolStr,
+    pub enter_source: String,
     /// Text key of the display.
-    pub display_type: SmolStr,
+    pub display_type: String,
     /// Pattern of the displayed text, e.g. `{0:user} joined`.
-    pub label: SmolStr,
+    pub label: String,
 }
 
 /// Data of a `social` event.
@@ -51,7 +50,7 @@ pub struct Social {
     /// The action.
     pub action: SocialAction,
     /// Text key of the display.
-    pub display_type: SmolStr,
+    pub display_type: String,
     /// Number of the host's followers after a follow; otherwise 0.
     pub follow_count: i64,
     /// Number of shares of the room after a share; otherwise 0.
@@ -60,7 +59,7 @@ pub struct Social {
     #[serde(skip_serializing_if = "super::is_zero")]
     pub target_user_id: Id,
     /// Pattern of the displayed text, e.g. `{0:user} shared the LIVE`.
-    pub label: SmolStr,
+    pub label: String,
 }
 
 /// Action in a `social` event.
@@ -100,15 +99,15 @@ pub struct RoomUser {
 #[serde(rename_all = "camelCase")]
 pub struct TopViewer {
     /// Name in the profile's URL; empty for most viewers without gifts.
-    pub unique_id: SmolStr,
+    pub unique_id: String,
     /// Value of the gifts, in coins.
     pub coin_count: Id,
     /// Numeric id.
     pub user_id: Id,
     /// Displayed name.
-    pub nickname: SmolStr,
+    pub nickname: String,
     /// URL of the profile picture.
-    pub avatar: SmolStr,
+    pub avatar: String,
     /// Position in the list, from 1.
     pub rank: i64,
     /// TikTok's number for the change; absent if unknown.
@@ -177,7 +176,7 @@ impl Kind for webcast::Member {
             action_id: self.action,
             member_count: self.member_count,
             operator: self.operator.map(person),
-            enter_source: self.enter_source.into(),
+            enter_source: self.enter_source,
             display_type,
             label,
         });
@@ -228,10 +227,10 @@ impl Kind for webcast::RoomUserSeq {
 fn top_viewer(viewer: webcast::room_user_seq::Viewer) -> TopViewer {
     let user = viewer.user.unwrap_or_default();
     TopViewer {
-        unique_id: user.unique_id.into(),
+        unique_id: user.unique_id,
         coin_count: Id(viewer.coin_count),
         user_id: Id(user.id),
-        nickname: user.nickname.into(),
+        nickname: user.nickname,
         avatar: url(user.avatar),
         rank: viewer.rank,
         delta: viewer.delta,

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use smol_str::SmolStr;
 
 use super::{
     GIFTS, InjectGiver, InjectOption, InjectRequest, InjectTopViewer, InjectUser, LIKES_A_MESSAGE,
@@ -152,7 +151,7 @@ impl Stamps<'_> {
             edit(compose::gift(stamp, user, &gift), |gift: &mut webcast::Gift| {
                 gift.receiver = receiver.as_ref().map(|receiver| receiver.person().user());
                 if let (Some(describe), Some(kind)) = (describe, &mut gift.gift) {
-                    kind.describe = describe.to_string();
+                    kind.describe = describe.clone();
                 }
                 (gift.combo_count, gift.group_count, gift.is_first) = (*combo_count, *group_count, *is_first);
                 let (multiplier_type, multiplier) = (*multiplier_type, *multiplier);
@@ -234,7 +233,7 @@ impl Stamps<'_> {
 }
 
 /// Sets the text with which TikTok's clients display a message.
-fn show(common: &mut Option<Common>, display_type: &Option<SmolStr>, label: &Option<SmolStr>) {
+fn show(common: &mut Option<Common>, display_type: &Option<String>, label: &Option<String>) {
     relabel(common, display_type.as_deref(), label.as_deref());
 }
 
@@ -265,7 +264,7 @@ fn message(stamp: Stamp, user: &User, request: &InjectRequest) -> Message {
         } => edit(compose::member(stamp, user, *member_count), |member: &mut webcast::Member| {
             member.action = *action_id;
             member.operator = operator.as_ref().map(|user| user.person().user());
-            member.enter_source = enter_source.to_string();
+            member.enter_source = enter_source.clone();
             show(&mut member.common, display_type, label);
         }),
         InjectRequest::Follow { follow_count, target_user_id, display_type, label, .. } => {
@@ -323,7 +322,7 @@ fn message(stamp: Stamp, user: &User, request: &InjectRequest) -> Message {
             info.opens_at = opens_at.map_or(info.opens_at, seconds);
             info.super_fan_count = *super_fan_count;
             envelope_id.iter().for_each(|id| info.envelope_id = id.to_string());
-            sender_name.iter().for_each(|name| info.sender_name = name.to_string());
+            sender_name.iter().for_each(|name| info.sender_name = name.clone());
             sender_id.iter().for_each(|id| info.sender_id = id.to_string());
         }),
         InjectRequest::Poll { question, options, .. } => poll(stamp, user, question, options, request),
@@ -349,7 +348,7 @@ fn message(stamp: Stamp, user: &User, request: &InjectRequest) -> Message {
 
 impl InjectTopViewer {
     fn at(&self, place: i64) -> webcast::room_user_seq::Viewer {
-        let unique_id = InjectUser::Name(self.unique_id.to_string());
+        let unique_id = InjectUser::Name(self.unique_id.clone());
         let Person { user_id, .. } = unique_id.person();
         let person = Person {
             user_id: self.user_id.unwrap_or(user_id),
@@ -366,8 +365,8 @@ impl InjectTopViewer {
 fn social(
     message: Message,
     target: Option<Id>,
-    display_type: &Option<SmolStr>,
-    label: &Option<SmolStr>,
+    display_type: &Option<String>,
+    label: &Option<String>,
 ) -> Message {
     edit(message, |social: &mut webcast::Social| {
         social.target_user_id = target.unwrap_or_default().0;
@@ -387,10 +386,10 @@ fn poll(
         return compose::poll(stamp, user, question, &[]);
     };
     let option = |(place, option): (i32, &InjectOption)| match option {
-        InjectOption::Text(text) => webcast::poll::Option { votes: 0, text: text.to_string(), index: place },
+        InjectOption::Text(text) => webcast::poll::Option { votes: 0, text: text.clone(), index: place },
         InjectOption::Votes(given) => webcast::poll::Option {
             votes: given.votes,
-            text: given.text.to_string(),
+            text: given.text.clone(),
             index: given.index.unwrap_or(place),
         },
     };

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
-use smol_str::SmolStr;
 
 use crate::event::{Badge, Id, Person, User};
 
@@ -26,26 +25,26 @@ pub enum InjectUser {
 pub struct InjectUserDetails {
     /// Name in the profile's URL.
     #[schemars(regex(pattern = r"\S"))]
-    unique_id: SmolStr,
+    unique_id: String,
     /// Displayed name; defaults to the unique id.
-    nickname: Option<SmolStr>,
+    nickname: Option<String>,
     /// Numeric id; defaults to one that is derived from the unique id.
     user_id: Option<Id>,
     /// URL of the profile picture.
     #[serde(default)]
-    avatar: SmolStr,
+    avatar: String,
     /// URL of the profile picture in medium size.
     #[serde(default)]
-    avatar_medium: SmolStr,
+    avatar_medium: String,
     /// URL of the profile picture in large size.
     #[serde(default)]
-    avatar_large: SmolStr,
+    avatar_large: String,
     /// Id of the profile in TikTok's own URLs.
     #[serde(default)]
-    sec_uid: SmolStr,
+    sec_uid: String,
     /// Biography.
     #[serde(default)]
-    bio: SmolStr,
+    bio: String,
     /// Whether the user hides who they are.
     #[serde(default)]
     is_masked: bool,
@@ -87,7 +86,7 @@ pub struct InjectUserDetails {
     team_level: Option<i64>,
     /// Name of the fan club.
     #[serde(default)]
-    team_name: SmolStr,
+    team_name: String,
     /// Badges next to the name, before those that other fields add.
     #[serde(default)]
     #[schemars(length(max = super::BADGES_MAX))]
@@ -105,15 +104,15 @@ pub struct InjectBadge {
     /// Level, or rank of a top gifter.
     level: Option<i64>,
     /// Text on the badge; defaults to the usual one of this kind.
-    text: Option<SmolStr>,
+    text: Option<String>,
     /// Key of the text; defaults to the usual one of this kind.
-    key: Option<SmolStr>,
+    key: Option<String>,
     /// URL of its picture.
     #[serde(default)]
-    image_url: SmolStr,
+    image_url: String,
     /// Id of the privilege that the badge stands for.
     #[serde(default)]
-    privilege_id: SmolStr,
+    privilege_id: String,
 }
 
 impl InjectBadge {
@@ -148,7 +147,7 @@ impl InjectUser {
 
     /// Builds the user. The same name always has the same id.
     pub(super) fn user(&self) -> User {
-        let unique_id = SmolStr::new(self.unique_id());
+        let unique_id = self.unique_id().to_owned();
         let user_id = Id(RESERVED_USERS + i64::from(crc32fast::hash(unique_id.as_bytes())));
         let Some(details) = self.details().cloned() else {
             return User { user_id, nickname: unique_id.clone(), unique_id, ..User::default() };

@@ -66,6 +66,7 @@ pub fn read_push(frame: &Bytes, faults: &mut Vec<Fault>) -> Push {
 fn compress_type(frame: &[u8]) -> Option<String> {
     for field in RawFields::of(frame) {
         if field.number == HEADERS_FIELD
+            && RawFields::of(field.bytes()?).any(|part| part.bytes() == Some(COMPRESS_TYPE.as_bytes()))
             && let Ok(header) = used::push_frame::Header::decode(field.bytes()?)
             && header.key == COMPRESS_TYPE
         {

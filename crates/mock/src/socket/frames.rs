@@ -400,10 +400,8 @@ impl Loss {
             Reading::Unknown | Reading::Broken(_) => None,
         };
         let is_method = self.methods.is_empty() || self.methods.iter().any(|it| *it == message.method);
-        let is_sender = || {
-            self.senders.is_empty()
-                || by(message).is_some_and(|name| self.senders.iter().any(|it| *it == name))
-        };
+        let is_sender =
+            || self.senders.is_empty() || by(message).is_some_and(|name| self.senders.contains(&name));
         let number = u64::from(crc32fast::hash(&message.payload));
         let share = || (Random::new(self.seed, number).next() >> 11) as f64 / SHARES;
         is_method && is_sender() && share() < self.share

@@ -17,7 +17,6 @@ use livetape_core::{
     retry::SplitMix,
     wire::Message,
 };
-use smol_str::{SmolStr, format_smolstr};
 
 use super::{Profile, ROOM_ID, Rates, USER, unix_ms};
 use crate::scrub::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES, square};
@@ -367,12 +366,12 @@ pub(super) fn viewer(number: u64) -> Person {
     let mut random = Random(SplitMix(number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
     let (first, last) = (*random.pick(&FIRST), *random.pick(&LAST));
     let unique_id = match random.below(4) {
-        0 => format_smolstr!("{first}{last}{number}"),
-        1 => format_smolstr!("{first}.{last}{number}"),
-        2 => format_smolstr!("{first}_{last}_{number}"),
-        _ => format_smolstr!("{last}{number}.{first}"),
+        0 => format!("{first}{last}{number}"),
+        1 => format!("{first}.{last}{number}"),
+        2 => format!("{first}_{last}_{number}"),
+        _ => format!("{last}{number}.{first}"),
     };
-    let nickname = format_smolstr!("{}{}", random.pick(&NICKNAMES), random.pick(&DECORATION));
+    let nickname = format!("{}{}", random.pick(&NICKNAMES), random.pick(&DECORATION));
     person(FIRST_ID + i64::try_from(number).unwrap_or(0), unique_id, nickname)
 }
 
@@ -405,7 +404,7 @@ fn marked(number: u64, mut user: User) -> User {
         7 => (user.is_follower, user.follow_status) = (true, Some(1)),
         8 => (user.is_follower, user.follow_status) = (true, Some(2)),
         9 => (user.is_gift_giver, user.gifter_level) = (true, Some(level)),
-        10 => user.avatar = SmolStr::default(),
+        10 => user.avatar = String::new(),
         11 => {
             (user.follower_count, user.following_count, user.follow_status) =
                 (Some(level * 1_000), Some(level), Some(0));
@@ -422,10 +421,7 @@ fn marked(number: u64, mut user: User) -> User {
 fn emotes(number: u64, text: &str) -> Vec<EmoteAt> {
     let at = |index: usize, number: u64| EmoteAt {
         index: i32::try_from(index).unwrap_or(0),
-        emote: livetape_core::event::Emote {
-            emote_id: format_smolstr!("{number}"),
-            image_url: picture(number),
-        },
+        emote: livetape_core::event::Emote { emote_id: format!("{number}"), image_url: picture(number) },
     };
     match number % 3 {
         0 => vec![at(0, EMOTE_ID), at(text.encode_utf16().count(), EMOTE_ID + number % 2)],
@@ -434,11 +430,11 @@ fn emotes(number: u64, text: &str) -> Vec<EmoteAt> {
 }
 
 /// Returns the URL of a picture, the same for the same number.
-pub(super) fn picture(number: u64) -> SmolStr {
-    square(SplitMix(number).next_bits()).into()
+pub(super) fn picture(number: u64) -> String {
+    square(SplitMix(number).next_bits())
 }
 
-fn person(user_id: i64, unique_id: SmolStr, nickname: SmolStr) -> Person {
+fn person(user_id: i64, unique_id: String, nickname: String) -> Person {
     let avatar = picture(user_id.unsigned_abs());
     Person { user_id: Id(user_id), unique_id, nickname, avatar }
 }

@@ -32,9 +32,9 @@ impl Author for Person {
     fn user(&self) -> User {
         User {
             id: self.user_id.0,
-            nickname: self.nickname.to_string(),
+            nickname: self.nickname.clone(),
             avatar: image(&self.avatar),
-            unique_id: self.unique_id.to_string(),
+            unique_id: self.unique_id.clone(),
             ..Default::default()
         }
     }
@@ -57,11 +57,11 @@ impl Author for event::User {
         let follow_info = of_user::FollowInfo { following_count, follower_count, follow_status };
         // A name of digits on a badge would be read as the level.
         let is_number = !self.team_name.is_empty() && self.team_name.chars().all(char::is_numeric);
-        let team = of_user::Team { level: 0, club_name: self.team_name.to_string() };
+        let team = of_user::Team { level: 0, club_name: self.team_name.clone() };
         User {
             id: self.user_id.0,
-            nickname: self.nickname.to_string(),
-            bio: self.bio.to_string(),
+            nickname: self.nickname.clone(),
+            bio: self.bio.clone(),
             avatar: image(&self.avatar),
             avatar_medium: image(&self.avatar_medium),
             avatar_large: image(&self.avatar_large),
@@ -70,8 +70,8 @@ impl Author for event::User {
             attributes: self
                 .is_moderator
                 .then_some(of_user::Attributes { is_admin: true, ..Default::default() }),
-            unique_id: self.unique_id.to_string(),
-            sec_uid: self.sec_uid.to_string(),
+            unique_id: self.unique_id.clone(),
+            sec_uid: self.sec_uid.clone(),
             badges: self.badges.iter().map(badge).collect(),
             team: is_number.then_some(team),
             mask: self.is_masked.then_some(of_user::Mask { is_on: true }),
@@ -103,10 +103,10 @@ impl Author for event::User {
 /// Composes a badge: its display type decides where text and picture are.
 fn badge(given: &Badge) -> webcast::Badge {
     let Badge { scene_type, display_type, level, text, key, image_url, privilege_id } = given;
-    let (id, level) = (privilege_id.to_string(), level.map(|level| level.to_string()).unwrap_or_default());
+    let (id, level) = (privilege_id.clone(), level.map(|level| level.to_string()).unwrap_or_default());
     let image = image(image_url);
     let privilege = (!id.is_empty() || !level.is_empty()).then_some(badge::Privilege { id, level });
-    let of_text = badge::TextBadge { key: key.to_string(), default_pattern: text.to_string() };
+    let of_text = badge::TextBadge { key: key.clone(), default_pattern: text.clone() };
     let mut badge = webcast::Badge {
         display_type: *display_type,
         scene_type: *scene_type,
@@ -116,12 +116,12 @@ fn badge(given: &Badge) -> webcast::Badge {
     };
     if *display_type == 4 {
         badge.combined =
-            Some(badge::CombinedBadge { icon: image, string: text.to_string(), ..Default::default() });
+            Some(badge::CombinedBadge { icon: image, string: text.clone(), ..Default::default() });
         return badge;
     }
     badge.image = image.map(|image| badge::ImageBadge { image: Some(image) });
     if badge.text.is_none() && !text.is_empty() {
-        badge.string = Some(badge::StringBadge { text: text.to_string() });
+        badge.string = Some(badge::StringBadge { text: text.clone() });
     }
     badge
 }
