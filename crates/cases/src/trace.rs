@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::{
     expect::Name,
     mistakes::{SlimEvent, course, is_of_break, mistaken_course},
-    report::{Failure, clean},
+    report::{Failure, REPEATED, clean},
 };
 
 pub(crate) use fields::{Field, Type};
@@ -30,7 +30,7 @@ pub use record::{Record, Stamp, Summary, Thinned};
 /// Number of parts of the time axis: within each, only the last value of a line is kept.
 pub(crate) const PARTS: u64 = 300;
 /// Maximum number of types of events with a row of their own.
-const KINDS_MAX: usize = 8;
+const KINDS_MAX: usize = 4;
 /// Maximum number of wrong numbers that are shown over time.
 const NUMBERS_MAX: usize = 3;
 /// Number of events that are sent until a number is usually read, up to which that says where it belongs.
@@ -231,7 +231,7 @@ impl Trace {
     pub fn add_pictures(&mut self, taken: &[(u64, String)]) {
         let wrong = self.numbers.iter().find_map(|course| {
             let (after_ms, at_ms) = (course.wrong_after_ms?, course.parting.as_ref()?.at_ms);
-            Some((after_ms, at_ms, format!("the first wrong number of {}", course.name)))
+            Some((after_ms, at_ms, format!("after the first wrong number of {}", course.name)))
         });
         let happened = self.happened.iter().take(PICTURED_MAX);
         let happened = happened.map(|it| (it.after_ms, it.at_ms, it.text.clone()));
@@ -372,7 +372,8 @@ impl<'a> Placed<'a> {
             Parted { count, from, among, is_break: false, broken, got, mistake: None, open }
         });
         let explained = failure.diagnosis.and_then(|code| {
-            let (broken, mistaken) = (breaks.first().filter(|_| is_of_break(code)).copied(), of(code));
+            let (broken, mistaken) =
+                (breaks.first().filter(|_| is_of_break(code) || code == REPEATED).copied(), of(code));
             let first = mistaken.as_ref().map(|(_, first)| *first);
             let (count, got) = match (broken, &mistaken) {
                 // What it counts from there on does not follow the show.
@@ -555,8 +556,12 @@ impl<'a> Places<'a> {
         let since = changes.len() - shifted.len();
         let from = since.checked_sub(1).map_or(0, |index| places[index]);
         let is_enough = |at: usize| self.course[at].abs_diff(self.course[at - 1]) >= by.unsigned_abs();
-        if since > differs.index || !(from + 1..=differs.range.end).any(is_enough) {
+        if since > differs.index {
             return differs;
+        }
+        // So many events may have been left out anywhere.
+        if !(from + 1..=differs.range.end).any(is_enough) {
+            return Differs { range: from..differs.range.end, ..differs };
         }
         let shifted = |index: usize| shifted[changes.len() - 1 - index];
         let candidates = since..=differs.index;

@@ -17,7 +17,7 @@ use super::{
     against::{Changed, How},
     moment,
 };
-use crate::trace::{Parting, Trace};
+use crate::trace::{Parting, Summary, Trace};
 use timeline::{SCRIPT, SCRIPT_HASH, timeline};
 
 const STYLE: &str = "
@@ -98,6 +98,8 @@ struct Judged {
     /// File with the smallest recording that fails.
     kept: Option<String>,
     trace: Option<Trace>,
+    #[serde(default)]
+    printed: Summary,
 }
 
 #[derive(Deserialize)]
@@ -287,6 +289,10 @@ impl Judged {
         self.as_in_plain || self.same_as.is_some()
     }
 
+    fn has_wrong_number(&self) -> bool {
+        self.failures.iter().any(|failure| !OTHER_KINDS.contains(&&*failure.what))
+    }
+
     /// Returns the first wrong number beside the right one, or what else was wrong, of a case that failed.
     fn first_wrong(&self) -> Option<&str> {
         let failures = || self.failures.iter().filter(|_| self.is_failed());
@@ -348,8 +354,7 @@ impl Tested {
                     Some(first) => *first == case.name || case.kept.as_ref() == Some(first),
                     None => case.name == PLAIN,
                 };
-                let head =
-                    format!("<p>These fail by the same mistake as <code>{}</code>:</p>", text(&case.name));
+                let head = format!("<p>These fail in the same way as <code>{}</code>:</p>", text(&case.name));
                 let same = Vec::from_iter(same.iter().filter(is_same).copied());
                 section += &self.list(&head, &same, about, room);
             }
@@ -375,10 +380,10 @@ impl Tested {
         let mut lines = Vec::from_iter(conclusion.or(alike).into_iter().chain(self.habits.iter().cloned()));
         let mistakes = self.mistakes();
         let began = self.began(&mistakes);
-        if lines.is_empty() && is_single && began.is_none() {
+        if lines.is_empty() && is_single && mistakes.is_empty() && began.is_none() {
             return String::new();
         }
-        let is_known = !lines.is_empty();
+        let is_known = !lines.is_empty() || !mistakes.is_empty();
         if !is_known {
             lines.push("no known mistake explains this: the first failed case is a good start".to_owned());
         }
@@ -406,10 +411,14 @@ impl Tested {
             }));
         let is_one =
             is_known && self.conclusion.as_ref().is_none_or(|conclusion| !conclusion.mistakes.is_empty());
-        let heading = if is_one { "Most likely cause" } else { "What is known" };
+        let (heading, to_do) = if is_one {
+            ("Most likely cause", "correct this, then run the first failed case again")
+        } else {
+            ("What is known", "look at what it does in the first failed case")
+        };
         let again = first.map(|case| text(&case.again)).filter(|again| !again.is_empty());
         let again = again.map(|again| {
-            format!("<p>What to do: correct this, then run the first failed case again, and all cases without <code>--case</code>:</p>\n<pre>{again}</pre>\n")
+            format!("<p>What to do: {to_do}, and at the end run all cases, without <code>--case</code>:</p>\n<pre>{again}</pre>\n")
         });
         format!("<h3>{heading}</h3>\n<div class=\"cause\">\n{lines}</div>\n{}", again.unwrap_or_default())
     }
@@ -418,7 +427,7 @@ impl Tested {
     fn mistakes(&self) -> BTreeMap<&String, String> {
         let common = self.conclusion.iter().flat_map(|conclusion| &conclusion.mistakes);
         let mut mistakes = BTreeMap::from_iter(common.map(|code| (code, String::new())));
-        let is_apart = self.conclusion.is_some() && mistakes.is_empty();
+        let is_apart = mistakes.is_empty() && (self.conclusion.is_some() || self.failed() == 1);
         let failed = self.cases.iter().filter(|case| is_apart && case.is_failed());
         let explained = failed.flat_map(|case| case.failures.iter().map(move |failure| (case, failure)));
         let explained = explained.filter_map(|(case, failure)| {
@@ -500,7 +509,13 @@ impl Tested {
             let more = String::from_iter(more.split("; ").map(|line| format!("<br>{}", marked(line))));
             format!("<p><span class=\"why bad\">{}</span>{more}</p>\n", marked(what))
         };
-        let failures = String::from_iter(case.failures.iter().map(failure));
+        let mut failures = String::from_iter(case.failures.iter().map(failure));
+        let is_right = |name: &&String| !case.failures.iter().any(|failure| failure.what == **name);
+        let right =
+            Vec::from_iter(case.printed.values.keys().filter(is_right).map(|name| format!("`{name}`")));
+        if !right.is_empty() && case.has_wrong_number() {
+            let _ = writeln!(failures, "<p>Right: {}.</p>", marked(&right.join(", ")));
+        }
         let timeline = self.timeline(case, room);
         let output = String::from_iter(case.output.iter().map(|line| text(line) + "\n"));
         let output = if output.is_empty() {

@@ -537,6 +537,24 @@ fn mistakes_at_a_break_begin_there() {
     assert_eq!(page.matches("It began").count(), 1, "{page}");
 }
 
+/// What is right narrows down what is wrong.
+#[test]
+fn a_single_case_says_what_is_right_and_what_to_do() {
+    let detail = Some("12 is what keeping gives: 3 streaks".to_owned());
+    let failure =
+        Failure { diagnosis: Some("never_starts_over"), detail, ..wrong(12, &["never_starts_over"]) };
+    let what = failure.what.clone();
+    let mut result = json(&[outcome("restart", Verdict::Failed, 1, vec![failure])]);
+    result["conclusion"] = Value::Null;
+    result["cases"][0]["printed"] = json!({ "values": { (what): 12, "likes": 5 }, "fields": {} });
+    let page = html(&[result], &about).unwrap();
+    assert!(page.contains("<p>Right: <code>likes</code>.</p>"), "{page}");
+    assert!(
+        page.contains("In <code>restart</code>: 12 is what keeping gives: 3 streaks. To correct it:"),
+        "{page}"
+    );
+}
+
 #[test]
 fn mistakes_of_their_own_are_told_each() {
     let case = |case, code: &'static str, why: &str| {
@@ -769,7 +787,7 @@ fn cases_with_one_mistake_are_one_group() {
     assert_eq!(told.lines().count(), 4, "{told}");
     assert!(told.contains("%0Athe same in 2 cases: names, big%0A"), "{told}");
     let page = html(&[json(&all)], &about).unwrap();
-    assert!(page.contains("These fail by the same mistake as <code>again</code>:"), "{page}");
+    assert!(page.contains("These fail in the same way as <code>again</code>:"), "{page}");
     assert_eq!(page.matches("<h4>").count(), 4);
     // CI counts cases.
     assert_eq!(junit(&all, Duration::ZERO).matches("<failure ").count(), 7);

@@ -156,6 +156,26 @@ fn what_is_printed_at_once_tells_equal_gifts_apart() {
     }
 }
 
+/// Of many that are left out, equal ones cannot be told apart.
+#[test]
+fn a_counter_that_leaves_out_many_blames_none() {
+    let items = demo();
+    let events = counted(&items);
+    let failure = Failure { got: Some("50".to_owned()), ..Failure::new("chats", "printed another number") };
+    let name = Name::parse("chats").unwrap();
+    let mut record = Record::new([name.clone()]);
+    record.now(Stamp { after_ms: 5, sent: events.len() as u32 });
+    for chats in 1..=50 {
+        let chats = chats.to_string();
+        record.add(&format!("chats: {chats}"), [(&name, &*chats)].into_iter());
+    }
+    let until = |at: Stamp| at.sent as usize;
+    let sent = Sent { events: &events, breaks: &[], starts: &[], until: &until, left: None };
+    let trace = Trace::of(&sent, &record, &[failure], &[], |wanted| json_of(&items, true, true, wanted));
+    let parting = trace.numbers[0].parting.as_ref().unwrap();
+    assert_eq!((parting.from_ms, parting.among, parting.events.len()), (0, 51, 0), "{parting:?}");
+}
+
 /// Totals of a timer do not say which event was counted wrong.
 #[test]
 fn few_printed_totals_part_somewhere_between_two_of_them() {
@@ -292,7 +312,7 @@ fn pictures_are_those_after_breaks_after_the_first_wrong_number_and_the_last() {
     let chosen = trace.pictures.iter().map(|it| (it.at_ms, it.what.as_str(), it.jpeg.as_str()));
     // Of two reasons for one picture, the wrong number is named.
     let expected =
-        [(200, "the first wrong number of gifts", "30"), (400, "cut", "50"), (900, "the end", "80")];
+        [(200, "after the first wrong number of gifts", "30"), (400, "cut", "50"), (900, "the end", "80")];
     assert_eq!(Vec::from_iter(chosen), expected);
     // One picture of all.
     trace.add_pictures(&taken[..1]);

@@ -101,8 +101,8 @@ fn first(courses: &[&Course], parting: &Parting, verb: &str, remedy: Option<&str
             "It began at {at} at the latest: {total} it {verb} {got}, and no event had come since it was right."
         ),
         (None, several, _) => format!(
-            "It began between {} and {at}, with one of {several} events: {total} it {verb} {got}. To see with which, show the \
-             total whenever it changes, or add <code>--speed 20</code>.",
+            "It began between {} and {at}, with one of {several} events: {total} it {verb} {got}. To see with which, show \
+             each with the total, whenever it changes, or add <code>--speed 20</code>.",
             self::at(parting.from_ms)
         ),
     };
@@ -251,7 +251,13 @@ fn pictures(trace: &Trace) -> String {
         )
     });
     let pictures = String::from_iter(pictures);
-    if pictures.is_empty() { pictures } else { format!("<div class=\"pictures\">\n{pictures}</div>\n") }
+    if pictures.is_empty() {
+        pictures
+    } else {
+        format!(
+            "<div class=\"pictures\">\n{pictures}</div>\n<p><small>A click enlarges a picture.</small></p>\n"
+        )
+    }
 }
 
 /// The values of a number, from the bottom to the top of a chart.
