@@ -23,7 +23,7 @@ use crate::ownership::{Input, Outcome};
 
 /// Maximum number of messages in a log, as many as there are events in a backlog by default.
 const LOG_MESSAGES_MAX: i64 = 16_384;
-/// Maximum size of a log, in bytes. It holds several checkpoints, and all events that may wait.
+/// Maximum size of a log, in bytes. It holds all events that may wait.
 const LOG_BYTES_MAX: i64 = 32 << 20;
 /// Maximum size of a message in a log with its headers, in bytes: the default limit of NATS.
 const LOG_MESSAGE_BYTES_MAX: i32 = 1 << 20;
