@@ -540,21 +540,20 @@ impl Millis {
         let (days, of_day) = (ms / DAY_MS, ms % DAY_MS);
         let (year, month, day) = civil(days);
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let parts = [
-            (0, 4, year),
-            (5, 2, month),
-            (8, 2, day),
-            (11, 2, of_day / 3_600_000),
-            (14, 2, of_day / 60_000 % 60),
-            (17, 2, of_day / 1000 % 60),
-            (20, 3, of_day % 1000),
-        ];
-        for (at, width, mut number) in parts {
-            for digit in text[at..at + width].iter_mut().rev() {
-                *digit = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
-        }
+        let mut put = |at: usize, number: u64| text[at] = b'0' + (number % 10) as u8;
+        let mut put_two = |at, number| {
+            put(at, number / 10);
+            put(at + 1, number);
+        };
+        put_two(0, year / 100);
+        put_two(2, year);
+        put_two(5, month);
+        put_two(8, day);
+        put_two(11, of_day / 3_600_000);
+        put_two(14, of_day / 60_000 % 60);
+        put_two(17, of_day / 1000 % 60);
+        put_two(20, of_day % 1000 / 10);
+        put(22, of_day);
         Some(text)
     }
 }

@@ -13,7 +13,10 @@ use crate::json;
 /// Placeholder for a user that is missing from the message.
 static UNKNOWN_USER: LazyLock<User> = LazyLock::new(User::default);
 
-#[derive(JsonSchema, Serialize)]
+// This and the next two are only the schema: `write_json` writes their fields, because serde would write those of `data` as
+// keys that are not known in advance.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "read by the macro")]
 struct EventJson<'a, D> {
     r#type: &'static str,
     /// Username of the host; empty if unknown.
@@ -33,8 +36,9 @@ struct EventJson<'a, D> {
     stream: &'a str,
 }
 
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[schemars(rename = "{D}Data")]
+#[expect(dead_code, reason = "read by the macro")]
 pub(super) struct DataJson<'a, D> {
     /// `uniqueId` of the acting user.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,8 +53,9 @@ pub(super) struct DataJson<'a, D> {
 }
 
 /// Data of an event that a user always causes.
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema)]
 #[schemars(rename = "{D}Data")]
+#[expect(dead_code, reason = "read by the macro")]
 pub(super) struct UserDataJson<'a, D> {
     /// `uniqueId` of the acting user; empty if unknown.
     sender: &'a str,
@@ -66,30 +71,37 @@ impl Event {
     /// Appends the JSON of the event on channel `stream`, without `seq` and the closing brace.
     /// [`finish_json`] appends these once the hub has assigned the number.
     pub fn begin_json(&self, stream: &str, out: &mut Vec<u8>) {
-        let (data, timestamp) = (&self.data, self.timestamp);
-        if data.has_user() {
-            let user = self.user.as_ref().unwrap_or_else(|| &UNKNOWN_USER);
-            self.write_json(stream, UserDataJson { sender: &user.unique_id, data, user, timestamp }, out);
-        } else {
-            let user = self.user.as_ref();
-            let sender = user.map(|user| user.unique_id.as_str());
-            self.write_json(stream, DataJson { sender, data, user, timestamp }, out);
-        }
+        self.write_json(stream, out).expect("events have string keys and a vector takes every byte");
         assert_eq!(out.pop(), Some(b'}'));
     }
 
-    fn write_json(&self, stream: &str, data: impl Serialize, out: &mut Vec<u8>) {
-        let json = EventJson {
-            r#type: self.kind(),
-            username: &self.username,
-            data,
-            id: self.id.as_deref(),
-            ts: self.ts,
-            replay: self.replay,
-            injected: self.injected,
-            stream,
-        };
-        write(&json, out).expect("events have string keys and a vector takes every byte");
+    fn write_json(&self, stream: &str, out: &mut Vec<u8>) -> Result<(), Error> {
+        let unknown = || self.data.has_user().then(|| &*UNKNOWN_USER);
+        let user = self.user.as_ref().or_else(unknown);
+        let mut event = Writer { out }.open(OBJECT)?;
+        event.field("type", self.kind())?;
+        event.field("username", &*self.username)?;
+        event.key("data");
+        let mut data = Writer { out: event.out }.open(OBJECT)?;
+        if let Some(user) = user {
+            data.field("sender", &user.unique_id)?;
+        }
+        data.flatten(&self.data)?;
+        if let Some(user) = user {
+            data.field("user", user)?;
+        }
+        data.field("timestamp", &self.timestamp)?;
+        data.close()?;
+        if let Some(id) = &self.id {
+            event.field("id", id)?;
+        }
+        event.field("ts", &self.ts)?;
+        event.field("replay", &self.replay)?;
+        if self.injected {
+            event.field("injected", &true)?;
+        }
+        event.field("stream", stream)?;
+        event.close()
     }
 
     /// Returns the JSON of an event that is not part of a channel: without `stream` and `seq`.
@@ -195,6 +207,13 @@ impl Parts<'_> {
     /// is a constant.
     #[inline(always)]
     fn field(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+        self.key(name);
+        value.serialize(Writer { out: self.out })
+    }
+
+    /// Appends the name of a field.
+    #[inline(always)]
+    fn key(&mut self, name: &'static str) {
         let mut head = [b','; NAME_BYTES_MAX + 4];
         if let Some(head) = head.get_mut(..name.len() + 4) {
             head[1] = b'"';
@@ -206,7 +225,18 @@ impl Parts<'_> {
             text(name, self.out);
             self.out.push(b':');
         }
-        value.serialize(Writer { out: self.out })
+    }
+
+    /// Appends the fields of an object.
+    fn flatten(&mut self, object: &impl Serialize) -> Result<(), Error> {
+        let start = self.out.len();
+        object.serialize(Writer { out: self.out })?;
+        self.out.pop();
+        match &mut self.out[start..] {
+            [_] => self.out.truncate(start),
+            fields => fields[0] = b',',
+        }
+        Ok(())
     }
 
     fn close(self) -> Result<(), Error> {
@@ -425,11 +455,6 @@ impl ser::SerializeMap for Parts<'_> {
     }
 }
 
-/// Appends the JSON of `value`.
-fn write(value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Error> {
-    value.serialize(Writer { out })
-}
-
 /// Appends a quoted string.
 fn text(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
@@ -561,7 +586,7 @@ mod tests {
 
     fn same(value: &impl Serialize) -> bool {
         let mut ours = b"before".to_vec();
-        write(value, &mut ours).unwrap();
+        value.serialize(Writer { out: &mut ours }).unwrap();
         ours[6..] == *json::escaped(serde_json::to_string(value).unwrap()).as_bytes()
     }
 
