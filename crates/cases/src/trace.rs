@@ -376,8 +376,13 @@ impl<'a> Placed<'a> {
                 (breaks.first().filter(|_| is_of_break(code) || code == REPEATED).copied(), of(code));
             let first = mistaken.as_ref().map(|(_, first)| *first);
             let (count, got) = match (broken, &mistaken) {
+                (Some(count), Some((course, _))) => {
+                    let printed = Vec::from_iter(right[..count].iter().chain(&course[count..]).copied());
+                    places = Places::of(&printed).all(&changes, &until);
+                    (count, right[count])
+                }
                 // What it counts from there on does not follow the show.
-                (Some(count), _) => (count, right[count]),
+                (Some(count), None) => (count, right[count]),
                 (None, Some((course, first))) => {
                     places = Places::of(course).all(&changes, &until);
                     (first + 1, course[first + 1])
@@ -429,7 +434,8 @@ impl<'a> Placed<'a> {
             events: parted.open.iter().map(opened).collect(),
         };
         let first = self.partings().next().map(|parted| parted.count);
-        let is_wrong = |(at, _): &(usize, i64)| first.is_some_and(|first| *at >= first);
+        let is_wrong =
+            |(at, value): &(usize, i64)| first.is_some_and(|first| *at >= first) && self.right[*at] != *value;
         Course {
             wrong_after_ms: self.got.iter().position(is_wrong).map(|index| self.read[index]),
             name: clean(self.name),

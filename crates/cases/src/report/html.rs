@@ -442,13 +442,17 @@ impl Tested {
 
     /// Returns in which case a number became wrong first, and where: by one of the mistakes, if any is known.
     fn began(&self, mistakes: &BTreeMap<&String, String>) -> Option<(&str, String)> {
-        let is_it = |parting: &&Parting| match &parting.mistake {
-            Some(code) => mistakes.contains_key(code),
-            None => mistakes.is_empty(),
+        let partings = || {
+            let failed = self.cases.iter().filter(|case| case.is_failed());
+            let numbers = failed.flat_map(|case| Some(case).into_iter().zip(&case.trace));
+            let numbers = numbers.flat_map(|(case, trace)| trace.numbers.iter().map(move |it| (case, it)));
+            numbers.filter_map(|(case, number)| Some((case, number.parting.as_ref()?)))
         };
-        self.cases.iter().filter(|case| case.is_failed()).find_map(|case| {
-            let numbers = case.trace.iter().flat_map(|trace| &trace.numbers);
-            let parting = numbers.filter_map(|number| number.parting.as_ref()).find(is_it)?;
+        let is_known = |(_, it): &(&Judged, &Parting)| {
+            it.mistake.as_ref().is_some_and(|code| mistakes.contains_key(code))
+        };
+        let first = partings().find(is_known).or_else(|| partings().find(|(_, it)| it.mistake.is_none()));
+        first.map(|(case, parting)| {
             let at = moment(Duration::from_millis(parting.began_ms()));
             let how = match (&parting.mistake, parting.events.first()) {
                 _ if parting.is_break => format!("with the break at {at}"),
@@ -458,7 +462,7 @@ impl Tested {
                 (None, Some(event)) if parting.events.len() == 1 => format!("at {at}, with {}", event.text),
                 (None, _) => format!("at {at} at the latest"),
             };
-            Some((&*case.name, how))
+            (&*case.name, how)
         })
     }
 
@@ -473,10 +477,13 @@ impl Tested {
 
     /// Formats what happened when in a case, as far as there is room for it.
     fn timeline(&self, case: &Judged, room: &mut usize) -> String {
-        let Some(trace) = &case.trace else { return String::new() };
+        let Some(mut trace) = case.trace.clone() else { return String::new() };
+        // What is wrong without a break, too, did not begin with one.
+        let partings = trace.numbers.iter_mut().filter_map(|number| number.parting.as_mut());
+        partings.filter(|parting| case.as_in_plain && !parting.is_break).for_each(|it| it.break_ms = None);
         let is_shown = case.failures.iter().any(|failure| failure.message.starts_with("showed "));
         let verb = if is_shown { "showed" } else { "printed" };
-        let timeline = timeline(trace, verb, |code| self.remedies([code]).first().copied());
+        let timeline = timeline(&trace, verb, |code| self.remedies([code]).first().copied());
         match room.checked_sub(timeline.len()) {
             Some(left) => {
                 *room = left;
