@@ -64,7 +64,7 @@ pub struct Trace {
     pub lines: Vec<Moment>,
     /// Of how many lines in a row one is kept.
     pub line_step: u64,
-    /// A page after breaks and connections, at its first wrong number, and at the end.
+    /// A page after breaks and connections, after its first wrong number, and at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pictures: Vec<Picture>,
 }
