@@ -39,8 +39,8 @@ async function plays({ browser, livetape, pictures, folder, file }) {
 
   await page.getByRole('button', { name: 'Play the show' }).click()
   await page.getByLabel('Speed').selectOption('4')
-  // Follows and gifts come every few seconds.
-  await page.getByLabel('Position').press('5')
+  // Six seconds before follows: a page that is drawn less than four times a second plays more slowly.
+  await page.getByLabel('Position').press('7')
   await alert.first().waitFor()
   await page.getByRole('button', { name: 'Pause' }).click()
   await visit.picture(pictures, 'share')

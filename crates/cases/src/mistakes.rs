@@ -230,6 +230,8 @@ const KEEPING: &str = "never_starts_over";
 /// The mistake at a break that counts everything after it twice.
 const TWICE: &str = "two_connections";
 const REPEATING: &str = "counting messages again that were sent again with the same id";
+/// What some repeats do to a number.
+const SOME: &str = "can come from";
 const REPEATS: Candidate = Candidate { doing: REPEATING, shown_by: "", needs_break: false };
 
 /// What clients of a room received.
@@ -267,16 +269,15 @@ pub fn explain_in_room(sent: InRoom<'_>, right: &[&str], what: &str, got: &str) 
     } else {
         got != right && got == repeated
     };
+    let by_repeats = |before: &str, after: &str| Explanation {
+        candidates: BTreeMap::from([(REPEATED, REPEATS)]),
+        found: Some(Diagnosis { name: REPEATED, message: format!("{got} {before} {REPEATING}{after}") }),
+        ..Explanation::default()
+    };
     if are_repeats {
-        explained.candidates.insert(REPEATED, REPEATS);
-        explained.is_unclear = false;
-        let message = if is_partial {
-            format!("{got} can come from {REPEATING}")
-        } else {
-            format!("{got} is what {REPEATING} gives")
-        };
-        explained.found = Some(Diagnosis { name: REPEATED, message });
-        return explained;
+        let mut found = if is_partial { by_repeats(SOME, "") } else { by_repeats("is what", " gives") };
+        found.candidates.append(&mut explained.candidates);
+        return found;
     }
     let is_more = number(got) > number(&right);
     // What was lost at a break cannot make a number too large.
@@ -315,6 +316,10 @@ pub fn explain_in_room(sent: InRoom<'_>, right: &[&str], what: &str, got: &str) 
             found.name = REPEATED;
             both.candidates = BTreeMap::from([(REPEATED, REPEATS)]);
         }
+    }
+    // It may know the others.
+    if both.candidates.is_empty() && number(got) < number(&repeated) {
+        return by_repeats(SOME, "");
     }
     both
 }

@@ -437,6 +437,8 @@ fn a_client_that_counts_repeats_is_recognised() {
     assert_eq!(names, [None, None, repeated, repeated, repeated, None]);
     let message = "64 can come from counting messages again that were sent again with the same id";
     assert_eq!(found(true, "chats", 64).unwrap().message, message);
+    // It may know some of them.
+    assert_eq!(found(false, "chats", 64).unwrap().message, message);
     // Another mistake may count them, too.
     let sum = all.iter().filter_map(|event| match &event.details {
         Details::Gift(gift) => Some(i64::from(gift.repeat_count * gift.diamond_count)),

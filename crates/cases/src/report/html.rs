@@ -385,7 +385,11 @@ impl Tested {
         }
         let is_known = !lines.is_empty() || !mistakes.is_empty();
         if !is_known {
-            lines.push("no known mistake explains this: the first failed case is a good start".to_owned());
+            let first = first.and_then(|case| case.failures.first());
+            let other = first.filter(|failure| OTHER_KINDS.contains(&&*failure.what));
+            let other = other.and_then(|failure| failure.message.split("; ").next());
+            let nothing = "no known mistake explains this: the first failed case is a good start";
+            lines.push(other.unwrap_or(nothing).to_owned());
         }
         let (common, apart): (Vec<_>, Vec<_>) = mistakes.iter().partition(|(_, why)| why.is_empty());
         let remedy = |remedy: &str| format!("To correct it: {remedy}.");
@@ -393,7 +397,7 @@ impl Tested {
             let remedy = self.remedies([*code]).first().copied().map(remedy);
             lines.push(format!("{why}. {}", remedy.unwrap_or_default()));
         }
-        if let Some((case, place)) = began {
+        if let Some((case, place)) = &began {
             lines.push(format!("Where it began: in `{case}`, {place}."));
             if let Some([what, right]) = about(&self.suite, case).filter(|_| !is_known) {
                 lines.push(format!("What happens there: {what}. Right: {right}."));
@@ -401,7 +405,8 @@ impl Tested {
         }
         let common = common.into_iter().map(|(code, _)| *code);
         lines.extend(self.remedies(common).into_iter().map(remedy));
-        let others = self.others();
+        let others =
+            Vec::from_iter(self.others().into_iter().filter(|other| !lines.iter().any(|it| it == other)));
         if !others.is_empty() && !is_single {
             lines.push(format!("Besides numbers: {}", others.join("; ")));
         }
@@ -412,13 +417,14 @@ impl Tested {
         let is_one =
             is_known && self.conclusion.as_ref().is_none_or(|conclusion| !conclusion.mistakes.is_empty());
         let (heading, to_do) = if is_one {
-            ("Most likely cause", "correct this, then run the first failed case again")
+            ("Most likely cause", "correct this, then run this case again")
         } else {
-            ("What is known", "look at what it does in the first failed case")
+            ("What is known", "look at what it does in this case")
         };
-        let again = first.map(|case| text(&case.again)).filter(|again| !again.is_empty());
+        let shown = began.as_ref().and_then(|(name, _)| failed().find(|case| case.name == *name)).or(first);
+        let again = shown.map(|case| text(&case.again)).filter(|again| !again.is_empty());
         let again = again.map(|again| {
-            format!("<p>What to do: {to_do}, and at the end run all cases, without <code>--case</code>:</p>\n<pre>{again}</pre>\n")
+            format!("<p>What to do: {to_do}; at the end, all cases, without <code>--case</code>:</p>\n<pre>{again}</pre>\n")
         });
         format!("<h3>{heading}</h3>\n<div class=\"cause\">\n{lines}</div>\n{}", again.unwrap_or_default())
     }

@@ -503,6 +503,15 @@ fn a_timeline_opens_the_first_event_that_was_counted_wrong() {
     outcomes[1].trace = Some(Box::new(timeline));
     let page = html(&[json(&outcomes)], &about).unwrap();
     assert!(page.contains("it printed 10, and no event had come since it was right."), "{page}");
+    // What was sent until it stopped is right.
+    let mut timeline = trace("x");
+    timeline.numbers[0].name = "diamonds".to_owned();
+    let parting = timeline.numbers[0].parting.as_mut().unwrap();
+    (parting.got, parting.mistake) = (parting.right, None);
+    outcomes[1].trace = Some(Box::new(timeline));
+    let page = html(&[json(&outcomes)], &about).unwrap();
+    let stopped = "<code>diamonds</code> stopped at 0:00.5: it printed 5, and what came after is missing.";
+    assert!(page.contains(stopped), "{page}");
 }
 
 #[test]
@@ -617,7 +626,8 @@ fn a_page_says_what_is_wrong_once_and_where_it_is_listed() {
     // Of several, each is named before all cases.
     let away = outcome("closed", Verdict::Failed, 1, vec![Failure::new("connection", "stayed away")]);
     let page = html(&[json(&[passed, cut, away])], &about).unwrap();
-    assert!(page.contains("Besides numbers: did not come back; stayed away"), "{page}");
+    assert!(page.contains("<p>Did not come back</p>"), "{page}");
+    assert!(page.contains("Besides numbers: stayed away"), "{page}");
 }
 
 #[test]

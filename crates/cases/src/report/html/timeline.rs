@@ -77,6 +77,9 @@ fn first(courses: &[&Course], parting: &Parting, verb: &str, remedy: Option<&str
     let Parting { right, got, .. } = parting;
     let total = format!("the right total of {names} is {right} then, and");
     let head = match (&parting.mistake, parting.among, parting.events.len()) {
+        (None, ..) if right == got => {
+            format!("{names} stopped at {at}: it {verb} {got}, and what came after is missing.")
+        }
         (None, ..) if let Some(broken) = parting.break_ms => {
             let until = if broken == parting.at_ms { String::new() } else { format!(", before {at}") };
             format!(
