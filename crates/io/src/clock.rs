@@ -75,6 +75,7 @@ impl Timer {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -91,6 +92,14 @@ mod tests {
             timer.sleep_until(due).await;
             assert!(now() >= due);
         }
+    }
+
+    /// Nothing is left of a deadline that passes while its timer is set.
+    #[tokio::test]
+    async fn no_time_is_waited_for_briefly() {
+        let brief = Duration::from_secs(20);
+        timeout(brief, system::Timer::new().unwrap().sleep(Duration::ZERO)).await.unwrap().unwrap();
+        timeout(brief, thread::Timer::new().unwrap().sleep(Duration::ZERO)).await.unwrap().unwrap();
     }
 
     #[tokio::test]

@@ -103,9 +103,10 @@ test('tells when a replay starts over: with each lap, and when the server restar
   client.on('startOver', ({ stream }) => heard.push(stream))
   const ids = []
   client.on('event', ({ id, data }) => ids.push([heard.length, id ?? data.streakId]))
-  const ended = () => until('the end', async () => {
-    const { state, lap } = await ask(server.url, 'replay')
-    return state === 'ended' && lap === 3
+  let last
+  const ended = () => until(() => `the end: ${JSON.stringify(last)}`, async () => {
+    last = await ask(server.url, 'replay')
+    return last.state === 'ended' && last.lap === 3
   })
   await client.connect()
   await ended()

@@ -19,7 +19,8 @@ impl Timer {
 
     /// Waits for about this time, or less.
     pub(super) async fn sleep(&self, time: Duration) -> io::Result<()> {
-        let it_value = Timespec::try_from(time).map_err(io::Error::other)?;
+        // Zero would stop the timer.
+        let it_value = Timespec::try_from(time.max(Duration::from_nanos(1))).map_err(io::Error::other)?;
         let once = Itimerspec { it_interval: Timespec::default(), it_value };
         timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once)?;
         let mut ready = self.0.readable().await?;
