@@ -76,7 +76,7 @@ struct Holder {
     started: Instant,
 }
 
-/// Waits until all claims are released, and all channels of users left.
+/// Waits until all claims are released, all channels of users left, and all orders answered.
 pub(super) async fn released(held: TaskTracker) {
     held.close();
     drop(timeout(LEAVE_TIME, held.wait()).await);

@@ -113,7 +113,7 @@ impl Cluster {
     /// `cluster_unreachable`.
     pub async fn join(self, hub: Hub, control: Control, driver: &mut Driver) -> Result<Membership, Problem> {
         let Self { options, link, store } = self;
-        let totals = Totals::default();
+        let (totals, held) = (Totals::default(), TaskTracker::new());
         let (told, heard) = claims::told(&totals);
         let (from_here, to_source) = driver.intercept();
         let shown = claims::Shown { owner: heard.owner.clone(), intent: heard.intent };
@@ -128,6 +128,8 @@ impl Cluster {
             hub: hub.clone(),
             tickets: Arc::default(),
             patience: options.lease * 2 + orders::PATIENCE_MIN,
+            owed: held.clone(),
+            shutdown: control.shutdown().clone(),
         };
         router.serve().await?;
         tokio::spawn(router.route(from_here));
@@ -147,7 +149,6 @@ impl Cluster {
         }
         let (claims, asked) = Claims::shared();
         driver.claims = claims;
-        let held = TaskTracker::new();
         let claimant = claims::Claimant {
             store: store.clone(),
             node: options.node.clone(),

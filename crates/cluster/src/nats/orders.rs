@@ -7,7 +7,8 @@
 //!           ◄── answer ──
 //! ```
 //!
-//! Each ticket admits one order: a copy of an order is never executed.
+//! Each ticket admits one order: a copy of an order is never executed. An owner that shuts down issues no more of them, and
+//! waits for the orders of those that it has issued.
 
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
@@ -18,17 +19,17 @@ use livetape_core::{
     inject::InjectRequest,
 };
 use livetape_feed::{
-    control::{Answer, Order, Refusal, ReplayOrder, shutting_down},
+    control::{Answer, Order, Refusal, ReplayOrder},
     hub::Hub,
 };
 use livetape_io::clock;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::store::{REFUSED_HINT, Refusals, SILENT, SILENT_HINT};
 
@@ -82,7 +83,7 @@ impl Answered {
 }
 
 /// When each ticket of this process was issued. They are random, so that nobody can guess them.
-type Tickets = Arc<Mutex<HashMap<u64, Instant>>>;
+type Tickets = Arc<watch::Sender<HashMap<u64, Instant>>>;
 
 #[derive(Clone)]
 pub(super) struct Router {
@@ -99,6 +100,9 @@ pub(super) struct Router {
     pub(super) tickets: Tickets,
     /// Maximum time to wait for an owner.
     pub(super) patience: Duration,
+    /// What this process still owes to other nodes when it shuts down.
+    pub(super) owed: TaskTracker,
+    pub(super) shutdown: CancellationToken,
 }
 
 impl Router {
@@ -124,7 +128,7 @@ impl Router {
         let router = self.clone();
         tokio::spawn(orders.for_each_concurrent(ORDERS_MAX, move |message| {
             let router = router.clone();
-            async move {
+            router.owed.clone().track_future(async move {
                 let Some(inbox) = message.reply else { return };
                 let answered = match serde_json::from_slice(&message.payload) {
                     Ok(Asked { version: VERSION, order: None }) => Answered::new(router.issue(), None),
@@ -136,10 +140,16 @@ impl Router {
                     _ => Answered::new(None, Some(refused(other_version("the owner")))),
                 };
                 let answered = serde_json::to_vec(&answered).unwrap_or_default();
-                // The node that asked stops waiting by itself.
+                // The node that asked stops waiting by itself. This process may be about to end.
                 drop(router.client.publish(inbox, answered.into()).await);
-            }
+                drop(router.client.flush().await);
+            })
         }));
+        let (shutdown, mut tickets) = (self.shutdown.clone(), self.tickets.subscribe());
+        self.owed.spawn(async move {
+            shutdown.cancelled().await;
+            drop(timeout(TICKET_TIME, tickets.wait_for(HashMap::is_empty)).await);
+        });
         Ok(())
     }
 
@@ -192,9 +202,9 @@ impl Router {
             return Some(refused(unconfirmed(NOT_DONE)));
         };
         match &reply {
-            // The source ended before it answered, but the next one may continue what it did.
             Err(Refusal { problem, .. }) if problem.code == Code::ShuttingDown => {
-                Some(refused(unconfirmed(NOT_STORED)))
+                // Its source ended without taking it. What one begins to inject may be stored all the same.
+                is_injection.then(|| refused(unconfirmed(NOT_STORED)))
             }
             Ok(_) if !is_check && !self.is_stored(term, is_injection).await => {
                 Some(refused(unconfirmed(NOT_STORED)))
@@ -222,14 +232,18 @@ impl Router {
         let (mut ticket, now) = ([0; 8], clock::now());
         getrandom::fill(&mut ticket).ok()?;
         let ticket = u64::from_ne_bytes(ticket);
-        let mut tickets = self.tickets.lock();
-        tickets.retain(|_, issued| *issued + TICKET_TIME > now);
-        let is_issued = self.owner.borrow().is_here && tickets.len() < TICKETS_MAX;
-        is_issued.then(|| tickets.insert(ticket, now)).map(|_| ticket)
+        let is_owner = self.owner.borrow().is_here;
+        let is_issued = self.tickets.send_if_modified(|tickets| {
+            tickets.retain(|_, issued| *issued + TICKET_TIME > now);
+            let may_issue = is_owner && !self.shutdown.is_cancelled() && tickets.len() < TICKETS_MAX;
+            may_issue && tickets.insert(ticket, now).is_none()
+        });
+        is_issued.then_some(ticket)
     }
 
     fn redeem(&self, ticket: u64) -> bool {
-        let issued = self.tickets.lock().remove(&ticket);
+        let mut issued = None;
+        self.tickets.send_modify(|tickets| issued = tickets.remove(&ticket));
         issued.is_some_and(|issued| issued + TICKET_TIME > clock::now())
     }
 
@@ -290,7 +304,7 @@ async fn wait(owner: &mut watch::Receiver<Owner>, patience_ends: Instant) -> boo
     true
 }
 
-fn refused(problem: Problem) -> Reply {
+fn refused<T>(problem: Problem) -> Result<T, Refusal> {
     Err(problem.into())
 }
 
@@ -371,7 +385,8 @@ impl Command {
 fn ask<T: Serialize + Send + 'static>(order: impl FnOnce(Answer<T>) -> Order) -> (Order, Replied) {
     let (answer, answered) = Answer::new();
     let replied = Box::pin(async move {
-        let result = answered.await.unwrap_or_else(|_| Err(shutting_down().into()))?;
+        // The source ended before it answered, but the next one may continue what it did.
+        let result = answered.await.unwrap_or_else(|_| refused(unconfirmed(NOT_STORED)))?;
         Ok(serde_json::to_value(result).unwrap_or_default())
     });
     (order(answer), replied)

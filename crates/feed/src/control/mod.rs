@@ -107,6 +107,16 @@ pub struct Driver {
     pub injector: Injector,
 }
 
+/// Refuses the orders that nobody has taken. One whose answer is dropped was begun.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.orders.close();
+        while let Ok(order) = self.orders.try_recv() {
+            order.refuse(shutting_down());
+        }
+    }
+}
+
 /// Tests whether a user can be connected to. Must not block, because orders wait in the meantime.
 pub type Tester = Box<dyn Fn(String, Answer<Check>) + Send + Sync>;
 
@@ -346,6 +356,19 @@ mod tests {
         assert!(answers.into_iter().all(|answer| answer.unwrap_err().problem.code == Code::NotFound));
         drop(driver);
         assert_eq!(control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::ShuttingDown);
+    }
+
+    /// Another process may execute it then.
+    #[tokio::test]
+    async fn an_order_that_nobody_took_is_refused_and_one_that_was_begun_has_no_answer() {
+        let (control, mut driver) = Control::new();
+        let [(begun, no_answer), (waiting, refusal)] = [(); 2].map(|()| Answer::new());
+        control.orders.try_send(Order::Disconnect("ann".into(), begun)).unwrap();
+        control.orders.try_send(Order::Disconnect("ben".into(), waiting)).unwrap();
+        drop(driver.next_order().await);
+        drop(driver);
+        no_answer.await.unwrap_err();
+        assert_eq!(refusal.await.unwrap().unwrap_err().problem.code, Code::ShuttingDown);
     }
 
     #[tokio::test(start_paused = true)]

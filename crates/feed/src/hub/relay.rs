@@ -70,6 +70,18 @@ struct Queue {
     unpublished: VecDeque<Unpublished>,
     events: u64,
     bytes: u64,
+    /// What had become of all that was put here when it was last closed.
+    last: Settled,
+}
+
+/// What was put into a queue in a term, and how much of it was accepted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Settled {
+    term: u64,
+    head: u64,
+    accepted: u64,
+    marked: u64,
+    stored: u64,
 }
 
 /// Something that waits to be published by its order.
@@ -180,6 +192,14 @@ impl Relay {
 }
 
 impl Queue {
+    /// Returns what has become of all that was put here in `term`, if it is this one or the last one.
+    fn settled(&self, term: u64) -> Option<Settled> {
+        let Self { head, accepted, marked, last, .. } = *self;
+        let stored = marked - self.marks.len() as u64;
+        let now = Settled { term: self.term, head, accepted, marked, stored };
+        [now, last].into_iter().find(|settled| settled.term == term)
+    }
+
     fn push(&mut self, entry: &Entry, event: &Event, stream: &str, note: Option<Arc<str>>) {
         let mut encoding = entry.encoding(event.kind());
         if encoding.len() > EVENT_BYTES_MAX {
@@ -203,8 +223,8 @@ impl Hub {
     /// Lets this process publish, from the number after `head`.
     pub fn open_relay(&self, head: u64) {
         self.change_relay(|queue| {
-            let term = queue.term + 1;
-            *queue = Queue { is_open: true, term, head, accepted: head, ..Queue::default() };
+            let (term, last) = (queue.term + 1, queue.last);
+            *queue = Queue { is_open: true, term, head, accepted: head, last, ..Queue::default() };
         });
     }
 
@@ -213,7 +233,8 @@ impl Hub {
     pub fn close_relay(&self) -> u64 {
         let mut lost = 0;
         self.change_relay(|queue| {
-            let next = Queue { term: queue.term + 1, ..Queue::default() };
+            let last = if queue.is_open { queue.settled(queue.term) } else { None }.unwrap_or(queue.last);
+            let next = Queue { term: queue.term + 1, last, ..Queue::default() };
             lost = std::mem::replace(queue, next).events;
         });
         lost
@@ -297,23 +318,31 @@ impl Hub {
         queue.is_open.then_some(queue.term)
     }
 
-    /// Waits until everything that is unpublished now was accepted, or `term` has ended. Returns whether it was
+    /// Waits until everything that was put here in `term` until now was accepted, or the term has ended. Returns whether it was
     /// accepted.
     pub fn relay_settled(&self, term: u64) -> impl Future<Output = bool> {
-        let head = self.shared.relay.as_ref().map_or(0, |relay| relay.queue.lock().head);
-        self.relay_has(term, move |queue| queue.accepted >= head)
+        self.relay_has(term, |settled| settled.head, |settled| settled.accepted)
     }
 
     /// The same for the last mark, and all events before it.
     pub fn relay_marked(&self, term: u64) -> impl Future<Output = bool> {
-        let marked = self.shared.relay.as_ref().map_or(0, |relay| relay.queue.lock().marked);
-        self.relay_has(term, move |queue| queue.marked - queue.marks.len() as u64 >= marked)
+        self.relay_has(term, |settled| settled.marked, |settled| settled.stored)
     }
 
-    async fn relay_has(&self, term: u64, has: impl Fn(&Queue) -> bool) -> bool {
-        let Some(relay) = &self.shared.relay else { return true };
-        relay.until(|queue| queue.term != term || has(queue)).await;
-        relay.queue.lock().term == term
+    fn relay_has(
+        &self,
+        term: u64,
+        wanted: fn(Settled) -> u64,
+        reached: fn(Settled) -> u64,
+    ) -> impl Future<Output = bool> {
+        let relay = self.shared.relay.as_ref();
+        let goal = relay.and_then(|relay| relay.queue.lock().settled(term).map(wanted));
+        async move {
+            let Some(relay) = relay else { return true };
+            let has = |queue: &Queue| queue.settled(term).map(reached) >= goal;
+            relay.until(|queue| queue.term != term || has(queue)).await;
+            goal.is_some() && has(&relay.queue.lock())
+        }
     }
 
     /// Waits until this process has read the events before `since`, or all that others have: only then it can say that

@@ -200,7 +200,8 @@ impl Node {
             return false;
         }
         let has_ended = self.term.as_ref().is_some_and(|term| term.has_ended);
-        if has_ended && !self.hub.has_unpublished() {
+        // Orders are answered when their effects are stored.
+        if has_ended && !self.hub.has_unpublished() && self.member.has_stored_all() {
             self.store_posted();
             self.term = None;
             self.tell(Input::Stop);

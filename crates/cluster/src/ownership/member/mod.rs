@@ -181,7 +181,7 @@ impl Member {
     /// Stores the progress again: another node has read the whole log, and yet does not know the stream or its last
     /// number, because records were removed.
     pub fn repeat_progress(&mut self) {
-        if self.is_owner() && self.queue.is_empty() && self.in_flight.is_none() {
+        if self.is_owner() && self.has_stored_all() {
             self.queue.push(Offered { event: None, progress: self.reader.progress.clone() });
         }
     }
@@ -243,6 +243,12 @@ impl Member {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.events
+    }
+
+    /// Whether everything that was offered is stored.
+    #[must_use]
+    pub fn has_stored_all(&self) -> bool {
+        self.queue.is_empty() && self.in_flight.is_none()
     }
 
     /// Returns the number of offered events that are not stored, as far as this node knows.

@@ -172,6 +172,29 @@ async fn an_order_waits_until_its_mark_is_stored() {
     assert!(hub.relay_marked(term).await);
 }
 
+/// A process that is stopped stores everything, and its term is over before those who wait look again.
+#[tokio::test]
+async fn what_was_stored_until_a_term_ended_is_settled() {
+    let hub = shared(8);
+    hub.open_relay(0);
+    let term = hub.relay_term().unwrap();
+    hub.publish(&chats(2));
+    hub.mark(|| "paused".to_owned(), None);
+    let waiting = (hub.relay_settled(term), hub.relay_marked(term));
+    hub.accept(1, &encodings(hub.take_unpublished(9, 1 << 20))).unwrap();
+    hub.mark_stored(&"paused".into());
+    hub.close_relay();
+    assert_eq!((waiting.0.await, waiting.1.await), (true, true));
+    assert_eq!((hub.relay_settled(term).await, hub.relay_marked(term).await), (true, true), "also later");
+    hub.open_relay(2);
+    assert!(hub.relay_marked(term).await);
+    let next = hub.relay_term().unwrap();
+    hub.mark(|| "playing".to_owned(), None);
+    hub.close_relay();
+    assert!(!hub.relay_marked(next).await, "it was not stored");
+    assert!(!hub.relay_marked(term).await, "this is too long ago to know");
+}
+
 #[tokio::test]
 async fn events_that_were_discarded_are_not_settled() {
     let hub = shared(8);
