@@ -381,7 +381,7 @@ impl<'a> Placed<'a> {
                     places = Places::of(&printed).all(&changes, &until);
                     (count, right[count])
                 }
-                // What it counts from there on does not follow the show.
+                // What it counts after the break does not follow the show.
                 (Some(count), None) => (count, right[count]),
                 (None, Some((course, first))) => {
                     places = Places::of(course).all(&changes, &until);

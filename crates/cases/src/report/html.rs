@@ -145,10 +145,7 @@ pub(crate) const REMEDIES: [(&[&str], [&str; 2]); 15] = [
     ),
     (
         &["reset_at_break"],
-        [
-            "keep the totals when the connection breaks: set them to 0 once, before the first connection",
-            "keep the totals when the connection breaks: set them to 0 once, before the first connection",
-        ],
+        ["keep the totals when the connection breaks: set them to 0 once, before the first connection"; 2],
     ),
     (
         &["never_starts_over"],
@@ -424,7 +421,7 @@ impl Tested {
         let shown = began.as_ref().and_then(|(name, _)| failed().find(|case| case.name == *name)).or(first);
         let again = shown.map(|case| text(&case.again)).filter(|again| !again.is_empty());
         let again = again.map(|again| {
-            format!("<p>What to do: {to_do}; at the end, all cases, without <code>--case</code>:</p>\n<pre>{again}</pre>\n")
+            format!("<p>What to do: {to_do}:</p>\n<pre>{again}</pre>\n<p>At the end, run all cases: the same without <code>--case</code>.</p>\n")
         });
         format!("<h3>{heading}</h3>\n<div class=\"cause\">\n{lines}</div>\n{}", again.unwrap_or_default())
     }

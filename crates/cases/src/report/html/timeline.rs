@@ -21,7 +21,7 @@ pub(super) const STYLE: &str = "
 .axis{display:flex;justify-content:space-between;font-size:.8rem}.axis span{width:0;display:flex;justify-content:center;white-space:nowrap}.axis :first-child{justify-content:start}.axis :last-child{justify-content:end}.zoom button{font:inherit;font-size:.85rem;margin:0 .3rem .3rem 0}
 .first{border-left:.3rem solid var(--bad);padding-left:.75rem;margin:.75rem 0}summary{cursor:pointer}
 .moments{font-size:.85rem;width:100%}.moments td:first-child{white-space:nowrap;width:25%}
-.pictures{display:flex;flex-wrap:wrap;gap:1rem;font-size:.85rem}.pictures figure{margin:0;flex:0 1 15rem}.pictures img{display:block;width:100%;border:1px solid var(--line);cursor:zoom-in}.pictures img:focus{position:fixed;inset:0;height:100%;object-fit:contain;background:#000c;cursor:auto}
+.pictures{display:flex;flex-wrap:wrap;gap:1rem;font-size:.85rem}.pictures figure{margin:0;flex:0 1 15rem}.pictures img{display:block;width:100%;border:1px solid var(--line);cursor:zoom-in}.pictures img:focus{position:fixed;inset:0;z-index:1;height:100%;object-fit:contain;background:#000;cursor:auto}
 @media print{.zoom{display:none!important}details::details-content{content-visibility:visible;block-size:auto}}
 ";
 pub(super) const SCRIPT: &str = include_str!("zoom.js");
@@ -219,7 +219,7 @@ fn figure(trace: &Trace, verb: &str) -> String {
     } else {
         format!(": <span class=\"key\"></span> right total, <span class=\"key wrong\"></span> what it {verb}")
     };
-    let seldom = trace.numbers.iter().find(|course| difference(course).is_none());
+    let seldom = trace.numbers.iter().find(|course| !is_often_printed(course));
     if let Some(course) = seldom {
         let times = course.got.len();
         let _ = writeln!(
@@ -294,13 +294,18 @@ fn x(trace: &Trace, at_ms: u64) -> u64 {
 /// Returns by how much the printed number differs over time, if it was printed at most of the changes.
 fn difference(course: &Course) -> Option<Vec<(u64, i64)>> {
     let times = BTreeSet::from_iter(course.right.iter().chain(&course.got).map(|(at_ms, _)| *at_ms));
-    let value = |values: &[(u64, i64)], at_ms| {
-        let known = values.partition_point(|(at, _)| *at <= at_ms);
-        known.checked_sub(1).map_or(0, |index| values[index].1)
-    };
     let by = |at_ms| value(&course.got, at_ms).saturating_sub(value(&course.right, at_ms));
-    (course.got.len() * 2 >= course.right.len())
-        .then(|| times.into_iter().map(|at_ms| (at_ms, by(at_ms))).collect())
+    is_often_printed(course).then(|| times.into_iter().map(|at_ms| (at_ms, by(at_ms))).collect())
+}
+
+fn is_often_printed(course: &Course) -> bool {
+    course.got.len() * 2 >= course.right.len()
+}
+
+/// Returns the value of a number at a time.
+fn value(values: &[(u64, i64)], at_ms: u64) -> i64 {
+    let known = values.partition_point(|(at, _)| *at <= at_ms);
+    known.checked_sub(1).map_or(0, |index| values[index].1)
 }
 
 /// Returns when the difference can be seen: after a break, no event has to come for a long time.
@@ -308,11 +313,8 @@ fn seen(course: &Course, parting: &Parting) -> u64 {
     if !parting.is_break {
         return parting.at_ms;
     }
-    let right = |at_ms| {
-        let known = course.right.partition_point(|(at, _)| *at <= at_ms);
-        known.checked_sub(1).map_or(0, |index| course.right[index].1)
-    };
-    let is_seen = |(at_ms, value): &&(u64, i64)| *at_ms >= parting.at_ms && *value != right(*at_ms);
+    let is_seen =
+        |(at_ms, got): &&(u64, i64)| *at_ms >= parting.at_ms && *got != value(&course.right, *at_ms);
     course.got.iter().find(is_seen).map_or(parting.at_ms, |(at_ms, _)| *at_ms)
 }
 
