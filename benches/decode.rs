@@ -5,7 +5,7 @@
 
 use std::{hint::black_box, io::Write as _, process::ExitCode, sync::LazyLock};
 
-use crate::support::{Args, Match, Peer, Report, cpu};
+use crate::support::{Args, Match, Peer, Report, cpu, installed};
 use bytes::{Bytes, BytesMut};
 use libdeflater::Decompressor;
 use livetape_core::{
@@ -78,9 +78,9 @@ pub(crate) fn run() -> ExitCode {
     report.compare(&what, || timed(&|| full(&tapes)), || timed(&|| bare(&frames)));
     if let Some(peer) = &mut peer {
         let theirs = || per_frame(peer.ask(&PEER_PASSES.to_string()) / 1e3, PEER_PASSES);
-        let what = Match { beside: "tiktok-live-connector", bar: 0.2, ..what };
+        let what = Match { beside: "tiktok-live-connector", bar: 0.066, ..what };
         let ratio = report.compare(&what, || timed(&|| full(&tapes)), theirs);
-        report.say(&format!("{:.1} times as fast as tiktok-live-connector 2.0.3", 1.0 / ratio));
+        report.say(&format!("{:.1} times as fast as tiktok-live-connector 2.5.0", 1.0 / ratio));
     }
     report.end();
     ExitCode::SUCCESS
@@ -93,7 +93,8 @@ fn start_peer(frames: &[Bytes]) -> Result<Peer, ExitCode> {
         let length = u32::try_from(frame.len()).expect("frames are short");
         file.write_all(&length.to_le_bytes()).and_then(|()| file.write_all(frame)).expect("a temporary file");
     }
-    let mut peer = Peer::node("decode.mjs", "connector-203", file.path())?;
+    let package = installed("peers-2.5.0").join("node_modules/tiktok-live-connector");
+    let mut peer = Peer::node("tests/peers/decode.mjs", &package, file.path())?;
     peer.ask(&PEER_WARM_UP.to_string());
     Ok(peer)
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    points::{Kind, Point},
+    points::{Point, ServerKind},
     run::{measure_beside, resident_kib},
 };
 use crate::support::{Args, Report, allow_sockets};
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
         bar: 0.0,
     };
     let mut report = Report::begin(args, "fanout");
-    let (measured, sizes) = measure_beside(Kind::Livetape, &point, |process| {
+    let (measured, sizes) = measure_beside(ServerKind::Livetape, &point, |process| {
         let watch = Watch::begin(process);
         || watch.end()
     })?;

@@ -114,7 +114,7 @@ pub(crate) fn text(now_ns: u64, bytes: usize) -> String {
 
 /// A server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ServerKind {
     Livetape,
     /// The floor with one write per message.
     Floor,
@@ -124,7 +124,7 @@ pub(crate) enum Kind {
     Ws,
 }
 
-impl Kind {
+impl ServerKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Livetape => "livetape",
@@ -155,7 +155,7 @@ const KIB_MAX: f64 = 8.0;
 /// All measurements of a point.
 pub(crate) struct Row {
     point: Point,
-    kinds: Vec<(Kind, Vec<Measured>)>,
+    kinds: Vec<(ServerKind, Vec<Measured>)>,
 }
 
 /// The measurements of all points.
@@ -165,28 +165,28 @@ pub(crate) struct Report {
 }
 
 impl Row {
-    pub(crate) fn new(point: Point, kinds: &[Kind]) -> Self {
+    pub(crate) fn new(point: Point, kinds: &[ServerKind]) -> Self {
         Self { point, kinds: kinds.iter().map(|kind| (*kind, Vec::new())).collect() }
     }
 
-    pub(crate) fn add(&mut self, kind: Kind, measured: Measured) {
+    pub(crate) fn add(&mut self, kind: ServerKind, measured: Measured) {
         self.kinds.iter_mut().filter(|it| it.0 == kind).for_each(|it| it.1.push(measured));
     }
 
-    fn values(&self, kind: Kind, of: impl Fn(&Measured) -> f64) -> Vec<f64> {
+    fn values(&self, kind: ServerKind, of: impl Fn(&Measured) -> f64) -> Vec<f64> {
         let all = self.kinds.iter().filter(|it| it.0 == kind).flat_map(|it| &it.1);
         all.map(of).collect()
     }
 
     /// Ratios of livetape to `other` within each round, because a disturbance usually affects both.
-    fn ratios(&self, other: Kind, of: impl Fn(&Measured) -> f64) -> Vec<f64> {
-        let (us, other) = (self.values(Kind::Livetape, &of), self.values(other, &of));
+    fn ratios(&self, other: ServerKind, of: impl Fn(&Measured) -> f64) -> Vec<f64> {
+        let (us, other) = (self.values(ServerKind::Livetape, &of), self.values(other, &of));
         us.iter().zip(&other).map(|(us, other)| us / other).collect()
     }
 
     /// The floor with the same kind of writes as livetape.
-    fn floor(&self) -> Kind {
-        if self.point.burst > 1 { Kind::Joined } else { Kind::Floor }
+    fn floor(&self) -> ServerKind {
+        if self.point.burst > 1 { ServerKind::Joined } else { ServerKind::Floor }
     }
 
     pub(crate) fn print(&self) {
@@ -212,7 +212,7 @@ impl Row {
         let late = self.ratios(self.floor(), |it| it.late_p99_ms);
         println!("  {:<24} {}", format!("p99 by {}", self.floor().name()), spread(&late));
         if self.has_peer() {
-            println!("  {:<24} {}", "livetape by ws", spread(&self.ratios(Kind::Ws, |it| it.cpu_us)));
+            println!("  {:<24} {}", "livetape by ws", spread(&self.ratios(ServerKind::Ws, |it| it.cpu_us)));
         }
         let met = verdict(&ratios, self.point.bar);
         let name = format!("livetape by {}", self.floor().name());
@@ -220,7 +220,7 @@ impl Row {
     }
 
     fn has_peer(&self) -> bool {
-        self.kinds.iter().any(|(kind, _)| *kind == Kind::Ws)
+        self.kinds.iter().any(|(kind, _)| *kind == ServerKind::Ws)
     }
 
     fn json(&self) -> Value {
@@ -245,7 +245,7 @@ impl Row {
         json!({
             "point": self.point.name,
             "servers": kinds,
-            "ratio_to_ws": self.has_peer().then(|| rounded(median(&self.ratios(Kind::Ws, |it| it.cpu_us)))),
+            "ratio_to_ws": self.has_peer().then(|| rounded(median(&self.ratios(ServerKind::Ws, |it| it.cpu_us)))),
             "floor": self.floor().name(),
             "bar": self.point.bar,
             "ratio": rounded(median(&self.ratios(self.floor(), |it| it.cpu_us))),
@@ -257,7 +257,7 @@ impl Report {
     /// Maximum memory per connection of livetape over all points, idle and busy.
     fn memory(&self) -> [(&'static str, f64); 2] {
         let most = |of: fn(&Measured) -> f64| {
-            let medians = self.rows.iter().map(|row| median(&row.values(Kind::Livetape, of)));
+            let medians = self.rows.iter().map(|row| median(&row.values(ServerKind::Livetape, of)));
             medians.fold(0.0, f64::max)
         };
         [("idle", most(|it| it.idle_kib)), ("busy", most(|it| it.busy_kib))]

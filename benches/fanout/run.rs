@@ -10,8 +10,8 @@ use std::{
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::points::{Kind, MESSAGE_BYTES, Measured, POINTS, Point, Report, Row};
-use crate::support::{Args, Run, allow_sockets, node};
+use super::points::{MESSAGE_BYTES, Measured, POINTS, Point, Report, Row, ServerKind};
+use crate::support::{Args, Run, allow_sockets, node, root};
 
 /// Time for a server to become idle before its memory is sampled.
 const REST: Duration = Duration::from_millis(300);
@@ -20,11 +20,11 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     let only = args.value::<String>("--point");
     let is_wanted = |point: &&Point| only.as_ref().is_none_or(|only| point.name.contains(only.as_str()));
     let points: Vec<&Point> = POINTS.iter().filter(is_wanted).collect();
-    let mut kinds = vec![Kind::Livetape, Kind::Floor, Kind::Joined];
+    let mut kinds = vec![ServerKind::Livetape, ServerKind::Floor, ServerKind::Joined];
     if !args.has("--no-peer") {
         // Fails before any measurement if the peer is missing.
         peer(&POINTS[0])?;
-        kinds.push(Kind::Ws);
+        kinds.push(ServerKind::Ws);
     }
     let most = points.iter().map(|point| point.subscribers).max().unwrap_or(0);
     allow_sockets(most)?;
@@ -48,19 +48,19 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn measure(kind: Kind, point: &Point) -> io::Result<Measured> {
+pub(crate) fn measure(kind: ServerKind, point: &Point) -> io::Result<Measured> {
     measure_beside(kind, point, |_| || ()).map(|(measured, ())| measured)
 }
 
 /// Runs a measurement, and calls a function with the server's process ID when the load starts, and the
 /// function that it returns when the load has ended, while the server still runs.
 pub(crate) fn measure_beside<B, E: FnOnce() -> B>(
-    kind: Kind,
+    kind: ServerKind,
     point: &Point,
     begin: impl FnOnce(u32) -> E,
 ) -> io::Result<(Measured, B)> {
     let mut server = Program::start(match kind {
-        Kind::Ws => peer(point)?,
+        ServerKind::Ws => peer(point)?,
         _ => this_program(kind.name(), point)?,
     })?;
     let port = server.line()?.trim_start_matches("port ").to_owned();
@@ -159,7 +159,8 @@ pub(crate) fn await_go() -> io::Result<()> {
 /// # Errors
 /// A message with the commands that install what is missing.
 fn peer(point: &Point) -> io::Result<Command> {
-    let mut command = node("benches/peers", "ws.mjs", "ws").map_err(io::Error::other)?;
+    let mut command = node("benches/peers/ws.mjs", &root().join("benches/peers/node_modules/ws"))
+        .map_err(io::Error::other)?;
     command.args(point.args()).args(["--bytes", &MESSAGE_BYTES.to_string()]);
     Ok(command)
 }

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, io};
 use serde_json::{Value, json};
 
 use super::{
-    points::{Kind, Measured, Point},
+    points::{Measured, Point, ServerKind},
     run::measure,
 };
 use crate::support::{Args, Run, allow_sockets, median, rounded};
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     for (series, points) in series() {
         for point in points {
             let measured: Vec<_> =
-                (0..rounds).map(|_| measure(Kind::Livetape, &point)).collect::<io::Result<_>>()?;
+                (0..rounds).map(|_| measure(ServerKind::Livetape, &point)).collect::<io::Result<_>>()?;
             let row = row(series, &point, &measured);
             run.say(&row.to_string());
             rows.push(row);

@@ -5,7 +5,7 @@ mod peer;
 
 use machine::Calibration;
 pub(crate) use machine::{allow_sockets, cpu, now, process_cpu, rounded};
-pub(crate) use peer::{Peer, node, program};
+pub(crate) use peer::{Peer, installed, node, program, root};
 use serde_json::{Value, json};
 
 /// Arguments of a benchmark.

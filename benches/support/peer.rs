@@ -7,22 +7,30 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio},
 };
 
-/// Returns a command that runs a script with Node, if Node and `package` are installed.
+/// Returns a command that runs a script of the project with Node, if Node and the package in a folder are installed.
 ///
 /// # Errors
-/// A message with the commands that install what is missing.
-pub(crate) fn node(folder: &str, script: &str, package: &str) -> Result<Command, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+/// A message with what installs what is missing.
+pub(crate) fn node(script: &str, package: &Path) -> Result<Command, String> {
     let has_node = Command::new("node").arg("--version").output().is_ok_and(|it| it.status.success());
-    if !has_node || !path.join("node_modules").join(package).is_dir() {
-        return Err(format!(
-            "the peer is missing: install Node 20 or later, and run in {folder}\n    npm ci --ignore-scripts\n\
-             or compare with the floor only: --no-peer"
-        ));
+    if !has_node || !package.is_dir() {
+        return Err("the peer is missing: install Node 20 or later, and run\n    .ci/setup night\n\
+                    or compare with the floor only: --no-peer"
+            .to_owned());
     }
     let mut command = Command::new("node");
-    command.arg(path.join(script));
+    command.arg(root().join(script));
     Ok(command)
+}
+
+/// Returns the folder of the project.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Returns a folder of `target`.
+pub(crate) fn installed(folder: &str) -> PathBuf {
+    program().with_file_name("..").join(folder)
 }
 
 /// Returns the path of livetape, which `cargo xtask bench` builds beside the benchmarks.
@@ -41,13 +49,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts a script of `tests/peers` under Node, if `package` is installed there.
+    /// Starts a script of the project under Node, with the path of the package and `argument`.
     ///
     /// # Errors
     /// The exit code, after printing what to install.
-    pub(crate) fn node(script: &str, package: &str, argument: &Path) -> Result<Self, ExitCode> {
-        let spawned = node("tests/peers", script, package).and_then(|mut node| {
-            node.arg(argument).stdin(Stdio::piped()).stdout(Stdio::piped());
+    pub(crate) fn node(script: &str, package: &Path, argument: &Path) -> Result<Self, ExitCode> {
+        let spawned = node(script, package).and_then(|mut node| {
+            node.args([package, argument]).stdin(Stdio::piped()).stdout(Stdio::piped());
             node.spawn().map_err(|error| format!("cannot start the peer: {error}"))
         });
         let mut child = spawned.map_err(|missing| {

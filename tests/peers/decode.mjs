@@ -1,4 +1,5 @@
-// `node decode.mjs <frames>`: decodes frames to JSON with the unmodified npm tiktok-live-connector 2.0.3, for `cargo xtask bench decode`.
+// `node decode.mjs <package> <frames>`: decodes frames to JSON with the unmodified npm tiktok-live-connector 2.5.0 in a folder, for
+// `cargo xtask bench decode`.
 //
 // In the file, each frame follows its length (32 bits, little-endian). Each line on stdin is a number of passes over all frames. The
 // answer is a line with the CPU time of all threads, in ms.
@@ -6,10 +7,12 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
 
-const { deserializeWebSocketMessage } = createRequire(import.meta.url)('connector-203/dist/lib/utilities')
+const main = createRequire(import.meta.url).resolve(process.argv[2])
+const { deserializeWebSocketMessage } = await import(pathToFileURL(main))
 
-const file = readFileSync(process.argv[2])
+const file = readFileSync(process.argv[3])
 const frames = []
 for (let at = 0; at < file.length; ) {
   const length = file.readUInt32LE(at)
@@ -20,8 +23,8 @@ for (let at = 0; at < file.length; ) {
 async function pass() {
   let bytes = 0
   for (const frame of frames) {
-    const { webcastResponse } = await deserializeWebSocketMessage(frame)
-    for (const { decodedData } of webcastResponse?.messages ?? []) {
+    const { protoMessageFetchResult } = await deserializeWebSocketMessage(frame)
+    for (const { decodedData } of protoMessageFetchResult?.messages ?? []) {
       if (decodedData) bytes += JSON.stringify(decodedData).length
     }
   }

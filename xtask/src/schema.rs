@@ -179,7 +179,7 @@ fn size(field: &FieldDescriptorProto, messages: &BTreeMap<String, &DescriptorPro
 /// Writes all messages of a set.
 pub(crate) fn write(set: &FileDescriptorSet) -> String {
     let messages = messages(set);
-    let mut text = String::from("use super::fields::{Kind::*, Schema, field, list, schema};\n\n");
+    let mut text = String::from("use super::fields::{FieldKind::*, Schema, field, list, schema};\n\n");
     text.push_str("#[rustfmt::skip]\npub(super) const SCHEMAS: &[Schema] = &[\n");
     for (path, message) in &messages {
         let name = path.rsplit_once("webcast.").map_or(path.as_str(), |(_, name)| name);

@@ -498,7 +498,7 @@ pub fn output(outcome: &Outcome) -> String {
 /// failed in the same way.
 #[must_use]
 pub fn summary(outcomes: &[Outcome], took: Duration) -> String {
-    let Counts { passed, failed, limits, skipped } = Counts::of(outcomes);
+    let CaseCounts { passed, failed, limits, skipped } = CaseCounts::of(outcomes);
     let all = passed + failed + limits;
     let cases = if all == 1 { "case" } else { "cases" };
     let seconds = took.as_secs_f64();
@@ -678,7 +678,7 @@ fn same_failure(outcomes: &[Outcome]) -> Option<&Outcome> {
 /// that is `kept` of it.
 #[must_use]
 pub fn json(outcomes: &[Outcome]) -> Value {
-    let Counts { passed, failed, limits, skipped } = Counts::of(outcomes);
+    let CaseCounts { passed, failed, limits, skipped } = CaseCounts::of(outcomes);
     let cases = Vec::from_iter(outcomes.iter().map(case_json));
     let conclusion = conclusion(outcomes).map(|end| json!({ "mistakes": end.mistakes, "message": end.text }));
     let library = library(outcomes).map(Library::to_string);
@@ -750,14 +750,14 @@ fn case_json(outcome: &Outcome) -> Value {
 }
 
 #[derive(Default)]
-struct Counts {
+struct CaseCounts {
     passed: usize,
     failed: usize,
     limits: usize,
     skipped: usize,
 }
 
-impl Counts {
+impl CaseCounts {
     fn of(outcomes: &[Outcome]) -> Self {
         let mut counts = Self::default();
         for outcome in outcomes {
@@ -835,7 +835,7 @@ const SUITE: &str = "livetape test";
 /// `took` is the time of all cases together.
 #[must_use]
 pub fn junit(outcomes: &[Outcome], took: Duration) -> String {
-    let Counts { failed, limits, skipped, .. } = Counts::of(outcomes);
+    let CaseCounts { failed, limits, skipped, .. } = CaseCounts::of(outcomes);
     // The format knows no other result that fails nothing.
     let skipped = skipped + limits;
     let (tests, time) = (outcomes.len(), took.as_secs_f64());

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::ownership::{Input, Member, Outcome};
 
 /// What a node has done in a channel, in the order of [`ROWS`].
-pub(crate) type Counts = [u64; ROWS.len()];
+pub(crate) type ChannelCounts = [u64; ROWS.len()];
 
 pub(crate) const LAG: usize = 0;
 pub(crate) const LEASES: usize = 1;
@@ -39,7 +39,7 @@ const ROWS: [((&str, &str), Option<&str>); 8] = [
 ];
 
 /// Adds those of another channel. The lag is the largest.
-fn add(sum: &mut Counts, other: &Counts) {
+fn add(sum: &mut ChannelCounts, other: &ChannelCounts) {
     let lag = sum[LAG].max(other[LAG]);
     sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
     sum[LAG] = lag;
@@ -47,7 +47,12 @@ fn add(sum: &mut Counts, other: &Counts) {
 
 /// Returns what `/metrics` shows: whether NATS can be reached, the number of nodes, and what this one has done
 /// in the main channel and in those of users. All counts are shown from 0 on: otherwise the first cannot be seen.
-pub(crate) fn figures(is_reachable: bool, nodes: usize, main: &Counts, users: &Counts) -> Vec<Figure> {
+pub(crate) fn figures(
+    is_reachable: bool,
+    nodes: usize,
+    main: &ChannelCounts,
+    users: &ChannelCounts,
+) -> Vec<Figure> {
     let figure = |name, help, labels, value| Figure { name, help, labels, value };
     let mut figures = vec![
         figure("livetape_cluster_reachable", "Whether NATS can be reached.", vec![], u64::from(is_reachable)),
@@ -70,15 +75,15 @@ pub(crate) struct Totals(Arc<Mutex<Sums>>);
 #[derive(Debug, Default)]
 struct Sums {
     /// Channels that this process shares, by its name in each.
-    open: BTreeMap<String, Counts>,
+    open: BTreeMap<String, ChannelCounts>,
     /// The sum of those that it has left.
-    left: Counts,
+    left: ChannelCounts,
     /// Number of events of rooms that it received, but could not store in any channel.
     lost: u64,
 }
 
 impl Totals {
-    pub(crate) fn note(&self, name: &str, counts: &Counts) {
+    pub(crate) fn note(&self, name: &str, counts: &ChannelCounts) {
         self.0.lock().open.insert(name.to_owned(), *counts);
     }
 
@@ -98,7 +103,7 @@ impl Totals {
         self.0.lock().lost
     }
 
-    pub(crate) fn sum(&self) -> Counts {
+    pub(crate) fn sum(&self) -> ChannelCounts {
         let sums = self.0.lock();
         let mut sum = sums.left;
         sums.open.values().for_each(|counts| add(&mut sum, counts));
@@ -107,7 +112,7 @@ impl Totals {
 }
 
 /// Counts an answer to a message that this node published.
-pub(crate) fn answered(counts: &mut Counts, answer: &Input) {
+pub(crate) fn answered(counts: &mut ChannelCounts, answer: &Input) {
     let Input::Published { outcome, .. } = answer else { return };
     let outcome = match outcome {
         Outcome::Stored { .. } => STORED,
@@ -119,7 +124,7 @@ pub(crate) fn answered(counts: &mut Counts, answer: &Input) {
 }
 
 /// Updates what holds now. `end` is the last message of the log that any node has read.
-pub(crate) fn update(counts: &mut Counts, member: &Member, end: u64, is_unowned: bool) {
+pub(crate) fn update(counts: &mut ChannelCounts, member: &Member, end: u64, is_unowned: bool) {
     counts[LAG] = end.saturating_sub(member.reader().last);
     counts[LEASES] = u64::from(member.is_owner());
     counts[UNOWNED] = u64::from(is_unowned);
@@ -129,7 +134,7 @@ pub(crate) fn update(counts: &mut Counts, member: &Member, end: u64, is_unowned:
 mod tests {
     use super::*;
 
-    const NONE: Counts = [0; ROWS.len()];
+    const NONE: ChannelCounts = [0; ROWS.len()];
 
     #[test]
     fn figures_begin_at_zero() {

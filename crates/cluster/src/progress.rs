@@ -13,7 +13,7 @@ use crate::ownership::{
 const _: () =
     assert!(EVENT_BYTES_MAX + PROGRESS_BYTES_MAX <= CONTENT_BYTES_MAX, "does not fit into a record");
 /// Maximum number of nodes whose losses are remembered.
-const TOLD_MAX: usize = 64;
+const KNOWN_LOSSES_MAX: usize = 64;
 
 impl KnownLoss {
     /// Returns the note of the event that reports it.
@@ -32,15 +32,15 @@ impl Progress {
         str::from_utf8(&self.intent).ok().filter(|intent| !intent.is_empty())
     }
 
-    pub(crate) fn tell(&mut self, told: KnownLoss) {
-        self.told.retain(|known| known.node != told.node);
-        self.told.push(told);
-        self.told.drain(..self.told.len().saturating_sub(TOLD_MAX));
+    pub(crate) fn note_loss(&mut self, loss: KnownLoss) {
+        self.known_losses.retain(|known| known.node != loss.node);
+        self.known_losses.push(loss);
+        self.known_losses.drain(..self.known_losses.len().saturating_sub(KNOWN_LOSSES_MAX));
     }
 
     /// Returns the number of lost events of a node that readers know of.
-    pub(crate) fn told(&self, node: &str) -> u64 {
-        self.told.iter().find(|told| *told.node == *node).map_or(0, |told| told.lost)
+    pub(crate) fn known_loss(&self, node: &str) -> u64 {
+        self.known_losses.iter().find(|loss| *loss.node == *node).map_or(0, |loss| loss.lost)
     }
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn encode(progress: &mut Progress, unpublished: Vec<Unpublished>) -> 
                 progress.passed += u64::from(!injected);
                 note.and_then(|note| KnownLoss::from_note(&note))
                     .into_iter()
-                    .for_each(|told| progress.tell(told));
+                    .for_each(|loss| progress.note_loss(loss));
                 Some(Encoded { json, json_of_final, audience })
             }
         };
@@ -118,17 +118,17 @@ mod tests {
     #[test]
     fn losses_that_readers_know_are_part_of_the_progress() {
         let mut progress = Progress::default();
-        let told = |node: &str, lost| KnownLoss { node: node.into(), lost };
+        let loss = |node: &str, lost| KnownLoss { node: node.into(), lost };
         let tells = |node: &str, lost| Unpublished::Event {
             encoding: Encoding::default(),
             injected: true,
-            note: Some(told(node, lost).to_note()),
+            note: Some(loss(node, lost).to_note()),
         };
         encode(&mut progress, vec![tells("a", 5), event(false), tells("b", 1), tells("a", 7)]);
-        assert_eq!((progress.told("a"), progress.told("b"), progress.told("c")), (7, 1, 0));
+        assert_eq!((progress.known_loss("a"), progress.known_loss("b"), progress.known_loss("c")), (7, 1, 0));
         assert_eq!(progress.passed, 1, "the source did not send it");
-        (0..TOLD_MAX).for_each(|node| progress.tell(told(&node.to_string(), 1)));
-        assert_eq!((progress.told("a"), progress.told("0")), (0, 1));
-        assert_eq!(progress.continued().told, []);
+        (0..KNOWN_LOSSES_MAX).for_each(|node| progress.note_loss(loss(&node.to_string(), 1)));
+        assert_eq!((progress.known_loss("a"), progress.known_loss("0")), (0, 1));
+        assert_eq!(progress.continued().known_losses, []);
     }
 }

@@ -506,11 +506,11 @@ impl Decoder {
 
     fn resume_event(&mut self, head: &Head) {
         // Of other types, only the id counts.
-        let told: Told = serde_json::from_str(head.data.get()).unwrap_or_default();
+        let data: ResumedData = serde_json::from_str(head.data.get()).unwrap_or_default();
         match head.r#type {
-            "connection_created" if told.source == "live" => {
+            "connection_created" if data.source == "live" => {
                 let username = (*head.username).into();
-                let connection = ConnectionState { room_id: told.room_id.0, username, is_open: true };
+                let connection = ConnectionState { room_id: data.room_id.0, username, is_open: true };
                 self.connections.insert(BEFORE, connection);
             }
             // Events of a replay do not belong to the history of a room.
@@ -527,26 +527,26 @@ impl Decoder {
         }
         match head.r#type {
             "chat" => {
-                let user_id = told.user.map_or(0, |user| user.user_id.0);
-                let comment = Comment { user_id, create_time: told.timestamp.0, text: told.comment.into() };
+                let user_id = data.user.map_or(0, |user| user.user_id.0);
+                let comment = Comment { user_id, create_time: data.timestamp.0, text: data.comment.into() };
                 self.dedup.check_comment(room, comment, false);
             }
-            "gift" => self.resume_gift(head, told, room),
+            "gift" => self.resume_gift(head, data, room),
             _ => {}
         }
     }
 
-    fn resume_gift(&mut self, head: &Head, told: Told, room: i64) {
+    fn resume_gift(&mut self, head: &Head, data: ResumedData, room: i64) {
         let Ok(gift) = serde_json::from_str::<Gift>(head.data.get()) else { return };
         if gift.repeat_end {
-            let user_id = told.user.as_ref().map_or(0, |user| user.user_id.0);
+            let user_id = data.user.as_ref().map_or(0, |user| user.user_id.0);
             let streak = StreakKey { user_id, gift_id: gift.gift_id, group_id: gift.group_id.0 };
             self.dedup.check_final(room, streak);
         }
         let event = Event {
             username: (*head.username).into(),
-            user: told.user,
-            timestamp: told.timestamp,
+            user: data.user,
+            timestamp: data.timestamp,
             ts: head.ts,
             id: None,
             replay: false,
@@ -593,7 +593,7 @@ struct Head<'a> {
 /// The data of those types that matter here.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Told {
+struct ResumedData {
     room_id: Id,
     source: String,
     comment: String,

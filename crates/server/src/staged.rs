@@ -52,7 +52,7 @@ pub struct Staged {
     breaks: Arc<[(Spot, How)]>,
     progress: Arc<Mutex<Progress>>,
     /// What the script did and what followed, and when.
-    told: Arc<Mutex<Vec<(Instant, Happened)>>>,
+    performed: Arc<Mutex<Vec<(Instant, Happened)>>>,
     /// Number of clients that the show waits for.
     clients: usize,
     /// Whether it stops if clients do not come back.
@@ -109,9 +109,9 @@ impl Staged {
         let door = Door::default();
         door.deny(case.script.refused.iter().copied(), case.script.always);
         let tape = changed.with_gates(gates.clone());
-        let (progress, told, slack) = (Arc::default(), Arc::default(), Slack::default());
+        let (progress, performed, slack) = (Arc::default(), Arc::default(), Slack::default());
         let breaks = breaks.into();
-        Ok(Self { case, tape, door, slack, gates, breaks, progress, told, clients, gives_up: false })
+        Ok(Self { case, tape, door, slack, gates, breaks, progress, performed, clients, gives_up: false })
     }
 
     /// Stops if clients do not come back in time. Otherwise the show waits for them.
@@ -141,7 +141,7 @@ impl Staged {
             (attempt.at, Happened { offset_ms: attempt.offset_ms, text: attempt.text().to_owned() })
         });
         // What follows an attempt is told at once.
-        let mut happened = Vec::from_iter(attempts.chain(self.told.lock().clone()));
+        let mut happened = Vec::from_iter(attempts.chain(self.performed.lock().clone()));
         happened.sort_by_key(|(at, _)| *at);
         happened.into_iter().take(HAPPENED_MAX).map(|(_, happened)| happened).collect()
     }
@@ -151,11 +151,11 @@ impl Staged {
     pub async fn perform(&self, hub: &Hub, control: &Control, tell: impl Fn(&str)) {
         let tell = |text: &str| {
             let happened = Happened { offset_ms: self.door.offset_ms(), text: text.to_owned() };
-            let mut told = self.told.lock();
-            if told.len() < HAPPENED_MAX {
-                told.push((clock::now(), happened));
+            let mut performed = self.performed.lock();
+            if performed.len() < HAPPENED_MAX {
+                performed.push((clock::now(), happened));
             }
-            drop(told);
+            drop(performed);
             tell(text);
         };
         if self.is_let_in().await {
@@ -416,13 +416,13 @@ impl Staged {
             // With `types`, over HTTP, it may not know.
             if again > ATTEMPTS_AFTER_END_MAX && attempts[before - 1].hears_end {
                 let took = (clock::now() - ended).as_secs_f64();
-                let told = if attempts[before - 1].is_socket {
+                let means = if attempts[before - 1].is_socket {
                     "close code 1000"
                 } else {
                     "the event `disconnected`"
                 };
                 self.complain(&format!(
-                    "tried to connect {again} times within {took:.1} s after the end, which it was told by {told}"
+                    "tried to connect {again} times within {took:.1} s after the end, which it was told by {means}"
                 ));
                 return;
             }

@@ -106,7 +106,7 @@ impl Feeds {
 
 /// An error that converts into a response.
 #[derive(Debug)]
-pub(crate) struct Refusal(pub control::Refusal);
+pub(crate) struct ErrorResponse(pub control::Refusal);
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ErrorBody<'a> {
@@ -123,13 +123,13 @@ struct ErrorDetails<'a> {
     hint: &'a str,
 }
 
-impl From<Problem> for Refusal {
+impl From<Problem> for ErrorResponse {
     fn from(problem: Problem) -> Self {
         Self(problem.into())
     }
 }
 
-impl From<control::Refusal> for Refusal {
+impl From<control::Refusal> for ErrorResponse {
     fn from(refusal: control::Refusal) -> Self {
         Self(refusal)
     }
@@ -152,7 +152,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let control::Refusal { problem, retrying, retry_after } = &self.0;
         let (Problem { code, message, .. }, hint) = (problem, self.0.hint());
@@ -209,10 +209,10 @@ impl Asker {
 
 /// The counters of one connection, in the extensions of its requests. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Traffic(Arc<Counts>);
+pub(crate) struct Traffic(Arc<TrafficCounts>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct TrafficCounts {
     received: AtomicU64,
     sent: AtomicU64,
     client: OnceLock<Client>,

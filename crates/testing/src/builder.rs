@@ -24,7 +24,7 @@ use tokio::{io::DuplexStream, runtime::Handle};
 use crate::{
     Tape,
     case::{self, Case},
-    tape::{OrFail as _, Tally, fail},
+    tape::{EventCounter, OrFail as _, fail},
 };
 
 /// Capacity of an in-memory connection in each direction, in bytes.
@@ -255,7 +255,7 @@ impl TapeBuilder {
         let staged =
             self.case.map(|case| Staged::new(case, &tape, self.options.wait_clients.max(1))).transpose()?;
         let hub = Hub::new("tape".into(), Limits::default());
-        let tally = Tally::of(&hub);
+        let tally = EventCounter::of(&hub);
         let (control, driver) = Control::new();
         let config = Config { staged: staged.clone(), ..Config::default() };
         let server = Server { hub: hub.clone(), control: control.clone(), config };

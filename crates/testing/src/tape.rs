@@ -58,7 +58,7 @@ pub struct Tape {
     pub(crate) hub: Hub,
     pub(crate) address: String,
     pub(crate) connector: Option<memory::MemoryConnector>,
-    pub(crate) tally: Tally,
+    pub(crate) tally: EventCounter,
     pub(crate) staged: Option<Staged>,
 }
 
@@ -449,7 +449,7 @@ impl Finished {
 
 /// Counts events while they are broadcast.
 #[derive(Clone, Debug)]
-pub(crate) struct Tally(watch::Receiver<Counted>);
+pub(crate) struct EventCounter(watch::Receiver<Counted>);
 
 #[derive(Clone, Debug, Default)]
 struct Counted {
@@ -464,7 +464,7 @@ struct Event<'a> {
     kind: &'a str,
 }
 
-impl Tally {
+impl EventCounter {
     pub(crate) fn of(hub: &Hub) -> Self {
         let filter = Filter { gifts: Gifts::Delta, ..Filter::default() };
         let join = Join { since: Some(Since::Start), filter, reader: Reader::Display, ..Join::default() };

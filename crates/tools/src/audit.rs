@@ -28,7 +28,7 @@ pub struct Found {
 
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct AuditReport {
     pub counts: BTreeMap<FindingKind, u64>,
     /// The first [`FINDINGS_LISTED_MAX`] findings.
     pub findings: Vec<Found>,
@@ -41,9 +41,9 @@ pub struct Report {
 ///
 /// # Errors
 /// Any error of [`Reader::open`] or [`Reader::next`].
-pub fn audit(input: impl Read, mut auditor: Auditor) -> Result<Report, Error> {
+pub fn audit(input: impl Read, mut auditor: Auditor) -> Result<AuditReport, Error> {
     let mut reader = Reader::open(input)?;
-    let mut report = Report::default();
+    let mut report = AuditReport::default();
     while let Some(head) = reader.next_head()? {
         let Some(body) = reader.body() else { continue };
         report.records += 1;
@@ -60,7 +60,7 @@ pub fn audit(input: impl Read, mut auditor: Auditor) -> Result<Report, Error> {
     Ok(report)
 }
 
-impl Report {
+impl AuditReport {
     /// Whether nothing was found, and every byte was searched: also if the recording says that records are missing.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -79,7 +79,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for AuditReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for found in self.findings.iter().take(FINDINGS_PRINTED_MAX) {
             let (position, time) =

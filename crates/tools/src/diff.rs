@@ -43,14 +43,14 @@ pub struct Field {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub struct DiffCounts {
     pub same: u64,
     pub added: u64,
     pub removed: u64,
     pub changed: u64,
 }
 
-impl Counts {
+impl DiffCounts {
     #[must_use]
     pub fn is_same(&self) -> bool {
         self.added + self.removed + self.changed == 0
@@ -71,9 +71,9 @@ pub fn diff<E>(
     before: impl Iterator<Item = Result<Value, E>>,
     after: impl Iterator<Item = Result<Value, E>>,
     mut emit: impl FnMut(Change) -> Result<(), E>,
-) -> Result<Counts, E> {
+) -> Result<DiffCounts, E> {
     let (mut left, mut right) = (Side::new(before), Side::new(after));
-    let mut counts = Counts::default();
+    let mut counts = DiffCounts::default();
     loop {
         left.fill(1)?;
         right.fill(1)?;
@@ -225,7 +225,7 @@ fn outline(event: &Value) -> String {
     }
 }
 
-impl fmt::Display for Counts {
+impl fmt::Display for DiffCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { same, added, removed, changed } = self;
         if self.is_same() {

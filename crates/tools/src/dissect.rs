@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use livetape_core::{
     event,
     recording::{Record, What},
-    wire::{Field, Kind, MESSAGE_BYTES_MAX, Message, RawField, RawFields, RawValue, Schema},
+    wire::{Field, FieldKind, MESSAGE_BYTES_MAX, Message, RawField, RawFields, RawValue, Schema},
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -80,14 +80,16 @@ impl<'a> Value<'a> {
             RawValue::Bytes(bytes) => bytes,
         };
         match field.map(|field| field.kind) {
-            Some(kind @ (Kind::Message(_) | Kind::Messages(_))) if is_fields(bytes) => {
+            Some(kind @ (FieldKind::Message(_) | FieldKind::Messages(_))) if is_fields(bytes) => {
                 Self::fields(kind.schema(), bytes, depth)
             }
-            Some(Kind::Text) if !(has_control(bytes) && is_fields(bytes)) => {
+            Some(FieldKind::Text) if !(has_control(bytes) && is_fields(bytes)) => {
                 str::from_utf8(bytes).map_or(Self::Bytes(bytes), Self::Text)
             }
-            Some(Kind::Number) => numbers(bytes).map_or_else(|| Self::guess(bytes, depth), Self::Numbers),
-            Some(Kind::Bytes) => Self::Bytes(bytes),
+            Some(FieldKind::Number) => {
+                numbers(bytes).map_or_else(|| Self::guess(bytes, depth), Self::Numbers)
+            }
+            Some(FieldKind::Bytes) => Self::Bytes(bytes),
             _ => Self::guess(bytes, depth),
         }
     }
@@ -126,12 +128,12 @@ impl Node<'_> {
     fn is_known(&self) -> bool {
         let Some(field) = self.field else { return false };
         match (field.kind, &self.value) {
-            (Kind::Number, Value::Number) => matches!(self.raw.value, RawValue::Varint(_)),
-            (Kind::Message(_) | Kind::Messages(_), Value::Bytes(bytes)) => bytes.is_empty(),
-            (Kind::Number, Value::Numbers(_))
-            | (Kind::Text, Value::Text(_))
-            | (Kind::Bytes, Value::Bytes(_))
-            | (Kind::Message(_) | Kind::Messages(_), Value::Fields(_) | Value::Deep(_)) => {
+            (FieldKind::Number, Value::Number) => matches!(self.raw.value, RawValue::Varint(_)),
+            (FieldKind::Message(_) | FieldKind::Messages(_), Value::Bytes(bytes)) => bytes.is_empty(),
+            (FieldKind::Number, Value::Numbers(_))
+            | (FieldKind::Text, Value::Text(_))
+            | (FieldKind::Bytes, Value::Bytes(_))
+            | (FieldKind::Message(_) | FieldKind::Messages(_), Value::Fields(_) | Value::Deep(_)) => {
                 matches!(self.raw.value, RawValue::Bytes(_))
             }
             _ => false,
@@ -233,12 +235,12 @@ pub(crate) fn wire_name(value: &RawValue<'_>) -> &'static str {
 }
 
 /// Returns the name of a type in the schema.
-pub(crate) fn kind_name(kind: Kind) -> &'static str {
+pub(crate) fn kind_name(kind: FieldKind) -> &'static str {
     match kind {
-        Kind::Number => "number",
-        Kind::Text => "text",
-        Kind::Bytes => "bytes",
-        Kind::Message(_) | Kind::Messages(_) => "message",
+        FieldKind::Number => "number",
+        FieldKind::Text => "text",
+        FieldKind::Bytes => "bytes",
+        FieldKind::Message(_) | FieldKind::Messages(_) => "message",
     }
 }
 

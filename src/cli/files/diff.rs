@@ -107,7 +107,7 @@ fn fields(args: &args::Diff) -> Result<u8, Problem> {
         let today = Millis::from(clock::wall()).to_string();
         let date = today.split('T').next().unwrap_or_default();
         let (baseline, comparison) = (&baseline, &comparison);
-        say(drift::Report { names, baseline, new: &new, comparison, date, markdown: args.markdown })?;
+        say(drift::DriftReport { names, baseline, new: &new, comparison, date, markdown: args.markdown })?;
     }
     let lost = report_loss(&names[0], old_loss).max(report_loss(&names[1], new_loss));
     let is_whole = new.skipped + new.malformed == 0;

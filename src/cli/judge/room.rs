@@ -171,7 +171,7 @@ struct Log {
     at: Duration,
     library: Option<Library>,
     /// What the timeline has to say.
-    told: Vec<String>,
+    texts: Vec<String>,
 }
 
 impl Log {
@@ -180,7 +180,7 @@ impl Log {
         for entry in entries {
             self.at = Duration::from_millis(entry.at_ms);
             if let Some(seen) = self.seen(entry, is_over) {
-                self.told.extend(seen.text());
+                self.texts.extend(seen.text());
                 self.conduct.see(self.at, seen);
             }
         }
@@ -268,7 +268,7 @@ impl RoomVenue<'_> {
         let mut log = self.log.lock();
         log.conduct.slack = self.slack.total();
         log.read(self.mock);
-        log.told.drain(..).for_each(|text| self.journal.tell(&text));
+        log.texts.drain(..).for_each(|text| self.journal.tell(&text));
         f(&mut log)
     }
 

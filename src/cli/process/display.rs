@@ -51,11 +51,11 @@ static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 /// Where other tasks send their lines while events are displayed.
 struct Running {
     hub: Hub,
-    reports: UnboundedSender<Report>,
+    reports: UnboundedSender<TaskLine>,
 }
 
 /// A line of another task.
-struct Report {
+struct TaskLine {
     /// Number of the last event before it.
     after: u64,
     line: String,
@@ -65,7 +65,7 @@ struct Report {
 pub(crate) fn say(text: &str) {
     let line = line_at(&now(), text);
     match &*RUNNING.lock() {
-        Some(Running { hub, reports }) => drop(reports.send(Report { after: hub.head(), line })),
+        Some(Running { hub, reports }) => drop(reports.send(TaskLine { after: hub.head(), line })),
         // If stdout is closed, the server ends; other failures are reported at the end.
         None => drop(print(&[line])),
     }
@@ -172,14 +172,14 @@ struct Display {
     lines: Lines,
     /// Whether the line that a room is connected was printed.
     is_ready: bool,
-    incoming: UnboundedReceiver<Report>,
+    incoming: UnboundedReceiver<TaskLine>,
     /// Reports that are not printed yet.
-    reports: VecDeque<Report>,
+    reports: VecDeque<TaskLine>,
     batch: Vec<Bytes>,
 }
 
 impl Display {
-    fn new(style: Style, incoming: UnboundedReceiver<Report>) -> Self {
+    fn new(style: Style, incoming: UnboundedReceiver<TaskLine>) -> Self {
         Self {
             style,
             lines: Lines::new(has_flag),
@@ -282,7 +282,7 @@ mod tests {
     struct Shown {
         hub: Hub,
         events: Subscriber,
-        reports: UnboundedSender<Report>,
+        reports: UnboundedSender<TaskLine>,
         display: Display,
     }
 
@@ -295,7 +295,7 @@ mod tests {
         }
 
         fn report(&self, line: &str) {
-            let report = Report { after: self.hub.head(), line: line_at("now", line) };
+            let report = TaskLine { after: self.hub.head(), line: line_at("now", line) };
             self.reports.send(report).unwrap_or_else(|_| panic!("the display has ended"));
         }
 

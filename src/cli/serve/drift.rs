@@ -41,11 +41,11 @@ pub(super) struct Last(Option<Running>);
 struct Running {
     /// Becomes closed after the last comparison.
     closed: Receiver<()>,
-    counts: Counts,
+    counts: DriftCounts,
 }
 
 #[derive(Clone, Default)]
-struct Counts {
+struct DriftCounts {
     findings: Arc<AtomicU64>,
     messages: Arc<AtomicU64>,
     /// Number of items that were left out.
@@ -86,7 +86,7 @@ pub(super) fn start(name: Option<&Path>, folder: &Path) -> Result<(Option<Watch>
     let named = printable(&name.to_string_lossy());
     warn(format_args!("🔎 drift: comparing messages with {named}, which has {methods} methods"));
     let (items, received) = sync_channel(ITEMS_MAX);
-    let counts = Counts::default();
+    let counts = DriftCounts::default();
     let mut watcher = Watcher::new(baseline, counts.clone());
     let (running, closed) = sync_channel(0);
     let run = move || {
@@ -97,7 +97,7 @@ pub(super) fn start(name: Option<&Path>, folder: &Path) -> Result<(Option<Watch>
         .name("drift".into())
         .spawn(run)
         .map_err(|error| Problem::new(Code::Io, format!("cannot start a thread: {error}")))?;
-    let Counts { findings, left_out, .. } = counts.clone();
+    let DriftCounts { findings, left_out, .. } = counts.clone();
     Ok((Some(Watch { items, left_out, findings }), Last(Some(Running { closed, counts }))))
 }
 
@@ -106,11 +106,11 @@ struct Watcher {
     new: Profile,
     /// Findings that were reported.
     known: HashSet<String>,
-    counts: Counts,
+    counts: DriftCounts,
 }
 
 impl Watcher {
-    fn new(baseline: Baseline, counts: Counts) -> Self {
+    fn new(baseline: Baseline, counts: DriftCounts) -> Self {
         Self { baseline, new: Profile::default(), known: HashSet::new(), counts }
     }
 
@@ -165,7 +165,7 @@ mod tests {
         let summary = |findings: u64, left_out: u64| {
             let [findings, messages, left_out] =
                 [findings, 1234, left_out].map(|count| Arc::new(AtomicU64::new(count)));
-            let counts = Counts { findings, messages, left_out };
+            let counts = DriftCounts { findings, messages, left_out };
             let closed = sync_channel(0).1;
             Last(Some(Running { closed, counts })).summary()
         };
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn each_finding_is_reported_once_and_their_number_is_bounded() {
-        let mut watcher = Watcher::new(Baseline::Schema, Counts::default());
+        let mut watcher = Watcher::new(Baseline::Schema, DriftCounts::default());
         let mut take = |number: usize| {
             let method = format!("WebcastNew{number:03}Message").into();
             let message = Message { method, ..Message::default() };

@@ -16,16 +16,16 @@ use super::{
 const LATE_BY: Duration = Duration::from_secs(90);
 
 /// Id, name and price of a gift.
-type Kind = (i64, &'static str, i32);
+type GiftKind = (i64, &'static str, i32);
 
-const ROSE: Kind = (5655, "Rose", 1);
-const FINGER_HEART: Kind = (5487, "Finger Heart", 5);
+const ROSE: GiftKind = (5655, "Rose", 1);
+const FINGER_HEART: GiftKind = (5487, "Finger Heart", 5);
 /// The most expensive gift. TikTok does not offer it in streaks.
-const UNIVERSE: Kind = (9072, "TikTok Universe", 44_999);
+const UNIVERSE: GiftKind = (9072, "TikTok Universe", 44_999);
 
 /// An added message: number of the person, gift, number of the streak, its running total, and whether it ends
 /// the streak.
-type Sent = (i64, Kind, i64, i32, bool);
+type Sent = (i64, GiftKind, i64, i32, bool);
 
 /// Three people: two with the same gift and the same `groupId`, and one with two gifts.
 const INTERLEAVED: &[Sent] = &[

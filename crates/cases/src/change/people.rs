@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use livetape_core::{
     event::Data,
     recording::Item,
-    wire::{Field, Kind, Message},
+    wire::{Field, FieldKind, Message},
 };
 
 use super::{
@@ -158,7 +158,9 @@ pub(crate) fn big_ids(mut items: Vec<Item>) -> Vec<Item> {
         let before = message.msg_id;
         message.msg_id = big_id(before);
         edit(message, |node| {
-            for Field { name, .. } in node.schema.fields.iter().filter(|field| field.kind == Kind::Number) {
+            for Field { name, .. } in
+                node.schema.fields.iter().filter(|field| field.kind == FieldKind::Number)
+            {
                 let is_id =
                     node.schema.name == "User" && *name == "id" || IDS.iter().any(|end| name.ends_with(end));
                 let id = node.number(name);

@@ -85,7 +85,7 @@ impl Errors {
     }
 
     /// Describes the errors of several streams, if there are any.
-    pub(super) fn told(all: &[Self]) -> Option<String> {
+    pub(super) fn summary(all: &[Self]) -> Option<String> {
         let first = &all.iter().find(|errors| errors.count > 0)?.first;
         Some(match all.iter().map(|errors| errors.count).sum() {
             1 => format!("its output has an error: {first}"),
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_by_its_own_line_and_counted() {
-        for (output, told) in [
+        for (output, summary) in [
             (
                 "[ERROR] in handler\nTraceback (most recent call last):\n  File \"bot.py\", line 3, in on_like\n    x = y\nKeyError: 'emotes'\nlikes: 3",
                 Some("its output has an error: KeyError: 'emotes'"),
@@ -154,7 +154,7 @@ mod tests {
         ] {
             let mut errors = Errors::default();
             output.lines().for_each(|line| errors.add_line(line));
-            assert_eq!(Errors::told(&[errors]).as_deref(), told, "{output}");
+            assert_eq!(Errors::summary(&[errors]).as_deref(), summary, "{output}");
         }
     }
 }

@@ -123,7 +123,7 @@ impl Output {
     /// Describes the errors that it has, in one line, if there are any.
     #[must_use]
     pub fn errors(&self) -> Option<String> {
-        Errors::told(&self.errors)
+        Errors::summary(&self.errors)
     }
 
     /// Returns the last place of each expectation. Unfinished lines count as lines, unless a full buffer cut them: then

@@ -10,7 +10,7 @@ use std::{
 };
 
 use livetape_core::error::{Cause, Code, Problem};
-use livetape_feed::control::{Claim, Joined, Joining, Refusal, Term, Wanted, What, followed_user};
+use livetape_feed::control::{Claim, ClaimRequest, Joined, Joining, Refusal, Term, What, followed_user};
 use livetape_io::clock;
 use tokio::{
     sync::{mpsc, watch},
@@ -21,7 +21,7 @@ use tracing::warn;
 
 use super::{
     Options, START_TIME,
-    node::{Node, Told},
+    node::{Announced, Node},
     orders::Owner,
     ready,
     store::Store,
@@ -84,7 +84,7 @@ pub(super) async fn released(held: TaskTracker) {
 
 impl Claimant {
     /// Takes a claim.
-    pub(super) async fn answer(self, wanted: Wanted) {
+    pub(super) async fn answer(self, wanted: ClaimRequest) {
         // The same in all attempts: one may have succeeded although its answer was lost.
         let holder = Holder {
             name: format!("{}.{}", self.node, self.count.fetch_add(1, Ordering::Relaxed)),
@@ -229,20 +229,21 @@ pub(super) struct Shown {
     pub(super) intent: watch::Receiver<Option<Arc<str>>>,
 }
 
-pub(super) fn told(totals: &Totals) -> (Told, Heard) {
+pub(super) fn announcements(totals: &Totals) -> (Announced, Heard) {
     let (sender, terms) = mpsc::channel(1);
     let (owners, owner) = watch::channel(Owner::default());
     let (streams, has_stream) = watch::channel(false);
     let (intents, intent) = watch::channel(None);
-    let told = Told { terms: sender, owners, has_stream: streams, intent: intents, totals: totals.clone() };
-    (told, Heard { terms, owner, has_stream, intent })
+    let announced =
+        Announced { terms: sender, owners, has_stream: streams, intent: intents, totals: totals.clone() };
+    (announced, Heard { terms, owner, has_stream, intent })
 }
 
 impl Rooms {
     /// Shares a channel until its source is shut down.
     pub(super) async fn join(self, joining: Joining, is_connected: watch::Receiver<bool>) {
         let Joining { user, hub, control, answer } = joining;
-        let (told, heard) = told(&self.totals);
+        let (announced, heard) = announcements(&self.totals);
         let Heard { terms, has_stream, intent, .. } = heard;
         let (within, mut connected): (Duration, _) = (START_TIME + self.options.lease, is_connected.clone());
         // A room that ended may still be leaving: the next one of this process is another member.
@@ -257,7 +258,7 @@ impl Rooms {
                     warn!(code, why = %problem, "❌ JetStream refuses the room of @{user}");
                 })?;
                 let (tells, may_own) = watch::channel(self.shown.allows(&user));
-                let node = Node::new(options, is_connected, store, (hub, control.clone()), told, may_own).await?;
+                let node = Node::new(options, is_connected, store, (hub, control.clone()), announced, may_own).await?;
                 tokio::spawn(self.shown.tell(user, tells));
                 self.tasks.spawn(node.run());
                 ready(has_stream, within).await

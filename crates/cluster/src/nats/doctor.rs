@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     Options,
     options::{Link, denied, first_denied, same_lease},
-    report::{Report, Settings},
+    report::{NodeReport, Settings},
     store::{MAIN, Store},
 };
 use crate::ownership::record::RECORD_BYTES_MAX;
@@ -87,7 +87,7 @@ async fn others(store: &Store, own: &Settings) -> Vec<Finding> {
     let (mut ends, latest) = (clock::now() + REPORT_TIME, clock::now() + LIST_TIME);
     let mut nodes = BTreeMap::new();
     while let Ok(Some(message)) = timeout_at(ends, reports.next()).await {
-        let Some(report) = Report::from_bytes(&message.payload) else { continue };
+        let Some(report) = NodeReport::from_bytes(&message.payload) else { continue };
         let is_list = report.others.is_some();
         // Of a large cluster, the owner lists the nodes more rarely.
         ends = latest.min(ends.max(clock::now() + REPORT_TIME));

@@ -114,7 +114,7 @@ impl Cluster {
     pub async fn join(self, hub: Hub, control: Control, driver: &mut Driver) -> Result<Membership, Problem> {
         let Self { options, link, store } = self;
         let (totals, held) = (Totals::default(), TaskTracker::new());
-        let (told, heard) = claims::told(&totals);
+        let (announced, heard) = claims::announcements(&totals);
         let (from_here, to_source) = driver.intercept();
         let shown = claims::Shown { owner: heard.owner.clone(), intent: heard.intent };
         let router = orders::Router {
@@ -177,7 +177,7 @@ impl Cluster {
         });
         let (_, always) = watch::channel(true);
         let shutdown = control.shutdown().clone();
-        let node = node::Node::new(options, is_connected, store, (hub, control), told, always).await?;
+        let node = node::Node::new(options, is_connected, store, (hub, control), announced, always).await?;
         let left = tokio::spawn(async move {
             let mut running = pin!(node.run());
             let refused = tokio::select! { biased;

@@ -35,7 +35,7 @@ pub(super) struct Carrier {
     node: Arc<str>,
     tell: String,
     ask: String,
-    told: Subscriber,
+    news: Subscriber,
     asked: Subscriber,
     is_connected: watch::Receiver<bool>,
     control: Control,
@@ -134,7 +134,7 @@ impl Carrier {
             node: node.into(),
             tell: store.subject("ws.tell"),
             ask: store.subject("ws.ask"),
-            told: store.subscribe("ws.tell").await?,
+            news: store.subscribe("ws.tell").await?,
             asked: store.subscribe("ws.ask").await?,
             is_connected,
             control,
@@ -160,7 +160,7 @@ impl Carrier {
                     }
                     None => return,
                 },
-                Some(message) = self.told.next() => {
+                Some(message) = self.news.next() => {
                     if let Some(Parcel { node, content, .. }) = self.open(message.payload) {
                         link.pass(Incoming { from: node, bytes: content, answer: None });
                     }

@@ -25,7 +25,7 @@ const MISSES_MAX: u32 = 4;
 const LISTED_NODES: usize = 8;
 
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Report {
+pub(super) struct NodeReport {
     version: u8,
     #[serde(flatten)]
     pub(super) about: About,
@@ -123,7 +123,7 @@ pub(super) enum To {
     Nobody,
 }
 
-impl Report {
+impl NodeReport {
     pub(super) fn new(about: About, reader: &Reader) -> Self {
         let (known, follows) = (LogView::of(reader), reader.knows_end());
         Self { version: VERSION, about, known, follows, source: None, pause: None, others: None }
@@ -352,25 +352,25 @@ mod tests {
         let mut nodes = Nodes::new(PERIOD);
         (0..2 * NODES_MAX).for_each(|node| nodes.note(about(node), &Settings::default()));
         assert_eq!(nodes.current(true).len(), NODES_MAX);
-        let report = Report { others: Some(nodes.others("")), ..sent() };
+        let report = NodeReport { others: Some(nodes.others("")), ..sent() };
         assert!(report.to_bytes().len() < 512 << 10, "it fits into a message of NATS");
     }
 
-    fn sent() -> Report {
-        Report::new(about(1), &Reader::default())
+    fn sent() -> NodeReport {
+        NodeReport::new(about(1), &Reader::default())
     }
 
     #[test]
     fn reports_of_other_versions_are_no_reports() {
         let bytes = sent().to_bytes();
-        assert_eq!(Report::from_bytes(&bytes).unwrap().about.state.node, "0001");
-        let other = |version| Report { version, ..sent() }.to_bytes();
-        assert!([0, 2].into_iter().all(|version| Report::from_bytes(&other(version)).is_none()));
-        assert!(Report::from_bytes(b"garbage").is_none());
+        assert_eq!(NodeReport::from_bytes(&bytes).unwrap().about.state.node, "0001");
+        let other = |version| NodeReport { version, ..sent() }.to_bytes();
+        assert!([0, 2].into_iter().all(|version| NodeReport::from_bytes(&other(version)).is_none()));
+        assert!(NodeReport::from_bytes(b"garbage").is_none());
         // The first version had no settings, refusals or losses.
         let first =
             br#"{"version":1,"channel":"main","state":{"node":"a","version":"1","clients":0},"source":null}"#;
-        assert!(Report::from_bytes(first).is_some());
+        assert!(NodeReport::from_bytes(first).is_some());
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub mod reader;
 pub mod record;
 
 pub use member::{
-    Action, Input, Lease, LeaseReply, Member, Offered, Options, Outcome, Refusal, StepDown, margin,
+    Action, Input, Lease, LeaseReply, Member, OfferError, Offered, Options, Outcome, StepDown, margin,
 };
 pub use reader::{Delivery, Fault, Reader};
 pub use record::{Body, Closed, Encoded, Epoch, KnownLoss, Piece, Progress, Record, Refused};

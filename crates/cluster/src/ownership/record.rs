@@ -61,7 +61,7 @@ pub struct Progress {
     pub passed: u64,
     /// What readers of the stream know of the losses of each node, the last one at the end.
     #[prost(message, repeated, tag = "3")]
-    pub told: Vec<KnownLoss>,
+    pub known_losses: Vec<KnownLoss>,
     /// Number of the last event of the stream that the webhook does not need any more, if there is a webhook.
     #[prost(uint64, optional, tag = "4")]
     pub posted: Option<u64>,
@@ -79,7 +79,7 @@ pub struct KnownLoss {
 impl Progress {
     /// Returns what holds at the start of a stream that continues this one.
     pub(crate) fn continued(&self) -> Self {
-        Self { told: Vec::new(), posted: None, ..self.clone() }
+        Self { known_losses: Vec::new(), posted: None, ..self.clone() }
     }
 }
 

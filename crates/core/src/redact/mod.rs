@@ -21,7 +21,7 @@ use crate::{
     },
     wire::Unzipper,
 };
-use text::{Kind, is_name_byte, looks_secret};
+use text::{TextKind, is_name_byte, looks_secret};
 
 pub use harmless::{Place, is_harmless};
 
@@ -39,7 +39,7 @@ const ERROR_BYTES_MAX: usize = 4 * 1024;
 /// Masks the secrets in a text: those in URLs and cookies, and all JSON and HTML.
 #[must_use]
 pub fn redact_text(text: &str) -> Cow<'_, str> {
-    masked_or(text, text::mask(Kind::Any, text.as_bytes()))
+    masked_or(text, text::mask(TextKind::Any, text.as_bytes()))
 }
 
 /// Masks the secrets in a URL or a request line.
@@ -53,7 +53,7 @@ pub fn redact_url(url: &str) -> Cow<'_, str> {
 pub fn redact_value<'a>(place: Place, name: &str, value: &'a str) -> Cow<'a, str> {
     match place {
         _ if !value.is_empty() && !is_harmless(place, name.as_bytes()) => String::from_utf8_lossy(MASK),
-        Place::Header => masked_or(value, text::mask(Kind::Header, value.as_bytes())),
+        Place::Header => masked_or(value, text::mask(TextKind::Header, value.as_bytes())),
         _ => redact_text(value),
     }
 }
@@ -100,7 +100,7 @@ pub fn redact_with(mut item: Item, unzipper: &mut Unzipper) -> Item {
             }
         }
         What::Marker(marker) => {
-            let masked = text::mask(Kind::Label, marker.label.as_bytes());
+            let masked = text::mask(TextKind::Label, marker.label.as_bytes());
             marker.label = masked_or(&marker.label, masked).into();
         }
         What::Status(status) => {
@@ -148,7 +148,7 @@ fn error(body: &[u8]) -> String {
 
 /// Masks the values in a text, or all other bytes, because no list explains them.
 fn text_or_whole(bytes: &[u8]) -> Option<Vec<u8>> {
-    if is_text(bytes) { text::mask(Kind::Any, bytes) } else { whole(bytes) }
+    if is_text(bytes) { text::mask(TextKind::Any, bytes) } else { whole(bytes) }
 }
 
 /// Masks all bytes.
@@ -199,7 +199,7 @@ fn piece(piece: &str, is_bare: bool) -> Vec<u8> {
     let (bare, mark) = piece.as_bytes().split_at(piece.trim_end_matches(MARKS).len());
     let value = memchr::memchr(b'=', bare).map_or(0, |at| at + 1);
     let is_kept = value == 0 || is_harmless(Place::Pair, bare[..value - 1].trim_ascii());
-    let masked = match text::mask(Kind::Any, bare) {
+    let masked = match text::mask(TextKind::Any, bare) {
         _ if (is_bare || !is_kept) && value < bare.len() => [&bare[..value], MASK].concat(),
         masked => masked.unwrap_or_else(|| bare.to_vec()),
     };

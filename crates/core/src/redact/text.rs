@@ -27,7 +27,7 @@ const NAME_ENDS: &[u8] = b"?&;=#/\"'<>{}[(),| \t\r\n`";
 
 /// What a text is, which decides the names whose values it may keep.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum TextKind {
     /// Anything from outside.
     Any,
     /// The value of a harmless header, which may have parameters.
@@ -38,7 +38,7 @@ pub(super) enum Kind {
 
 /// Masks the values in a text whose names are not on the list; returns `None` if there are none. A mask can change what
 /// the text around it seems to be, so this is done until nothing is left.
-pub(super) fn mask(kind: Kind, text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn mask(kind: TextKind, text: &[u8]) -> Option<Vec<u8>> {
     let mut masked = mask_once(kind, text, false)?;
     for _ in 0..ROUNDS_MAX {
         let Some(next) = mask_once(kind, &masked, false) else { return Some(masked) };
@@ -47,7 +47,7 @@ pub(super) fn mask(kind: Kind, text: &[u8]) -> Option<Vec<u8>> {
     Some(MASK.to_vec())
 }
 
-fn mask_once(kind: Kind, text: &[u8], is_decoded: bool) -> Option<Vec<u8>> {
+fn mask_once(kind: TextKind, text: &[u8], is_decoded: bool) -> Option<Vec<u8>> {
     let (mut out, mut copied, mut at) = (Vec::new(), 0, 0);
     while at < text.len() {
         let found = secret(kind, text, at, is_decoded).unwrap_or(at..at);
@@ -62,16 +62,16 @@ fn mask_once(kind: Kind, text: &[u8], is_decoded: bool) -> Option<Vec<u8>> {
 }
 
 /// Returns the secret that the byte at `at` announces. If it is empty, nothing up to there needs another look.
-fn secret(kind: Kind, text: &[u8], at: usize, is_decoded: bool) -> Option<Range<usize>> {
+fn secret(kind: TextKind, text: &[u8], at: usize, is_decoded: bool) -> Option<Range<usize>> {
     let rest = &text[at..];
     match text[at] {
         b'e' | b'b' | b'B' if !text[..at].last().is_some_and(|byte| is_name_byte(*byte)) => token(text, at),
         b':' if rest.starts_with(b"://") => user_info(text, at),
-        _ if kind == Kind::Label => None,
+        _ if kind == TextKind::Label => None,
         b'=' => {
             let name = name_before(text, at);
             let is_listed = |place| is_harmless(place, &text[name.clone()]);
-            if is_listed(Place::Pair) || kind == Kind::Header && is_listed(Place::Parameter) {
+            if is_listed(Place::Pair) || kind == TextKind::Header && is_listed(Place::Parameter) {
                 return None;
             }
             let is_in_url = text[..name.start].last().is_some_and(|byte| b"?&#".contains(byte));

@@ -20,14 +20,14 @@ pub struct Field {
     /// Name of the field in `proto/webcast.proto`.
     pub name: &'static str,
     /// Type of the field.
-    pub kind: Kind,
+    pub kind: FieldKind,
     /// Whether it can occur several times.
     pub repeated: bool,
 }
 
 /// Type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldKind {
     /// A number, Boolean or enumeration. Repeated ones may be packed.
     Number,
     /// A string.
@@ -46,16 +46,16 @@ pub(super) const fn schema(name: &'static str, fields: &'static [Field]) -> Sche
 }
 
 /// Part of a row, for a field.
-pub(super) const fn field(number: u32, name: &'static str, kind: Kind) -> Field {
-    Field { number, name, kind, repeated: matches!(kind, Kind::Messages(_)) }
+pub(super) const fn field(number: u32, name: &'static str, kind: FieldKind) -> Field {
+    Field { number, name, kind, repeated: matches!(kind, FieldKind::Messages(_)) }
 }
 
 /// Part of a row, for a list of numbers, texts or bytes.
-pub(super) const fn list(number: u32, name: &'static str, kind: Kind) -> Field {
+pub(super) const fn list(number: u32, name: &'static str, kind: FieldKind) -> Field {
     Field { number, name, kind, repeated: true }
 }
 
-impl Kind {
+impl FieldKind {
     /// Returns the schema of the messages in a field.
     #[must_use]
     pub fn schema(self) -> Option<&'static Schema> {

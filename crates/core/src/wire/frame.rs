@@ -8,8 +8,8 @@ use prost::{DecodeError, Message as _};
 use smol_str::SmolStr;
 
 use super::{
-    BATCH_ENTRIES_MAX, BATCH_MESSAGES_MAX, Fault, FaultKind, Kind, RawField, RawFields, RawValue, Schema,
-    Unzipper,
+    BATCH_ENTRIES_MAX, BATCH_MESSAGES_MAX, Fault, FaultKind, FieldKind, RawField, RawFields, RawValue,
+    Schema, Unzipper,
     unzip::{GZIP_MAGIC, unzip},
     used, webcast, write_bytes,
 };
@@ -358,7 +358,7 @@ fn count(bytes: &[u8], schema: &Schema) -> usize {
     for field in RawFields::of(bytes) {
         let kind = schema.field(field.number).map(|field| field.kind);
         if let (Some(kind), Some(value)) = (kind, field.bytes()) {
-            entries += usize::from(matches!(kind, Kind::Messages(_)));
+            entries += usize::from(matches!(kind, FieldKind::Messages(_)));
             entries += kind.schema().map_or(0, |inner| count(value, inner));
         }
     }

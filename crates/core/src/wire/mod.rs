@@ -28,7 +28,7 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
-pub use fields::{Field, Kind, Schema};
+pub use fields::{Field, FieldKind, Schema};
 pub(crate) use frame::merge;
 pub use frame::{
     Batch, BatchInfo, Common, EntriesLeft, Message, Push, common, read_batch, read_push, unzip_batch,

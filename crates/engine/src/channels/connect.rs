@@ -29,7 +29,7 @@ use crate::{
 const CHANNEL_CHECKED: Duration = Duration::from_secs(1);
 
 /// A room that the channel is to show.
-pub(super) struct Wanted {
+pub(super) struct RoomRequest {
     pub(super) user: String,
     pub(super) origin: Origin,
     /// The order to connect.
@@ -52,7 +52,7 @@ pub(super) enum Origin {
     Guest(Box<Attachment>),
 }
 
-impl Wanted {
+impl RoomRequest {
     pub(super) fn user(user: String, answer: Option<Answer<Status>>) -> Self {
         Self::of(user, Origin::TikTok(Permit::default()), answer)
     }
@@ -87,8 +87,8 @@ pub(super) fn source_of(header: &Header) -> &'static str {
     if header.source == browser::SOURCE { TAB } else { LIVE }
 }
 
-impl From<Wanted> for Attached {
-    fn from(wanted: Wanted) -> Self {
+impl From<RoomRequest> for Attached {
+    fn from(wanted: RoomRequest) -> Self {
         Self::Room(Box::new(wanted))
     }
 }
@@ -121,8 +121,8 @@ pub(super) struct Shown {
 
 impl Channel {
     /// Connects to a room, or attaches to it, and shows it until it ends or is left.
-    pub(super) async fn connect(&mut self, wanted: Wanted) -> Attached {
-        let Wanted { user, origin, answer, continues } = wanted;
+    pub(super) async fn connect(&mut self, wanted: RoomRequest) -> Attached {
+        let RoomRequest { user, origin, answer, continues } = wanted;
         let user = match normalise(&user) {
             Ok(user) => user,
             Err(problem) => return self.refuse(answer, problem).await,
@@ -299,7 +299,7 @@ impl Channel {
         warn!("❌ This node may no longer connect to @{user}");
         let is_order = !self.options.ends_with_source;
         // History that TikTok repeats must not be broadcast again.
-        Wanted { continues: true, ..Wanted::user(user, is_order.then(Answer::unheard)) }.into()
+        RoomRequest { continues: true, ..RoomRequest::user(user, is_order.then(Answer::unheard)) }.into()
     }
 
     /// Handles a failure before the first attempt. With `answer`, it rejects the order; without one, the

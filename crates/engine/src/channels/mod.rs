@@ -65,7 +65,7 @@ use crate::{
         live::{self, Live, Outcome, SharedTransport},
     },
 };
-use connect::{Origin, Wanted};
+use connect::{Origin, RoomRequest};
 use show::Played;
 use tokens::{RequestTask, TokenChannels};
 
@@ -98,9 +98,9 @@ impl Leaving {
 enum Attached {
     Idle,
     /// Nothing, until it has enough subscribers. Then it shows this room.
-    Held(Box<Wanted>),
+    Held(Box<RoomRequest>),
     /// A room, or the attempt to find or open it.
-    Room(Box<Wanted>),
+    Room(Box<RoomRequest>),
     Tape(Played),
     Over,
 }
@@ -197,15 +197,15 @@ impl Channel {
 
     /// Connects to `user` once enough subscribers have joined, and serves.
     pub async fn live(self, user: String) -> Ended {
-        self.open(Wanted::user(user, None)).await
+        self.open(RoomRequest::user(user, None)).await
     }
 
     /// Follows a tab of a browser once enough subscribers have joined, and serves.
     pub async fn tab(self, tab: TabOptions) -> Ended {
-        self.open(Wanted::tab(tab, None)).await
+        self.open(RoomRequest::tab(tab, None)).await
     }
 
-    async fn open(mut self, wanted: Wanted) -> Ended {
+    async fn open(mut self, wanted: RoomRequest) -> Ended {
         let is_held = self.options.wait_clients > 0;
         self.run(if is_held { Attached::Held(Box::new(wanted)) } else { wanted.into() }).await
     }
@@ -213,10 +213,10 @@ impl Channel {
     /// Shows a source that is already connected to `user`.
     pub async fn show_connected(self, user: &str, live: Live) -> Ended {
         let origin = Origin::Connected(Box::new(live));
-        self.show_room(Wanted::of(user.to_owned(), origin, None)).await
+        self.show_room(RoomRequest::of(user.to_owned(), origin, None)).await
     }
 
-    async fn show_room(mut self, wanted: Wanted) -> Ended {
+    async fn show_room(mut self, wanted: RoomRequest) -> Ended {
         self.run(wanted.into()).await
     }
 
@@ -309,14 +309,14 @@ impl Channel {
     }
 
     /// Returns the room that an order asks for. Processes any other order.
-    async fn wanted_by(&mut self, order: Order) -> Option<Wanted> {
+    async fn wanted_by(&mut self, order: Order) -> Option<RoomRequest> {
         let (wanted, answer) = match order {
-            Order::Connect(user, answer) => return Some(Wanted::user(user, Some(answer))),
+            Order::Connect(user, answer) => return Some(RoomRequest::user(user, Some(answer))),
             Order::ConnectMock(room, answer) => {
-                (self.mock(&room).map(|origin| Wanted::of(room.user, origin, None)), answer)
+                (self.mock(&room).map(|origin| RoomRequest::of(room.user, origin, None)), answer)
             }
             Order::ConnectTab(tab, answer) => {
-                (self.tab_options(tab).map(|tab| Wanted::tab(tab, None)), answer)
+                (self.tab_options(tab).map(|tab| RoomRequest::tab(tab, None)), answer)
             }
             order => {
                 self.take_other_order(order).await;
@@ -324,7 +324,7 @@ impl Channel {
             }
         };
         match wanted {
-            Ok(wanted) => Some(Wanted { answer: Some(answer), ..wanted }),
+            Ok(wanted) => Some(RoomRequest { answer: Some(answer), ..wanted }),
             Err(problem) => {
                 answer.refuse(problem);
                 None
@@ -334,7 +334,7 @@ impl Channel {
 
     /// Waits for subscribers before connecting `user`, so that they see the attempt. An order to connect does
     /// not wait. Tokens are served in the meantime, but not with the slot of this room.
-    async fn hold(&mut self, wanted: Wanted) -> Attached {
+    async fn hold(&mut self, wanted: RoomRequest) -> Attached {
         let slot = self.rooms.slots.take(false).await.ok();
         self.start_channels();
         self.driver.update_status(|status| {
@@ -358,7 +358,7 @@ impl Channel {
                 Some(Order::Connect(user, answer)) => {
                     // The order may be refused, or be for another user.
                     self.driver.forget_user();
-                    return Wanted::user(user, Some(answer)).with_slot(slot).into();
+                    return RoomRequest::user(user, Some(answer)).with_slot(slot).into();
                 }
                 Some(Order::Disconnect(name, answer)) if self.driver.status().is_of(&name) => {
                     self.forget_user(answer);

@@ -20,8 +20,8 @@ use livetape_core::{
 };
 use livetape_feed::{
     control::{
-        Answer, Driver, Order, Refusal, ReplayOrder, ReplayState, SourceState, Status, Tally, not_current,
-        nothing_replayed, shutting_down,
+        Answer, Driver, Order, Refusal, ReplayOrder, ReplayState, SourceState, Status, UpstreamCounters,
+        not_current, nothing_replayed, shutting_down,
     },
     hub::CloseReason,
 };
@@ -31,7 +31,7 @@ use tracing::{info, warn};
 
 use super::{
     Attached, Channel, Leaving, Record,
-    connect::{Candidate, Origin, Shown, Wanted, looked_up, source_of},
+    connect::{Candidate, Origin, RoomRequest, Shown, looked_up, source_of},
     room_running,
 };
 use crate::{
@@ -253,7 +253,7 @@ impl Channel {
             Some(Leaving::ShutDown | Leaving::RecorderEnded) => Attached::Over,
             Some(Leaving::Replaced(user, answer, permit)) => {
                 let permit = Permit { slot: permit.slot.or(slot), ..permit };
-                Wanted::of(user, Origin::TikTok(permit), Some(answer)).into()
+                RoomRequest::of(user, Origin::TikTok(permit), Some(answer)).into()
             }
             Some(Leaving::ClaimLost(user)) => self.claim_again(user),
             Some(Leaving::Deleted(answer)) => {
@@ -265,7 +265,7 @@ impl Channel {
         match (next, candidate, replacement) {
             // The current room is gone, so nothing needs replacing.
             (Attached::Idle, Some(Candidate { user, answer, .. }), _) => {
-                Wanted::user(user, Some(answer)).into()
+                RoomRequest::user(user, Some(answer)).into()
             }
             (next, Some(Candidate { user, answer, .. }), Some(other)) => {
                 answer.refuse(replaced_by(&user, &other));
@@ -636,7 +636,7 @@ impl RoomStatus {
 }
 
 /// Reports at once that a recording has ended before its source.
-fn report_recorder(problem: &Problem, of: &str, tally: &Tally, tell: fn(&Problem)) {
+fn report_recorder(problem: &Problem, of: &str, tally: &UpstreamCounters, tell: fn(&Problem)) {
     if problem.code == Code::RecordingFull {
         info!(why = %problem, "📼 The recording of {of} reached its maximum size");
         return;

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     Attached, Channel, Ended,
-    connect::{Shown, Wanted},
+    connect::{RoomRequest, Shown},
     header_from_now,
     show::Played,
 };
@@ -103,7 +103,7 @@ impl Channel {
             (None, intent) => self.resume(intent, passed).await,
             (Some(user), intent) => {
                 let continues = matches!(intent, Some(Intent::Live { .. }));
-                Wanted { continues, ..Wanted::user(user.to_owned(), None) }.into()
+                RoomRequest { continues, ..RoomRequest::user(user.to_owned(), None) }.into()
             }
         };
         let ended = self.run(next).await;
@@ -135,7 +135,7 @@ impl Channel {
         match intent {
             None | Some(Intent::Idle { .. } | Intent::Ended { .. }) => Attached::Idle,
             Some(Intent::Live { user, .. }) => {
-                Wanted { continues: true, ..Wanted::user(user, Some(Answer::unheard())) }.into()
+                RoomRequest { continues: true, ..RoomRequest::user(user, Some(Answer::unheard())) }.into()
             }
             Some(Intent::Replay(position)) => {
                 self.generation = position.generation.saturating_sub(1);

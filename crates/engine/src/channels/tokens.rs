@@ -27,7 +27,7 @@ use tokio_util::{
 
 use super::{
     Channel, ChannelOptions, Ended, Role,
-    connect::{Origin, Wanted},
+    connect::{Origin, RoomRequest},
 };
 use crate::{
     room::{Needs, Permit, Room, Rooms},
@@ -207,7 +207,7 @@ impl TokenChannels {
 
     fn open_channel(&self, user: &str, origin: Origin) -> ChannelGuard {
         let hub = self.registry.open(&self.stream, self.backlog);
-        let wanted = Wanted::of(user.to_owned(), origin, None);
+        let wanted = RoomRequest::of(user.to_owned(), origin, None);
         self.start(user, hub, self.beside.create(&self.shutdown), |channel| channel.show_room(wanted))
     }
 

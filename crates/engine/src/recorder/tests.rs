@@ -68,7 +68,7 @@ struct Plan {
 #[derive(Clone, Debug)]
 enum Step {
     /// An item, this many milliseconds after the previous one or before it.
-    Record(Kind, i64),
+    Record(ItemKind, i64),
     /// The thread runs this many times.
     Write(usize),
     /// Time passes, in milliseconds.
@@ -76,7 +76,7 @@ enum Step {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum ItemKind {
     Open,
     Close,
     /// A frame with this many bytes.
@@ -197,7 +197,7 @@ impl Run {
                     offset_ms = (offset_ms + later_ms).max(0);
                     let offset = Duration::from_millis(offset_ms.unsigned_abs());
                     let number = self.items.len() as u64;
-                    if let Kind::Open = kind {
+                    if let ItemKind::Open = kind {
                         conn += 1;
                     }
                     self.record(plan, ready, item(number, kind, conn, offset));
@@ -406,7 +406,7 @@ fn path() -> &'static Path {
 fn items_in_a_discarded_gap_are_counted_once() {
     let options = RecorderOptions { queue_items_max: 2, ..RecorderOptions::default() };
     let queue = Queue::new(&options);
-    let push = |n| queue.push(item(n, Kind::Frame(8), 1, Duration::ZERO), None);
+    let push = |n| queue.push(item(n, ItemKind::Frame(8), 1, Duration::ZERO), None);
     (0..3).for_each(push);
     assert_eq!(queue.lost(), 1);
     // Half of the queue must be empty before it accepts items, behind a gap.
@@ -457,7 +457,7 @@ fn plans() -> impl Strategy<Value = Plan> {
 
 fn step() -> impl Strategy<Value = Step> {
     let size = prop_oneof![6 => 8..300_usize, 2 => 300..5000_usize, 1 => 60_000..70_000_usize];
-    let kind = prop_oneof![8 => size.prop_map(Kind::Frame), 1 => Just(Kind::Open), 1 => Just(Kind::Close)];
+    let kind = prop_oneof![8 => size.prop_map(ItemKind::Frame), 1 => Just(ItemKind::Open), 1 => Just(ItemKind::Close)];
     let later_ms = prop_oneof![8 => 0..400_i64, 1 => -300..0_i64, 1 => 50_000..130_000_i64];
     prop_oneof![
         5 => (kind, later_ms).prop_map(|(kind, later_ms)| Step::Record(kind, later_ms)),
@@ -467,11 +467,11 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Returns item `n`, which differs from all others, on connection `conn`.
-fn item(n: u64, kind: Kind, conn: u32, offset: Duration) -> Item {
+fn item(n: u64, kind: ItemKind, conn: u32, offset: Duration) -> Item {
     let what = match kind {
-        Kind::Open => What::ConnOpen(ConnOpen { room_id: n as i64, ..ConnOpen::default() }),
-        Kind::Close => What::ConnClose(ConnClose { reason: n.to_string(), ..ConnClose::default() }),
-        Kind::Frame(length) => {
+        ItemKind::Open => What::ConnOpen(ConnOpen { room_id: n as i64, ..ConnOpen::default() }),
+        ItemKind::Close => What::ConnClose(ConnClose { reason: n.to_string(), ..ConnClose::default() }),
+        ItemKind::Frame(length) => {
             let mut bytes = vec![0xff; length];
             bytes[..8].copy_from_slice(&n.to_le_bytes());
             What::Frame(Frame { opcode: Opcode::BINARY, bytes: Bytes::from(bytes) })
@@ -639,7 +639,7 @@ impl Taken {
                     taken = self.how.apply(&disk, &path).is_ok().then_some(path);
                 }
                 accepted += u64::from(!ready.tap.queue.is_closed());
-                ready.tap.record(&item(number, Kind::Frame(300), 1, Duration::from_millis(400 * number)));
+                ready.tap.record(&item(number, ItemKind::Frame(300), 1, Duration::from_millis(400 * number)));
                 // One step for the item, and one after which the queue is empty.
                 ready.writer_thread.step()?;
                 ready.writer_thread.step()?;

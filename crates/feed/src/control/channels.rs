@@ -21,7 +21,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
-use super::{Answer, Control, Driver, ORDERS_WAITING_MAX, Refusal, SharedStatus, Status, give, state::Tally};
+use super::{
+    Answer, Control, Driver, ORDERS_WAITING_MAX, Refusal, SharedStatus, Status, give, state::UpstreamCounters,
+};
 use crate::hub::{Hub, Limits};
 
 /// Default maximum number of connected rooms, including that of the main channel.
@@ -84,7 +86,10 @@ pub struct ChannelRequests {
 }
 
 impl Channels {
-    pub(super) fn new(sources: Sources, upstream: Tally) -> Result<(Self, ChannelRequests), Problem> {
+    pub(super) fn new(
+        sources: Sources,
+        upstream: UpstreamCounters,
+    ) -> Result<(Self, ChannelRequests), Problem> {
         let Sources { tokens, max_live, max_replays, recordings, tell } = sources;
         let tokens: Arc<[Token]> = check_tokens(tokens)?.into();
         let registry = ChannelRegistry::new(tokens.iter().filter_map(|token| token.user.as_deref()).map(key));
@@ -202,7 +207,7 @@ impl Channels {
 
 /// Creates handles for the sources of additional channels, which share the counters of the main channel.
 #[derive(Clone, Debug)]
-pub struct Beside(Tally);
+pub struct Beside(UpstreamCounters);
 
 impl Beside {
     /// Creates a handle and a driver. The source ends with `shutdown` or earlier.

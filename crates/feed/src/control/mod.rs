@@ -36,7 +36,7 @@ pub use livetape_core::{
     pace::Speed,
 };
 pub use nodes::{
-    Asked, Claim, Claims, Figure, Joined, Joining, NodeState, Nodes, NodesStatus, Term, Wanted, What,
+    Asked, Claim, ClaimRequest, Claims, Figure, Joined, Joining, NodeState, Nodes, NodesStatus, Term, What,
     followed_user, live_user,
 };
 pub use orders::{
@@ -44,8 +44,8 @@ pub use orders::{
 };
 pub use peers::{Incoming, Outgoing, PEER_BYTES_MAX, PeerLink, PeerMessages, Peers, Question};
 pub use state::{
-    Lateness, Mode, Posting, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Tally, Upstream,
-    WebhookState,
+    Lateness, Mode, Posting, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Upstream,
+    UpstreamCounters, WebhookState,
 };
 
 /// Maximum number of orders in the queue of a source. Further requests wait until it takes one.
@@ -55,7 +55,7 @@ const ORDERS_WAITING_MAX: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Control {
     shared: Arc<Mutex<SharedStatus>>,
-    upstream: Tally,
+    upstream: UpstreamCounters,
     orders: mpsc::Sender<Order>,
     shutdown: CancellationToken,
     channels: Channels,
@@ -95,7 +95,7 @@ impl SharedStatus {
 /// The driver's end of the handle.
 pub struct Driver {
     shared: Arc<Mutex<SharedStatus>>,
-    upstream: Tally,
+    upstream: UpstreamCounters,
     orders: mpsc::Receiver<Order>,
     pub tester: Tester,
     /// Taken by the task that opens channels.
@@ -131,12 +131,12 @@ impl Control {
     /// # Errors
     /// `bad_request` or `invalid_username` if a token is invalid.
     pub fn with(sources: Sources) -> Result<(Self, Driver), Problem> {
-        Self::under(CancellationToken::new(), Tally::default(), sources)
+        Self::under(CancellationToken::new(), UpstreamCounters::default(), sources)
     }
 
     fn under(
         shutdown: CancellationToken,
-        upstream: Tally,
+        upstream: UpstreamCounters,
         sources: Sources,
     ) -> Result<(Self, Driver), Problem> {
         let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
@@ -309,7 +309,7 @@ impl Driver {
 
     /// Returns the counters of rooms.
     #[must_use]
-    pub fn tally(&self) -> Tally {
+    pub fn tally(&self) -> UpstreamCounters {
         self.upstream.clone()
     }
 

@@ -166,7 +166,7 @@ pub struct Claims(Option<mpsc::Sender<Asked>>);
 #[derive(Debug)]
 pub enum Asked {
     /// For something that one process may have at a time.
-    Claim(Wanted),
+    Claim(ClaimRequest),
     /// To share the channel of a user.
     Channel(Joining),
 }
@@ -194,7 +194,7 @@ pub struct Joined {
 
 /// A request for a claim.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct ClaimRequest {
     pub what: What,
     /// Whether to wait for a process that is gone, or for an answer.
     pub waits: bool,
@@ -248,7 +248,7 @@ impl Claims {
     pub async fn take(&self, what: What, waits: bool) -> Result<Claim, Refusal> {
         match &self.0 {
             None => Ok(Claim::default()),
-            Some(claims) => give(claims, |answer| Asked::Claim(Wanted { what, waits, answer })).await,
+            Some(claims) => give(claims, |answer| Asked::Claim(ClaimRequest { what, waits, answer })).await,
         }
     }
 }

@@ -283,9 +283,9 @@ impl WebhookState {
 
 /// The counters of a server, across all channels. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Tally(pub(super) Arc<Mutex<Upstream>>);
+pub struct UpstreamCounters(pub(super) Arc<Mutex<Upstream>>);
 
-impl Tally {
+impl UpstreamCounters {
     pub fn update(&self, change: impl FnOnce(&mut Upstream)) {
         change(&mut self.0.lock());
     }

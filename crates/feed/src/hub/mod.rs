@@ -77,7 +77,7 @@ struct Shared {
     pacing: Pacing,
     traffic: Traffic,
     /// Locked only while it is read or updated.
-    tally: Mutex<Tally>,
+    tally: Mutex<EndedClients>,
 }
 
 /// Number of subscribers by role, displays excluded.
@@ -629,7 +629,7 @@ pub struct Ends {
 
 /// Counts of clients that ended.
 #[derive(Debug, Default)]
-struct Tally {
+struct EndedClients {
     unread: u64,
     /// Clients that left before the position of the last ones to leave.
     left_before: u64,
@@ -638,7 +638,7 @@ struct Tally {
     last: u64,
 }
 
-impl Tally {
+impl EndedClients {
     fn leave(&mut self, position: u64) {
         if position > self.last {
             self.left_before += std::mem::take(&mut self.left_last);

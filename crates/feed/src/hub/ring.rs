@@ -36,7 +36,7 @@ const PIECE_BYTES_MAX: usize = 32 * 1024;
 #[derive(Debug)]
 pub(super) struct Ring {
     limits: Limits,
-    slots: VecDeque<Slot>,
+    slots: VecDeque<RingSlot>,
     /// Sequence number of the newest event.
     head: u64,
     /// Number of bytes ever added.
@@ -47,7 +47,7 @@ pub(super) struct Ring {
 }
 
 #[derive(Debug)]
-struct Slot {
+struct RingSlot {
     entry: Entry,
     /// Number of bytes ever added, up to and including this event.
     end: u64,
@@ -79,7 +79,7 @@ impl Ring {
     pub(super) fn push(&mut self, entry: Entry) {
         self.head += 1;
         self.bytes += entry.len().min(self.limits.pace().bytes);
-        self.slots.push_back(Slot { entry, end: self.bytes });
+        self.slots.push_back(RingSlot { entry, end: self.bytes });
         while self.tail() < self.floor(self.limits.ring()) {
             let oldest = self.slots.pop_front().expect("the tail is below the head");
             self.bytes_evicted = oldest.end;

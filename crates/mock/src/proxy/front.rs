@@ -64,7 +64,7 @@ impl Front {
     ///
     /// # Errors
     /// If the system cannot provide random bytes.
-    pub fn new(mock: Arc<MockTikTok>, hosts: Hosts, ca: Ca, report: Report) -> Result<Self, Problem> {
+    pub fn new(mock: Arc<MockTikTok>, hosts: Hosts, ca: Ca, report: ReportLine) -> Result<Self, Problem> {
         let (certificates, places) = (Certificates::new(ca)?, Arc::new(Semaphore::new(CONNECTIONS_MAX)));
         Ok(Self { mock, hosts, certificates, reports: Reports::new(report), places })
     }
@@ -203,14 +203,14 @@ const LINES_MAX: usize = 256;
 #[derive(Debug)]
 struct Reports {
     counts: Mutex<HashMap<String, u64>>,
-    report: Report,
+    report: ReportLine,
 }
 
 /// Shows a line, and how often it occurred.
-pub type Report = fn(line: &str, count: u64);
+pub type ReportLine = fn(line: &str, count: u64);
 
 impl Reports {
-    fn new(report: Report) -> Self {
+    fn new(report: ReportLine) -> Self {
         Self { counts: Mutex::default(), report }
     }
 

@@ -16,5 +16,5 @@ mod hosts;
 mod tls;
 
 pub use ca::{Ca, Opened};
-pub use front::{Front, Mode, Report};
+pub use front::{Front, Mode, ReportLine};
 pub use hosts::{DOMAINS, Hosts, is_answered};

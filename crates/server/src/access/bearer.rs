@@ -23,7 +23,7 @@ use super::Guard;
 use crate::{
     handlers::select_protocol,
     routes::status::HealthResponse,
-    state::{Json, Refusal},
+    state::{ErrorResponse, Json},
 };
 
 /// Subprotocol that the server selects when a client offers it along with its token.
@@ -138,7 +138,8 @@ pub(crate) async fn check(State(guard): State<Guard>, mut request: Request, next
     let is_allowed = access.tokens.is_empty() || shown.iter().any(|token| access.tokens.allow(token));
     let may_read = !is_allowed && shown.iter().any(|token| is_one(&access.tokens.read_only, token));
     if may_read && acts {
-        return Refusal::from(Problem::new(Code::ReadOnlyToken, "this token can only read")).into_response();
+        return ErrorResponse::from(Problem::new(Code::ReadOnlyToken, "this token can only read"))
+            .into_response();
     }
     if !is_allowed && !may_read {
         if !is_page(&request) {
@@ -197,7 +198,7 @@ fn refuse(request: &Request, no_token: bool) -> Response {
         return Json(HealthResponse::UP).into_response();
     }
     let message = if no_token { "this server requires a bearer token" } else { "the bearer token is wrong" };
-    let mut response = Refusal::from(Problem::new(Code::Unauthorized, message)).into_response();
+    let mut response = ErrorResponse::from(Problem::new(Code::Unauthorized, message)).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"livetape\""));
     response
 }

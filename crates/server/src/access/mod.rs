@@ -27,7 +27,7 @@ use livetape_engine::log_target::CLIENTS;
 use parking_lot::Mutex;
 use tracing::warn;
 
-use crate::{handlers::Handlers, state::Refusal};
+use crate::{handlers::Handlers, state::ErrorResponse};
 
 /// Hosts, origins and tokens that are allowed in addition to loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(crate) struct Guard {
 /// Middleware that forwards a request, rejects it with 403, or answers a preflight.
 pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let (origin, mut response) = match guard.admit(&request) {
-        Err(Rejected { problem, reader }) => (reader, Refusal::from(problem).into_response()),
+        Err(Rejected { problem, reader }) => (reader, ErrorResponse::from(problem).into_response()),
         Ok(origin) if origin.is_some() && is_preflight(&request) => (origin, preflight_answer()),
         Ok(origin) => (origin, next.run(request).await),
     };

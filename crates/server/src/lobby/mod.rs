@@ -115,7 +115,7 @@ impl Payload {
 /// Counters since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Counts {
+pub struct LobbyCounts {
     pub opened: u64,
     pub closed: u64,
     /// Number of messages from clients, pings and pongs included, `/ws/echo` and messages to a program not.
@@ -144,7 +144,7 @@ pub struct Lobby {
     talkers: usize,
     last_key: u64,
     effects: Vec<Effect>,
-    counts: Counts,
+    counts: LobbyCounts,
     span: Span,
 }
 
@@ -183,7 +183,7 @@ impl Lobby {
     }
 
     #[must_use]
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &LobbyCounts {
         &self.counts
     }
 
@@ -255,17 +255,17 @@ impl Lobby {
         let (from, server_time) = (Sender::Server, timestamp);
         let welcome = ServerMessage::Welcome { from, connection_id, client_id, server_time, rooms, feed };
         let welcome = welcome.encode();
-        let told = ServerMessage::ClientConnected {
+        let message = ServerMessage::ClientConnected {
             from: Sender::Server,
             connection_id,
             client_id,
             active_connections,
             timestamp,
         };
-        let told = self.announces_presence().then(|| told.encode());
+        let message = self.announces_presence().then(|| message.encode());
         self.send(vec![key], welcome);
-        match told {
-            Some(told) => drop(self.send_far(To::Talkers, self.talkers_but(key), told)),
+        match message {
+            Some(message) => drop(self.send_far(To::Talkers, self.talkers_but(key), message)),
             None => self.tell_change(),
         }
     }

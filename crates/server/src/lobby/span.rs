@@ -34,7 +34,7 @@ pub(super) struct Span {
 /// What another server told last.
 #[derive(Debug, Default)]
 struct Elsewhere {
-    told: Numbers,
+    numbers: Numbers,
     /// Number of members of each room with a maximum.
     members: BTreeMap<String, usize>,
     /// Uptime of this server at that time.
@@ -197,7 +197,7 @@ impl Lobby {
             return Heard::Known;
         }
         let known = others.entry(from.to_owned()).or_default();
-        (known.told, known.at) = (head.numbers, at);
+        (known.numbers, known.at) = (head.numbers, at);
         for (room, count) in &head.members {
             let has_place = known.members.len() < rooms_max || known.members.contains_key(room);
             if has_place && room.len() <= id_bytes_max {
@@ -218,12 +218,12 @@ impl Lobby {
 
     /// Returns the number of connections of all servers.
     pub(super) fn connections_everywhere(&self) -> usize {
-        self.connections.len().saturating_add(self.elsewhere(|other| other.told.connections))
+        self.connections.len().saturating_add(self.elsewhere(|other| other.numbers.connections))
     }
 
     /// Returns the number of `/ws` clients of all servers.
     pub(super) fn talkers_everywhere(&self) -> usize {
-        self.talkers.saturating_add(self.elsewhere(|other| other.told.talkers))
+        self.talkers.saturating_add(self.elsewhere(|other| other.numbers.talkers))
     }
 
     /// Returns the number of members that a room with a maximum has at other servers.

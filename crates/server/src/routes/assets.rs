@@ -20,7 +20,7 @@ use super::{
     App,
     overlays::{self, KindAndName},
 };
-use crate::{access::bearer::Anonymous, state::Refusal};
+use crate::{access::bearer::Anonymous, state::ErrorResponse};
 
 #[derive(RustEmbed)]
 #[folder = "web/dist"]
@@ -54,7 +54,7 @@ pub(crate) fn index(headers: &HeaderMap) -> Response {
     answer("index.html", file, policy(headers), headers, REVALIDATE)
 }
 
-pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ErrorResponse> {
     let path = format!("assets/{name}");
     let missing = || {
         Problem::new(Code::NotFound, format!("`/{path}` does not exist"))
@@ -65,27 +65,27 @@ pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Resul
 }
 
 /// `GET /try`: a page to try `/ws` by hand.
-pub(crate) async fn try_rooms(headers: HeaderMap) -> Result<Response, Refusal> {
+pub(crate) async fn try_rooms(headers: HeaderMap) -> Result<Response, ErrorResponse> {
     example("try.html", &headers)
 }
 
 /// `GET /try.js`: its script.
-pub(crate) async fn try_script(headers: HeaderMap) -> Result<Response, Refusal> {
+pub(crate) async fn try_script(headers: HeaderMap) -> Result<Response, ErrorResponse> {
     example("try.js", &headers)
 }
 
 /// `GET /livetape-client.js`: the client that the overlays use.
-pub(crate) async fn client(headers: HeaderMap) -> Result<Response, Refusal> {
+pub(crate) async fn client(headers: HeaderMap) -> Result<Response, ErrorResponse> {
     example("livetape-client.js", &headers)
 }
 
 /// `GET /overlays/`: a page that sets up overlays.
-pub(crate) async fn overlays(headers: HeaderMap) -> Result<Response, Refusal> {
+pub(crate) async fn overlays(headers: HeaderMap) -> Result<Response, ErrorResponse> {
     example(SETUP, &headers)
 }
 
 /// `GET /overlays/{name}`: one overlay, or a file that it uses.
-pub(crate) async fn overlay(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+pub(crate) async fn overlay(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ErrorResponse> {
     example(&format!("overlays/{name}"), &headers)
 }
 
@@ -96,7 +96,7 @@ pub(crate) async fn saved_overlay(
     path: KindAndName,
     anonymous: Option<Extension<Anonymous>>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ErrorResponse> {
     let id = overlays::read_id(path)?;
     let path = format!("overlays/{}.html", id.kind);
     let page = Examples::get(&path).ok_or_else(|| overlays::missing(&id))?;
@@ -123,7 +123,7 @@ pub(crate) async fn saved_overlay(
     Ok(response)
 }
 
-fn example(path: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
+fn example(path: &str, headers: &HeaderMap) -> Result<Response, ErrorResponse> {
     let missing = || {
         Problem::new(Code::NotFound, format!("`/{path}` does not exist"))
             .hint("GET /overlays/ links to all overlays")

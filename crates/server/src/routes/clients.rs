@@ -23,7 +23,7 @@ use super::{App, given, parse_body, path_params, percent_encode, query};
 use crate::{
     lobby::{Audience, ConnectionView, LeftView, LobbyStats, Metadata, NewRoom, RoomView},
     peers::{Command, Outcome},
-    state::{Json, Refusal},
+    state::{ErrorResponse, Json},
     ws::registry::LEFT_MAX,
 };
 
@@ -42,7 +42,10 @@ pub(crate) struct Connections {
     left: Option<Vec<LeftView>>,
 }
 
-pub(crate) async fn connections(State(app): State<App>, uri: Uri) -> Result<Json<Connections>, Refusal> {
+pub(crate) async fn connections(
+    State(app): State<App>,
+    uri: Uri,
+) -> Result<Json<Connections>, ErrorResponse> {
     let mut room = None;
     for (key, value) in query::pairs(&uri)? {
         match key.as_str() {
@@ -59,32 +62,35 @@ pub(crate) async fn connections(State(app): State<App>, uri: Uri) -> Result<Json
 }
 
 /// A node of another version may answer something else than was asked.
-fn unexpected() -> Refusal {
+fn unexpected() -> ErrorResponse {
     Problem::new(Code::ClusterVersion, "a node answered something else than was asked").into()
 }
 
-async fn one(app: &App, command: Command) -> Result<Json<ConnectionView>, Refusal> {
+async fn one(app: &App, command: Command) -> Result<Json<ConnectionView>, ErrorResponse> {
     match command.everywhere(&app.sockets).await? {
         Outcome::Connection(view) => Ok(Json(*view)),
         _ => Err(unexpected()),
     }
 }
 
-async fn recipients(app: &App, command: Command) -> Result<Json<Delivered>, Refusal> {
+async fn recipients(app: &App, command: Command) -> Result<Json<Delivered>, ErrorResponse> {
     match command.everywhere(&app.sockets).await? {
         Outcome::Recipients(recipients) => Ok(Json(Delivered { recipients })),
         _ => Err(unexpected()),
     }
 }
 
-async fn one_room(app: &App, command: Command) -> Result<Json<RoomView>, Refusal> {
+async fn one_room(app: &App, command: Command) -> Result<Json<RoomView>, ErrorResponse> {
     match command.everywhere(&app.sockets).await? {
         Outcome::Room(room) => Ok(Json(*room)),
         _ => Err(unexpected()),
     }
 }
 
-pub(crate) async fn connection(State(app): State<App>, id: Id) -> Result<Json<ConnectionView>, Refusal> {
+pub(crate) async fn connection(
+    State(app): State<App>,
+    id: Id,
+) -> Result<Json<ConnectionView>, ErrorResponse> {
     one(&app, Command::Connection(path_params(id)?)).await
 }
 
@@ -92,7 +98,7 @@ pub(crate) async fn put_metadata(
     State(app): State<App>,
     id: Id,
     body: RawBody,
-) -> Result<Json<ConnectionView>, Refusal> {
+) -> Result<Json<ConnectionView>, ErrorResponse> {
     one(&app, Command::PutMetadata(path_params(id)?, parse_body(body)?)).await
 }
 
@@ -141,13 +147,16 @@ pub(crate) async fn dismiss(
     State(app): State<App>,
     id: Id,
     body: RawBody,
-) -> Result<Json<ConnectionView>, Refusal> {
+) -> Result<Json<ConnectionView>, ErrorResponse> {
     let id = path_params(id)?;
     let (code, reason) = parse_body::<Close>(body)?.check()?;
     one(&app, Command::Dismiss(id, code, reason)).await
 }
 
-pub(crate) async fn dismiss_all(State(app): State<App>, body: RawBody) -> Result<Json<Connections>, Refusal> {
+pub(crate) async fn dismiss_all(
+    State(app): State<App>,
+    body: RawBody,
+) -> Result<Json<Connections>, ErrorResponse> {
     let (code, reason) = parse_body::<Close>(body)?.check()?;
     match Command::DismissAll(code, reason).everywhere(&app.sockets).await? {
         Outcome::Connections(connections, _) => Ok(Json(Connections { connections, left: None })),
@@ -155,22 +164,32 @@ pub(crate) async fn dismiss_all(State(app): State<App>, body: RawBody) -> Result
     }
 }
 
-pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Delivered>, Refusal> {
+pub(crate) async fn tell(
+    State(app): State<App>,
+    id: Id,
+    body: RawBody,
+) -> Result<Json<Delivered>, ErrorResponse> {
     let id = path_params(id)?;
     recipients(&app, Command::Tell(id, parse_body::<NewMessage>(body)?.message)).await
 }
 
-pub(crate) async fn join(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
+pub(crate) async fn join(
+    State(app): State<App>,
+    path: IdAndRoom,
+) -> Result<Json<ConnectionView>, ErrorResponse> {
     let (id, room) = path_params(path)?;
     one(&app, Command::Join(id, room)).await
 }
 
-pub(crate) async fn leave(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
+pub(crate) async fn leave(
+    State(app): State<App>,
+    path: IdAndRoom,
+) -> Result<Json<ConnectionView>, ErrorResponse> {
     let (id, room) = path_params(path)?;
     one(&app, Command::Leave(id, room)).await
 }
 
-pub(crate) async fn stats(State(app): State<App>) -> Result<Json<LobbyStats>, Refusal> {
+pub(crate) async fn stats(State(app): State<App>) -> Result<Json<LobbyStats>, ErrorResponse> {
     match Command::Stats.everywhere(&app.sockets).await? {
         Outcome::Stats(stats) => Ok(Json(stats)),
         _ => Err(unexpected()),
@@ -183,14 +202,14 @@ pub(crate) struct Rooms {
     rooms: Vec<RoomView>,
 }
 
-pub(crate) async fn rooms(State(app): State<App>) -> Result<Json<Rooms>, Refusal> {
+pub(crate) async fn rooms(State(app): State<App>) -> Result<Json<Rooms>, ErrorResponse> {
     match Command::Rooms.everywhere(&app.sockets).await? {
         Outcome::Rooms(rooms) => Ok(Json(Rooms { rooms })),
         _ => Err(unexpected()),
     }
 }
 
-pub(crate) async fn create_room(State(app): State<App>, body: RawBody) -> Result<Response, Refusal> {
+pub(crate) async fn create_room(State(app): State<App>, body: RawBody) -> Result<Response, ErrorResponse> {
     let new: NewRoom = parse_body(body)?;
     let room = one_room(&app, Command::CreateRoom(new, Uuid::new_v4())).await?;
     let address = format!("/rooms/{}", percent_encode(&room.0.id));
@@ -201,11 +220,11 @@ pub(crate) async fn create_room(State(app): State<App>, body: RawBody) -> Result
     Ok(answer)
 }
 
-pub(crate) async fn room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
+pub(crate) async fn room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, ErrorResponse> {
     one_room(&app, Command::Room(path_params(id)?)).await
 }
 
-pub(crate) async fn delete_room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
+pub(crate) async fn delete_room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, ErrorResponse> {
     one_room(&app, Command::DeleteRoom(path_params(id)?)).await
 }
 
@@ -227,7 +246,7 @@ pub(crate) async fn send_to_room(
     State(app): State<App>,
     id: Id,
     body: RawBody,
-) -> Result<Json<Delivered>, Refusal> {
+) -> Result<Json<Delivered>, ErrorResponse> {
     let id = path_params(id)?;
     recipients(&app, Command::SendToRoom(id, parse_body::<NewMessage>(body)?.message)).await
 }
@@ -243,7 +262,10 @@ pub(crate) struct NewBroadcast {
     metadata: Metadata,
 }
 
-pub(crate) async fn broadcast(State(app): State<App>, body: RawBody) -> Result<Json<Delivered>, Refusal> {
+pub(crate) async fn broadcast(
+    State(app): State<App>,
+    body: RawBody,
+) -> Result<Json<Delivered>, ErrorResponse> {
     let NewBroadcast { message, room, metadata } = parse_body(body)?;
     recipients(&app, Command::Broadcast(Audience { room, metadata }, message)).await
 }

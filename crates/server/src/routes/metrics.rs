@@ -17,10 +17,10 @@ use super::App;
 
 /// Request counters.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Metrics(Arc<Mutex<Counts>>);
+pub(crate) struct Metrics(Arc<Mutex<RequestCounts>>);
 
 #[derive(Clone, Debug, Default)]
-struct Counts {
+struct RequestCounts {
     /// By route, method and status.
     requests: BTreeMap<[String; 3], u64>,
     /// By code and cause.
@@ -32,7 +32,7 @@ impl Metrics {
         self.with(|counts| *counts.refused.entry([code.name(), cause]).or_default() += 1);
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Counts) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut RequestCounts) -> T) -> T {
         act(&mut self.0.lock())
     }
 }
@@ -66,7 +66,7 @@ pub(crate) mod export {
         proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType, Quantile, Summary},
     };
 
-    use super::{App, Counts};
+    use super::{App, RequestCounts};
 
     const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -129,30 +129,34 @@ pub(crate) mod export {
     }
 
     fn upstream(sheet: &mut Sheet, app: &App) {
-        let told = app.shared.control.upstream();
-        sheet.rows([("livetape_reconnects_total", "Reconnects to rooms.", told.reconnects as f64)]);
-        let failures = told.failures.iter().map(|(code, count)| (code.name(), *count));
+        let upstream = app.shared.control.upstream();
+        sheet.rows([("livetape_reconnects_total", "Reconnects to rooms.", upstream.reconnects as f64)]);
+        let failures = upstream.failures.iter().map(|(code, count)| (code.name(), *count));
         let help = "Failed attempts and connections, by code.";
         sheet.each("livetape_upstream_failures_total", help, "code", failures);
         let help = "Rooms refused after their order or socket was accepted, by code and cause.";
-        sheet.by_cause("livetape_rooms_refused_total", help, &told.refused);
+        sheet.by_cause("livetape_rooms_refused_total", help, &upstream.refused);
         let lookups = app.shared.control.limit().state();
         let outcomes =
             [("made", lookups.made), ("refused", lookups.refused), ("remembered", lookups.remembered)];
         let help = "Look-ups at the upstream, refused because of the budget, or answered from memory.";
         sheet.each("livetape_lookups_total", help, "outcome", outcomes);
-        let (items, bytes) = told.recorder.as_ref().map(|queue| queue.waiting()).unwrap_or_default();
-        let lost = told.recorder_lost + told.recorder.as_ref().map_or(0, |queue| queue.lost());
-        let drift = told.drift.map_or(0, |findings| findings.load(Ordering::Relaxed));
+        let (items, bytes) = upstream.recorder.as_ref().map(|queue| queue.waiting()).unwrap_or_default();
+        let lost = upstream.recorder_lost + upstream.recorder.as_ref().map_or(0, |queue| queue.lost());
+        let drift = upstream.drift.map_or(0, |findings| findings.load(Ordering::Relaxed));
         sheet.rows([
             ("livetape_lookups_waiting", "Look-ups that wait for their turn.", lookups.waiting.into()),
             ("livetape_recorder_waiting_items", "Items queued for the disk.", items as f64),
             ("livetape_recorder_waiting_bytes", "Bytes queued for the disk.", bytes as f64),
             ("livetape_recorder_lost_total", "Items lost because the disk was too slow.", lost as f64),
-            ("livetape_recorder_failures_total", "Recordings that failed.", told.recorder_failures as f64),
+            (
+                "livetape_recorder_failures_total",
+                "Recordings that failed.",
+                upstream.recorder_failures as f64,
+            ),
             ("livetape_drift_total", "Differences of messages from the baseline of --drift.", drift as f64),
         ]);
-        let outcomes = told.webhook.iter().flat_map(|counts| counts.by_outcome());
+        let outcomes = upstream.webhook.iter().flat_map(|counts| counts.by_outcome());
         let help = "Events for the webhook, by outcome.";
         sheet.each("livetape_webhook_events_total", help, "outcome", outcomes);
     }
@@ -198,7 +202,7 @@ pub(crate) mod export {
         }
     }
 
-    fn requests(sheet: &mut Sheet, counts: &Counts) {
+    fn requests(sheet: &mut Sheet, counts: &RequestCounts) {
         let (name, help) = ("livetape_http_requests_total", "Requests, by route, method and status.");
         for ([route, method, status], count) in &counts.requests {
             sheet.add(name, help, &[("route", route), ("method", method), ("status", status)], *count as f64);

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{App, parse_body};
-use crate::state::{Json, Refusal};
+use crate::state::{ErrorResponse, Json};
 
 /// Maximum number of log entries in a response.
 const ENTRIES_MAX: usize = 200;
@@ -180,7 +180,7 @@ pub(crate) async fn scenarios() -> Json<Scenarios> {
 pub(crate) async fn start(
     State(app): State<App>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Status>, Refusal> {
+) -> Result<Json<Status>, ErrorResponse> {
     let StartMock { scenario: name } = parse_body(body)?;
     let missing = || {
         Problem::new(Code::NotFound, format!("unknown scenario `{}`", name.escape_debug()))

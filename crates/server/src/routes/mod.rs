@@ -49,7 +49,7 @@ use serde_json::Value;
 use crate::{
     handlers::Handlers,
     staged::Staged,
-    state::{Refusal, Shared},
+    state::{ErrorResponse, Shared},
     transport::Connections,
     ws::registry::Sockets,
 };
@@ -141,7 +141,7 @@ pub(crate) async fn unknown(app: State<App>, uri: Uri) -> Response {
 }
 
 /// Rejects unknown paths, and requests without an upgrade for handled ones.
-pub(crate) async fn not_found(State(app): State<App>, uri: Uri) -> Refusal {
+pub(crate) async fn not_found(State(app): State<App>, uri: Uri) -> ErrorResponse {
     if app.handlers.is_some_and(|handlers| handlers.hooked(uri.path()).is_some()) {
         return Problem::new(Code::UpgradeRequired, "WebSocket upgrade required").into();
     }
@@ -149,7 +149,7 @@ pub(crate) async fn not_found(State(app): State<App>, uri: Uri) -> Refusal {
 }
 
 /// Rejects methods that a path does not support; the `Allow` header lists the others.
-pub(crate) async fn method_not_allowed(uri: Uri) -> Refusal {
+pub(crate) async fn method_not_allowed(uri: Uri) -> ErrorResponse {
     let message = format!("`{}` does not accept this method", masked(uri.path()));
     Problem::new(Code::MethodNotAllowed, message).into()
 }

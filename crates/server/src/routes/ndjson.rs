@@ -21,7 +21,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, door::Denied, query};
-use crate::{lobby, state::Refusal, transport::Reset};
+use crate::{lobby, state::ErrorResponse, transport::Reset};
 
 pub(crate) async fn events(
     State(app): State<App>,
@@ -29,7 +29,7 @@ pub(crate) async fn events(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ErrorResponse> {
     let join = query::join(&uri)?;
     let body = if method == Method::HEAD {
         Body::empty()
@@ -37,7 +37,7 @@ pub(crate) async fn events(
         if let Some(door) = app.door.as_ref().filter(|_| join.reader == Reader::Client) {
             let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
             door.enter(&join, agent.unwrap_or_default(), false).map_err(|denied| match denied {
-                Denied::Http(refusal) => Refusal(refusal),
+                Denied::Http(refusal) => ErrorResponse(refusal),
                 Denied::Socket { problem, .. } => problem.into(),
             })?;
         }

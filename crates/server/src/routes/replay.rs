@@ -23,10 +23,10 @@ use serde_json::{Value, json};
 use super::{App, Offset, door::Door, given, parse_body, query, read_offset, recordings};
 use crate::{
     staged::{Happened, Staged},
-    state::{Json, Refusal},
+    state::{ErrorResponse, Json},
 };
 
-type ReplayResult = Result<Json<ReplayState>, Refusal>;
+type ReplayResult = Result<Json<ReplayState>, ErrorResponse>;
 type RawBody = Result<Bytes, BytesRejection>;
 
 pub(crate) async fn state(State(app): State<App>) -> ReplayResult {
@@ -46,7 +46,7 @@ pub(crate) struct PlayedCase {
     happened: Vec<Happened>,
 }
 
-pub(crate) async fn case(State(app): State<App>) -> Result<Json<PlayedCase>, Refusal> {
+pub(crate) async fn case(State(app): State<App>) -> Result<Json<PlayedCase>, ErrorResponse> {
     let replay = app.shared.control.replay().ok_or_else(nothing_replayed)?;
     let staged = app.played_case(&replay).ok_or_else(|| {
         Problem::new(Code::NotFound, "no case is played").hint("start one: `livetape replay --case NAME`")
@@ -62,7 +62,7 @@ impl App {
     }
 }
 
-pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<TruthAt>, Refusal> {
+pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<TruthAt>, ErrorResponse> {
     let mut until = None;
     for (key, value) in query::pairs(&uri)? {
         if key != "until" {

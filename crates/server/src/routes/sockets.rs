@@ -36,7 +36,7 @@ use crate::{
     access::bearer::{Authenticated, Handled, MaskedQuery, Removed, protocols},
     handlers::select_protocol,
     lobby::{self, Opening, Role},
-    state::{Asker, Refusal, Rejected, Traffic},
+    state::{Asker, ErrorResponse, Rejected, Traffic},
     ws::{
         hooks::{Handshake, Hooked},
         registry::JoinRequest,
@@ -83,8 +83,8 @@ pub(crate) async fn root(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: Result<Upgrade, Refusal>,
-) -> Result<Response, Refusal> {
+    upgrade: Result<Upgrade, ErrorResponse>,
+) -> Result<Response, ErrorResponse> {
     if !asks_for_upgrade(&headers) {
         return Ok(page(&app, &headers));
     }
@@ -275,10 +275,10 @@ async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Respon
     let (role, guard) = (request.role, request.guard.take());
     if let Err(denied) = let_in(app, &upgrade, &request) {
         return match denied {
-            Denied::Http(refusal) => Refusal(refusal).into_response(),
+            Denied::Http(refusal) => ErrorResponse(refusal).into_response(),
             Denied::Socket { problem, is_told, rejecting } => {
-                let told = if is_told { turned_away(role, problem.clone().into()).told } else { None };
-                let why = TurnedAway { problem, told, by_case: true };
+                let message = if is_told { turned_away(role, problem.clone().into()).message } else { None };
+                let why = TurnedAway { problem, message, by_case: true };
                 begin(app, upgrade, role, Err(Box::new(why)), rejecting)
             }
         };
@@ -319,8 +319,8 @@ fn turned_away(role: Role, why: control::Refusal) -> Box<TurnedAway> {
     let problem = problem.hint(hint);
     // Clients start over by themselves, so an unknown position is not a failure to show to people.
     let is_told = role.has_rooms() || problem.code != Code::UnknownPosition;
-    let told = is_told.then(|| lobby::error(role, &problem, retry_after, Millis::from(clock::wall())));
-    Box::new(TurnedAway { problem, told, by_case: false })
+    let message = is_told.then(|| lobby::error(role, &problem, retry_after, Millis::from(clock::wall())));
+    Box::new(TurnedAway { problem, message, by_case: false })
 }
 
 /// Responds with 101 and runs the session. `held` is dropped when the socket has closed.
@@ -420,7 +420,7 @@ pub(crate) struct Upgrade {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
-    type Rejection = Refusal;
+    type Rejection = ErrorResponse;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let on_upgrade = parts.extensions.remove::<OnUpgrade>();

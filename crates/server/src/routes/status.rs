@@ -30,7 +30,7 @@ use tokio::{select, time::sleep_until};
 use super::{App, given, parse_body, path_params, query};
 use crate::{
     access::bearer::ReadOnly,
-    state::{API_VERSION, Json, Refusal},
+    state::{API_VERSION, ErrorResponse, Json},
 };
 
 /// Response of `GET /health`.
@@ -117,7 +117,7 @@ struct Unowned {
 
 /// Tells load balancers whether to send clients here. Unlike `/health`, which decides about restarts: those
 /// would disconnect the clients of a process that waits for the others.
-pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Readiness>, Refusal> {
+pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Readiness>, ErrorResponse> {
     let nodes = app.shared.control.nodes();
     nodes.as_ref().map_or(Ok(()), Nodes::check)?;
     let unowned = nodes.and_then(|nodes| nodes.unowned).map(|unowned| Unowned { owner: (), unowned });
@@ -168,7 +168,7 @@ pub(crate) async fn status(State(app): State<App>) -> Json<Overview> {
     Overview::main(&app, app.shared.control.status(), None)
 }
 
-pub(crate) async fn status_of(State(app): State<App>, user: User) -> Result<Json<Overview>, Refusal> {
+pub(crate) async fn status_of(State(app): State<App>, user: User) -> Result<Json<Overview>, ErrorResponse> {
     let user = path_params(user)?;
     let (status, channels) = (app.shared.control.status(), app.shared.control.channels());
     let hub = channels.find(&user);
@@ -195,7 +195,7 @@ pub(crate) async fn shutdown(State(app): State<App>) -> Json<ShuttingDown> {
 type User = Result<Path<String>, PathRejection>;
 
 /// Responds once the first attempt has succeeded or failed.
-pub(crate) async fn connect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
+pub(crate) async fn connect(State(app): State<App>, user: User) -> Result<Json<Status>, ErrorResponse> {
     Ok(Json(app.shared.control.connect(path_params(user)?).await?))
 }
 
@@ -228,17 +228,17 @@ enum Followed {
 pub(crate) async fn follow(
     State(app): State<App>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Status>, Refusal> {
+) -> Result<Json<Status>, ErrorResponse> {
     let Follow { user, tab, .. } = parse_body(body)?;
     let number = tab.map(|tab| usize::try_from(tab).unwrap_or(usize::MAX));
     Ok(Json(app.shared.control.connect_tab(TabRoom { user, number }).await?))
 }
 
-pub(crate) async fn disconnect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
+pub(crate) async fn disconnect(State(app): State<App>, user: User) -> Result<Json<Status>, ErrorResponse> {
     Ok(Json(app.shared.control.disconnect(path_params(user)?).await?))
 }
 
-pub(crate) async fn test(State(app): State<App>, user: User) -> Result<Json<Check>, Refusal> {
+pub(crate) async fn test(State(app): State<App>, user: User) -> Result<Json<Check>, ErrorResponse> {
     Ok(Json(app.shared.control.test(path_params(user)?).await?))
 }
 
@@ -248,7 +248,7 @@ pub(crate) async fn inject(
     State(app): State<App>,
     uri: Uri,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Injected>, Refusal> {
+) -> Result<Json<Injected>, ErrorResponse> {
     let wait_clients = wait_clients(&uri, app.shared.subscribers_max)?;
     let request = parse(parse_body(body)?)?;
     wait_for(&app, wait_clients).await?;

@@ -60,7 +60,7 @@ pub(crate) struct Session {
 /// A rejected socket, and the message that it gets before the close frame.
 pub(crate) struct TurnedAway {
     pub(crate) problem: Problem,
-    pub(crate) told: Option<Bytes>,
+    pub(crate) message: Option<Bytes>,
     /// Whether a case orders it.
     pub(crate) by_case: bool,
 }
@@ -74,10 +74,10 @@ pub(crate) async fn converse(
     let outbox = stream.outbox();
     let (end, unread, hooked) = match session {
         Err(turned_away) => {
-            let TurnedAway { problem, told, .. } = *turned_away;
+            let TurnedAway { problem, message, .. } = *turned_away;
             let _ended = sockets.shared.shards.open(&outbox, None);
-            if let Some(told) = told {
-                outbox.send(frame(OpCode::Data(Data::Text), &told));
+            if let Some(message) = message {
+                outbox.send(frame(OpCode::Data(Data::Text), &message));
                 // If the client does not read this, it will not read the close frame either.
                 let _ = Box::pin(timeout(MAX_STALL, outbox.written())).await;
             }

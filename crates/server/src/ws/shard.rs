@@ -328,7 +328,7 @@ impl Queue {
 
 /// A socket in the array of its shard.
 #[derive(Debug)]
-struct Slot {
+struct ShardSocket {
     outbox: Arc<Outbox>,
     /// Calls the shard when the socket accepts more.
     waker: Waker,
@@ -373,7 +373,7 @@ impl Round {
     }
 }
 
-impl Slot {
+impl ShardSocket {
     fn new(outbox: &Arc<Outbox>, feed: Option<Subscriber>, end: oneshot::Sender<End>) -> Self {
         Self {
             outbox: Arc::clone(outbox),
@@ -586,7 +586,7 @@ struct Shard {
     /// shards is locked.
     count: AtomicUsize,
     /// Locked for up to [`TURN_VISITS`]. Other shards are not locked while it is.
-    slots: Mutex<Vec<Slot>>,
+    slots: Mutex<Vec<ShardSocket>>,
     calls: Mutex<Calls>,
     wakes: Notify,
     shards: Weak<Shared>,
@@ -595,7 +595,7 @@ struct Shard {
 /// What the task of a shard has not seen yet.
 #[derive(Debug, Default)]
 struct Calls {
-    arrived: Vec<Slot>,
+    arrived: Vec<ShardSocket>,
     called: Vec<Arc<Outbox>>,
 }
 
@@ -604,14 +604,14 @@ impl Shards {
     pub(super) fn open(&self, outbox: &Arc<Outbox>, feed: Option<Subscriber>) -> oneshot::Receiver<End> {
         self.0.runtime.get_or_init(Handle::current);
         let (end, ended) = oneshot::channel();
-        self.0.place(Slot::new(outbox, feed, end));
+        self.0.place(ShardSocket::new(outbox, feed, end));
         ended
     }
 }
 
 impl Shared {
     /// Gives a socket to a shard of the channel that it reads.
-    fn place(self: &Arc<Self>, slot: Slot) {
+    fn place(self: &Arc<Self>, slot: ShardSocket) {
         let mut shards = self.shards.lock();
         let hub = slot.feed.as_ref().map(Subscriber::hub);
         let of_channel: Vec<_> = shards.iter().filter(|shard| slot.belongs_to(shard.hub.as_ref())).collect();
@@ -744,7 +744,12 @@ impl Shard {
 
     /// Visits a socket that was called, if it is here: if it has moved, its new shard visits it when it arrives. Returns
     /// where it is if the shard's task has more to do. Only the task removes sockets, because others move up then.
-    fn answer(&self, outbox: &Outbox, slots: &mut [Slot], round: &mut Round) -> Option<(usize, Visited)> {
+    fn answer(
+        &self,
+        outbox: &Outbox,
+        slots: &mut [ShardSocket],
+        round: &mut Round,
+    ) -> Option<(usize, Visited)> {
         let mut queue = outbox.queue.lock();
         let home = queue.home.as_ref().filter(|home| std::ptr::eq(home.shard.as_ptr(), self));
         let at = home.and_then(|home| home.at)?;
@@ -780,7 +785,7 @@ impl Shard {
     }
 
     /// Removes a socket that moves, or whose connection is gone.
-    fn remove(&self, at: usize, slots: &mut Vec<Slot>, leaves: Visited) {
+    fn remove(&self, at: usize, slots: &mut Vec<ShardSocket>, leaves: Visited) {
         let slot = slots.swap_remove(at);
         if let Some(other) = slots.get(at) {
             other.outbox.moved_to(at);

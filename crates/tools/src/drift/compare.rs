@@ -2,7 +2,7 @@
 
 use livetape_core::{
     event::{self, app_method},
-    wire::{Field, Kind, Schema},
+    wire::{Field, FieldKind, Schema},
 };
 use serde::Serialize;
 
@@ -315,7 +315,7 @@ fn severity(field: Option<&Field>, named: Severity) -> Severity {
 /// Whether values of a field can have this wire type.
 fn fits(field: &Field, wire: &str) -> bool {
     match field.kind {
-        Kind::Number => wire == "varint" || (field.repeated && wire == "len"),
+        FieldKind::Number => wire == "varint" || (field.repeated && wire == "len"),
         _ => wire == "len",
     }
 }

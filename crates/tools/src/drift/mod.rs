@@ -28,7 +28,7 @@ pub const VALUES_MIN: usize = 4;
 
 /// How often something was observed.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
+struct Observations {
     count: u64,
     /// Number of uninterrupted runs of observations.
     runs: u64,
@@ -36,7 +36,7 @@ struct Tally {
     last: u64,
 }
 
-impl Tally {
+impl Observations {
     /// Counts observation `number`, which begins with 1.
     fn add(&mut self, number: u64) {
         self.count += 1;
@@ -78,7 +78,7 @@ const LINE_COLUMNS_MAX: usize = 200;
 
 /// A comparison with what was compared.
 #[derive(Debug)]
-pub struct Report<'a> {
+pub struct DriftReport<'a> {
     /// Names of the baseline and of the capture.
     pub names: [&'a str; 2],
     pub baseline: &'a Baseline,
@@ -138,7 +138,7 @@ impl Finding {
     }
 }
 
-impl Display for Report<'_> {
+impl Display for DriftReport<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.markdown {
             self.write_markdown(f)?;
@@ -174,7 +174,7 @@ field's number. Details count the messages or values; times are offsets in the c
 could explain are left out.
 ";
 
-impl Report<'_> {
+impl DriftReport<'_> {
     fn write_lines(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let findings = &self.comparison.findings;
         for finding in findings {
@@ -241,8 +241,8 @@ fn cell(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn tally(numbers: impl IntoIterator<Item = u64>) -> Tally {
-        let mut tally = Tally::default();
+    fn tally(numbers: impl IntoIterator<Item = u64>) -> Observations {
+        let mut tally = Observations::default();
         numbers.into_iter().for_each(|number| tally.add(number));
         tally
     }

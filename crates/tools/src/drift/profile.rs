@@ -13,7 +13,7 @@ use livetape_core::{
 };
 use serde::{Serialize, Serializer};
 
-use super::{BLOCK_MESSAGES, Tally, VALUES_MIN};
+use super::{BLOCK_MESSAGES, Observations, VALUES_MIN};
 use crate::{
     dissect::{Node, Tree, Value, may_be_fields},
     payload::{as_text, batch},
@@ -66,7 +66,7 @@ pub(super) struct Method {
     pub(super) first: Place,
     pub(super) messages: u64,
     /// Blocks with at least one message.
-    pub(super) blocks: Tally,
+    pub(super) blocks: Observations,
     pub(super) shape: Shape,
 }
 
@@ -84,8 +84,8 @@ pub(super) struct Shape {
 pub(super) struct Stats {
     pub(super) first: Place,
     /// Messages with the field, with a value other than 0 or nothing, and with several values.
-    pub(super) present: Tally,
-    pub(super) filled: Tally,
+    pub(super) present: Observations,
+    pub(super) filled: Observations,
     pub(super) repeated: u64,
     pub(super) first_repeated: Place,
     /// Number of values by wire type, and the first of each.
@@ -96,7 +96,7 @@ pub(super) struct Stats {
     pub(super) messages: u64,
     /// Number of values that follow another one in the same room, and of those that differ from it.
     pub(super) steps: u64,
-    pub(super) changes: Tally,
+    pub(super) changes: Observations,
     pub(super) values: HashSet<u64>,
     last: Option<(i64, u64)>,
     pub(super) shape: Shape,

@@ -9,7 +9,7 @@ use livetape_core::{
 
 use super::{
     allow,
-    check::{Checker, Finding, Kind, shown},
+    check::{Checker, Finding, FindingKind, shown},
     http, patterns,
     views::{View, views},
     walk::{Context, message},
@@ -93,7 +93,7 @@ impl Auditor {
         let (views, complete) = views(payload);
         if !complete {
             let place = "too much packed data".into();
-            found.insert(Finding { kind: Kind::Opaque, place, shown: String::new() });
+            found.insert(Finding { kind: FindingKind::Opaque, place, shown: String::new() });
         }
         for view in &views {
             let mut add = |kind, bytes: &[u8]| {
@@ -107,7 +107,7 @@ impl Auditor {
                     let is_in = |needle: &Vec<u8>, bytes| memchr::memmem::find(bytes, needle).is_some();
                     // Encoded numbers are not in lowercase.
                     if word.needles.iter().any(|needle| is_in(needle, &lower) || is_in(needle, &view.bytes)) {
-                        add(Kind::Word, word.shown.as_bytes());
+                        add(FindingKind::Word, word.shown.as_bytes());
                     }
                 }
             }
@@ -118,7 +118,7 @@ impl Auditor {
 
 /// Returns the place of what is never recorded: a value that no list of harmless names explains, or a body that is not
 /// searched.
-fn unrecorded(item: &Item) -> Option<(Kind, &'static str)> {
+fn unrecorded(item: &Item) -> Option<(FindingKind, &'static str)> {
     let Item { what: redacted, flags, .. } =
         redact(Item { flags: Flags(item.flags.0 & Flags::SENT), ..item.clone() });
     if redacted == item.what {
@@ -129,7 +129,9 @@ fn unrecorded(item: &Item) -> Option<(Kind, &'static str)> {
         (What::ConnOpen(_), _) => "ConnOpen.headers",
         (What::Http(old), What::Http(new)) if old.request_line != new.request_line => "Http.request_line",
         (What::Http(old), What::Http(new)) if old.headers != new.headers => "Http.headers",
-        (What::Http(_), _) if flags.0 & Flags::TRUNCATED != 0 => return Some((Kind::Opaque, "Http.body")),
+        (What::Http(_), _) if flags.0 & Flags::TRUNCATED != 0 => {
+            return Some((FindingKind::Opaque, "Http.body"));
+        }
         (What::Http(_), _) => "Http.body",
         (What::Header(_), _) => "Header.tags",
         (What::Frame(_), _) => "Frame",
@@ -138,7 +140,7 @@ fn unrecorded(item: &Item) -> Option<(Kind, &'static str)> {
         (What::Status(_), _) => "Status.detail",
         _ => "a record of an unknown type",
     };
-    Some((Kind::Secret, place))
+    Some((FindingKind::Secret, place))
 }
 
 /// Checks that identifying fields hold data created by a scrubber.

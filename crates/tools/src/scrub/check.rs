@@ -27,25 +27,25 @@ impl<'a> Checker<'a> {
         Self { found, scrubbed }
     }
 
-    fn add(&mut self, kind: Kind, place: &str, text: &str) {
+    fn add(&mut self, kind: FindingKind, place: &str, text: &str) {
         self.found.insert(Finding { kind, place: place.to_owned(), shown: shown(text) });
     }
 
     pub(super) fn handle(&mut self, place: &str, text: &str) {
         if !text.is_empty() && !made_up::is_made_up_handle(text) {
-            self.add(Kind::Name, place, text);
+            self.add(FindingKind::Name, place, text);
         }
     }
 
     pub(super) fn id(&mut self, place: &str, id: u64) {
         if !made_up::is_made_up_id(id) {
-            self.add(Kind::Id, place, &id.to_string());
+            self.add(FindingKind::Id, place, &id.to_string());
         }
     }
 
     pub(super) fn made_up(&mut self, place: &str, text: &str) {
         if !is_made_up(text) {
-            self.add(Kind::Text, place, text);
+            self.add(FindingKind::Text, place, text);
         }
     }
 
@@ -53,13 +53,13 @@ impl<'a> Checker<'a> {
         match as_text(bytes) {
             Some(text) if text.trim().is_empty() => {}
             Some(text) => self.unknown_text(&Place::unnamed(Class::Unknown), place, text),
-            None => self.add(Kind::Opaque, place, ""),
+            None => self.add(FindingKind::Opaque, place, ""),
         }
     }
 
     /// Checks a line written by the app or livetape, of which a scrubber replaces only names and numbers.
     pub(super) fn line(&mut self, place: &str, text: &str) {
-        made_up::real_numbers(text).for_each(|number| self.add(Kind::Id, place, number));
+        made_up::real_numbers(text).for_each(|number| self.add(FindingKind::Id, place, number));
     }
 
     /// Checks a word of livetape, or a line.
@@ -70,7 +70,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn opaque(&mut self, place: &str) {
-        self.add(Kind::Opaque, place, "");
+        self.add(FindingKind::Opaque, place, "");
     }
 
     fn unknown_text(&mut self, place: &Place, name: &str, text: &str) {
@@ -87,7 +87,7 @@ impl<'a> Checker<'a> {
             || made_up::is_made_up_address(text)
             || made_up::is_made_up_sec_uid(text);
         if !is_fine {
-            self.add(Kind::Text, name, text);
+            self.add(FindingKind::Text, name, text);
         }
     }
 }
@@ -129,10 +129,10 @@ impl Leaves for Checker<'_> {
                 None => self.unknown_text(place, &name, text),
             },
             Class::Handle => self.handle(&name, text),
-            Class::Nickname if !is_made_up(text) => self.add(Kind::Name, &name, text),
+            Class::Nickname if !is_made_up(text) => self.add(FindingKind::Name, &name, text),
             Class::Text | Class::Pattern => self.made_up(&name, text),
-            Class::SecUid if !made_up::is_made_up_sec_uid(text) => self.add(Kind::SecUid, &name, text),
-            Class::Picture | Class::Link if !is_address() => self.add(Kind::Picture, &name, text),
+            Class::SecUid if !made_up::is_made_up_sec_uid(text) => self.add(FindingKind::SecUid, &name, text),
+            Class::Picture | Class::Link if !is_address() => self.add(FindingKind::Picture, &name, text),
             Class::Token => self.line(&name, text),
             Class::Nickname | Class::SecUid | Class::Picture | Class::Link => {}
         }
@@ -144,16 +144,16 @@ impl Leaves for Checker<'_> {
     fn broken(&mut self, bytes: usize) {
         // A scrubber leaves a single byte in place of malformed ones.
         if bytes > 1 {
-            self.add(Kind::Opaque, "a truncated message", "");
+            self.add(FindingKind::Opaque, "a truncated message", "");
         }
     }
 
     fn bad_gzip(&mut self) {
-        self.add(Kind::Opaque, "gzip data that is broken or followed by other data", "");
+        self.add(FindingKind::Opaque, "gzip data that is broken or followed by other data", "");
     }
 
     fn gzip_header(&mut self, fields: &[u8]) {
-        self.add(Kind::Text, "the header of gzip data", &String::from_utf8_lossy(fields));
+        self.add(FindingKind::Text, "the header of gzip data", &String::from_utf8_lossy(fields));
     }
 }
 
@@ -169,7 +169,7 @@ const SHOWN_CHARS_MAX: usize = 60;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum FindingKind {
     /// A field holds an id that no scrubber generated.
     Id,
     /// A field holds the name of a person that no scrubber generated.
@@ -190,7 +190,7 @@ pub enum Kind {
     Opaque,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FindingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Id => "an id",
@@ -211,7 +211,7 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    pub kind: Kind,
+    pub kind: FindingKind,
     /// Name of the field, or the encodings of the record's bytes that were undone.
     pub place: String,
     /// Beginning of the data; empty for a secret.

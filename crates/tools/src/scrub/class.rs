@@ -1,7 +1,7 @@
 //! Classifies fields by the personal data in them, based on their names, so that new fields of the schema are
 //! covered.
 
-use livetape_core::wire::{Field, Kind, Schema};
+use livetape_core::wire::{Field, FieldKind, Schema};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -40,11 +40,11 @@ pub(super) enum Class {
 /// Returns the class of a field. Set `keyed` if the message has the text key of its pattern.
 pub(super) fn of(schema: &Schema, field: &Field, keyed: bool) -> Class {
     match field.kind {
-        Kind::Number if is_id(schema.name, field.name) => Class::Id,
-        Kind::Number if is_thing(field.name) => Class::Thing,
-        Kind::Number => Class::Count,
-        Kind::Message(_) | Kind::Messages(_) | Kind::Bytes => Class::Unknown,
-        Kind::Text => match text(schema.name, field.name) {
+        FieldKind::Number if is_id(schema.name, field.name) => Class::Id,
+        FieldKind::Number if is_thing(field.name) => Class::Thing,
+        FieldKind::Number => Class::Count,
+        FieldKind::Message(_) | FieldKind::Messages(_) | FieldKind::Bytes => Class::Unknown,
+        FieldKind::Text => match text(schema.name, field.name) {
             Class::Pattern if keyed => Class::Label,
             Class::Pattern => Class::Text,
             class => class,

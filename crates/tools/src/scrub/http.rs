@@ -9,7 +9,7 @@ use livetape_core::{
 };
 
 use super::{
-    Tally, allow,
+    ChangeCounts, allow,
     check::Checker,
     class::Class,
     identities::Within,
@@ -293,7 +293,7 @@ fn number(text: &str, rewriter: &Rewriter<'_>) -> String {
     allow::number(text).map_or_else(String::new, |id| rewriter.id(id).to_string())
 }
 
-impl Tally {
+impl ChangeCounts {
     /// Returns the number of records and parts of messages that were dropped rather than replaced.
     #[must_use]
     pub fn dropped(&self) -> u64 {

@@ -376,7 +376,7 @@ pub(super) const SIGN: char = '·';
 
 /// Kind of character.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum CharacterKind {
     /// A Latin letter, or a letter of a script that is not in [`WRITINGS`].
     Latin,
     /// A letter of a script in [`WRITINGS`].
@@ -389,19 +389,19 @@ enum Kind {
     Sign,
 }
 
-fn kind(c: char) -> Kind {
+fn kind(c: char) -> CharacterKind {
     if let Some(at) = WRITINGS.iter().position(|(first, last, _)| (*first..=*last).contains(&c)) {
-        return Kind::Other(at);
+        return CharacterKind::Other(at);
     }
     match c {
-        _ if c.is_ascii_digit() => Kind::Digit,
-        _ if c.is_whitespace() => Kind::Space,
-        '!'..='/' | ':'..='@' | '['..='`' | '{'..='~' => Kind::Punctuation,
+        _ if c.is_ascii_digit() => CharacterKind::Digit,
+        _ if c.is_whitespace() => CharacterKind::Space,
+        '!'..='/' | ':'..='@' | '['..='`' | '{'..='~' => CharacterKind::Punctuation,
         '\u{203c}'..='\u{3299}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f000}'..='\u{1fbff}' | '\u{200d}' => {
-            Kind::Emoji
+            CharacterKind::Emoji
         }
-        _ if c.is_alphanumeric() => Kind::Latin,
-        _ => Kind::Sign,
+        _ if c.is_alphanumeric() => CharacterKind::Latin,
+        _ => CharacterKind::Sign,
     }
 }
 
@@ -412,29 +412,33 @@ pub(super) fn write(text: &str, choices: &mut Choices, out: &mut String) {
     while at < chars.len() {
         let kind = kind(chars[at]);
         let end = match kind {
-            Kind::Latin | Kind::Other(_) => words_end(&chars, at, kind),
+            CharacterKind::Latin | CharacterKind::Other(_) => words_end(&chars, at, kind),
             _ => at + 1,
         };
         match kind {
-            Kind::Latin | Kind::Other(_) => words(&chars[at..end], kind, choices, out),
-            Kind::Space if chars[at].is_ascii_whitespace() => out.push(chars[at]),
-            Kind::Space => out.push(' '),
+            CharacterKind::Latin | CharacterKind::Other(_) => words(&chars[at..end], kind, choices, out),
+            CharacterKind::Space if chars[at].is_ascii_whitespace() => out.push(chars[at]),
+            CharacterKind::Space => out.push(' '),
             // In a message, the preceding length byte may be a plus sign. Neither phone numbers nor ids start with 0.
-            Kind::Digit
+            CharacterKind::Digit
                 if !out.ends_with(|c: char| c.is_ascii_digit()) && starts_number(&chars[at..])
                     || out.is_empty() =>
             {
                 out.push('0');
             }
-            Kind::Digit => out.push(char::from(choices.one(b"0123456789"))),
+            CharacterKind::Digit => out.push(char::from(choices.one(b"0123456789"))),
             // Generated text must not look like a phone number or a host name.
-            Kind::Punctuation if chars[at] == '+' => out.push(SIGN),
-            Kind::Punctuation if chars[at] == '.' && chars.get(at + 1).is_some_and(|c| c.is_alphabetic()) => {
+            CharacterKind::Punctuation if chars[at] == '+' => out.push(SIGN),
+            CharacterKind::Punctuation
+                if chars[at] == '.' && chars.get(at + 1).is_some_and(|c| c.is_alphabetic()) =>
+            {
                 out.push(SIGN);
             }
-            Kind::Punctuation => out.push(chars[at]),
-            Kind::Emoji => out.push(EMOJI.chars().nth(choices.below(EMOJI.chars().count())).unwrap_or(SIGN)),
-            Kind::Sign => out.push(SIGN),
+            CharacterKind::Punctuation => out.push(chars[at]),
+            CharacterKind::Emoji => {
+                out.push(EMOJI.chars().nth(choices.below(EMOJI.chars().count())).unwrap_or(SIGN));
+            }
+            CharacterKind::Sign => out.push(SIGN),
         }
         at = end;
     }
@@ -446,12 +450,12 @@ fn starts_number(chars: &[char]) -> bool {
 }
 
 /// Returns the end of a run of words in this script that are only separated by spaces.
-fn words_end(chars: &[char], start: usize, of: Kind) -> usize {
+fn words_end(chars: &[char], start: usize, of: CharacterKind) -> usize {
     let mut end = start;
     for (at, c) in chars.iter().enumerate().skip(start) {
         match kind(*c) {
             kind if kind == of => end = at + 1,
-            Kind::Space if *c == ' ' => {}
+            CharacterKind::Space if *c == ' ' => {}
             _ => break,
         }
     }
@@ -459,7 +463,7 @@ fn words_end(chars: &[char], start: usize, of: Kind) -> usize {
 }
 
 /// Appends words that are as long as `chars` in total.
-fn words(chars: &[char], kind: Kind, choices: &mut Choices, out: &mut String) {
+fn words(chars: &[char], kind: CharacterKind, choices: &mut Choices, out: &mut String) {
     let has_spaces = chars.contains(&' ');
     let all_upper = chars.len() > 1 && chars.iter().all(|c| !c.is_lowercase());
     let mut left = chars.len();
@@ -472,7 +476,7 @@ fn words(chars: &[char], kind: Kind, choices: &mut Choices, out: &mut String) {
         }
         for at in 0..length {
             let letter = letter(kind, at, choices);
-            let is_upper = kind == Kind::Latin && (all_upper || (capital && at == 0));
+            let is_upper = kind == CharacterKind::Latin && (all_upper || (capital && at == 0));
             out.push(if is_upper { letter.to_ascii_uppercase() } else { letter });
         }
         capital = false;
@@ -484,9 +488,9 @@ fn words(chars: &[char], kind: Kind, choices: &mut Choices, out: &mut String) {
     }
 }
 
-fn letter(kind: Kind, at: usize, choices: &mut Choices) -> char {
+fn letter(kind: CharacterKind, at: usize, choices: &mut Choices) -> char {
     match kind {
-        Kind::Other(writing) => {
+        CharacterKind::Other(writing) => {
             let letters = WRITINGS[writing].2;
             letters.chars().nth(choices.below(letters.chars().count())).unwrap_or(SIGN)
         }
@@ -499,19 +503,19 @@ pub(super) fn is_made_up(text: &str) -> bool {
     let mut at = 0;
     for c in text.chars() {
         let fits = match kind(c) {
-            Kind::Latin => {
+            CharacterKind::Latin => {
                 let letters = [CONSONANTS, VOWELS][at % 2];
                 u8::try_from(c).is_ok_and(|byte| letters.contains(&byte.to_ascii_lowercase()))
             }
-            Kind::Other(writing) => WRITINGS[writing].2.contains(c),
-            Kind::Emoji => EMOJI.contains(c),
-            Kind::Sign => c == SIGN,
-            Kind::Space | Kind::Digit | Kind::Punctuation => true,
+            CharacterKind::Other(writing) => WRITINGS[writing].2.contains(c),
+            CharacterKind::Emoji => EMOJI.contains(c),
+            CharacterKind::Sign => c == SIGN,
+            CharacterKind::Space | CharacterKind::Digit | CharacterKind::Punctuation => true,
         };
         if !fits {
             return false;
         }
-        at = if kind(c) == Kind::Latin { at + 1 } else { 0 };
+        at = if kind(c) == CharacterKind::Latin { at + 1 } else { 0 };
     }
     true
 }

@@ -3,7 +3,7 @@
 //!
 //! Scrubbing takes two passes. [`Scrubber::collect`] learns the identities in all items. [`Scrubber::scrub`]
 //! then replaces them, consistently everywhere. Replacements depend only on the [`Key`] and the original.
-//! Data that cannot be inspected is replaced or dropped, never passed through, and counted in a [`Tally`].
+//! Data that cannot be inspected is replaced or dropped, never passed through, and counted in a [`ChangeCounts`].
 
 mod allow;
 mod audit;
@@ -40,10 +40,10 @@ use rewriter::{Collector, Rewriter};
 use walk::{Context, Leaves, Place, message};
 
 pub use audit::{Auditor, WORD_CHARS_MIN, WORDS_MAX};
-pub use check::{Finding, Kind as FindingKind};
+pub use check::{Finding, FindingKind};
 pub use identities::IDENTITIES_MAX;
 pub use made_up::{FINGERPRINT_BYTES, KEY_BYTES, Key, phrases, square};
-pub use passes::{Error, Report, scrub};
+pub use passes::{Error, ScrubReport, scrub};
 
 pub(crate) use made_up::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES};
 
@@ -54,7 +54,7 @@ pub const PROFILE: &str = "share/6";
 /// Counts of the changes, apart from replaced identities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Tally {
+pub struct ChangeCounts {
     pub changed_records: u64,
     /// Number of texts in fields of unknown meaning.
     pub unknown_texts: u64,
@@ -84,13 +84,13 @@ pub struct TooMany;
 pub struct Scrubber {
     key: Key,
     identities: Identities,
-    tally: Tally,
+    tally: ChangeCounts,
 }
 
 impl Scrubber {
     #[must_use]
     pub fn new(key: Key) -> Self {
-        Self { key, identities: Identities::default(), tally: Tally::default() }
+        Self { key, identities: Identities::default(), tally: ChangeCounts::default() }
     }
 
     /// Learns the identities in an item: the first pass.
@@ -121,7 +121,7 @@ impl Scrubber {
     }
 
     #[must_use]
-    pub fn tally(&self) -> Tally {
+    pub fn tally(&self) -> ChangeCounts {
         self.tally
     }
 

@@ -12,7 +12,7 @@ use livetape_core::recording::{
 };
 use serde::Serialize;
 
-use super::{Scrubber, Tally, TooMany};
+use super::{ChangeCounts, Scrubber, TooMany};
 use crate::text::thousands;
 
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum Error {
 
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct ScrubReport {
     /// Whether the recording was already scrubbed with the same key, so that it was copied unchanged.
     pub copied: bool,
     /// Whether it was already scrubbed in another way, so that identities were replaced once more.
@@ -39,12 +39,12 @@ pub struct Report {
     pub records: u64,
     /// Number of records dropped because they would have become too large.
     pub too_large: u64,
-    pub tally: Tally,
+    pub tally: ChangeCounts,
     /// State of the original file.
     pub damage: Damage,
 }
 
-impl Report {
+impl ScrubReport {
     /// Whether part of the input is missing from the output.
     #[must_use]
     pub fn lost(&self) -> bool {
@@ -63,14 +63,14 @@ pub fn scrub(
     mut second: impl Read,
     mut output: impl Write,
     mut scrubber: Scrubber,
-) -> Result<Report, Error> {
+) -> Result<ScrubReport, Error> {
     let found = look(first, &mut scrubber)?;
     let again = found.scrubbed && !found.done;
-    let mut report = Report { again, identities: scrubber.identities(), ..Report::default() };
+    let mut report = ScrubReport { again, identities: scrubber.identities(), ..ScrubReport::default() };
     if found.done && found.clean && found.damage.is_whole() {
         io::copy(&mut second, &mut output).map_err(|error| Error::Write(Recording::Write(error)))?;
         output.flush().map_err(|error| Error::Write(Recording::Write(error)))?;
-        return Ok(Report { copied: true, records: found.records, damage: found.damage, ..report });
+        return Ok(ScrubReport { copied: true, records: found.records, damage: found.damage, ..report });
     }
     write(second, output, &found, &mut scrubber, &mut report)?;
     report.tally = scrubber.tally();
@@ -117,7 +117,7 @@ fn write(
     output: impl Write,
     found: &FirstPass,
     scrubber: &mut Scrubber,
-    report: &mut Report,
+    report: &mut ScrubReport,
 ) -> Result<(), Error> {
     let header = found.header.clone().unwrap_or_default();
     let mut reader = Reader::open(input).map_err(Error::Read)?;
@@ -172,7 +172,7 @@ fn gap(records: u64, from: Duration, to: Duration) -> Item {
     Item { offset: to, conn: 0, flags: Flags::default(), what: What::Gap(gap) }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ScrubReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.copied {
             return writeln!(f, "already scrubbed with this key: copied unchanged");

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::{check::Kind, made_up::SEC_UID_START};
+use super::{check::FindingKind, made_up::SEC_UID_START};
 
 /// Number of digits in an international phone number.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 9..=15;
@@ -21,21 +21,21 @@ const PICTURES: [&str; 6] = [
 const HOSTS: [&str; 3] = ["tiktokcdn", "ibyteimg.com", "muscdn.com"];
 
 /// Calls `found` with the kind and the bytes of each match.
-pub(super) fn search(bytes: &[u8], mut found: impl FnMut(Kind, &[u8])) {
+pub(super) fn search(bytes: &[u8], mut found: impl FnMut(FindingKind, &[u8])) {
     for at in memmem::find_iter(bytes, SEC_UID_START) {
         let end = run(bytes, at, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         if end - at >= SEC_UID_START.len() + SEC_UID_REST_MIN {
-            found(Kind::SecUid, &bytes[at..end]);
+            found(FindingKind::SecUid, &bytes[at..end]);
         }
     }
     for at in memchr::memchr_iter(b'@', bytes) {
         if let Some(mail) = mail(bytes, at) {
-            found(Kind::Mail, mail);
+            found(FindingKind::Mail, mail);
         }
     }
     for at in memchr::memchr_iter(b'+', bytes) {
         if let Some(phone) = phone(bytes, at) {
-            found(Kind::Phone, phone);
+            found(FindingKind::Phone, phone);
         }
     }
     for host in HOSTS {
@@ -43,14 +43,14 @@ pub(super) fn search(bytes: &[u8], mut found: impl FnMut(Kind, &[u8])) {
             let start = bytes[..at].iter().rposition(|byte| !is_address(*byte)).map_or(0, |start| start + 1);
             let address = &bytes[start..run(bytes, at, is_address)];
             if PICTURES.iter().any(|part| memmem::find(address, part.as_bytes()).is_some()) {
-                found(Kind::Picture, address);
+                found(FindingKind::Picture, address);
             }
         }
     }
     for at in memmem::find_iter(bytes, b"-avt-0") {
         let end = run(bytes, at, is_address);
         if bytes[..at].ends_with(b"tos") || bytes[at..end].contains(&b'/') {
-            found(Kind::Picture, &bytes[at..end]);
+            found(FindingKind::Picture, &bytes[at..end]);
         }
     }
 }
@@ -96,7 +96,7 @@ fn phone(bytes: &[u8], at: usize) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    fn kinds(text: &str) -> Vec<Kind> {
+    fn kinds(text: &str) -> Vec<FindingKind> {
         let mut kinds = Vec::new();
         search(text.as_bytes(), |kind, _| kinds.push(kind));
         kinds
@@ -104,14 +104,14 @@ mod tests {
 
     #[test]
     fn personal_data_is_found() {
-        assert_eq!(kinds("x MS4wLjABAAAAmsI4POHsFNrWGpEofy y"), [Kind::SecUid]);
-        assert_eq!(kinds("mail ann.smith@example.org now"), [Kind::Mail]);
-        assert_eq!(kinds("call +49 (170) 123-4567!"), [Kind::Phone]);
+        assert_eq!(kinds("x MS4wLjABAAAAmsI4POHsFNrWGpEofy y"), [FindingKind::SecUid]);
+        assert_eq!(kinds("mail ann.smith@example.org now"), [FindingKind::Mail]);
+        assert_eq!(kinds("call +49 (170) 123-4567!"), [FindingKind::Phone]);
         assert_eq!(
             kinds("https://p16-sign-sg.tiktokcdn.com/aweme/100x100/x.webp?x-expires=1"),
-            [Kind::Picture]
+            [FindingKind::Picture]
         );
-        assert_eq!(kinds("\u{1}tos-maliva-avt-0068/9f8e7d"), [Kind::Picture]);
+        assert_eq!(kinds("\u{1}tos-maliva-avt-0068/9f8e7d"), [FindingKind::Picture]);
     }
 
     #[test]

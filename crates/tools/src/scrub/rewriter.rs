@@ -4,7 +4,7 @@ use base64::{Engine as _, alphabet, engine::GeneralPurpose};
 use prost::encoding::encode_varint;
 
 use super::{
-    Tally, allow,
+    ChangeCounts, allow,
     class::Class,
     http,
     identities::{Identities, Name, Within, folded},
@@ -25,7 +25,7 @@ const OPAQUE_TRIES: usize = 32;
 pub(super) struct Rewriter<'a> {
     pub(super) key: &'a Key,
     pub(super) identities: &'a Identities,
-    pub(super) tally: &'a mut Tally,
+    pub(super) tally: &'a mut ChangeCounts,
 }
 
 impl Rewriter<'_> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use livetape_core::recording::{Flags, Frame, Item, Opcode, What};
 
 use super::{
-    Auditor, Scrubber, Tally,
+    Auditor, ChangeCounts, Scrubber,
     check::Checker,
     class::Class,
     identities::{Identities, Name},
@@ -83,7 +83,7 @@ fn generated_data_passes_an_audit_with_each_of_1000_keys() {
     let mut identities = Identities::default();
     identities.add_name("ann.smith", Name::Handle);
     identities.add_name("Ann Smith", Name::Nickname);
-    let mut tally = Tally::default();
+    let mut tally = ChangeCounts::default();
     for number in 0..KEYS {
         let key = key(number);
         let mut rewriter = Rewriter { key: &key, identities: &identities, tally: &mut tally };
@@ -127,7 +127,7 @@ fn malformed_frames_pass_an_audit_or_are_dropped() {
 proptest::proptest! {
     #[test]
     fn any_text_passes_an_audit_once_replaced(text in ".{0,40}", number: u16) {
-        let (key, identities, mut tally) = (key(number), Identities::default(), Tally::default());
+        let (key, identities, mut tally) = (key(number), Identities::default(), ChangeCounts::default());
         let mut rewriter = Rewriter { key: &key, identities: &identities, tally: &mut tally };
         for class in [Class::Nickname, Class::Text, Class::Unknown, Class::Handle] {
             let made = rewriter.text(&Place::unnamed(class), &text);

@@ -3,7 +3,7 @@
 use livetape_core::{
     event,
     wire::{
-        Field, Kind, Member, RawField, RawFields, RawValue, Schema, UNZIPPED_BYTES_MAX, gzip_member,
+        Field, FieldKind, Member, RawField, RawFields, RawValue, Schema, UNZIPPED_BYTES_MAX, gzip_member,
         write_bytes, write_number, zip,
     },
 };
@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
         // A number in a field for something else is of unknown meaning.
         let place = match raw.value {
             RawValue::Varint(_) | RawValue::Fixed64(_) | RawValue::Fixed32(_)
-                if place.class != Class::Id && field.is_some_and(|field| field.kind != Kind::Number) =>
+                if place.class != Class::Id && field.is_some_and(|field| field.kind != FieldKind::Number) =>
             {
                 Place { class: Class::Unknown, ..place }
             }
@@ -197,24 +197,24 @@ impl<'a> Walk<'a> {
         }
         let inner = |schema| self.context.inner(schema);
         match field.map(|field| field.kind) {
-            Some(kind @ (Kind::Message(_) | Kind::Messages(_)))
+            Some(kind @ (FieldKind::Message(_) | FieldKind::Messages(_)))
                 if is_fields(value) || as_text(value).is_none() =>
             {
                 let context = Context { person: self.person(field), ..inner(kind.schema()) };
                 Some(bounded(value, context, place, leaves))
             }
             // Text can be read as numbers, too. In a field for one number, anything is of unknown meaning.
-            Some(Kind::Number)
+            Some(FieldKind::Number)
                 if field.is_some_and(|field| field.repeated)
                     && !is_fields(value)
                     && as_text(value).is_none() =>
             {
                 packed(value, place, leaves)
             }
-            Some(Kind::Text) if !(is_fields(value) && has_control(value)) => {
+            Some(FieldKind::Text) if !(is_fields(value) && has_control(value)) => {
                 leaves.text(place, &String::from_utf8_lossy(value)).map(String::into_bytes)
             }
-            Some(Kind::Bytes) => Some(self.payload(place, value, leaves)),
+            Some(FieldKind::Bytes) => Some(self.payload(place, value, leaves)),
             _ => guess(value, inner(None), place, leaves),
         }
     }

@@ -83,12 +83,12 @@ impl Error {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct ShareReport {
     /// The page; `None` if the audit found something, so that none was written.
     pub page: Option<Page>,
-    pub scrub: scrub::Report,
+    pub scrub: scrub::ScrubReport,
     /// The audit of the scrubbed copy, which is what the page contains.
-    pub audit: audit::Report,
+    pub audit: audit::AuditReport,
     /// Data missing from the recording.
     pub loss: Loss,
 }
@@ -122,7 +122,7 @@ pub fn share(
     scrubber: Scrubber,
     auditor: Auditor,
     options: &Options,
-) -> Result<Report, Error> {
+) -> Result<ShareReport, Error> {
     let (part, cut) = part(input, options)?;
     // Scrubbing takes much longer than to find out whether all events fit.
     if let Err(error @ Error::TooLarge { .. }) = Show::read(&part, options) {
@@ -131,7 +131,8 @@ pub fn share(
     let mut copy = Vec::new();
     let scrub = scrub::scrub(&part[..], &part[..], &mut copy, scrubber)?;
     let audit = audit::audit(&copy[..], auditor)?;
-    let mut report = Report { page: None, loss: cut.unwrap_or_else(|| scrub.damage.loss()), scrub, audit };
+    let mut report =
+        ShareReport { page: None, loss: cut.unwrap_or_else(|| scrub.damage.loss()), scrub, audit };
     if report.audit.is_clean() {
         let show = Show::read(&copy, options)?;
         report.loss.undecoded = show.undecoded;
@@ -195,7 +196,7 @@ fn last_offset(bytes: &[u8]) -> Duration {
     reader.report().last_offset
 }
 
-impl Report {
+impl ShareReport {
     /// Whether part of the recording is missing from the page.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
@@ -203,7 +204,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ShareReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(page) = &self.page else { return write!(f, "{}", self.audit) };
         let events = count(page.events, "event");

@@ -18,7 +18,7 @@ use livetape_samples::{
 };
 use serde_json::{Value, json};
 
-use super::{Error, Options, RECORDING_BYTES_MAX, Report, page, part, share, show::Show};
+use super::{Error, Options, RECORDING_BYTES_MAX, ShareReport, page, part, share, show::Show};
 use crate::{
     info::info,
     scrub::{Auditor, KEY_BYTES, Key, Scrubber},
@@ -28,7 +28,7 @@ fn options() -> Options {
     Options { title: String::new(), from: Duration::ZERO, to: None, idle_limit: Duration::from_secs(5) }
 }
 
-fn shared(input: &[u8], words: &str, options: &Options) -> (Report, String) {
+fn shared(input: &[u8], words: &str, options: &Options) -> (ShareReport, String) {
     let (mut out, scrubber) = (Vec::new(), Scrubber::new(Key::new(&[7; KEY_BYTES])));
     let report = share(input, &mut out, scrubber, Auditor::new(words).unwrap(), options).unwrap();
     (report, String::from_utf8(out).unwrap())

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use livetape_core::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header};
 use livetape_tools::{
-    diff::{Change, Counts, WINDOW, diff},
+    diff::{Change, DiffCounts, WINDOW, diff},
     info::info,
     timeline::{Timeline, chart},
     verify::{Verification, verify},
@@ -162,7 +162,7 @@ fn chat(id: usize, comment: &str) -> Value {
            "ts": format!("{id}"), "seq": id, "stream": "s"})
 }
 
-fn compared(before: &[Value], after: &[Value]) -> (Vec<Change>, Counts) {
+fn compared(before: &[Value], after: &[Value]) -> (Vec<Change>, DiffCounts) {
     let mut changes = Vec::new();
     let stream = |event: &Value| Ok::<_, ()>(event.clone());
     let counts = diff(before.iter().map(stream), after.iter().map(stream), |change| {
@@ -218,7 +218,7 @@ fn an_inferred_final_with_another_count_is_changed() {
     let before = [inferred("1", 5), inferred("2", 7), inferred("3", 1)];
     let after = [inferred("1", 5), inferred("2", 9), inferred("3", 1)];
     let (changes, counts) = compared(&before, &after);
-    assert_eq!(counts, Counts { same: 2, changed: 1, ..Counts::default() });
+    assert_eq!(counts, DiffCounts { same: 2, changed: 1, ..DiffCounts::default() });
     let Change::Changed { fields, .. } = &changes[0] else { panic!("{changes:?}") };
     assert_eq!((fields.len(), &*fields[0].path, &fields[0].after), (1, "data.repeatCount", &json!(9)));
 }

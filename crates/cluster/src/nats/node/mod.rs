@@ -32,11 +32,11 @@ use super::{
     Options,
     options::{REJECTED, REJECTED_HINT},
     orders::Owner,
-    report::{About, LogView, Losses, Nodes, Report, To},
+    report::{About, LogView, Losses, NodeReport, Nodes, To},
     store::{MAIN, Refusals, SILENT, Store, UNSTORED},
 };
 use crate::{
-    counts::{self, Counts, Totals},
+    counts::{self, ChannelCounts, Totals},
     ownership::{self, Action, Delivery, Fault, Input, KnownLoss, Member, Progress},
     progress,
 };
@@ -75,13 +75,13 @@ pub(super) struct Node {
     /// The same, as of the last event that the member was offered.
     ahead: Progress,
     losses: Losses,
-    told: Told,
+    announced: Announced,
     /// Whether this node may own the channel. Otherwise it only follows.
     may_own: watch::Receiver<bool>,
     nodes: Nodes,
     limit: Limit,
     pauses: watch::Receiver<Pauses>,
-    counts: Counts,
+    counts: ChannelCounts,
     /// Whether it has read what happened before it joined.
     has_read: bool,
     /// Clients that came before it last began to read the log, with positions that it did not know.
@@ -98,7 +98,7 @@ pub(super) struct Node {
 }
 
 /// What the task tells the rest of the process.
-pub(super) struct Told {
+pub(super) struct Announced {
     pub(super) terms: mpsc::Sender<Term>,
     pub(super) owners: watch::Sender<Owner>,
     pub(super) has_stream: watch::Sender<bool>,
@@ -113,7 +113,7 @@ impl Node {
         is_connected: watch::Receiver<bool>,
         store: Store,
         (hub, control): (Hub, Control),
-        told: Told,
+        announced: Announced,
         may_own: watch::Receiver<bool>,
     ) -> Result<Self, Problem> {
         let limits = ownership::Options { lease: options.lease, ..ownership::Options::new(&options.node) };
@@ -146,7 +146,7 @@ impl Node {
             nodes: Nodes::new(period),
             pauses: control.limit().news(),
             limit: control.limit().clone(),
-            counts: Counts::default(),
+            counts: ChannelCounts::default(),
             has_read: false,
             sought: None,
             log_end: 0,
@@ -158,7 +158,7 @@ impl Node {
             store,
             hub,
             control,
-            told,
+            announced,
             reporting,
         })
     }
@@ -274,7 +274,7 @@ impl Node {
             is_here: self.member.is_owner() && self.term.is_some() && self.leaving.is_none(),
             unowned: self.unowned(),
         };
-        if self.told.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
+        if self.announced.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
             self.share_state();
         }
     }
@@ -342,19 +342,19 @@ impl Node {
     /// Signals that clients can read the channel here, from any position that they have from another node.
     pub(super) fn tell_stream(&self) {
         let is_readable = self.has_read && !self.member.reader().stream().is_empty();
-        self.told.has_stream.send_if_modified(|told| is_readable && !std::mem::replace(told, true));
+        self.announced.has_stream.send_if_modified(|has| is_readable && !std::mem::replace(has, true));
     }
 
     fn tell_intent(&self) {
         let intent = self.progress.intent();
-        let known = |told: &Option<Arc<str>>| told.as_deref() == intent;
-        self.told.intent.send_if_modified(|told| {
-            !known(told) && {
-                *told = intent.map(Arc::from);
+        let is_known = |last: &Option<Arc<str>>| last.as_deref() == intent;
+        self.announced.intent.send_if_modified(|last| {
+            !is_known(last) && {
+                *last = intent.map(Arc::from);
                 true
             }
         });
-        self.told.intent.borrow().iter().for_each(|intent| self.hub.mark_stored(intent));
+        self.announced.intent.borrow().iter().for_each(|intent| self.hub.mark_stored(intent));
     }
 }
 
@@ -366,7 +366,7 @@ impl Node {
             self.losses = Losses { stream: stream.to_owned(), events: 0 };
         }
         // It may have left the channel since.
-        self.losses.events = self.losses.events.max(self.progress.told(&self.options.node));
+        self.losses.events = self.losses.events.max(self.progress.known_loss(&self.options.node));
         self.tell_losses();
     }
 
@@ -375,7 +375,7 @@ impl Node {
         // A replay plays them again.
         if self.ahead.intent().and_then(live_user).is_some() {
             self.losses.events += events;
-            self.told.totals.lose(events);
+            self.announced.totals.lose(events);
         }
     }
 
@@ -388,11 +388,11 @@ impl Node {
         let here = &*self.options.node;
         let others = self.nodes.losses().filter(|(node, _)| *node != here);
         for (node, losses) in others.chain([(here, &self.losses)]) {
-            let told = self.ahead.told(node);
-            if losses.stream == self.losses.stream && losses.events > told {
+            let known = self.ahead.known_loss(node);
+            if losses.stream == self.losses.stream && losses.events > known {
                 let news = KnownLoss { node: node.to_owned(), lost: losses.events };
                 let username = self.progress.intent().and_then(live_user).unwrap_or_default();
-                self.hub.publish_note(&missing(username.into(), losses.events - told), news.to_note());
+                self.hub.publish_note(&missing(username.into(), losses.events - known), news.to_note());
             }
         }
     }
@@ -503,8 +503,8 @@ fn notice(Problem { code, message, hint, .. }: &Problem) -> Vec<u8> {
 impl Node {
     /// Takes the report of a node.
     fn note(&mut self, message: &Message) {
-        let Some(report) = Report::from_bytes(&message.payload) else { return };
-        let Report { about, known, follows, source, pause, others, .. } = report;
+        let Some(report) = NodeReport::from_bytes(&message.payload) else { return };
+        let NodeReport { about, known, follows, source, pause, others, .. } = report;
         if about.state.node == self.options.node {
             return;
         }
@@ -560,7 +560,7 @@ impl Node {
         let is_unowned = self.unowned().is_some();
         counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end), is_unowned);
         if self.store.channel != MAIN {
-            self.told.totals.note(&self.options.node, &self.counts);
+            self.announced.totals.note(&self.options.node, &self.counts);
         }
         self.store_posted();
         self.share_state();
@@ -582,26 +582,26 @@ impl Node {
             To::Nobody => return,
         };
         let pause = self.limit.pause(&self.options.node);
-        let mut report = Report::new(about, self.member.reader());
+        let mut report = NodeReport::new(about, self.member.reader());
         report.source = is_owner.then(|| (self.control.status(), self.control.replay()));
         report.pause.clone_from(&pause);
         report.others = lists.then(|| self.nodes.others(&self.options.node));
         // NATS may be unreachable, and then the client's queue be full.
         let within = clock::now() + self.reporting.period() / 4;
-        let told = async {
+        let sent = async {
             self.store.tell(&subject, report.to_bytes()).await;
             if let Some(pause) = pause.filter(|_| is_owner || is_urgent) {
                 self.store.store_pause(&pause).await;
             }
         };
-        drop(timeout_at(within, told).await);
+        drop(timeout_at(within, sent).await);
     }
 
     /// Shows the cluster in `/status` and `/metrics`.
     fn share_state(&mut self) {
-        let owner = self.told.owners.borrow().clone();
+        let owner = self.announced.owners.borrow().clone();
         let (reachable, nodes) = (*self.is_connected.borrow(), self.nodes.current(self.term.is_some()));
-        let users = self.told.totals.sum();
+        let users = self.announced.totals.sum();
         let rejected = self.store.is_rejected().then(|| REJECTED.to_owned());
         self.control.set_nodes(control::Nodes {
             name: self.options.cluster.clone(),

@@ -56,14 +56,14 @@ impl Node {
         let (told, ended) = oneshot::channel();
         let over = CancellationToken::new();
         self.ahead = self.progress.clone();
-        let (intent, passed) = (self.told.intent.borrow().clone(), self.progress.passed);
+        let (intent, passed) = (self.announced.intent.borrow().clone(), self.progress.passed);
         let (channel, head) = (&self.store.channel, self.member.next_number() - 1);
         info!(channel, head, "👑 This node owns the channel");
         self.has_owned = true;
         self.hub.open_relay(self.member.next_number() - 1);
         let epoch = self.member.reader().owner().1;
         let term = Term { epoch, intent, passed, over: over.clone(), ended: told };
-        if self.told.terms.try_send(term).is_err() {
+        if self.announced.terms.try_send(term).is_err() {
             // The source of the last term has not ended yet. It ends by itself, and the next term waits for
             // it.
             warn!("❌ The previous source does not end");
@@ -95,8 +95,8 @@ impl Node {
 
     /// Ends the membership, and counts the events that are not stored yet as lost.
     pub(super) async fn end(mut self) {
-        self.told.owners.send_replace(Owner::default());
-        self.told.totals.leave(&self.options.node);
+        self.announced.owners.send_replace(Owner::default());
+        self.announced.totals.leave(&self.options.node);
         self.close_upstream().await;
         self.lose(self.member.unstored() as u64);
     }

@@ -31,8 +31,8 @@ use publish::{InFlight, Pace, Queue};
 
 pub use lease::{Lease, MARGIN_MAX, RETRY_MAX, margin};
 pub use types::{
-    Action, BACKOFF_LEASES, HELD_BYTES_MAX, Input, LEASE, LeaseReply, Offered, Options, Outcome,
-    PIECE_BYTES_MAX, REPEAT_TIME, Refusal, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
+    Action, BACKOFF_LEASES, HELD_BYTES_MAX, Input, LEASE, LeaseReply, OfferError, Offered, Options, Outcome,
+    PIECE_BYTES_MAX, REPEAT_TIME, StepDown, UNOWNED_LEASES, WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
     YIELD_TIME_MAX,
 };
 
@@ -163,15 +163,15 @@ impl Member {
     ///
     /// # Errors
     ///
-    /// None of it was added: see [`Refusal`].
-    pub fn offer(&mut self, now: Duration, news: Vec<Offered>) -> Result<(), Refusal> {
+    /// None of it was added: see [`OfferError`].
+    pub fn offer(&mut self, now: Duration, news: Vec<Offered>) -> Result<(), OfferError> {
         self.check_lease(now);
         if self.phase != Phase::Owning {
-            return Err(Refusal::NotOwner);
+            return Err(OfferError::NotOwner);
         }
         news.iter().try_for_each(Offered::fit)?;
         if !self.has_room() {
-            return Err(Refusal::Full);
+            return Err(OfferError::Full);
         }
         news.into_iter().for_each(|news| self.queue.push(news));
         self.advance();

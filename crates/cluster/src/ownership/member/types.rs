@@ -18,10 +18,10 @@ pub const LEASE: Duration = Duration::from_secs(5);
 const _: () =
     assert!(PIECE_BYTES_MAX + PROGRESS_BYTES_MAX <= CONTENT_BYTES_MAX, "a piece fits into a message");
 /// Default number of waiting events above which [`Member::offer`](super::Member::offer) returns
-/// [`Refusal::Full`].
+/// [`OfferError::Full`].
 pub const WAITING_EVENTS_MAX: usize = 16_384;
 /// Default size of waiting events above which [`Member::offer`](super::Member::offer) returns
-/// [`Refusal::Full`], in bytes.
+/// [`OfferError::Full`], in bytes.
 pub const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Default size up to which waiting events are joined into one piece, in bytes.
 pub const PIECE_BYTES_MAX: usize = 256 << 10;
@@ -219,7 +219,7 @@ pub enum StepDown {
 
 /// Why events were not accepted. None of them was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum OfferError {
     /// This node is not the owner, or is about to end its ownership.
     #[error("this node does not own the channel")]
     NotOwner,
@@ -242,10 +242,10 @@ pub struct Offered {
 }
 
 impl Offered {
-    pub(super) fn fit(&self) -> Result<(), Refusal> {
+    pub(super) fn fit(&self) -> Result<(), OfferError> {
         let progress = self.progress.encoded_len();
         let bytes = self.event.as_ref().map_or(0, Encoded::size) + progress;
         let fits = bytes <= CONTENT_BYTES_MAX && progress <= PROGRESS_BYTES_MAX;
-        if fits { Ok(()) } else { Err(Refusal::TooLarge { bytes }) }
+        if fits { Ok(()) } else { Err(OfferError::TooLarge { bytes }) }
     }
 }

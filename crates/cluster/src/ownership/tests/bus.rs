@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 
 use super::super::{
-    Action, Body, Closed, Delivery, Encoded, Epoch, Input, LeaseReply, Member, Offered, Options, Piece,
-    Progress, Record, Refusal, record::NUMBER_MAX,
+    Action, Body, Closed, Delivery, Encoded, Epoch, Input, LeaseReply, Member, OfferError, Offered, Options,
+    Piece, Progress, Record, record::NUMBER_MAX,
 };
 
 /// Number of kinds of foreign messages.
@@ -330,7 +330,7 @@ impl Node {
         let news = jsons.iter().map(event).collect();
         match self.member.offer(self.clock(now_ms), news) {
             Ok(()) => self.offered_state = state,
-            Err(Refusal::Full | Refusal::NotOwner) => return false,
+            Err(OfferError::Full | OfferError::NotOwner) => return false,
             Err(refusal) => panic!("{refusal}"),
         }
         self.offered.extend(jsons);

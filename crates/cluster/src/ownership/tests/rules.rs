@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::{
-    Action, Body, Closed, Delivery, Encoded, Epoch, Fault, Input, LeaseReply, Member, Offered, Options,
-    Outcome, Piece, Progress, Reader, Record, Refusal, StepDown,
+    Action, Body, Closed, Delivery, Encoded, Epoch, Fault, Input, LeaseReply, Member, OfferError, Offered,
+    Options, Outcome, Piece, Progress, Reader, Record, StepDown,
     member::REPEAT_TIME,
     record::{CONTENT_BYTES_MAX, PROGRESS_BYTES_MAX, VERSION},
 };
@@ -277,7 +277,7 @@ fn an_owner_that_cannot_renew_closes_its_upstream_a_second_before_the_lease_ends
     let released = Action::ReleaseLease { revision: 1 };
     let down = stepped_down(StepDown::LeaseEnding, 1, 2);
     assert_eq!(actions(&mut member), [Action::CloseUpstream, released, down]);
-    assert_eq!(member.offer(ms(3_000), offered(&["4"])), Err(Refusal::NotOwner));
+    assert_eq!(member.offer(ms(3_000), offered(&["4"])), Err(OfferError::NotOwner));
 }
 
 #[test]
@@ -415,12 +415,12 @@ fn offers_are_bounded() {
     let large_event = Offered { event, progress: Progress::default() };
     let progress = Progress { intent: bytes(PROGRESS_BYTES_MAX), ..Progress::default() };
     for large in [large_event, Offered { event: None, progress }] {
-        assert!(matches!(member.offer(ms(40), vec![large]), Err(Refusal::TooLarge { .. })));
+        assert!(matches!(member.offer(ms(40), vec![large]), Err(OfferError::TooLarge { .. })));
     }
     (1..=4).for_each(|_| member.offer(ms(40), offered(&["x"])).unwrap());
     assert_eq!((member.waiting(), member.next_number()), (3, 5), "one is in flight");
     assert!(!member.has_room());
-    assert_eq!(member.offer(ms(40), offered(&["5"])), Err(Refusal::Full));
+    assert_eq!(member.offer(ms(40), offered(&["5"])), Err(OfferError::Full));
 }
 
 /// Renews the lease every second.

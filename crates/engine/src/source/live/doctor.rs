@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     Live, LiveOptions, SharedTransport, Way, advice, lookup,
-    secrets::{Kind, Secrets, Withheld},
+    secrets::{SecretKind, Secrets, Withheld},
     sign,
     upstream::{Failure, OWN_HINTS, Turn, Upstream},
     url,
@@ -215,7 +215,7 @@ struct Trial {
     /// Cookie, sign or tab, handshake, first frame, first chat.
     steps: Vec<Step>,
     /// Number of steps that were told.
-    told: usize,
+    shown: usize,
     last: Duration,
     cookie_line: String,
 }
@@ -234,7 +234,7 @@ async fn try_way(
     }
     let www = url::with_path(&super::Origins::new(&options).www, "/");
     let cookie_line = format!("GET {}", url::shown(&www));
-    let mut trial = Trial { way, steps: Vec::new(), told: 0, last: Duration::ZERO, cookie_line };
+    let mut trial = Trial { way, steps: Vec::new(), shown: 0, last: Duration::ZERO, cookie_line };
     let known = options.clone();
     let mut live = Live::start(options, transport);
     let mut decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
@@ -281,13 +281,13 @@ impl Trial {
 
     /// Tells the steps that will not change, or all of them.
     fn tell(&mut self, is_over: bool, tell: &mut impl FnMut(&Step)) {
-        while let Some(step) = self.steps.get(self.told) {
+        while let Some(step) = self.steps.get(self.shown) {
             let is_certain = step.verdict == StepResult::Works && step.step != first_step(self.way);
-            if !is_over && !is_certain && self.told + 1 == self.steps.len() {
+            if !is_over && !is_certain && self.shown + 1 == self.steps.len() {
                 return;
             }
             tell(step);
-            self.told += 1;
+            self.shown += 1;
         }
     }
 
@@ -305,7 +305,7 @@ impl Trial {
                 let status = Some(open.handshake_status).filter(|status| *status != 0);
                 let mut step = Step { status, ..Step::new(Some(self.way), name, StepResult::Works) };
                 if self.way != Way::Tab {
-                    step.note(Secrets::new(options).withheld(Kind::Session, &open.url));
+                    step.note(Secrets::new(options).withheld(SecretKind::Session, &open.url));
                 }
                 self.push(step, item.offset);
             }

@@ -27,7 +27,7 @@ use super::{
     BATCHES_WAITING_MAX, HELD_BYTES_MAX, HELD_ITEMS_MAX, LiveOptions, Outcome, SharedTransport,
     WAIT_LIVE_MIN, Way, advice,
     lookup::look_up,
-    secrets::Kind,
+    secrets::SecretKind,
     sign::{self, SocketTarget, TTWID},
     transport::{Received, Socket, Unreached},
     upstream::{Failure, Turn, Upstream, within},
@@ -42,7 +42,7 @@ const SWITCHING_PROTOCOLS: u32 = 101;
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Drives the connection to one user's room.
-pub(super) struct Driver {
+pub(super) struct RoomDriver {
     pub(super) options: LiveOptions,
     pub(super) upstream: Upstream,
     pub(super) retry: Retry,
@@ -64,7 +64,7 @@ struct Failed {
     close: Option<ConnClose>,
 }
 
-impl Driver {
+impl RoomDriver {
     pub(super) fn new(
         options: LiveOptions,
         transport: SharedTransport,
@@ -76,7 +76,7 @@ impl Driver {
         let retry = Retry::new(options.attempts_max, random.next_bits());
         let upstream = Upstream::new(&options, transport, wall_anchor);
         let was_connected = options.continues;
-        let may_go = upstream.secrets.may_go(Kind::Session, &upstream.origins.socket);
+        let may_go = upstream.secrets.may_go(SecretKind::Session, &upstream.origins.socket);
         let cookie = options
             .cookies()
             .get(TTWID)

@@ -134,7 +134,7 @@ impl Live {
         let header = header(&LiveOptions { wall_anchor: Some(wall_anchor), ..options.clone() });
         let (sender, batches) = Batches::channel();
         let stop = CancellationToken::new();
-        let driver = driver::Driver::new(options, transport.into(), wall_anchor, sender, stop.clone());
+        let driver = driver::RoomDriver::new(options, transport.into(), wall_anchor, sender, stop.clone());
         let task = tokio::spawn(driver.run());
         Self::over(header, batches, task, stop)
     }

@@ -38,7 +38,7 @@ macro_rules! groups {
                 match self { $(Self::$group => &[$(($key, $value)),*],)* }
             }
 
-            fn kind(self) -> Kind { match self { $(Self::$group => Kind::$kind,)* } }
+            fn kind(self) -> GroupKind { match self { $(Self::$group => GroupKind::$kind,)* } }
 
             /// Values without which the request has no meaning.
             fn needs(self) -> &'static [&'static str] { match self { $(Self::$group => $needs,)* } }
@@ -48,7 +48,7 @@ macro_rules! groups {
 
 /// What the values of a group are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum GroupKind {
     /// Hosts of `https` and `wss`, under names that are ours.
     Hosts,
     /// Paths, under names that are ours.
@@ -384,21 +384,21 @@ fn check(group: Group, name: &str, value: &str) -> Result<(), (String, String)> 
         return bad(format!("`{name}` is empty, too long or has control characters"), "use one line of text");
     }
     let kind = group.kind();
-    if matches!(kind, Kind::Hosts | Kind::Paths) {
+    if matches!(kind, GroupKind::Hosts | GroupKind::Paths) {
         let known: Vec<_> = group.defaults().iter().map(|(known, _)| *known).collect();
         if !known.contains(&name) {
             return Err((format!("unknown key `{name}`"), nearest::hint(name, &known)));
         }
     }
     match kind {
-        Kind::Hosts if value.parse::<HostPort>().is_err() => bad(
+        GroupKind::Hosts if value.parse::<HostPort>().is_err() => bad(
             format!("`{name}` is not a host"),
             "write it like webcast-ws.us.tiktok.com or example.com:8443",
         ),
-        Kind::Paths if !is_path(value) => {
+        GroupKind::Paths if !is_path(value) => {
             bad(format!("`{name}` is not a path"), "start it with a slash, without ? and #")
         }
-        Kind::Paths => {
+        GroupKind::Paths => {
             match PATH_NEEDS.iter().find(|(path, needed)| *path == name && !value.contains(needed)) {
                 Some((_, needed)) => {
                     bad(format!("`{name}` lacks `{needed}`"), "keep the placeholder in the path")
@@ -406,15 +406,15 @@ fn check(group: Group, name: &str, value: &str) -> Result<(), (String, String)> 
                 None => Ok(()),
             }
         }
-        Kind::Headers if is_own_header(&name.to_ascii_lowercase()) => {
+        GroupKind::Headers if is_own_header(&name.to_ascii_lowercase()) => {
             let hint =
                 "use the setting for it: `live.session_cookie`, `live.sign_key` or `live.request.user_agent`";
             bad(format!("livetape sets the header `{name}` itself"), hint)
         }
-        Kind::Headers if !is_header_name(name) || !(value.is_empty() || is_header_value(value)) => {
+        GroupKind::Headers if !is_header_name(name) || !(value.is_empty() || is_header_value(value)) => {
             bad(format!("`{name}` is not a header"), "use a lowercase name, and one line of printable ASCII")
         }
-        Kind::Query => match FIXED.iter().find(|(fixed, own)| *fixed == name && value != *own) {
+        GroupKind::Query => match FIXED.iter().find(|(fixed, own)| *fixed == name && value != *own) {
             // Removed, it cannot disagree.
             Some((_, own)) if !value.is_empty() || *own == "protobuf" => {
                 let hint = "remove it; for another browser, set `live.request.user_agent`";

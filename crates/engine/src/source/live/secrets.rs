@@ -29,7 +29,7 @@ const PROXY_HINT: &str = "use an https:// address, or leave out `live.proxy`";
 
 /// A kind of secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SecretKind {
     /// Cookies of the session.
     Session,
     /// Cookies of the session that a sign server needs.
@@ -38,7 +38,7 @@ pub(super) enum Kind {
     Key,
 }
 
-impl Kind {
+impl SecretKind {
     /// Secrets of requests to TikTok, and of sockets.
     pub(super) const OF_TIKTOK: &[Self] = &[Self::Session];
     /// Secrets of requests to a sign server.
@@ -126,15 +126,15 @@ impl Secrets {
     }
 
     /// Whether secrets of this kind may go to a URL. Decides for each request, redirect and socket.
-    pub(super) fn may_go(&self, kind: Kind, url: &str) -> bool {
+    pub(super) fn may_go(&self, kind: SecretKind, url: &str) -> bool {
         let Some(target) = Origin::of(url) else { return false };
         if self.is_readable_by_proxy(&target) {
             return false;
         }
         match kind {
-            Kind::Session => self.party(&target).is_some(),
-            Kind::SessionOfSign => self.is_sign_named && self.sign == Some(target),
-            Kind::Key => self.sign == Some(target),
+            SecretKind::Session => self.party(&target).is_some(),
+            SecretKind::SessionOfSign => self.is_sign_named && self.sign == Some(target),
+            SecretKind::Key => self.sign == Some(target),
         }
     }
 
@@ -151,7 +151,7 @@ impl Secrets {
     }
 
     /// Adds the secrets of these kinds to a request, as far as they may go to its URL. Returns what is withheld.
-    pub(super) fn add(&self, kinds: &[Kind], request: &mut Request) -> Option<Withheld> {
+    pub(super) fn add(&self, kinds: &[SecretKind], request: &mut Request) -> Option<Withheld> {
         let mut withheld = None;
         for kind in kinds {
             if !self.may_go(*kind, &request.url) {
@@ -159,12 +159,12 @@ impl Secrets {
                 continue;
             }
             match kind {
-                Kind::Session => self.add_cookies(request),
-                Kind::SessionOfSign => {
+                SecretKind::Session => self.add_cookies(request),
+                SecretKind::SessionOfSign => {
                     let value = |(name, cookie)| Some((name, self.session.get(cookie)?.reveal()));
                     request.url = url::with_query(&request.url, OF_SESSION.into_iter().filter_map(value));
                 }
-                Kind::Key => {
+                SecretKind::Key => {
                     let key = self.key.iter().map(|key| ("x-api-key".into(), key.reveal().to_owned()));
                     request.headers.extend(key);
                 }
@@ -184,16 +184,16 @@ impl Secrets {
 
     /// Whether a request carries the session.
     pub(super) fn has_session(&self, request: &Request) -> bool {
-        self.session.count() > 0 && self.may_go(Kind::Session, &request.url)
+        self.session.count() > 0 && self.may_go(SecretKind::Session, &request.url)
     }
 
     /// Describes a secret of this kind that may not go to a URL; `None` if it may, or there is none.
-    pub(super) fn withheld(&self, kind: Kind, url: &str) -> Option<Withheld> {
+    pub(super) fn withheld(&self, kind: SecretKind, url: &str) -> Option<Withheld> {
         let (name, is_set) = match kind {
-            Kind::Session => ("the session", self.session.count() > 0),
+            SecretKind::Session => ("the session", self.session.count() > 0),
             // A default sign server is never meant to get it.
-            Kind::SessionOfSign => ("the session", self.session.count() > 0 && self.is_sign_named),
-            Kind::Key => ("the API key", self.key.is_some()),
+            SecretKind::SessionOfSign => ("the session", self.session.count() > 0 && self.is_sign_named),
+            SecretKind::Key => ("the API key", self.key.is_some()),
         };
         if !is_set || self.may_go(kind, url) {
             return None;
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn a_secret_goes_only_where_its_owner_sends_it() {
         let (upstream, sign) = ("http://127.0.0.1:3100", "https://sign.example");
-        let all = [Kind::Session, Kind::SessionOfSign, Kind::Key];
+        let all = [SecretKind::Session, SecretKind::SessionOfSign, SecretKind::Key];
         for (target, party) in TARGETS {
             // Options, the parties that get the session, and the one that gets the key.
             for (upstream, sign_url, session, key) in [
@@ -375,13 +375,13 @@ mod tests {
             let withheld = secrets.add(kinds, &mut request);
             (format!("{} {:?}", request.url, request.headers), withheld)
         };
-        let (sent, withheld) = request(Kind::OF_TIKTOK);
+        let (sent, withheld) = request(SecretKind::OF_TIKTOK);
         let expected = if session { "ttwid=own; sessionid=planted; tt-target-idc=eu" } else { "ttwid=own" };
         assert!(sent.ends_with(&format!(r#"[("cookie", "{expected}")]"#)), "{sent}");
         assert_eq!(withheld.is_none(), session, "{target}: {withheld:?}");
         let told = withheld.map(|withheld| withheld.what).unwrap_or_default();
         assert!(!told.contains("planted") && !told.contains("password") && !told.contains('@'), "{told}");
-        let (sent, _) = request(Kind::OF_SIGN);
+        let (sent, _) = request(SecretKind::OF_SIGN);
         assert_eq!(sent.contains("session_id=planted&tt_target_idc=eu"), of_sign, "{sent}");
         assert_eq!(sent.contains(r#"("x-api-key", "planted-key")"#), key, "{sent}");
     }
@@ -401,9 +401,9 @@ mod tests {
             ("wss://a.ws.example:8443/", false),
             ("https://sign.example/", false),
         ] {
-            assert_eq!(secrets.may_go(Kind::Session, target), expected, "{target}");
+            assert_eq!(secrets.may_go(SecretKind::Session, target), expected, "{target}");
         }
-        assert!(secrets.may_go(Kind::Key, "https://sign.example/"));
+        assert!(secrets.may_go(SecretKind::Key, "https://sign.example/"));
     }
 
     #[test]
@@ -414,19 +414,19 @@ mod tests {
         };
         let named = "the session is not sent to ws://127.0.0.1:9999, which the sign server named";
         let target = "ws://webcast-ws.tiktok.com@127.0.0.1:9999/x?y=planted";
-        assert_eq!(told("", Kind::Session, target).as_deref(), Some(named));
+        assert_eq!(told("", SecretKind::Session, target).as_deref(), Some(named));
         let plain = "the session is not sent to ws://webcast-ws.tiktok.com, which the sign server named";
-        assert_eq!(told("", Kind::Session, "ws://webcast-ws.tiktok.com/").as_deref(), Some(plain));
+        assert_eq!(told("", SecretKind::Session, "ws://webcast-ws.tiktok.com/").as_deref(), Some(plain));
         let through = "the API key is not sent to 127.0.0.1:3100 without TLS, because the proxy p.example:1 could read it";
         assert_eq!(
-            told("http://u:planted@p.example:1", Kind::Key, "http://127.0.0.1:3100").as_deref(),
+            told("http://u:planted@p.example:1", SecretKind::Key, "http://127.0.0.1:3100").as_deref(),
             Some(through)
         );
-        assert_eq!(told("", Kind::Session, "ws://127.0.0.1:3100"), None);
+        assert_eq!(told("", SecretKind::Session, "ws://127.0.0.1:3100"), None);
         // It is not meant for the default sign server.
-        assert_eq!(told("", Kind::SessionOfSign, "http://127.0.0.1:3100"), None);
+        assert_eq!(told("", SecretKind::SessionOfSign, "http://127.0.0.1:3100"), None);
         let without = Secrets::new(&LiveOptions::new("ann"));
-        assert_eq!(without.withheld(Kind::Session, "ws://127.0.0.1:9999"), None);
+        assert_eq!(without.withheld(SecretKind::Session, "ws://127.0.0.1:9999"), None);
     }
 
     #[test]
@@ -472,7 +472,7 @@ mod tests {
         ) {
             let text = format!("{scheme}://{user}{host}{rest}");
             let secrets = Secrets::new(&options("http://127.0.0.1:3100", "", ""));
-            let may = secrets.may_go(Kind::Session, &text);
+            let may = secrets.may_go(SecretKind::Session, &text);
             let Ok(url) = Url::parse(&text) else {
                 prop_assert!(!may);
                 return Ok(());

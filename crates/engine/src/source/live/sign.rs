@@ -14,7 +14,7 @@ use livetape_core::{
 use super::{
     LiveOptions, Way,
     request::{Group, Requests},
-    secrets::{Kind, Secrets},
+    secrets::{SecretKind, Secrets},
     transport::{HttpResponse, Request},
     upstream::{Failure, PROXY_HINT, RATE_LIMITED, Upstream},
     url,
@@ -85,7 +85,7 @@ pub(super) fn sends(options: &LiveOptions) -> String {
     const ROOM: i64 = 7_300_000_000_000_000_001;
     let way = options.ways.iter().copied().find(|way| way.is_signed()).unwrap_or(Way::Sign);
     let mut sent = request(&super::Origins::new(options).sign, options, way, ROOM);
-    Secrets::new(options).add(Kind::OF_SIGN, &mut sent);
+    Secrets::new(options).add(SecretKind::OF_SIGN, &mut sent);
     let Request { url, headers } = sent;
     let has = |value: &str| !value.is_empty() && url.contains(&url::segment(value));
     let known = [
@@ -406,7 +406,7 @@ mod tests {
             LiveOptions { sign_key: Some("the-key".parse().unwrap()), sign_url, ..LiveOptions::new("ann") };
         for way in [Way::Sign, Way::SignConnect] {
             let mut request = request("http://host", &options, way, 7);
-            Secrets::new(&options).add(Kind::OF_SIGN, &mut request);
+            Secrets::new(&options).add(SecretKind::OF_SIGN, &mut request);
             assert!(
                 !request.url.contains("the-key") && !format!("{request:?} {options:?}").contains("the-key")
             );

@@ -21,7 +21,7 @@ use super::{
     BODY_BYTES_MAX, LiveOptions, Origins, Secret, Url,
     driver::Held,
     request::{Group, Requests},
-    secrets::{Kind, Secrets, Withheld},
+    secrets::{SecretKind, Secrets, Withheld},
     transport::{HttpResponse, OpenError, Opened, Request, SharedTransport, Unreached},
     url,
 };
@@ -154,8 +154,8 @@ impl Upstream {
     ) -> Result<HttpResponse, Failure> {
         let mut request = request.clone();
         let (is_look_up, kinds) = match role {
-            Role::Lookup | Role::RoomInfo => (true, Kind::OF_TIKTOK),
-            Role::Sign => (false, Kind::OF_SIGN),
+            Role::Lookup | Role::RoomInfo => (true, SecretKind::OF_TIKTOK),
+            Role::Sign => (false, SecretKind::OF_SIGN),
             _ => (false, &[][..]),
         };
         for _ in 0..=REDIRECTS_MAX {
@@ -207,7 +207,7 @@ impl Upstream {
         let headers = self.secrets.shared(Place::Header, self.requests.headers(Group::SocketHeaders), &url);
         let cookie = (!cookie.is_empty()).then(|| ("cookie".into(), cookie.to_owned()));
         let mut request = Request { url, headers: headers.into_iter().chain(cookie).collect() };
-        self.add_secrets(Kind::OF_TIKTOK, &mut request);
+        self.add_secrets(SecretKind::OF_TIKTOK, &mut request);
         let has_session = self.secrets.has_session(&request);
         let wall = self.wall();
         match within(OPEN_TIMEOUT, self.transport.open(&request)).await {
@@ -228,7 +228,7 @@ impl Upstream {
     }
 
     /// Adds secrets to a request. Says which of them are withheld.
-    fn add_secrets(&mut self, kinds: &[Kind], request: &mut Request) {
+    fn add_secrets(&mut self, kinds: &[SecretKind], request: &mut Request) {
         let Some(withheld) = self.secrets.add(kinds, request) else { return };
         if self.withheld.as_ref() != Some(&withheld) {
             warn!(target: SECRETS, hint = withheld.hint, "⚠️ {}", withheld.what.replacen("the", "The", 1));

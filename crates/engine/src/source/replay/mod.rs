@@ -84,7 +84,7 @@ pub struct Replay<'a> {
     /// Identifies the content of the recording, if other processes may have to continue it.
     fingerprint: Option<String>,
     /// The last position that was reported to other processes.
-    told: Option<Position>,
+    announced: Option<Position>,
     /// Where another process left off, until this one has caught up.
     catch_up: Option<CatchUp>,
 }
@@ -126,7 +126,7 @@ impl<'a> Replay<'a> {
             lateness: Lateness::default(),
             unreported: 0,
             fingerprint: None,
-            told: None,
+            announced: None,
             catch_up: None,
             tape,
             options,

@@ -15,7 +15,7 @@ use livetape_io::clock;
 use super::{
     super::{
         Lateness,
-        tape::{Loading, Point, Told},
+        tape::{EventKey, Loading, Point},
     },
     Due, Left, Replay, ReplayOptions, Summary, Tape,
 };
@@ -148,15 +148,15 @@ impl Replay<'_> {
             return Err(Problem::new(Code::BadRequest, message).hint("seek to an offset"));
         }
         let event = Some(seq).filter(|seq| *seq > self.pass_after).and_then(|seq| self.hub.event(seq));
-        let told = event.and_then(|json| serde_json::from_slice::<Told>(&json).ok());
-        let Some(told) = told else {
+        let key = event.and_then(|json| serde_json::from_slice::<EventKey>(&json).ok());
+        let Some(key) = key else {
             let generation = self.pipeline.decoder().generation();
             let message =
                 format!("event {seq} is not one of generation {generation}, or no longer in the backlog");
             return Err(Problem::new(Code::OtherGeneration, message));
         };
-        let offset = self.pipeline.decoder().offset(told.ts);
-        let point = self.tape.point_before(told, offset).await?;
+        let offset = self.pipeline.decoder().offset(key.ts);
+        let point = self.tape.point_before(key, offset).await?;
         self.go_to(point, Unit::Events).await
     }
 

@@ -112,11 +112,11 @@ impl Replay<'_> {
             speed: self.clock.speed(),
             phase,
         };
-        if begins || self.told.as_ref() != Some(&position) {
+        if begins || self.announced.as_ref() != Some(&position) {
             // The numbers count from the start of the pass, also if another process began it.
             let passed = self.catch_up.as_ref().map_or(0, |catch_up| catch_up.passed);
             self.hub.mark(|| Position::intent(&position), begins.then_some(passed));
-            self.told = Some(position);
+            self.announced = Some(position);
         }
     }
 }

@@ -648,13 +648,13 @@ pub(crate) struct Point {
 
 /// The part of an event that identifies it in a recording.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Told {
+pub(crate) struct EventKey {
     r#type: String,
     id: Option<String>,
     pub(crate) ts: Millis,
 }
 
-impl Told {
+impl EventKey {
     fn new(event: &Event) -> Self {
         Self { r#type: event.kind().into(), id: event.id.as_deref().map(Into::into), ts: event.ts }
     }
@@ -681,7 +681,7 @@ impl Tape {
             loop {
                 let from = place.0.saturating_sub(searched);
                 match tape.last_before(from, place, unit, count)? {
-                    Some((offset, told)) => return tape.point(&told, offset, unit, true),
+                    Some((offset, key)) => return tape.point(&key, offset, unit, true),
                     None if from.is_zero() => return Ok(Point::default()),
                     None => searched *= 4,
                 }
@@ -692,9 +692,9 @@ impl Tape {
 
     /// Finds the point before an event at `offset`, which is in whole milliseconds. Returns the offset for an event
     /// that is not in the recording: an injected one, or one that describes the start of a generation.
-    pub(crate) async fn point_before(&self, told: Told, offset: Duration) -> Result<Point, Problem> {
+    pub(crate) async fn point_before(&self, key: EventKey, offset: Duration) -> Result<Point, Problem> {
         let tape = self.clone();
-        in_time(&self.name, move || tape.point(&told, offset, Unit::Events, false)).await
+        in_time(&self.name, move || tape.point(&key, offset, Unit::Events, false)).await
     }
 
     /// Finds the last event before which `count` frames or events are, and its offset.
@@ -704,7 +704,7 @@ impl Tape {
         (end, items): (Duration, usize),
         unit: Unit,
         count: usize,
-    ) -> Result<Option<(Duration, Told)>, Problem> {
+    ) -> Result<Option<(Duration, EventKey)>, Problem> {
         let (mut last, mut items_at_end) = (VecDeque::new(), 0);
         for (offset, events) in self.frames(from)? {
             items_at_end += usize::from(offset == end);
@@ -712,10 +712,10 @@ impl Tape {
                 break;
             }
             let ordinary = events.iter().filter(|event| is_ordinary(event));
-            let mut told = ordinary.map(|event| (offset, Told::new(event)));
+            let mut key = ordinary.map(|event| (offset, EventKey::new(event)));
             match unit {
-                Unit::Frames => last.extend(told.next_back()),
-                Unit::Events => last.extend(told),
+                Unit::Frames => last.extend(key.next_back()),
+                Unit::Events => last.extend(key),
             }
             last.drain(..last.len().saturating_sub(count + 1));
         }
@@ -723,7 +723,7 @@ impl Tape {
     }
 
     /// Finds the point before or after an event.
-    fn point(&self, told: &Told, offset: Duration, unit: Unit, after: bool) -> Result<Point, Problem> {
+    fn point(&self, key: &EventKey, offset: Duration, unit: Unit, after: bool) -> Result<Point, Problem> {
         let mut point = Point::default();
         for (at, events) in self.frames(offset)? {
             if at.as_millis() > offset.as_millis() {
@@ -732,7 +732,7 @@ impl Tape {
             if point.offset != at {
                 point = Point { offset: at, steps: 0 };
             }
-            let found = events.iter().position(|event| told.is(event));
+            let found = events.iter().position(|event| key.is(event));
             let sent = found.map_or(events.len(), |index| index + usize::from(after));
             let ordinary = events[..sent].iter().filter(|event| is_ordinary(event)).count() as u32;
             point.steps += if unit == Unit::Frames { ordinary.min(1) } else { ordinary };

@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::{App, given, parse_body, path_params};
 use crate::{
-    state::{Json, Refusal},
+    state::{ErrorResponse, Json},
     ws::session::Session,
 };
 
@@ -79,7 +79,7 @@ pub(super) fn missing(id: &OverlayId) -> Problem {
         .hint("GET /overlays.json lists those that are")
 }
 
-pub(crate) async fn list(State(app): State<App>) -> Result<Json<OverlayList>, Refusal> {
+pub(crate) async fn list(State(app): State<App>) -> Result<Json<OverlayList>, ErrorResponse> {
     let (saved, damaged) = app.overlays.list().await?;
     let problem = saved.as_ref().err().cloned();
     let overlays = saved.unwrap_or_default().into_iter().map(SavedOverlay::from).collect();
@@ -89,7 +89,7 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<OverlayList>, Re
 pub(crate) async fn settings(
     State(app): State<App>,
     path: KindAndName,
-) -> Result<Json<SavedOverlay>, Refusal> {
+) -> Result<Json<SavedOverlay>, ErrorResponse> {
     let id = read_id(path)?;
     let saved = app.overlays.find(&id).await?.ok_or_else(|| missing(&id))?;
     Ok(Json(saved.into()))
@@ -99,7 +99,7 @@ pub(crate) async fn save(
     State(app): State<App>,
     path: KindAndName,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<SavedOverlay>), Refusal> {
+) -> Result<(StatusCode, Json<SavedOverlay>), ErrorResponse> {
     let NewSettings { settings, replaces } = parse_body(body)?;
     check(&settings)?;
     let id = read_id(path)?;
@@ -113,7 +113,10 @@ pub(crate) async fn save(
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(saved.into())))
 }
 
-pub(crate) async fn delete(State(app): State<App>, path: KindAndName) -> Result<Json<SavedOverlay>, Refusal> {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    path: KindAndName,
+) -> Result<Json<SavedOverlay>, ErrorResponse> {
     let id = read_id(path)?;
     let task = async move |app: App| {
         let turn = app.overlays.turn().await;

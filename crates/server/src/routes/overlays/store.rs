@@ -140,8 +140,8 @@ impl Overlays {
     }
 
     /// Waits until nobody else saves an overlay or is told about one, so that pages learn of changes in their order.
-    pub(crate) async fn turn(&self) -> Turn {
-        Turn { path: self.path.clone(), _turn: Arc::clone(&self.turn).lock_owned().await }
+    pub(crate) async fn turn(&self) -> SaveGuard {
+        SaveGuard { path: self.path.clone(), _turn: Arc::clone(&self.turn).lock_owned().await }
     }
 
     /// Returns the saved overlays by kind and name, or why the file cannot be read; and the names of damaged files that
@@ -175,12 +175,12 @@ async fn find(path: PathBuf, id: &OverlayId) -> Result<Option<Saved>, Problem> {
 
 /// The right to save overlays and to tell pages about them.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct SaveGuard {
     path: PathBuf,
     _turn: OwnedMutexGuard<()>,
 }
 
-impl Turn {
+impl SaveGuard {
     /// See [`Overlays::find`].
     pub(crate) async fn find(&self, id: &OverlayId) -> Result<Option<Saved>, Problem> {
         find(self.path.clone(), id).await

@@ -42,7 +42,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{App, Offset, parse_body, path_params, read_offset};
-use crate::state::{Json, Refusal};
+use crate::state::{ErrorResponse, Json};
 
 use shelf::{Changing, Whole, refuse_written, unreadable};
 use transfer::unwritable;
@@ -103,7 +103,7 @@ pub(crate) struct InfoQuery {
 /// The recording's name in the path, as the router extracts it.
 type Name = Result<Path<String>, PathRejection>;
 
-pub(crate) async fn list(State(app): State<App>) -> Result<Json<RecordingList>, Refusal> {
+pub(crate) async fn list(State(app): State<App>) -> Result<Json<RecordingList>, ErrorResponse> {
     let shelf = app.shelf;
     let (recordings, unlisted) = on_thread(move || shelf.list()).await??;
     Ok(Json(RecordingList { recordings, unlisted }))
@@ -113,7 +113,7 @@ pub(crate) async fn info(
     State(app): State<App>,
     name: Name,
     query: Result<Query<InfoQuery>, QueryRejection>,
-) -> Result<Json<RecordingDetails>, Refusal> {
+) -> Result<Json<RecordingDetails>, ErrorResponse> {
     let name = read_name(name)?;
     let InfoQuery { buckets } = read_query(query)?;
     let buckets = buckets.unwrap_or(BUCKETS);
@@ -190,7 +190,7 @@ pub(crate) async fn rename(
     State(app): State<App>,
     name: Name,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<ListedRecording>, Refusal> {
+) -> Result<Json<ListedRecording>, ErrorResponse> {
     let name = read_name(name)?;
     let Rename { name: new } = parse_body(body)?;
     let new = plain(new).map_err(|message| Problem::new(Code::BadRequest, message))?;
@@ -219,7 +219,7 @@ fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<ListedRecordin
     shelf.entry(new)
 }
 
-pub(crate) async fn delete(State(app): State<App>, name: Name) -> Result<Json<Deleted>, Refusal> {
+pub(crate) async fn delete(State(app): State<App>, name: Name) -> Result<Json<Deleted>, ErrorResponse> {
     let deleted = read_name(name)?;
     let changing = app.hold(&deleted)?;
     let shelf = app.shelf;
@@ -284,7 +284,7 @@ pub(crate) async fn cut(
     State(app): State<App>,
     name: Name,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<ListedRecording>), Refusal> {
+) -> Result<(StatusCode, Json<ListedRecording>), ErrorResponse> {
     let name = read_name(name)?;
     let Cut { name: new, from, to, scrub } = parse_body(body)?;
     let new = plain(new).map_err(|message| Problem::new(Code::BadRequest, message))?;
@@ -400,7 +400,7 @@ pub(crate) async fn fields(
     State(app): State<App>,
     name: Name,
     query: Result<Query<FieldsQuery>, QueryRejection>,
-) -> Result<Json<DissectedMessages>, Refusal> {
+) -> Result<Json<DissectedMessages>, ErrorResponse> {
     let name = read_name(name)?;
     let FieldsQuery { at, id } = read_query(query)?;
     let bad = |message| Problem::new(Code::BadRequest, message);

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     routes::percent_encode,
-    state::{Json, Refusal},
+    state::{ErrorResponse, Json},
 };
 
 /// Maximum time between two chunks of an upload.
@@ -58,7 +58,7 @@ pub(crate) async fn upload(
     query: Result<Query<UploadQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<ListedRecording>), Refusal> {
+) -> Result<(StatusCode, Json<ListedRecording>), ErrorResponse> {
     let name = read_name(name)?;
     let UploadQuery { force, import } = read_query(query)?;
     let (force, import) = (flag("force", force.as_deref())?, flag("import", import.as_deref())?);
@@ -190,7 +190,7 @@ fn check(shelf: &Shelf, draft: &Draft, name: &str) -> Result<(), Problem> {
 }
 
 /// `GET /recordings/{name}/file`: downloads the file.
-pub(crate) async fn download(State(app): State<App>, name: Name) -> Result<Response, Refusal> {
+pub(crate) async fn download(State(app): State<App>, name: Name) -> Result<Response, ErrorResponse> {
     let name = read_name(name)?;
     let (length, body) = if app.shelf.is_read_only(&name) {
         let wanted = name.clone();

@@ -9,7 +9,7 @@ fn enter(shard: &Arc<Shard>) -> oneshot::Receiver<End> {
     let mut slots = shard.slots.lock();
     outbox.queue.lock().home = Some(Home { shard: Arc::downgrade(shard), at: Some(slots.len()) });
     shard.count.fetch_add(1, Ordering::Relaxed);
-    slots.push(Slot::new(&outbox, None, end));
+    slots.push(ShardSocket::new(&outbox, None, end));
     ended
 }
 
@@ -40,5 +40,5 @@ fn a_socket_that_leaves_makes_way_for_the_last_one() {
 #[test]
 fn orders_and_slots_are_small() {
     assert!(size_of::<Order>() <= size_of::<Bytes>() + 8, "{}", size_of::<Order>());
-    assert!(size_of::<Slot>() <= 2 * 64, "{}", size_of::<Slot>());
+    assert!(size_of::<ShardSocket>() <= 2 * 64, "{}", size_of::<ShardSocket>());
 }

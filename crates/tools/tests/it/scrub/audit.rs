@@ -6,14 +6,14 @@ use livetape_core::{
     wire::{Batch, Message, Push, write_batch, write_push, zip},
 };
 use livetape_tools::{
-    audit::{Report, audit},
+    audit::{AuditReport, audit},
     scrub::{Auditor, FindingKind},
 };
 
 use super::{TESTED, Tested, key, scrubbed};
 use crate::support::{item, recording};
 
-fn audited(file: &[u8], words: &str) -> Report {
+fn audited(file: &[u8], words: &str) -> AuditReport {
     audit(file, Auditor::new(words).unwrap()).unwrap()
 }
 

@@ -16,7 +16,7 @@ use livetape_core::{
     },
     wire::{Batch, BatchInfo, Message, Push, write_batch, write_push, zip},
 };
-use livetape_tools::scrub::{Error, Key, PROFILE, Report, Scrubber, scrub};
+use livetape_tools::scrub::{Error, Key, PROFILE, ScrubReport, Scrubber, scrub};
 use serde_json::Value;
 
 use crate::support::{fixture, item, recording, session_items};
@@ -26,7 +26,7 @@ fn key(byte: u8) -> Key {
 }
 
 /// Scrubs a recording.
-fn scrubbed(file: &[u8], key: Key) -> (Vec<u8>, Report) {
+fn scrubbed(file: &[u8], key: Key) -> (Vec<u8>, ScrubReport) {
     let mut out = Vec::new();
     let report = scrub(file, file, &mut out, Scrubber::new(key)).unwrap();
     (out, report)
@@ -101,7 +101,7 @@ struct Tested {
     name: &'static str,
     file: Bytes,
     out: Vec<u8>,
-    report: Report,
+    report: ScrubReport,
 }
 
 /// Scrubbed once for all tests. The first has all payloads.

@@ -15,13 +15,13 @@ use livetape_core::{
         records::{ConnClose, ConnOpen, Gap, Http, HttpHeader, Marker, Status, http::Role},
     },
     wire::{
-        Batch, BatchInfo, Kind, Message, Push, Schema, write_batch, write_bytes, write_number, write_push,
-        zip,
+        Batch, BatchInfo, FieldKind, Message, Push, Schema, write_batch, write_bytes, write_number,
+        write_push, zip,
     },
 };
 use livetape_tools::{
     audit::audit,
-    scrub::{Auditor, FindingKind, Report},
+    scrub::{Auditor, FindingKind, ScrubReport},
 };
 use std::io::Read as _;
 
@@ -123,19 +123,19 @@ fn filled(schema: &'static Schema, text: &[u8], seen: &mut BTreeSet<&'static str
     let mut bytes = Vec::new();
     for field in schema.fields {
         match field.kind {
-            Kind::Number => {
+            FieldKind::Number => {
                 for id in IDS {
                     write_number(field.number, id, &mut bytes);
                 }
                 write_bytes(field.number, text, &mut bytes);
                 fixed(field.number, &mut bytes);
             }
-            Kind::Text | Kind::Bytes => {
+            FieldKind::Text | FieldKind::Bytes => {
                 write_bytes(field.number, text, &mut bytes);
                 write_number(field.number, PERSON, &mut bytes);
                 fixed(field.number, &mut bytes);
             }
-            Kind::Message(_) | Kind::Messages(_) => {
+            FieldKind::Message(_) | FieldKind::Messages(_) => {
                 let inner = field.kind.schema().unwrap();
                 let is_leaf = !inner.fields.iter().any(|field| field.kind.schema().is_some());
                 if is_leaf || seen.insert(inner.name) {
@@ -299,7 +299,7 @@ fn shortened(item: &Item) -> String {
 
 /// Scrubs a recording of these items in which the person occurs, checks that nothing of the person is left, that the
 /// audit agrees, and that it found the person before.
-fn check(name: &str, planted: &[Item]) -> Report {
+fn check(name: &str, planted: &[Item]) -> ScrubReport {
     let file = recording(&[introduction(), planted.to_vec()].concat());
     let (out, report) = scrubbed(&file, key(3));
     for (before, after) in items(&file).into_iter().zip(items(&out)) {
@@ -363,7 +363,7 @@ fn a_text_in_a_field_of_numbers_is_replaced() {
     write_bytes(1, &sentence, &mut inner);
     let planted = |schema: &Schema| {
         let mut bytes = Vec::new();
-        for field in schema.fields.iter().filter(|field| field.kind == Kind::Number) {
+        for field in schema.fields.iter().filter(|field| field.kind == FieldKind::Number) {
             write_bytes(field.number, &sentence, &mut bytes);
             write_bytes(field.number, &inner, &mut bytes);
         }

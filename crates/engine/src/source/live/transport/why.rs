@@ -176,15 +176,18 @@ fn is_unresolved(error: &io::Error) -> bool {
 }
 
 fn words(kind: io::ErrorKind) -> &'static str {
-    use io::ErrorKind as Kind;
+    use io::ErrorKind;
     match kind {
-        Kind::ConnectionRefused => "connection refused: no server listens there",
-        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "reset by the other side",
-        Kind::UnexpectedEof => "closed too early",
-        Kind::TimedOut => "timed out",
-        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
-            "the network is unreachable"
+        ErrorKind::ConnectionRefused => "connection refused: no server listens there",
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            "reset by the other side"
         }
+        ErrorKind::UnexpectedEof => "closed too early",
+        ErrorKind::TimedOut => "timed out",
+        ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::NetworkDown
+        | ErrorKind::AddrNotAvailable => "the network is unreachable",
         _ => "unknown error",
     }
 }
