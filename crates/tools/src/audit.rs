@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, io::Read};
 
 use livetape_core::{
     error::exit,
-    recording::{Error, Reader, Report as Damage},
+    recording::{Error, ReadReport as Damage, Reader},
 };
 use serde::Serialize;
 

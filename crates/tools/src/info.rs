@@ -13,7 +13,7 @@ use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     event::{Data, Event},
     recording::{
-        Error, Head, Item, Loss, Preamble, Reader, Report, What, record_type,
+        Error, Head, Item, Loss, Preamble, ReadReport, Reader, What, record_type,
         records::{ConnOpen, Header},
     },
     truth::{Added, Tally, Truth},
@@ -183,7 +183,7 @@ impl Info {
         }
     }
 
-    fn add_report(&mut self, report: &Report) {
+    fn add_report(&mut self, report: &ReadReport) {
         self.sealed = report.sealed;
         self.lost_in_gaps = report.lost_in_gaps;
         self.loss = report.loss();

@@ -4,7 +4,7 @@ use std::{fmt, io::Read};
 
 use livetape_core::{
     event::read_in_batch,
-    recording::{Error, Item, Loss, Opcode, Preamble, Reader, Report, What, records::http},
+    recording::{Error, Item, Loss, Opcode, Preamble, ReadReport, Reader, What, records::http},
     wire::{Batch, EntriesLeft, Fault, FaultKind, Unzipper, unzip_batch},
 };
 use serde::Serialize;
@@ -27,7 +27,7 @@ pub struct Verification {
     pub faults: Faults,
     /// Number of frames and batches that could not be decoded completely.
     pub unreadable: u64,
-    pub report: Report,
+    pub report: ReadReport,
 }
 
 /// Verifies a recording in bounded memory.
@@ -116,7 +116,7 @@ impl fmt::Display for Verification {
 /// follow the numbers.
 pub(super) fn write_stretches(
     f: &mut fmt::Formatter<'_>,
-    report: &Report,
+    report: &ReadReport,
     of_bytes: &str,
     of_records: &str,
 ) -> fmt::Result {

@@ -18,7 +18,7 @@ use livetape_io::files;
 use livetape_mock::Scenario;
 use livetape_tools::{
     export::{self, Exported},
-    import::{Candidate, Error, ImportOptions, Input, RATE, Report, Scratch, Source, import_capture},
+    import::{Candidate, Error, ImportOptions, ImportReport, Input, RATE, Scratch, Source, import_capture},
 };
 
 use super::look::{stem, valid_user};
@@ -77,7 +77,7 @@ pub(crate) fn import(args: &args::Import) -> Result<u8, Problem> {
     }
 }
 
-fn conclude(output: &Path, report: &Report, args: &args::Import) -> Result<u8, Problem> {
+fn conclude(output: &Path, report: &ImportReport, args: &args::Import) -> Result<u8, Problem> {
     say_made(output, report, args.json)?;
     if report.clock_steps > 0 {
         warn(format_args!("💡 keep the captured times with `{}`", again(args, output, "--keep-clock")));

@@ -8,7 +8,7 @@ use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     event::read_message,
     recording::{
-        Flags, Frame, Item, Opcode, Reader, Report, What, Writer,
+        Flags, Frame, Item, Opcode, ReadReport, Reader, What, Writer,
         records::{Header, Http},
     },
     redact::redact,
@@ -28,7 +28,7 @@ use livetape_tools::{
 use proptest::{prelude::*, test_runner::TestCaseError};
 
 /// The report on a recording, read to its end.
-fn report(bytes: &[u8]) -> Option<Report> {
+fn report(bytes: &[u8]) -> Option<ReadReport> {
     let mut reader = Reader::open(bytes).ok()?;
     while reader.next().expect("memory does not fail").is_some() {}
     Some(reader.report().clone())

@@ -1,7 +1,7 @@
 //! Recordings: the file format over any `Read` and `Write`, as specified in `docs/format.md`.
 //!
 //! [`Writer`] appends one record per call; everything written before a crash stays readable. [`Reader`]
-//! returns the intact records, continues after damage, and lists the missing data in its [`Report`].
+//! returns the intact records, continues after damage, and lists the missing data in its [`ReadReport`].
 
 mod item;
 mod layout;
@@ -17,5 +17,5 @@ pub use item::{
     USER_TAG, What, is_plain_name, why_not_on_windows,
 };
 pub use layout::{BODY_BYTES_MAX, Body, Error, MAGIC, MAJOR, MINOR, record_type, write_payload};
-pub use reader::{DAMAGE_LISTED_MAX, Damage, Head, Loss, Preamble, Reader, Report};
+pub use reader::{DAMAGE_LISTED_MAX, Damage, Head, Loss, Preamble, ReadReport, Reader};
 pub use writer::{HEADER_EVERY, HTTP_BODY_BYTES_MAX, Writer};

@@ -40,7 +40,7 @@ pub struct Reader<R> {
     current: usize,
     /// Position up to which the report is complete.
     reported: u64,
-    pub(super) report: Report,
+    pub(super) report: ReadReport,
     /// Bytes that the search for records may still spend on checksums of long candidates.
     search_budget: u64,
 }
@@ -78,7 +78,7 @@ impl<R: Read> Reader<R> {
             expected: 0,
             current: 0,
             reported: 0,
-            report: Report::default(),
+            report: ReadReport::default(),
             search_budget: SEARCH_BYTES_MAX,
         };
         reader.window.ensure(PREAMBLE_BYTES).map_err(Error::Read)?;
@@ -179,7 +179,7 @@ impl<R: Read> Reader<R> {
 
     /// Returns the report so far. It is complete once [`Reader::next`] has returned `None`.
     #[must_use]
-    pub fn report(&self) -> &Report {
+    pub fn report(&self) -> &ReadReport {
         &self.report
     }
 
@@ -489,7 +489,7 @@ fn read_some(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Maximum number of stretches listed in [`Report::damage`]. All are counted.
+/// Maximum number of stretches listed in [`ReadReport::damage`]. All are counted.
 pub const DAMAGE_LISTED_MAX: usize = 1000;
 /// Message for a recording whose last record is not an End.
 const UNSEALED: &str = "not sealed: the end may be missing";
@@ -497,7 +497,7 @@ const UNSEALED: &str = "not sealed: the end may be missing";
 /// Counts of the records read, and of the damage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct ReadReport {
     /// State of the first 16 bytes.
     pub preamble: Preamble,
     /// Number of records read.
@@ -525,7 +525,7 @@ pub struct Report {
     pub last_offset: Duration,
 }
 
-impl Report {
+impl ReadReport {
     /// Whether the file is sealed and undamaged.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -683,7 +683,7 @@ mod tests {
         writer.finish().unwrap()
     }
 
-    fn heads(bytes: &[u8], skip: Option<Duration>) -> (Vec<Head>, Report) {
+    fn heads(bytes: &[u8], skip: Option<Duration>) -> (Vec<Head>, ReadReport) {
         let (mut reader, mut heads) = (Reader::open(bytes).unwrap(), vec![]);
         loop {
             if let Some(from) = skip {

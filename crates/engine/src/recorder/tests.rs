@@ -12,7 +12,7 @@ use bytes::Bytes;
 use livetape_core::{
     error::Problem,
     recording::{
-        Error, Flags, Frame, Item, Opcode, Preamble, Reader, Record, Report, What,
+        Error, Flags, Frame, Item, Opcode, Preamble, ReadReport, Reader, Record, What,
         records::{ConnClose, ConnOpen, Header},
     },
 };
@@ -512,7 +512,7 @@ fn check_image(run: &Run, image: &Image, safe: &[u64]) -> Result<Recovered, Test
 }
 
 /// Reads all records; `None` for a file without any.
-fn read(bytes: &[u8]) -> Result<Option<(Vec<Record>, Report)>, TestCaseError> {
+fn read(bytes: &[u8]) -> Result<Option<(Vec<Record>, ReadReport)>, TestCaseError> {
     let mut reader = match Reader::open(bytes) {
         Err(Error::Empty | Error::NotARecording) => return Ok(None),
         reader => reader.map_err(|error| TestCaseError::fail(error.to_string()))?,
@@ -525,7 +525,7 @@ fn read(bytes: &[u8]) -> Result<Option<(Vec<Record>, Report)>, TestCaseError> {
 }
 
 /// A repaired recording is sealed and contains all readable records, and repairing it again changes nothing.
-fn check_repair(bytes: &[u8], records: &[Record], report: &Report) -> Result<(), TestCaseError> {
+fn check_repair(bytes: &[u8], records: &[Record], report: &ReadReport) -> Result<(), TestCaseError> {
     let (mut once, mut twice) = (Vec::new(), Vec::new());
     repair(bytes, &mut once).unwrap();
     let (mut kept, repaired) = read(&once)?.unwrap();
@@ -540,7 +540,7 @@ fn check_repair(bytes: &[u8], records: &[Record], report: &Report) -> Result<(),
 }
 
 /// A cut that excludes nothing, and a marked copy, contain all items, and report all missing records.
-fn check_cut(bytes: &[u8], records: &[Record], report: &Report) -> Result<(), TestCaseError> {
+fn check_cut(bytes: &[u8], records: &[Record], report: &ReadReport) -> Result<(), TestCaseError> {
     let mut out = Vec::new();
     let result = cut(bytes, &mut out, Duration::ZERO, None).unwrap();
     let (copied, copy) = read(&out)?.unwrap();

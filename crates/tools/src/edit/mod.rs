@@ -13,7 +13,7 @@ use livetape_core::{
     error::{Code, Problem},
     offset::{BeyondEnd, EmptyRange, check_range, check_within},
     recording::{
-        self, Body, Flags, Head, Item, Loss, MINOR, Preamble, Reader, Report, Snapshot, What, Writer,
+        self, Body, Flags, Head, Item, Loss, MINOR, Preamble, ReadReport, Reader, Snapshot, What, Writer,
         record_type,
         records::{Gap, Marker, gap::Direction},
     },
@@ -143,7 +143,7 @@ pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> 
 pub struct Repaired {
     pub kept: u64,
     /// State of the original file.
-    pub report: Report,
+    pub report: ReadReport,
 }
 
 /// Copies all readable records with their numbers and times, and seals the copy. Missing records stay visible

@@ -5,7 +5,7 @@ use std::{io::Write, ops::RangeInclusive};
 use livetape_core::{recording::records::header::Timing, redact::redact_url};
 
 use super::{
-    BAD_LINES_LISTED_MAX, BadLine, Error, ImportOptions, Report, Target,
+    BAD_LINES_LISTED_MAX, BadLine, Error, ImportOptions, ImportReport, Target,
     captured::{Capture, CapturedConnection, Scratch, Survey, survey},
     clock::{DAY_MS, HOUR_MS, Steps},
     decoded::Producer,
@@ -29,7 +29,7 @@ pub struct Candidate {
 }
 
 /// Imports a capture of any format, in bounded memory. A truncated or malformed capture is imported up to the
-/// error, which [`Report::broken`] describes. Nothing is written until there is something to import.
+/// error, which [`ImportReport::broken`] describes. Nothing is written until there is something to import.
 ///
 /// # Errors
 /// See [`Error`].
@@ -37,7 +37,7 @@ pub fn import_capture(
     source: &dyn Source,
     output: impl Write,
     options: &ImportOptions,
-) -> Result<Report, Error> {
+) -> Result<ImportReport, Error> {
     let input = Unpacked::new(source)?;
     let format = match options.format {
         Some(format) => format,
@@ -71,7 +71,7 @@ fn import_from(
     format: CaptureFormat,
     output: impl Write,
     options: &ImportOptions,
-) -> Result<Report, Error> {
+) -> Result<ImportReport, Error> {
     let (survey, kept, error) = survey(capture, options, scratch)?;
     let broken = match error {
         Some(error) if survey.connections.iter().all(|connection| connection.messages == 0) => {

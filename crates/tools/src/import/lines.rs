@@ -11,7 +11,7 @@ use bytes::Bytes;
 use livetape_core::wire::{Batch, BatchInfo, Message, Push, common, write_batch, write_push, zip};
 
 use super::{
-    Error, ImportOptions, Report, STEPS_LISTED_MAX, Target,
+    Error, ImportOptions, ImportReport, STEPS_LISTED_MAX, Target,
     captured::{CONNECTIONS_MAX, CapturedFrame, NO_FIRST_FRAME},
     clock::{DAY_MS, Steps, Witness},
     content,
@@ -269,7 +269,7 @@ pub(super) struct LookAhead<R> {
     pace: Pace,
     ended: bool,
     /// Counts of lines only.
-    report: Report,
+    report: ImportReport,
     any_json: bool,
     /// Whose events the lines are, as long as none is usable.
     events_of: Option<Producer>,
@@ -277,7 +277,7 @@ pub(super) struct LookAhead<R> {
 
 impl<R: BufRead> LookAhead<R> {
     pub(super) fn new(lines: Lines<R>) -> Self {
-        let (queue, report) = (VecDeque::new(), Report::default());
+        let (queue, report) = (VecDeque::new(), ImportReport::default());
         let pace = Pace::Unknown;
         Self { lines, queue, queued_bytes: 0, pace, ended: false, report, any_json: false, events_of: None }
     }
@@ -391,7 +391,7 @@ impl<R: BufRead> LookAhead<R> {
     }
 
     /// Adds the line counts to the report.
-    pub(super) fn report(self, report: &mut Report) {
+    pub(super) fn report(self, report: &mut ImportReport) {
         report.lines = self.report.lines;
         report.bad_lines = self.report.bad_lines;
         report.bad_lines_listed = self.report.bad_lines_listed;
@@ -414,7 +414,7 @@ pub(super) fn import_messages<R: BufRead>(
     lines: &mut LookAhead<R>,
     output: impl Write,
     options: &ImportOptions,
-) -> Result<Report, Error> {
+) -> Result<ImportReport, Error> {
     let start_unix_ms = lines.queue.iter().find_map(|line| unix_ms(line.time));
     let mut import = Import {
         target: Target::new(output, options, start_unix_ms)?,
@@ -533,7 +533,7 @@ pub(super) fn import_frames(
     lines: &mut LookAhead<impl BufRead>,
     output: impl Write,
     options: &ImportOptions,
-) -> Result<Report, Error> {
+) -> Result<ImportReport, Error> {
     let mut target = Target::new(output, options, start(lines))?;
     let user = options.user.as_ref().unwrap_or(&options.name);
     let mut connections = HashMap::new();

@@ -24,7 +24,7 @@ use livetape_core::{
 };
 
 use super::{
-    Error, ImportOptions, Report, SILENCES_LISTED_MAX, Silence,
+    Error, ImportOptions, ImportReport, SILENCES_LISTED_MAX, Silence,
     captured::{CapturedConnection, CapturedFrame, Items, Kept, Said, Survey, closed},
     clock::{Clock, HOUR_MS, Witness},
     lines::Time,
@@ -229,7 +229,7 @@ impl<W: Write> Merger<'_, W> {
 }
 
 /// Determines the time of the next item of a track; returns `false` at its end.
-fn advance(track: &mut Track<'_>, plan: &Plan<'_>, report: &mut Report) -> Result<bool, Error> {
+fn advance(track: &mut Track<'_>, plan: &Plan<'_>, report: &mut ImportReport) -> Result<bool, Error> {
     let Some(captured_time) = track.items.next_time()? else { return Ok(false) };
     let mut time_ms = captured_time.map(|time| track.times.ms(time) + track.shift_ms);
     if track.conn == 0 {
@@ -261,7 +261,7 @@ pub(super) struct Target<W> {
     cut_ms: f64,
     /// Whether a frame of TikTok LIVE was written.
     has_push_frame: bool,
-    pub(super) report: Report,
+    pub(super) report: ImportReport,
 }
 
 impl<W: Write> Target<W> {
@@ -286,7 +286,7 @@ impl<W: Write> Target<W> {
             idle_limit_ms: options.idle_limit.map(|limit| limit.as_secs_f64() * 1e3),
             cut_ms: 0.0,
             has_push_frame: false,
-            report: Report::default(),
+            report: ImportReport::default(),
         })
     }
 
@@ -412,7 +412,7 @@ impl<W: Write> Target<W> {
     }
 
     /// Seals the recording. `is_chosen` means that the user wants these frames, whatever they are.
-    pub(super) fn finish(mut self, is_chosen: bool) -> Result<Report, Error> {
+    pub(super) fn finish(mut self, is_chosen: bool) -> Result<ImportReport, Error> {
         if self.report.frames == 0 {
             return Err(Error::NoFrames(self.why_nothing()));
         }

@@ -112,7 +112,7 @@ impl Default for ImportOptions {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct ImportReport {
     pub format: CaptureFormat,
     /// Name and version of the program that wrote the capture, if known.
     pub producer: String,
@@ -158,7 +158,7 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
-impl Report {
+impl ImportReport {
     /// Returns the fraction of messages that were decoded, from 0 to 1.
     #[must_use]
     pub fn decoded(&self) -> f64 {
@@ -282,7 +282,11 @@ fn connections(number: usize) -> String {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) -> Result<Report, Error> {
+pub fn import(
+    input: impl BufRead,
+    output: impl Write,
+    options: &ImportOptions,
+) -> Result<ImportReport, Error> {
     let mut lines = LookAhead::new(Lines::new(input));
     lines.fill().map_err(Error::Read)?;
     let has_times = lines.settle_times(1e3 / options.rate);
@@ -321,7 +325,7 @@ const NAME_COLUMNS_MAX: usize = 60;
 /// Maximum number of steps of the clock, and of silences, in the text.
 const PLACES_MAX: usize = 3;
 
-impl fmt::Display for Report {
+impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.format != CaptureFormat::Lines {
             let producer = printable(&self.producer, NAME_COLUMNS_MAX);
@@ -367,7 +371,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Report {
+impl ImportReport {
     /// Returns the noun for the counted elements of the capture.
     fn noun(&self) -> &'static str {
         if self.format == CaptureFormat::Lines { "line" } else { "message" }

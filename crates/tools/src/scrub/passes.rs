@@ -7,7 +7,7 @@ use std::{
 };
 
 use livetape_core::recording::{
-    Error as Recording, Flags, Item, Reader, Report as Damage, What, Writer,
+    Error as Recording, Flags, Item, ReadReport as Damage, Reader, What, Writer,
     records::{Gap, Header},
 };
 use serde::Serialize;

@@ -7,7 +7,7 @@ use livetape_core::{
     wire::{Push, read_batch, read_push, unzip},
 };
 use livetape_tools::{
-    import::{Error, ImportOptions, LINE_BYTES_MAX, Report, import},
+    import::{Error, ImportOptions, ImportReport, LINE_BYTES_MAX, import},
     verify::verify,
 };
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn options() -> ImportOptions {
     ImportOptions { name: "show".into(), ..ImportOptions::default() }
 }
 
-fn imported(lines: &str) -> (Vec<Item>, Report) {
+fn imported(lines: &str) -> (Vec<Item>, ImportReport) {
     let mut bytes = Vec::new();
     let report = import(lines.as_bytes(), &mut bytes, &options()).unwrap();
     (items(&bytes), report)

@@ -254,7 +254,7 @@ fn a_flipped_length_that_leads_to_the_end_costs_one_record() {
 }
 
 /// Reads everything, which must terminate without a panic.
-fn read_through(bytes: &[u8]) -> Option<Report> {
+fn read_through(bytes: &[u8]) -> Option<ReadReport> {
     let mut reader = Reader::open(bytes).ok()?;
     while reader.next().unwrap().is_some() {}
     Some(reader.report().clone())

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use livetape_core::recording::{
-    BODY_BYTES_MAX, Error, Flags, Frame, HTTP_BODY_BYTES_MAX, Item, Opcode, Reader, Record, Report, What,
+    BODY_BYTES_MAX, Error, Flags, Frame, HTTP_BODY_BYTES_MAX, Item, Opcode, ReadReport, Reader, Record, What,
     Writer, record_type,
     records::{self, Header},
 };
@@ -49,7 +49,7 @@ fn sealed(items: &[Item]) -> Vec<u8> {
 }
 
 /// Reads everything readable in `bytes`, a recording.
-fn read(bytes: &[u8]) -> (Vec<Record>, Report) {
+fn read(bytes: &[u8]) -> (Vec<Record>, ReadReport) {
     let mut reader = Reader::open(bytes).unwrap();
     let mut records = Vec::new();
     while let Some(record) = reader.next().unwrap() {

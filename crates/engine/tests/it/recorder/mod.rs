@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use livetape_core::{
     error::Code,
-    recording::{Flags, Frame, Item, Opcode, Reader, Record, Report, What, records},
+    recording::{Flags, Frame, Item, Opcode, ReadReport, Reader, Record, What, records},
 };
 use livetape_engine::{
     recorder::{FLUSH_EVERY, Flush, Output, Recorder, RecorderOptions, Rotate, Target, check_new},
@@ -116,7 +116,7 @@ fn not_ascii(n: u64) -> [u8; 8] {
 }
 
 /// Returns the items of a recording, except those that the recorder adds, and the reader's findings.
-fn read(bytes: &[u8]) -> (Vec<Item>, Report) {
+fn read(bytes: &[u8]) -> (Vec<Item>, ReadReport) {
     let (records, report) = read_all(bytes);
     let is_ours = |item: &Item| {
         matches!(item.what, What::Header(_) | What::ClockAnchor(_) | What::Checkpoint(_) | What::End(_))
@@ -124,7 +124,7 @@ fn read(bytes: &[u8]) -> (Vec<Item>, Report) {
     (records.into_iter().map(|record| record.item).filter(|item| !is_ours(item)).collect(), report)
 }
 
-fn read_all(bytes: &[u8]) -> (Vec<Record>, Report) {
+fn read_all(bytes: &[u8]) -> (Vec<Record>, ReadReport) {
     let mut reader = Reader::open(bytes).unwrap();
     let mut records = Vec::new();
     while let Some(record) = reader.next().unwrap() {

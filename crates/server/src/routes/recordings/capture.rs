@@ -7,7 +7,7 @@ use std::{
 
 use livetape_core::error::{Code, Problem};
 use livetape_io::files::{self, Draft};
-use livetape_tools::import::{Error, ImportOptions, Input, Report, Scratch, Source, import_capture};
+use livetape_tools::import::{self, Error, ImportOptions, Input, Scratch, Source, import_capture};
 use tokio_util::sync::CancellationToken;
 
 use super::ImportReport;
@@ -75,7 +75,7 @@ pub(super) fn convert(
     Ok(shown(&report))
 }
 
-fn shown(report: &Report) -> ImportReport {
+fn shown(report: &import::ImportReport) -> ImportReport {
     ImportReport {
         format: report.format.row().title,
         producer: report.producer.clone(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use livetape_core::recording::records::header::Timing;
 use livetape_tools::{
     export::jsonl,
-    import::{ImportOptions, Report},
+    import::{ImportOptions, ImportReport},
 };
 use serde_json::{Value, json};
 
@@ -323,7 +323,7 @@ fn an_old_start_or_answer_does_not_lengthen_the_show() {
     }
 }
 
-fn silent(idle_limit: Option<Duration>) -> (Vec<u128>, Report) {
+fn silent(idle_limit: Option<Duration>) -> (Vec<u128>, ImportReport) {
     // A slow show: nothing states that no time passed, as its frames have no time of the server.
     let lines: Vec<String> = [0.0, 2500.0, 3.0 * HOUR_MS, 3.0 * HOUR_MS + 2500.0, 8.5 * HOUR_MS]
         .iter()

@@ -13,7 +13,7 @@ use livetape_core::recording::{Item, Reader, What, records::Header};
 use livetape_feed::hub::Filter;
 use livetape_tools::{
     export::har,
-    import::{Error, ImportOptions, Report, Source, import_capture},
+    import::{Error, ImportOptions, ImportReport, Source, import_capture},
 };
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ fn options() -> ImportOptions {
 }
 
 /// The result of importing a capture.
-fn import(source: &dyn Source, options: &ImportOptions) -> Result<(Vec<Item>, Report), Error> {
+fn import(source: &dyn Source, options: &ImportOptions) -> Result<(Vec<Item>, ImportReport), Error> {
     let mut bytes = Vec::new();
     let report = import_capture(source, &mut bytes, options)?;
     let mut reader = Reader::open(&bytes[..]).unwrap();
@@ -39,7 +39,7 @@ fn import(source: &dyn Source, options: &ImportOptions) -> Result<(Vec<Item>, Re
     Ok((items, report))
 }
 
-fn imported(capture: impl Into<Bytes>) -> (Vec<Item>, Report) {
+fn imported(capture: impl Into<Bytes>) -> (Vec<Item>, ImportReport) {
     import(&capture.into(), &options()).unwrap()
 }
 
