@@ -257,29 +257,6 @@ async fn a_body_is_required_if_an_empty_one_is_rejected() {
     assert!(required.len() > 8 && required.len() < bodies, "{required:?}");
 }
 
-/// Fails if a list of required properties has duplicates, which JSON Schema forbids.
-fn assert_required_are_unique(schema: &Value, at: &str) {
-    if let Some(required) = schema.get("required").and_then(Value::as_array) {
-        let names: BTreeSet<_> = required.iter().map(|name| name.as_str().unwrap()).collect();
-        assert_eq!(names.len(), required.len(), "{at}: {required:?}");
-    }
-    match schema {
-        Value::Object(map) => {
-            map.iter().for_each(|(key, it)| assert_required_are_unique(it, &format!("{at}/{key}")));
-        }
-        Value::Array(items) => items.iter().for_each(|it| assert_required_are_unique(it, at)),
-        _ => {}
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_property_is_listed_as_required_twice() {
-    let rig = Rig::start();
-    for path in ["/openapi.json", "/schema/events.json"] {
-        assert_required_are_unique(&document(&rig, path).await, path);
-    }
-}
-
 /// A duplicate key would go unnoticed in parsed JSON, which keeps only one of them.
 #[tokio::test(start_paused = true)]
 async fn the_timeline_of_a_recording_has_the_requested_number_of_buckets() {
