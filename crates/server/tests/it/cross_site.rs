@@ -1,4 +1,5 @@
-//! Effects that pages of other sites can have: requests to every route, as browsers send them.
+//! Effects that pages of other sites can have: requests to every route, as browsers send them. Which pages are answered is
+//! in `sessions/access.snap`.
 
 use futures_util::FutureExt as _;
 use livetape_feed::hub::{CloseReason, Limits};
@@ -95,19 +96,6 @@ async fn every_route_that_acts_rejects_pages_of_other_servers_of_this_machine() 
         assert!(routes.contains(&("GET".to_owned(), path.to_owned())), "{path}");
     }
     assert!(!rig.control.shutdown().is_cancelled());
-}
-
-#[tokio::test(start_paused = true)]
-async fn pages_of_this_site_and_programs_are_answered() {
-    let rig = Rig::start();
-    for site in ["same-origin", "same-site", "none"] {
-        let headers = [("sec-fetch-site", site), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
-        assert_eq!(ask(&rig, "GET", "/health", &headers).await.status, 200, "{site}");
-    }
-    assert_eq!(ask(&rig, "GET", "/health", &[]).await.status, 200);
-    // If there is an origin, only the origin counts.
-    let listed = [("origin", "http://127.0.0.1:8000"), ("sec-fetch-site", "cross-site")];
-    assert_eq!(ask(&rig, "GET", "/health", &listed).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use livetape_engine::{
 use livetape_feed::{control::ReplayState, hub::Limits};
 use livetape_server::{Config, Recordings, staged::Staged};
 use livetape_tools::info::info;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
@@ -168,23 +168,6 @@ async fn details_have_a_timeline() {
     assert_eq!(buckets as u64, details["durationMs"].as_u64().unwrap().div_ceil(bucket_ms));
     assert!((BUCKETS / 2..=BUCKETS).contains(&buckets), "{buckets}: they are whole columns");
     assert_eq!(details["replaying"], true);
-}
-
-#[tokio::test(start_paused = true)]
-async fn fields_of_the_messages_at_an_offset_are_listed() {
-    let place = Place::new();
-    let messages = async |query: &str| {
-        let answer = place.get(&format!("/recordings/demo/fields?{query}")).await.json();
-        answer["messages"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
-    };
-    let all = messages("at=34.493").await;
-    let gift = all.iter().find(|message| message["method"] == "WebcastGiftMessage").unwrap();
-    assert_eq!((&gift["fields"][0]["name"], &gift["bytes"]), (&json!("common"), &json!(3501)));
-    let id = gift["id"].as_str().unwrap();
-    // A millisecond later, because times of events are rounded.
-    assert_eq!(messages(&format!("at=34494ms&id={id}~2")).await, std::slice::from_ref(gift));
-    assert_eq!(messages(&format!("at=34496ms&id={id}")).await, [] as [Value; 0]);
-    assert_eq!(messages(&format!("id={id}")).await, std::slice::from_ref(gift));
 }
 
 #[tokio::test(start_paused = true)]
