@@ -18,7 +18,7 @@ use super::{
         },
     },
     username::USERNAME_CHARS_MAX,
-    wire::read_push,
+    wire::is_push,
 };
 
 /// Maximum number of first batches held until their connection opens.
@@ -351,9 +351,7 @@ pub fn is_other_address(url: &str) -> bool {
 /// Whether these bytes are a complete push frame of TikTok LIVE.
 #[must_use]
 pub fn is_push_frame(bytes: &Bytes) -> bool {
-    let mut faults = Vec::new();
-    let push = read_push(bytes, &mut faults);
-    faults.is_empty() && PAYLOAD_TYPES.contains(&push.payload_type.as_str())
+    is_push(bytes, &PAYLOAD_TYPES)
 }
 
 /// Returns the room id in a URL.

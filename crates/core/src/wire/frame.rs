@@ -61,6 +61,11 @@ pub fn read_push(frame: &Bytes, faults: &mut Vec<Fault>) -> Push {
     }
 }
 
+/// Whether these bytes are a complete push frame of one of these types. Takes a fraction of [`read_push`].
+pub(crate) fn is_push(frame: &Bytes, types: &[&str]) -> bool {
+    used::PushFrame::decode(frame.clone()).is_ok_and(|read| types.contains(&read.payload_type.as_str()))
+}
+
 /// Returns the value of the first such header. The others are not kept, because a list of half a million empty
 /// ones, which fits into a frame, would take 24 times as much memory.
 fn compress_type(frame: &[u8]) -> Option<String> {

@@ -29,11 +29,11 @@ use std::fmt;
 use smol_str::SmolStr;
 
 pub use fields::{Field, FieldKind, Schema};
-pub(crate) use frame::merge;
 pub use frame::{
     Batch, BatchInfo, Common, EntriesLeft, Message, Push, common, read_batch, read_push, unzip_batch,
     without_gzip, write_batch, write_push,
 };
+pub(crate) use frame::{is_push, merge};
 pub use raw::{RawField, RawFields, RawValue, write_bytes, write_number};
 pub use unzip::{BODY_TOO_LONG, Member, Unzipper, gzip_member, unzip, unzip_body, zip};
 

@@ -512,13 +512,14 @@ pub(in crate::import) struct Keeper {
     file: BufWriter<Box<dyn Scratch>>,
     /// Position of the next item.
     at: u64,
-    /// A frame that may continue.
+    /// A frame that may continue, and whether it has.
     held: Option<CaptureItem>,
+    is_joined: bool,
 }
 
 impl Keeper {
     pub(in crate::import) fn new(file: Box<dyn Scratch>) -> Self {
-        Self { file: BufWriter::with_capacity(BUFFER_BYTES, file), at: 0, held: None }
+        Self { file: BufWriter::with_capacity(BUFFER_BYTES, file), at: 0, held: None, is_joined: false }
     }
 
     pub(in crate::import) fn keep(&mut self, item: &CaptureItem) -> Result<(), Error> {
@@ -554,7 +555,9 @@ impl Keeper {
     /// Stores the last frame, which is complete.
     pub(in crate::import) fn flush(&mut self) -> Result<(), Error> {
         let Some(mut held) = self.held.take() else { return Ok(()) };
-        if let Some(Said::Frame(frame)) = held.said {
+        if std::mem::take(&mut self.is_joined)
+            && let Some(Said::Frame(frame)) = held.said
+        {
             held.said = Some(Said::Frame(frame.by_content()));
         }
         self.keep(&held)
@@ -564,7 +567,9 @@ impl Keeper {
     fn append(&mut self, item: &CaptureItem) -> bool {
         let Some(Said::Frame(next)) = &item.said else { return false };
         let Some(CaptureItem { said: Some(Said::Frame(held)), .. }) = &mut self.held else { return false };
-        held.append(next)
+        let is_joined = held.append(next);
+        self.is_joined |= is_joined;
+        is_joined
     }
 
     pub(in crate::import) fn finish(self) -> Result<Kept, Error> {
