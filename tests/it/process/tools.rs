@@ -255,7 +255,7 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
     assert!(stdout(&output).contains("copied unchanged"), "{}", stdout(&output));
     assert_eq!(scrub(show, text(&one)).status.code(), Some(1), "it is there already");
 
-    for (content, expected) in [("share/6\nab\n", 2), ("share/6\n", 1), ("", 0)] {
+    for (content, expected) in [("share/7\nab\n", 2), ("share/7\n", 1), ("", 0)] {
         fs::write(&words, content).unwrap();
         let audit = run(&["audit", text(&one), "--words", text(&words)]);
         assert_eq!(audit.status.code(), Some(expected), "{}{}", stdout(&audit), stderr(&audit));

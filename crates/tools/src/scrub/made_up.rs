@@ -8,7 +8,11 @@ use std::{fmt, ops::Range};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use livetape_core::retry::SplitMix;
+use prost::encoding::encode_varint;
 use ring::hmac;
+
+use super::walk::VARINT_BYTES_MAX;
+use crate::payload::as_text;
 
 /// Minimum size of an id. Smaller numbers cannot be distinguished from counts.
 pub(super) const ID_MIN: u64 = 1_000_000;
@@ -83,15 +87,27 @@ pub(super) fn id(key: &Key, number: u64) -> u64 {
     let start = low.max(1 << (7 * bytes(number)));
     let end = low.saturating_mul(10).min(1 << (7 * (bytes(number) + 1)));
     if number < MARKED_MIN {
-        return start + key.permuted(number - start, end - start);
+        let next = |number: &u64| Some(start + key.permuted(number - start, end - start));
+        let mut all = std::iter::successors(next(&number), next);
+        // Comes back to the number itself at the latest.
+        return all.find(|id| !reads_as_text(*id) || reads_as_text(number)).unwrap_or(number);
     }
     marked(key, number, start..end)
+}
+
+/// Whether a list with only this number could also be a text, which would be found in place of the list.
+fn reads_as_text(number: u64) -> bool {
+    let mut bytes = Vec::with_capacity(VARINT_BYTES_MAX);
+    encode_varint(number, &mut bytes);
+    as_text(&bytes).is_some()
 }
 
 fn marked(key: &Key, number: u64, range: Range<u64>) -> u64 {
     let slots = (range.end - range.start) / MARK_EVERY - 1;
     let first = range.start + (MARK_EVERY + MARK - range.start % MARK_EVERY) % MARK_EVERY;
-    first + key.number("id", &number.to_le_bytes()) % slots * MARK_EVERY
+    let slot = key.number("id", &number.to_le_bytes()) % slots;
+    let mut ids = (slot..slots).chain(0..slot).map(|slot| first + slot * MARK_EVERY);
+    ids.find(|id| !reads_as_text(*id)).unwrap_or(first)
 }
 
 /// Whether an id was generated, or is too short to tell.

@@ -49,7 +49,7 @@ pub(crate) use made_up::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES};
 
 /// Name of the method, stored in the header. It changes whenever the same key would produce other
 /// replacements.
-pub const PROFILE: &str = "share/6";
+pub const PROFILE: &str = "share/7";
 
 /// Counts of the changes, apart from replaced identities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use livetape_core::recording::{Flags, Frame, Item, Opcode, What};
+use livetape_core::{
+    recording::{Flags, Frame, Item, Opcode, What},
+    wire::{Schema, write_bytes},
+};
+use prost::encoding::encode_varint;
 
 use super::{
     Auditor, ChangeCounts, Scrubber,
@@ -13,7 +17,7 @@ use super::{
     patterns,
     rewriter::Rewriter,
     views::views,
-    walk::{Leaves, Place},
+    walk::{Context, Leaves, Place, message},
 };
 
 const KEYS: u16 = 1_000;
@@ -100,6 +104,28 @@ fn generated_data_passes_an_audit_with_each_of_1000_keys() {
         patterns::search(line.as_bytes(), |kind, _| found.push(kind));
         found.retain(|kind| !matches!(kind, super::FindingKind::Picture | super::FindingKind::SecUid));
         assert!(found.is_empty(), "key {number}: {text} became the line {line}: {found:?}");
+    }
+}
+
+/// The bytes of a list of ids are not text, and so are not replaced as one. Those of generated ids must not be, either.
+#[test]
+fn lists_of_generated_ids_pass_an_audit_with_each_of_1000_keys() {
+    let (context, identities) = (Context::named("ImDelete"), Identities::default());
+    let user_ids = Schema::named("ImDelete").unwrap().fields.iter().find(|field| field.name == "user_ids");
+    for number in 0..KEYS {
+        let (key, mut tally) = (key(number), ChangeCounts::default());
+        for id in
+            [7_309_140_079_413_332_769_u64, 6_812_345_678_901_234_567, 107_955_123, 27_021_597_764_222_973]
+        {
+            let (mut list, mut bytes) = (Vec::new(), Vec::new());
+            encode_varint(id + u64::from(number), &mut list);
+            write_bytes(user_ids.unwrap().number, &list, &mut bytes);
+            let rewriter = &mut Rewriter { key: &key, identities: &identities, tally: &mut tally };
+            let made = message(&bytes, context, rewriter);
+            let mut found = BTreeSet::new();
+            message(&made, context, &mut Checker::new(&mut found, true));
+            assert_eq!(found, BTreeSet::new(), "key {number}: {id} became {made:?}");
+        }
     }
 }
 

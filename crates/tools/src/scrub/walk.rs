@@ -13,7 +13,7 @@ use super::class::{self, Class};
 use crate::payload::{DEPTH_MAX, as_text, has_control, is_fields, numbers};
 
 /// Maximum length of an encoded number, in bytes.
-const VARINT_BYTES_MAX: usize = 10;
+pub(super) const VARINT_BYTES_MAX: usize = 10;
 /// Replacement for malformed bytes, which no parser accepts as a field.
 const BROKEN: u8 = 0x07;
 /// First bytes of gzip data.
