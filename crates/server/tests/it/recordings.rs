@@ -8,7 +8,7 @@ use std::{
 };
 
 use livetape_cases::table::Suite;
-use livetape_core::recording::records::Header;
+use livetape_core::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header};
 use livetape_engine::{
     demo::DEMO_BYTES,
     recorder::{Recorder, RecorderOptions, Target},
@@ -168,6 +168,23 @@ async fn details_have_a_timeline() {
     assert_eq!(buckets as u64, details["durationMs"].as_u64().unwrap().div_ceil(bucket_ms));
     assert!((BUCKETS / 2..=BUCKETS).contains(&buckets), "{buckets}: they are whole columns");
     assert_eq!(details["replaying"], true);
+}
+
+/// Scrubbing drops what it cannot read.
+#[tokio::test(start_paused = true)]
+async fn a_range_that_would_lose_messages_is_not_stored() {
+    let (place, mut file) = (Place::new(), Vec::new());
+    let mut writer = Writer::new(&mut file, &Header::default()).unwrap();
+    let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: (&b":\x03msgB\x10cut off"[..]).into() });
+    let (offset, flags) = (Duration::ZERO, Flags::default());
+    writer.write(&Item { offset, conn: 1, flags, what }).unwrap();
+    writer.finish().unwrap();
+    place.put_file("odd.bin", &file);
+    let answer = place.rig.http("POST", "/recordings/odd/cut", r#"{"name":"part"}"#).await;
+    assert_eq!((answer.status, &*answer.code()), (422, "bad_recording"), "{answer:?}");
+    assert_eq!(place.files(), ["odd.bin"]);
+    let answer = place.rig.http("POST", "/recordings/odd/cut", r#"{"name":"part","scrub":false}"#).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -321,8 +321,13 @@ fn make(
         let open =
             || File::open(named.part()).map(BufReader::new).map_err(|error| shelf.explain(new, &error));
         let mut out = BufWriter::new(&mut draft);
-        scrub::scrub(open()?, open()?, &mut out, Scrubber::new(random_key()))
+        let report = scrub::scrub(open()?, open()?, &mut out, Scrubber::new(random_key()))
             .map_err(|error| Problem::new(Code::BadRecording, format!("cannot scrub {name}: {error}")))?;
+        if report.lost() {
+            let message = format!("a scrubbed copy of {name} would lack malformed messages");
+            let hint = "send `\"scrub\":false`, or run `livetape scrub`, which says what it drops";
+            return Err(Problem::new(Code::BadRecording, message).hint(hint));
+        }
         out.flush().map_err(|error| shelf.explain(new, &error))?;
     } else {
         write_range(shelf, name, new, range, &mut draft)?;
