@@ -16,6 +16,7 @@ type Policy = Required<Pick<WebSocketClientOptions, 'autoReconnect' | 'maxReconn
 /** Callbacks of a connection. */
 interface Hooks {
   address(): { url: string; protocols: string[] }
+  /** The socket is open. If an earlier one got a client ID, so has this one. */
   opened(): void
   text(text: string): void
   binary(bytes: ArrayBuffer): void
@@ -46,7 +47,7 @@ export class Connection {
   }
 
   get isOpen(): boolean {
-    return this.#socket?.readyState === OPEN
+    return this.#wasOpen && this.#socket?.readyState === OPEN
   }
 
   /** Resets the number of attempts, because the connection works. */
@@ -54,6 +55,7 @@ export class Connection {
     this.#attempt = 0
     this.#isAfresh = false
     this.#hadClientId ||= hasClientId
+    this.#ready()
   }
 
   open(): void {
@@ -70,9 +72,9 @@ export class Connection {
     this.#socket = socket
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => {
-      this.#wasOpen = true
       this.#after(HEALTHY_MS, () => this.healthy())
-      this.#hooks.opened()
+      // A server that sends a welcome may still refuse the client ID, which our previous socket holds.
+      if (!this.#hadClientId) this.#ready()
     }
     socket.onmessage = ({ data }) => (typeof data === 'string' ? this.#hooks.text(data) : this.#hooks.binary(data))
     socket.onerror = () => {
@@ -99,6 +101,12 @@ export class Connection {
   /** Closes the connection without retrying. */
   close(): void {
     this.#drop(CLOSE.NORMAL)
+  }
+
+  #ready(): void {
+    if (this.#wasOpen || !this.#socket) return
+    this.#wasOpen = true
+    this.#hooks.opened()
   }
 
   /** Ends an attempt that failed before the socket was open, after asking for the reason. */

@@ -165,14 +165,23 @@ for (const [width, look] of [[1440, 'card'], [360, 'card'], [360, 'plain']]) {
 }
 
 /** Runs in a page: finds texts that are cut off, in the wrong order, or not plain text. */
-const misplaced = () => ({
-  wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
-  outside: [...document.querySelectorAll('.name, .text, .count, .sum, .points, #viewers, #numbers')].filter((it) => it.getBoundingClientRect().right > innerWidth + 1).map((it) => it.textContent),
+const misplaced = () => {
+  // Without padding, in which shadows are drawn.
+  const box = (element) => {
+    const range = document.createRange()
+    range.selectNodeContents(element)
+    return range.getBoundingClientRect()
+  }
   // Each name is on the left of the text that follows it, whatever its own direction.
-  swapped: [...document.querySelectorAll('.name + *')].filter((it) => it.getBoundingClientRect().left < it.previousElementSibling.getBoundingClientRect().left && it.getBoundingClientRect().top < it.previousElementSibling.getBoundingClientRect().bottom).map((it) => it.textContent),
-  undirected: [...document.querySelectorAll('.name, .text')].filter((it) => it.dir !== 'auto').length,
-  markup: document.querySelectorAll('#lines b').length,
-})
+  const isSwapped = (it) => box(it).left < box(it.previousElementSibling).left && box(it).top < box(it.previousElementSibling).bottom
+  return {
+    wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+    outside: [...document.querySelectorAll('.name, .text, .count, .sum, .points, #viewers, #numbers')].filter((it) => it.getBoundingClientRect().right > innerWidth + 1).map((it) => it.textContent),
+    swapped: [...document.querySelectorAll('.name + *')].filter(isSwapped).map((it) => it.textContent),
+    undirected: [...document.querySelectorAll('.name, .text')].filter((it) => it.dir !== 'auto').length,
+    markup: document.querySelectorAll('#lines b').length,
+  }
+}
 
 test('alerts: the picture of a gift depends on its name only', async () => {
   const source = await feedOf(browser)

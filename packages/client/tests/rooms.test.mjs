@@ -145,6 +145,22 @@ test('rejoins rooms after a break, although the server still holds the client ID
   expect((await heard)[0]).toBe('welcome back')
 })
 
+test('is only connected again when it has its client ID, so that nothing is sent to a server that refuses it', async () => {
+  const wire = await proxy(() => server.port)
+  const client = createWebSocketClient({ url: `${wire.ws}/ws`, clientId: 'is_sure', webSocket: WebSocket, reconnectDelay: 5, maxReconnectDelay: 5 })
+  const welcome = once(client, 'welcome')
+  await client.connect()
+  await welcome
+  const [back, taken] = [once(client, 'connected'), once(client, 'error')]
+  const echo = new Promise((resolve) => client.on('message', ({ type, data }) => type === 'echo' && resolve(data)))
+  void back.then(() => client.send('hello'))
+  wire.halve()
+  expect((await taken)[0]).toMatchObject({ code: 'client_id_taken' })
+  wire.cut()
+  expect((await back)[0]).toMatchObject({ reconnected: true })
+  expect(await echo).toBe('hello')
+})
+
 test('/ws delivers the feed along with rooms', async () => {
   const client = await join('reads_and_talks', { types: ['gift'] })
   const gift = once(client, 'event:gift')
