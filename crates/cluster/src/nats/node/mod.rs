@@ -41,7 +41,7 @@ use crate::{
     progress,
 };
 
-use term::{Running, Webhook, changed, ended};
+use term::{Upstream, changed, ended};
 
 /// Maximum number of answers that wait for the task.
 const ANSWERS_MAX: usize = 64;
@@ -52,49 +52,47 @@ const REPORT_INTERVAL_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Node {
     options: Options,
     store: Store,
-    is_connected: watch::Receiver<bool>,
-    refusals: watch::Receiver<Refusals>,
-    /// Why readers receive nothing, as the last notice says.
-    trouble: Option<Problem>,
-    /// Whether the log says that no node owns the channel.
-    has_told_unowned: bool,
+    inbox: Inbox,
     hub: Hub,
     control: Control,
     member: Member,
     /// Time 0 of the member.
     started: Instant,
-    answers: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
-    log: Subscriber,
-    /// Reports to all nodes, and to this one while it is the owner.
-    reports: Select<Subscriber, Subscriber>,
-    free: Subscriber,
-    term: Option<Running>,
-    webhook: Webhook,
+    upstream: Upstream,
     /// What the owner is doing, by the log.
     progress: Progress,
-    /// The same, as of the last event that the member was offered.
-    ahead: Progress,
     losses: Losses,
     announced: Announced,
-    /// Whether this node may own the channel. Otherwise it only follows.
-    may_own: watch::Receiver<bool>,
     nodes: Nodes,
     limit: Limit,
-    pauses: watch::Receiver<Pauses>,
     counts: ChannelCounts,
+    /// Why readers receive nothing, as the last notice says.
+    trouble: Option<Problem>,
+    /// Whether the log says that no node owns the channel.
+    has_told_unowned: bool,
     /// Whether it has read what happened before it joined.
     has_read: bool,
     /// Clients that came before it last began to read the log, with positions that it did not know.
     sought: Option<u64>,
     /// The last message of the log that any node has reported since this one's last report.
     log_end: u64,
-    reporting: Interval,
     /// When the server's shutdown must be complete.
     leaving: Option<Instant>,
-    /// Whether this node became the owner since it last stepped down.
-    has_owned: bool,
-    /// Whether the channel is left to another node when the term has ended.
-    is_yielding: bool,
+}
+
+/// What the task waits for, beside the source.
+struct Inbox {
+    answers: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+    log: Subscriber,
+    /// Reports to all nodes, and to this one while it is the owner.
+    reports: Select<Subscriber, Subscriber>,
+    free: Subscriber,
+    is_connected: watch::Receiver<bool>,
+    refusals: watch::Receiver<Refusals>,
+    /// Whether this node may own the channel. Otherwise it only follows.
+    may_own: watch::Receiver<bool>,
+    pauses: watch::Receiver<Pauses>,
+    reporting: Interval,
 }
 
 /// What the task tells the rest of the process.
@@ -124,7 +122,8 @@ impl Node {
         if *may_own.borrow() {
             member.handle(Duration::ZERO, Input::Start { stream: options.node.clone() });
         }
-        Ok(Self {
+        let inbox = Inbox {
+            answers: mpsc::channel(ANSWERS_MAX),
             log: store.subscribe(&format!("log.{}", store.channel)).await?,
             reports: select(
                 store.subscribe(&format!("node.{}", store.channel)).await?,
@@ -133,33 +132,31 @@ impl Node {
             free: store.subscribe("free").await?,
             is_connected,
             refusals: store.refusals.subscribe(),
-            trouble: None,
-            has_told_unowned: false,
+            may_own,
+            pauses: control.limit().news(),
+            reporting,
+        };
+        Ok(Self {
+            inbox,
             member,
             started: clock::now(),
-            answers: mpsc::channel(ANSWERS_MAX),
-            term: None,
-            webhook: Webhook::new(control.upstream().webhook.filter(|_| store.channel == MAIN)),
+            upstream: Upstream::new(control.upstream().webhook.filter(|_| store.channel == MAIN)),
             progress: Progress::default(),
-            ahead: Progress::default(),
             losses: Losses::default(),
             nodes: Nodes::new(period),
-            pauses: control.limit().news(),
             limit: control.limit().clone(),
             counts: ChannelCounts::default(),
+            trouble: None,
+            has_told_unowned: false,
             has_read: false,
             sought: None,
             log_end: 0,
             leaving: None,
-            has_owned: false,
-            is_yielding: false,
-            may_own,
             options,
             store,
             hub,
             control,
             announced,
-            reporting,
         })
     }
 
@@ -177,19 +174,19 @@ impl Node {
             let can_offer = self.member.is_owner() && self.member.has_room();
             tokio::select! { biased;
                 () = shutdown.cancelled(), if self.leaving.is_none() => self.leave(),
-                Some(answer) = self.answers.1.recv() => {
+                Some(answer) = self.inbox.answers.1.recv() => {
                     self.answered(answer).await;
                 }
-                Some(message) = self.log.next() => self.read(&message),
-                _ = self.is_connected.changed() => self.connection_changed(),
-                Ok(()) = self.refusals.changed() => self.refusal_changed(),
-                () = ended(&mut self.term) => self.term_ended(),
-                () = changed(&mut self.may_own) => self.reconsider(),
-                Some(message) = self.free.next() => self.freed(&message),
+                Some(message) = self.inbox.log.next() => self.read(&message),
+                _ = self.inbox.is_connected.changed() => self.connection_changed(),
+                Ok(()) = self.inbox.refusals.changed() => self.refusal_changed(),
+                () = ended(&mut self.upstream.term) => self.term_ended(),
+                () = changed(&mut self.inbox.may_own) => self.reconsider(),
+                Some(message) = self.inbox.free.next() => self.freed(&message),
                 () = hub.unpublished(), if can_offer => {}
-                Some(message) = self.reports.next() => self.note(&message),
-                _ = self.reporting.tick() => self.report(false).await,
-                Ok(()) = self.pauses.changed() => self.report(true).await,
+                Some(message) = self.inbox.reports.next() => self.note(&message),
+                _ = self.inbox.reporting.tick() => self.report(false).await,
+                Ok(()) = self.inbox.pauses.changed() => self.report(true).await,
                 () = clock::passed(due) => self.tell(Input::Tick),
                 () = clock::passed(self.leaving), if self.leaving.is_some() => break,
             }
@@ -223,7 +220,7 @@ impl Node {
     /// Reads what NATS has passed on before it told the end of the log, and which may have been removed since.
     fn read_queued(&mut self) {
         for _ in 0..QUEUED_MAX {
-            let Some(Some(message)) = self.log.next().now_or_never() else { return };
+            let Some(Some(message)) = self.inbox.log.next().now_or_never() else { return };
             self.read(&message);
         }
     }
@@ -271,7 +268,7 @@ impl Node {
         let is_over = owner == self.options.node && !self.member.is_owner();
         let owner = Owner {
             node: (!owner.is_empty() && !is_unowned && !is_over).then(|| owner.to_owned()),
-            is_here: self.member.is_owner() && self.term.is_some() && self.leaving.is_none(),
+            is_here: self.member.is_owner() && self.upstream.term.is_some() && self.leaving.is_none(),
             unowned: self.unowned(),
         };
         if self.announced.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
@@ -284,7 +281,7 @@ impl Node {
     where
         F: Future<Output = Input> + Send + 'static,
     {
-        let (request, answers) = (request(self.store.clone()), self.answers.0.clone());
+        let (request, answers) = (request(self.store.clone()), self.inbox.answers.0.clone());
         tokio::spawn(async move { drop(answers.send(request.await).await) });
     }
 
@@ -306,7 +303,7 @@ impl Node {
                 self.store.accepts_records();
                 self.counts[counts::HANDOVERS] += u64::from(self.has_read);
                 if node != self.options.node {
-                    self.webhook.forget_missed();
+                    self.upstream.webhook.forget_missed();
                 }
                 if self.has_read {
                     info!(node, epoch, "👑 The channel has a new owner");
@@ -373,7 +370,7 @@ impl Node {
     /// Counts events that were not stored.
     fn lose(&mut self, events: u64) {
         // A replay plays them again.
-        if self.ahead.intent().and_then(live_user).is_some() {
+        if self.upstream.ahead.intent().and_then(live_user).is_some() {
             self.losses.events += events;
             self.announced.totals.lose(events);
         }
@@ -382,13 +379,13 @@ impl Node {
     /// Tells readers about losses that no owner has told them yet.
     fn tell_losses(&mut self) {
         // What was told before may be on its way to the log.
-        if self.term.is_none() || self.hub.has_unpublished() {
+        if self.upstream.term.is_none() || self.hub.has_unpublished() {
             return;
         }
         let here = &*self.options.node;
         let others = self.nodes.losses().filter(|(node, _)| *node != here);
         for (node, losses) in others.chain([(here, &self.losses)]) {
-            let known = self.ahead.known_loss(node);
+            let known = self.upstream.ahead.known_loss(node);
             if losses.stream == self.losses.stream && losses.events > known {
                 let news = KnownLoss { node: node.to_owned(), lost: losses.events };
                 let username = self.progress.intent().and_then(live_user).unwrap_or_default();
@@ -411,7 +408,7 @@ fn missing(username: Arc<str>, events: u64) -> Event {
 
 impl Node {
     fn connection_changed(&mut self) {
-        if *self.is_connected.borrow_and_update() {
+        if *self.inbox.is_connected.borrow_and_update() {
             self.read_tail();
         }
         self.tell_trouble();
@@ -419,7 +416,7 @@ impl Node {
 
     fn refusal_changed(&mut self) {
         let code = Code::ClusterUnreachable.name();
-        let refusals = self.refusals.borrow_and_update().clone();
+        let refusals = self.inbox.refusals.borrow_and_update().clone();
         match refusals.why() {
             Some(why) if *why == *SILENT => {
                 warn!(code, "❌ JetStream does not answer; this node asks again until it does");
@@ -457,7 +454,7 @@ impl Node {
         if self.store.is_rejected() {
             return Some(unreachable(REJECTED).hint(REJECTED_HINT));
         }
-        if !*self.is_connected.borrow() {
+        if !*self.inbox.is_connected.borrow() {
             return Some(unreachable("this node cannot reach NATS; the feed continues when it can"));
         }
         if let Some(why) = self.unowned() {
@@ -489,7 +486,7 @@ impl Node {
 
     /// Returns why JetStream takes no messages of a node, as [`Store::explain`] says.
     fn refusal(&self) -> Option<(String, String, &'static str)> {
-        let why = self.refusals.borrow().why().or_else(|| self.nodes.refused())?;
+        let why = self.inbox.refusals.borrow().why().or_else(|| self.nodes.refused())?;
         Some(self.store.explain(&why))
     }
 }
@@ -536,8 +533,8 @@ impl Node {
             self.read_tail();
         } else if lacks_records {
             self.member.repeat_progress();
-        } else if is_same && self.term.is_some() && !follows {
-            self.reporting.reset_immediately();
+        } else if is_same && self.upstream.term.is_some() && !follows {
+            self.inbox.reporting.reset_immediately();
         }
     }
 
@@ -549,8 +546,8 @@ impl Node {
         };
         let (losses, settings) = (self.losses.clone(), self.options.settings.clone());
         // A silence towards another node than the owner may be the trouble of that node alone.
-        let is_known = |why: &Arc<str>| self.term.is_some() || **why != *SILENT;
-        About { state, refused: self.refusals.borrow().why().filter(is_known), losses, settings }
+        let is_known = |why: &Arc<str>| self.upstream.term.is_some() || **why != *SILENT;
+        About { state, refused: self.inbox.refusals.borrow().why().filter(is_known), losses, settings }
     }
 
     /// Sends this node's report. `is_urgent` if all nodes need it at once.
@@ -565,7 +562,7 @@ impl Node {
         self.store_posted();
         self.share_state();
         self.tell_trouble();
-        if self.term.is_none() && self.unowned().is_some() {
+        if self.upstream.term.is_none() && self.unowned().is_some() {
             // What the last owner reported has ended.
             let counts = self.control.status().counts;
             self.control.mirror(Status { counts, ..Status::default() }, None);
@@ -573,7 +570,7 @@ impl Node {
         if self.hub.sought().is_some() {
             self.read_tail();
         }
-        let (is_owner, subject) = (self.term.is_some(), format!("node.{}", self.store.channel));
+        let (is_owner, subject) = (self.upstream.term.is_some(), format!("node.{}", self.store.channel));
         let to_owner = format!("{subject}.{}", self.nodes.owner().unwrap_or_default());
         let (subject, lists) = match self.nodes.address(is_owner, is_urgent) {
             To::AllWithList => (subject, true),
@@ -587,7 +584,7 @@ impl Node {
         report.pause.clone_from(&pause);
         report.others = lists.then(|| self.nodes.others(&self.options.node));
         // NATS may be unreachable, and then the client's queue be full.
-        let within = clock::now() + self.reporting.period() / 4;
+        let within = clock::now() + self.inbox.reporting.period() / 4;
         let sent = async {
             self.store.tell(&subject, report.to_bytes()).await;
             if let Some(pause) = pause.filter(|_| is_owner || is_urgent) {
@@ -600,7 +597,8 @@ impl Node {
     /// Shows the cluster in `/status` and `/metrics`.
     fn share_state(&mut self) {
         let owner = self.announced.owners.borrow().clone();
-        let (reachable, nodes) = (*self.is_connected.borrow(), self.nodes.current(self.term.is_some()));
+        let (reachable, nodes) =
+            (*self.inbox.is_connected.borrow(), self.nodes.current(self.upstream.term.is_some()));
         let users = self.announced.totals.sum();
         let rejected = self.store.is_rejected().then(|| REJECTED.to_owned());
         self.control.set_nodes(control::Nodes {

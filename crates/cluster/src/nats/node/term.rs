@@ -19,7 +19,7 @@ use super::Node;
 use crate::{
     counts,
     nats::orders::Owner,
-    ownership::{Input, Offered, StepDown},
+    ownership::{Input, Offered, Progress, StepDown},
     progress,
 };
 
@@ -32,6 +32,25 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// Maximum time to store everything and release the channel when the server shuts down.
 const LEAVE_TIME: Duration = Duration::from_secs(3);
 
+/// The source of this node.
+pub(super) struct Upstream {
+    pub(super) term: Option<Running>,
+    pub(super) webhook: Webhook,
+    /// What the owner is doing, as of the last event that the member was offered.
+    pub(super) ahead: Progress,
+    /// Whether this node became the owner since it last stepped down.
+    has_owned: bool,
+    /// Whether the channel is left to another node when the term has ended.
+    is_yielding: bool,
+}
+
+impl Upstream {
+    pub(super) fn new(webhook: Option<Arc<WebhookState>>) -> Self {
+        let webhook = Webhook::new(webhook);
+        Self { term: None, webhook, ahead: Progress::default(), has_owned: false, is_yielding: false }
+    }
+}
+
 /// A term of the channel.
 pub(super) struct Running {
     over: CancellationToken,
@@ -42,7 +61,7 @@ pub(super) struct Running {
 impl Node {
     /// Lets the source end. What it has published is stored first.
     fn end_upstream(&mut self) {
-        if let Some(term) = &self.term {
+        if let Some(term) = &self.upstream.term {
             term.over.cancel();
         }
     }
@@ -55,11 +74,11 @@ impl Node {
         }
         let (told, ended) = oneshot::channel();
         let over = CancellationToken::new();
-        self.ahead = self.progress.clone();
+        self.upstream.ahead = self.progress.clone();
         let (intent, passed) = (self.announced.intent.borrow().clone(), self.progress.passed);
         let (channel, head) = (&self.store.channel, self.member.next_number() - 1);
         info!(channel, head, "👑 This node owns the channel");
-        self.has_owned = true;
+        self.upstream.has_owned = true;
         self.hub.open_relay(self.member.next_number() - 1);
         let epoch = self.member.reader().owner().1;
         let term = Term { epoch, intent, passed, over: over.clone(), ended: told };
@@ -71,7 +90,7 @@ impl Node {
             self.tell(Input::Start { stream: self.options.node.clone() });
             return;
         }
-        self.term = Some(Running { over, ended, has_ended: false });
+        self.upstream.term = Some(Running { over, ended, has_ended: false });
         self.begin_losses();
         self.begin_webhook();
     }
@@ -85,7 +104,7 @@ impl Node {
         if discarded > 0 {
             warn!(discarded, "❌ Events of the upstream were not broadcast");
         }
-        if let Some(Running { over, ended, has_ended }) = self.term.take() {
+        if let Some(Running { over, ended, has_ended }) = self.upstream.term.take() {
             over.cancel();
             if !has_ended {
                 drop(timeout(CLOSE_TIME, ended).await);
@@ -103,7 +122,7 @@ impl Node {
 
     pub(super) fn stepped_down(&mut self, reason: StepDown, unpublished: usize, uncertain: usize) {
         // A node that only had the lease, or asked for it, has lost nothing with the stream.
-        if !std::mem::take(&mut self.has_owned) && reason == StepDown::LogLost {
+        if !std::mem::take(&mut self.upstream.has_owned) && reason == StepDown::LogLost {
             return;
         }
         self.lose((unpublished + uncertain) as u64);
@@ -119,9 +138,9 @@ impl Node {
     pub(super) async fn offer(&mut self) {
         // The process may have been stopped since: then nothing is taken.
         self.tell(Input::Tick);
-        if self.member.is_owner() && self.term.is_some() && self.member.has_room() {
+        if self.member.is_owner() && self.upstream.term.is_some() && self.member.has_room() {
             let unpublished = self.hub.take_unpublished(TAKEN_EVENTS_MAX, TAKEN_BYTES_MAX);
-            let news = progress::encode(&mut self.ahead, unpublished);
+            let news = progress::encode(&mut self.upstream.ahead, unpublished);
             self.offer_news(news);
         }
         self.perform().await;
@@ -141,7 +160,7 @@ impl Node {
     /// Ends the ownership gracefully, because the server shuts down.
     pub(super) fn leave(&mut self) {
         self.leaving = Some(clock::now() + LEAVE_TIME);
-        match &self.term {
+        match &self.upstream.term {
             None => self.tell(Input::Stop),
             Some(_) => self.end_upstream(),
         }
@@ -149,7 +168,7 @@ impl Node {
 
     /// The source has published everything.
     pub(super) fn term_ended(&mut self) {
-        if let Some(term) = &mut self.term {
+        if let Some(term) = &mut self.upstream.term {
             term.has_ended = true;
         }
     }
@@ -176,19 +195,19 @@ impl Node {
 
     /// Leaves the channel to another node, or takes part again.
     pub(super) fn reconsider(&mut self) {
-        match &self.term {
+        match &self.upstream.term {
             // What it has published is stored first.
-            Some(_) if !*self.may_own.borrow() => {
+            Some(_) if !*self.inbox.may_own.borrow() => {
                 self.end_upstream();
-                self.is_yielding = true;
+                self.upstream.is_yielding = true;
             }
-            _ if self.is_yielding => {}
+            _ if self.upstream.is_yielding => {}
             _ => self.take_part(),
         }
     }
 
     fn take_part(&mut self) {
-        if self.leaving.is_none() && *self.may_own.borrow() {
+        if self.leaving.is_none() && *self.inbox.may_own.borrow() {
             self.tell(Input::Start { stream: self.options.node.clone() });
         } else {
             self.tell(Input::Stop);
@@ -196,20 +215,20 @@ impl Node {
     }
 
     pub(super) fn has_left(&mut self) -> bool {
-        if self.leaving.is_none() && !self.is_yielding {
+        if self.leaving.is_none() && !self.upstream.is_yielding {
             return false;
         }
-        let has_ended = self.term.as_ref().is_some_and(|term| term.has_ended);
+        let has_ended = self.upstream.term.as_ref().is_some_and(|term| term.has_ended);
         // Orders are answered when their effects are stored.
         if has_ended && !self.hub.has_unpublished() && self.member.has_stored_all() {
             self.store_posted();
-            self.term = None;
+            self.upstream.term = None;
             self.tell(Input::Stop);
         }
-        if self.term.is_none() && std::mem::take(&mut self.is_yielding) {
+        if self.upstream.term.is_none() && std::mem::take(&mut self.upstream.is_yielding) {
             self.take_part();
         }
-        self.leaving.is_some() && self.term.is_none() && !self.member.is_busy()
+        self.leaving.is_some() && self.upstream.term.is_none() && !self.member.is_busy()
     }
 }
 
@@ -251,36 +270,38 @@ impl Webhook {
 impl Node {
     /// Starts to deliver, as the owner.
     pub(super) fn begin_webhook(&mut self) {
-        let Some(state) = &self.webhook.state else { return };
-        let missed = std::mem::take(&mut self.webhook.missed);
+        let Some(state) = &self.upstream.webhook.state else { return };
+        let missed = std::mem::take(&mut self.upstream.webhook.missed);
         if missed > 0 {
             state.skipped.fetch_add(missed, Ordering::Relaxed);
             warn!(missed, "🪝 The stream ended before the webhook had received its last events");
         }
         // A webhook that the cluster did not have begins with the next event.
         let posted = self.progress.posted.unwrap_or(self.member.next_number() - 1);
-        self.webhook.posting = Some(state.begin(self.hub.stream(), posted));
+        self.upstream.webhook.posting = Some(state.begin(self.hub.stream(), posted));
         // Stored before any event, so that a successor always knows it.
         self.store_posted();
     }
 
     /// Stores how far the webhook is, if that is news.
     pub(super) fn store_posted(&mut self) {
-        let Some(posting) = self.webhook.posting.as_ref().filter(|_| self.member.is_owner()) else { return };
+        let Some(posting) = self.upstream.webhook.posting.as_ref().filter(|_| self.member.is_owner()) else {
+            return;
+        };
         let posted = Some(posting.posted.load(Ordering::Relaxed));
-        if self.ahead.posted != posted && self.member.has_room() {
-            self.ahead.posted = posted;
-            self.offer_news(vec![Offered { event: None, progress: self.ahead.clone() }]);
+        if self.upstream.ahead.posted != posted && self.member.has_room() {
+            self.upstream.ahead.posted = posted;
+            self.offer_news(vec![Offered { event: None, progress: self.upstream.ahead.clone() }]);
         }
     }
 
     /// Leaves the rest to the next owner. The last node of a cluster that is stopped delivers what it can instead.
     pub(super) fn end_webhook(&mut self) {
-        let Some(posting) = self.webhook.posting.take() else { return };
+        let Some(posting) = self.upstream.webhook.posting.take() else { return };
         if self.leaving.is_some() && self.nodes.current(true).len() <= 1 {
             return;
         }
-        self.webhook.state.iter().for_each(|state| state.end());
+        self.upstream.webhook.state.iter().for_each(|state| state.end());
         let left = self.hub.head().saturating_sub(posting.posted.load(Ordering::Relaxed));
         if left > 0 {
             info!(left, "🪝 The next owner delivers the last events to the webhook");
@@ -290,6 +311,6 @@ impl Node {
     /// The stream ends: nobody delivers the rest of it.
     pub(super) fn miss_posted(&mut self) {
         let left = |posted| self.hub.head().saturating_sub(posted);
-        self.webhook.missed = self.progress.posted.filter(|_| self.has_read).map_or(0, left);
+        self.upstream.webhook.missed = self.progress.posted.filter(|_| self.has_read).map_or(0, left);
     }
 }

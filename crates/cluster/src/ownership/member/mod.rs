@@ -52,8 +52,7 @@ pub struct Member {
     /// Messages at the end of the log that the store no longer has. They may be on their way to this node.
     missing: Option<Missing>,
     /// Messages that arrived after a hole, until the end of the log is read. They may have been removed from the store by then.
-    held: VecDeque<Held>,
-    held_bytes: usize,
+    held: HeldMessages,
     /// Until when the lease is for nodes that have followed the log.
     yields_until: Option<Duration>,
     /// When the channel last had an owner, as far as this node knows.
@@ -109,6 +108,24 @@ struct Held {
     bytes: Bytes,
 }
 
+#[derive(Debug, Default)]
+struct HeldMessages {
+    messages: VecDeque<Held>,
+    bytes: usize,
+}
+
+impl HeldMessages {
+    /// Keeps a message, if need be instead of the oldest, which is then read from the store.
+    fn push(&mut self, message: Held) {
+        let size = |message: &Held| message.bytes.len() + size_of::<Held>();
+        self.bytes += size(&message);
+        self.messages.push_back(message);
+        while self.bytes > HELD_BYTES_MAX {
+            self.bytes -= self.messages.pop_front().as_ref().map_or(0, size);
+        }
+    }
+}
+
 impl Member {
     /// Creates a member that follows the log from its oldest message.
     #[must_use]
@@ -123,8 +140,7 @@ impl Member {
             phase: Phase::Following,
             tail: Tail::Idle,
             missing: None,
-            held: VecDeque::new(),
-            held_bytes: 0,
+            held: HeldMessages::default(),
             yields_until: None,
             owned_at: Duration::ZERO,
             duel: Duel::new(options.seed),
@@ -390,31 +406,20 @@ impl Member {
                 self.take_news(news, applied, bytes);
             }
             None => {
-                self.hold(Held { log, previous, sequence, bytes: bytes.clone() });
+                self.held.push(Held { log, previous, sequence, bytes: bytes.clone() });
                 self.ask_tail();
             }
         }
     }
 
-    /// Keeps a message, if need be instead of the oldest, which is then read from the store.
-    fn hold(&mut self, message: Held) {
-        let size = |message: &Held| message.bytes.len() + size_of::<Held>();
-        self.held_bytes += size(&message);
-        self.held.push_back(message);
-        while self.held_bytes > HELD_BYTES_MAX {
-            self.held_bytes -= self.held.pop_front().as_ref().map_or(0, size);
-        }
-    }
-
     /// Reads the messages that follow what was read meanwhile.
     fn read_held(&mut self) {
-        self.held_bytes = 0;
-        for message in std::mem::take(&mut self.held) {
+        for message in std::mem::take(&mut self.held).messages {
             let Held { log, previous, sequence, bytes } = &message;
             if *log == self.reader.log && *sequence > self.reader.last {
                 match *previous <= self.reader.last {
                     true => self.message(*log, *previous, *sequence, bytes),
-                    false => self.hold(message),
+                    false => self.held.push(message),
                 }
             }
         }

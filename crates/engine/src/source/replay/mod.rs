@@ -29,7 +29,7 @@ use crate::{
     pipeline::{Pacing, Pipeline},
     recorder::{FOLDER, Tap},
 };
-use position::CatchUp;
+use position::Handover;
 
 pub use position::Position;
 
@@ -62,31 +62,50 @@ pub struct Replay<'a> {
     feed: Feed,
     /// The recording that is being opened to be played next.
     loading: Option<Loading>,
-    epoch: Instant,
-    timer: Timer,
+    time: RealTime,
     clock: ReplayClock,
     idle: IdleLimit,
-    /// Where this pass begins.
-    pass_start: Duration,
-    /// When the first item of this pass was shown, or would have been.
-    pass_began: Duration,
-    /// Number of the last event before this pass.
-    pass_after: u64,
     phase: ReplayPhase,
+    pass: Pass,
+    /// The maximum of what was missing in any pass of this recording, so that laps count it once.
+    missing: Loss,
+    reporting: Reporting,
+    handover: Handover,
+}
+
+/// The time that passes while a recording is replayed, at any speed.
+struct RealTime {
+    /// Time 0 of the replay's clock.
+    epoch: Instant,
+    timer: Timer,
+    /// When it first played.
+    started: Option<Instant>,
+}
+
+impl RealTime {
+    async fn reach(&self, at: Option<Duration>) {
+        let Some(at) = at else { return std::future::pending().await };
+        self.timer.sleep_until(self.epoch + at).await;
+    }
+}
+
+/// A lap, or what follows a seek or a load.
+struct Pass {
+    start: Duration,
+    /// When its first item was shown, or would have been.
+    began: Duration,
+    /// Number of the last event before it.
+    after: u64,
     lap: u32,
-    /// What is missing in this pass, and the maximum over all passes of this recording, so that laps count it
-    /// once.
-    missing: (Loss, Loss),
+    missing: Loss,
+}
+
+/// What is reported now and then.
+struct Reporting {
     lateness: Lateness,
     lateness_due: Instant,
-    started: Option<Instant>,
+    /// Number of items since the last report.
     unreported: u32,
-    /// Identifies the content of the recording, if other processes may have to continue it.
-    fingerprint: Option<String>,
-    /// The last position that was reported to other processes.
-    announced: Option<Position>,
-    /// Where another process left off, until this one has caught up.
-    catch_up: Option<CatchUp>,
 }
 
 impl<'a> Replay<'a> {
@@ -110,24 +129,25 @@ impl<'a> Replay<'a> {
             pipeline: Pipeline::new(decoder, hub.clone(), shutdown.clone()),
             clock: ReplayClock::new(options.speed),
             idle: IdleLimit::new(options.idle_limit, options.start, Duration::ZERO),
-            pass_start: options.start,
-            pass_began: Duration::ZERO,
-            pass_after: hub.head(),
+            pass: Pass {
+                start: options.start,
+                began: Duration::ZERO,
+                after: hub.head(),
+                lap: 1,
+                missing: Loss::default(),
+            },
             on_end: Box::new(on_end),
             told_loss: Loss::default(),
             loaded_for: None,
-            epoch: clock::now(),
-            timer: if options.is_exact { Timer::of_system() } else { Timer::Runtime },
-            started: None,
-            lateness_due: clock::now(),
+            time: RealTime {
+                epoch: clock::now(),
+                timer: if options.is_exact { Timer::of_system() } else { Timer::Runtime },
+                started: None,
+            },
             phase: ReplayPhase::Waiting,
-            lap: 1,
-            missing: Default::default(),
-            lateness: Lateness::default(),
-            unreported: 0,
-            fingerprint: None,
-            announced: None,
-            catch_up: None,
+            missing: Loss::default(),
+            reporting: Reporting { lateness: Lateness::default(), lateness_due: clock::now(), unreported: 0 },
+            handover: Handover::default(),
             tape,
             options,
             hub,
@@ -187,10 +207,12 @@ impl<'a> Replay<'a> {
             }
             let due = self.next_due().await;
             let at = match &due {
-                Some(_) if self.catch_up.is_some() => Some(self.now()),
+                Some(_) if self.handover.catches_up() => Some(self.now()),
                 due => due.as_ref().and_then(|due| self.clock.due(self.idle.preview(due.offset()))),
             };
-            if at.is_none_or(|at| self.epoch + at > clock::now()) || self.unreported >= REPORT_EVERY {
+            if at.is_none_or(|at| self.time.epoch + at > clock::now())
+                || self.reporting.unreported >= REPORT_EVERY
+            {
                 self.report();
             }
             tokio::select! { biased;
@@ -202,8 +224,8 @@ impl<'a> Replay<'a> {
                 }
                 loaded = Loading::finished(&mut self.loading) => self.take_loaded(loaded).await,
                 () = hub.wait_for_subscribers(self.options.wait_clients),
-                    if self.phase == ReplayPhase::Waiting && self.catch_up.is_none() => self.play(),
-                () = sleep_until(&self.timer, self.epoch, at), if at.is_some() => {
+                    if self.phase == ReplayPhase::Waiting && !self.handover.catches_up() => self.play(),
+                () = self.time.reach(at), if at.is_some() => {
                     if let Some(due) = due {
                         self.play_due(due, at).await;
                     }
@@ -224,7 +246,7 @@ impl<'a> Replay<'a> {
         let generation = self.pipeline.decoder().generation();
         self.tell_position(generation, true);
         let before = self.take_before().await;
-        let start = self.pass_start;
+        let start = self.pass.start;
         self.pipeline.restore(start, &before, self.pacing()).await;
         self.feed.ahead_of_gates().await;
     }
@@ -266,8 +288,8 @@ impl<'a> Replay<'a> {
         match due {
             Due::Item(offset) if self.clock.speed() == Speed::Max => self.play_at_hand(offset).await,
             Due::Item(offset) => {
-                if let Some(at) = at.filter(|_| self.catch_up.is_none()) {
-                    self.lateness.record(self.now().saturating_sub(at));
+                if let Some(at) = at.filter(|_| !self.handover.catches_up()) {
+                    self.reporting.lateness.record(self.now().saturating_sub(at));
                 }
                 self.decode_next_item();
                 self.pipeline.publish(self.pacing()).await;
@@ -279,7 +301,7 @@ impl<'a> Replay<'a> {
             }
             Due::End(offset) => self.end_lap(offset).await,
         }
-        self.unreported += 1;
+        self.reporting.unreported += 1;
         // Yield now and then, so that catching up does not starve other tasks.
         tokio::task::coop::consume_budget().await;
     }
@@ -293,7 +315,7 @@ impl<'a> Replay<'a> {
             self.note_user(&item);
             self.pipeline.decode(&item);
             self.went_to(offset);
-            self.unreported += 1;
+            self.reporting.unreported += 1;
             match self.feed.at_hand() {
                 Some(Fed::Item(next)) if next.offset < end && self.pipeline.waiting() < EVENTS_AT_ONCE => {
                     offset = next.offset;
@@ -314,7 +336,7 @@ impl<'a> Replay<'a> {
 
     fn went_to(&mut self, offset: Duration) {
         self.idle.advance(offset);
-        if self.clock.speed() == Speed::Max || self.clock.is_paused() || self.catch_up.is_some() {
+        if self.clock.speed() == Speed::Max || self.clock.is_paused() || self.handover.catches_up() {
             self.clock.jump(self.now(), self.idle.position().1);
         }
     }
@@ -322,12 +344,12 @@ impl<'a> Replay<'a> {
     async fn end_lap(&mut self, offset: Duration) {
         self.went_to(offset);
         self.pipeline.finish(offset, None, self.pacing()).await;
-        if !self.pass_start.is_zero() || self.feed.at_hand().is_some() {
+        if !self.pass.start.is_zero() || self.feed.at_hand().is_some() {
             self.count_missing_outside().await;
         }
-        if self.options.laps.is_none_or(|laps| self.lap < laps) {
-            self.lap += 1;
-            let shown = self.idle.position().1.max(self.pass_began + LAP_MIN);
+        if self.options.laps.is_none_or(|laps| self.pass.lap < laps) {
+            self.pass.lap += 1;
+            let shown = self.idle.position().1.max(self.pass.began + LAP_MIN);
             if self.start_pass(self.options.start, shown).await.is_ok() {
                 return;
             }
@@ -357,7 +379,7 @@ impl<'a> Replay<'a> {
             () = self.shutdown.cancelled() => return,
             missing = self.tape.loss() => missing,
         };
-        self.count_missing(missing.since(&self.missing.0));
+        self.count_missing(missing.since(&self.pass.missing));
     }
 
     /// Starts a generation at `offset`, shown at `shown`.
@@ -373,11 +395,11 @@ impl<'a> Replay<'a> {
         // The rest of a frame that is stepped through.
         self.pipeline.publish(self.pacing()).await;
         self.feed = feed;
-        self.missing.0 = Loss::default();
+        self.pass.missing = Loss::default();
         let before = self.take_before().await;
         self.idle = IdleLimit::new(self.options.idle_limit, offset, shown);
-        (self.pass_start, self.pass_began) = (offset, shown);
-        self.pass_after = self.hub.head();
+        (self.pass.start, self.pass.began) = (offset, shown);
+        self.pass.after = self.hub.head();
         let generation = self.pipeline.decoder().generation() + 1;
         self.tell_position(generation, true);
         self.pipeline.start_generation(offset, &before, self.pacing()).await;
@@ -387,7 +409,7 @@ impl<'a> Replay<'a> {
     fn play(&mut self) {
         self.phase = ReplayPhase::Playing;
         self.clock.resume(self.now());
-        self.started.get_or_insert_with(clock::now);
+        self.time.started.get_or_insert_with(clock::now);
     }
 
     fn pause(&mut self) {
@@ -403,7 +425,7 @@ impl<'a> Replay<'a> {
 
     /// Returns the time since the replay was created, which its clock uses.
     fn now(&self) -> Duration {
-        clock::now().duration_since(self.epoch)
+        clock::now().duration_since(self.time.epoch)
     }
 }
 
@@ -600,10 +622,9 @@ impl Replay<'_> {
     }
 
     fn count_missing(&mut self, loss: Loss) {
-        let (pass, most) = &mut self.missing;
-        *pass += loss;
-        let new = pass.since(most);
-        *most += new;
+        self.pass.missing += loss;
+        let new = self.pass.missing.since(&self.missing);
+        self.missing += new;
         self.pipeline.decoder().count_missing(&new);
     }
 
@@ -637,9 +658,4 @@ impl Replay<'_> {
         self.start_pass_of(feed, Duration::ZERO, Duration::ZERO).await;
         self.play_if_awaited();
     }
-}
-
-async fn sleep_until(timer: &Timer, epoch: Instant, at: Option<Duration>) {
-    let Some(at) = at else { return std::future::pending().await };
-    timer.sleep_until(epoch + at).await;
 }

@@ -135,8 +135,8 @@ impl Replay<'_> {
     fn start_clock(&mut self) {
         self.clock.jump(self.now(), Duration::ZERO);
         if self.phase == ReplayPhase::Ended {
-            self.lap = 1;
-            self.lateness = Lateness::default();
+            self.pass.lap = 1;
+            self.reporting.lateness = Lateness::default();
             self.play();
         }
     }
@@ -147,7 +147,7 @@ impl Replay<'_> {
             let message = "this channel is shared with other processes, which number its events together";
             return Err(Problem::new(Code::BadRequest, message).hint("seek to an offset"));
         }
-        let event = Some(seq).filter(|seq| *seq > self.pass_after).and_then(|seq| self.hub.event(seq));
+        let event = Some(seq).filter(|seq| *seq > self.pass.after).and_then(|seq| self.hub.event(seq));
         let key = event.and_then(|json| serde_json::from_slice::<EventKey>(&json).ok());
         let Some(key) = key else {
             let generation = self.pipeline.decoder().generation();
@@ -235,7 +235,7 @@ impl Replay<'_> {
         to: Option<Duration>,
     ) -> Result<(), Problem> {
         self.tape.check_within(from)?;
-        (self.options.laps, self.options.start, self.options.end, self.lap) = (laps, from, to, 1);
+        (self.options.laps, self.options.start, self.options.end, self.pass.lap) = (laps, from, to, 1);
         let here = self.idle.position().0;
         if self.phase == ReplayPhase::Ended || here < from || to.is_some_and(|to| here >= to) {
             self.obey_seek(from).await?;
@@ -246,8 +246,8 @@ impl Replay<'_> {
     /// Resets everything that was ordered for the previous recording.
     pub(super) fn reset(&mut self) {
         self.options = self.options.for_another();
-        (self.missing, self.lap) = (Default::default(), 1);
-        self.lateness = Lateness::default();
+        (self.missing, self.pass.lap) = (Default::default(), 1);
+        self.reporting.lateness = Lateness::default();
         self.phase = ReplayPhase::Waiting;
         self.clock.pause(self.now());
         self.clock.set_speed(self.now(), self.options.speed);
@@ -273,7 +273,7 @@ impl Replay<'_> {
     }
 
     pub(super) fn report(&mut self) {
-        self.unreported = 0;
+        self.reporting.unreported = 0;
         self.pipeline.report(self.driver);
         self.report_lateness();
         let generation = self.pipeline.decoder().generation();
@@ -293,17 +293,17 @@ impl Replay<'_> {
     /// Reports the lateness now and then, because computing quantiles costs more than playing a frame.
     fn report_lateness(&mut self) {
         let now = clock::now();
-        if now < self.lateness_due {
+        if now < self.reporting.lateness_due {
             return;
         }
-        self.lateness_due = now + LATENESS_EVERY;
+        self.reporting.lateness_due = now + LATENESS_EVERY;
         let late = |ms: f64| Duration::from_secs_f64(ms / 1e3);
         self.driver.set_lateness(control::Lateness {
-            frames: self.lateness.frames(),
-            sum: late(self.lateness.sum_ms()),
-            median: late(self.lateness.quantile_ms(0.5)),
-            p99: late(self.lateness.quantile_ms(0.99)),
-            max: late(self.lateness.max_ms()),
+            frames: self.reporting.lateness.frames(),
+            sum: late(self.reporting.lateness.sum_ms()),
+            median: late(self.reporting.lateness.quantile_ms(0.5)),
+            p99: late(self.reporting.lateness.quantile_ms(0.99)),
+            max: late(self.reporting.lateness.max_ms()),
         });
     }
 
@@ -313,7 +313,7 @@ impl Replay<'_> {
             state: self.phase,
             offset_ms: ms(self.idle.offset_at(shown, self.duration.unwrap_or(Duration::MAX))),
             speed: self.clock.speed(),
-            lap: self.lap,
+            lap: self.pass.lap,
             generation: self.pipeline.decoder().generation(),
             ..initial_state(&self.tape, self.duration, &self.options)
         }
@@ -324,12 +324,12 @@ impl Replay<'_> {
         Summary {
             recording: self.tape.name.clone(),
             events: counts.events.values().sum(),
-            took: self.started.map_or(Duration::ZERO, |started| clock::now().duration_since(started)),
+            took: self.time.started.map_or(Duration::ZERO, |started| clock::now().duration_since(started)),
             loss: counts.loss(),
             untold: counts.loss().since(&self.told_loss),
             generation: self.pipeline.decoder().generation(),
             left: Left::default(),
-            lateness: self.lateness.clone(),
+            lateness: self.reporting.lateness.clone(),
         }
     }
 }

@@ -32,8 +32,25 @@ pub struct Position {
     phase: ReplayPhase,
 }
 
+/// What lets one process continue the replay of another.
+#[derive(Default)]
+pub(super) struct Handover {
+    /// Identifies the content of the recording, if other processes may have to continue it.
+    fingerprint: Option<String>,
+    /// The last position that was reported to them.
+    announced: Option<Position>,
+    /// Where another process left off, until this one has caught up.
+    catch_up: Option<CatchUp>,
+}
+
+impl Handover {
+    pub(super) fn catches_up(&self) -> bool {
+        self.catch_up.is_some()
+    }
+}
+
 /// Where another process left off.
-pub(super) struct CatchUp {
+struct CatchUp {
     position: Position,
     /// Number of events that it broadcast in this pass.
     passed: u64,
@@ -58,21 +75,21 @@ impl Replay<'_> {
     /// Continues what another process was playing, after `passed` events of this pass.
     #[must_use]
     pub(crate) fn continuing(mut self, from: Option<(Position, u64)>) -> Self {
-        self.catch_up = from.map(|(position, passed)| CatchUp { position, passed });
+        self.handover.catch_up = from.map(|(position, passed)| CatchUp { position, passed });
         self
     }
 
     /// Identifies the recording, if other processes may have to continue it.
     pub(super) async fn identify(&mut self) {
         if self.hub.is_relayed() {
-            self.fingerprint = self.tape.fingerprint().await;
+            self.handover.fingerprint = self.tape.fingerprint().await;
         }
     }
 
     pub(super) fn begin_catch_up(&mut self) {
-        let Some(CatchUp { position, passed }) = &self.catch_up else { return };
+        let Some(CatchUp { position, passed }) = &self.handover.catch_up else { return };
         (self.options.start, self.options.end) = (position.start, position.end);
-        (self.options.laps, self.lap) = (position.laps, position.lap);
+        (self.options.laps, self.pass.lap) = (position.laps, position.lap);
         self.pipeline.skip(*passed);
         self.pipeline.decoder().set_generation(position.generation);
     }
@@ -80,15 +97,15 @@ impl Replay<'_> {
     /// Whether an order is obeyed now. While this process catches up, orders wait: they are about the state
     /// that it restores.
     pub(super) fn takes_orders(&self) -> bool {
-        self.catch_up.is_none() || self.phase == ReplayPhase::Ended
+        !self.handover.catches_up() || self.phase == ReplayPhase::Ended
     }
 
     /// Continues at the pace of the replay once everything that was broadcast has been played again.
     pub(super) fn end_catch_up(&mut self) {
-        if self.catch_up.is_none() || self.pipeline.skips() {
+        if !self.handover.catches_up() || self.pipeline.skips() {
             return;
         }
-        let Some(CatchUp { position, .. }) = self.catch_up.take() else { return };
+        let Some(CatchUp { position, .. }) = self.handover.catch_up.take() else { return };
         match position.phase {
             ReplayPhase::Playing if self.phase != ReplayPhase::Ended => self.play(),
             ReplayPhase::Paused => self.pause(),
@@ -98,25 +115,25 @@ impl Replay<'_> {
 
     /// Tells other processes where the replay is, if that changed or a pass begins.
     pub(super) fn tell_position(&mut self, generation: u32, begins: bool) {
-        let Some(fingerprint) = self.fingerprint.clone() else { return };
-        let phase = self.catch_up.as_ref().map_or(self.phase, |catch_up| catch_up.position.phase);
+        let Some(fingerprint) = self.handover.fingerprint.clone() else { return };
+        let phase = self.handover.catch_up.as_ref().map_or(self.phase, |catch_up| catch_up.position.phase);
         let position = Position {
             recording: self.tape.name.clone(),
             fingerprint,
-            pass_start: self.pass_start,
+            pass_start: self.pass.start,
             start: self.options.start,
             end: self.options.end,
-            lap: self.lap,
+            lap: self.pass.lap,
             laps: self.options.laps,
             generation,
             speed: self.clock.speed(),
             phase,
         };
-        if begins || self.announced.as_ref() != Some(&position) {
+        if begins || self.handover.announced.as_ref() != Some(&position) {
             // The numbers count from the start of the pass, also if another process began it.
-            let passed = self.catch_up.as_ref().map_or(0, |catch_up| catch_up.passed);
+            let passed = self.handover.catch_up.as_ref().map_or(0, |catch_up| catch_up.passed);
             self.hub.mark(|| Position::intent(&position), begins.then_some(passed));
-            self.announced = Some(position);
+            self.handover.announced = Some(position);
         }
     }
 }
