@@ -46,8 +46,8 @@ use parking_lot::Mutex;
 pub use room::script::ScenarioFile;
 use room::script::{Recordings, Script};
 pub use scenario::{
-    After, Change, Clock, Compress, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit,
-    Network, Only, Per, Recorded, Scenario, ScenarioError, State, User,
+    After, Change, Clock, Compress, DEFAULT_MESSAGE, Effect, End, Endpoint, Fault, FaultKind, Form, Header,
+    Limit, Network, Only, Per, Recorded, Scenario, ScenarioError, State, User,
 };
 use serve::{accept, stop};
 #[doc(hidden)]

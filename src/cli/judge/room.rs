@@ -27,7 +27,7 @@ use livetape_core::{
 };
 use livetape_engine::{demo::DEMO, source::Tape};
 use livetape_io::clock;
-use livetape_mock::{By, End, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile};
+use livetape_mock::{By, Effect, End, FaultKind, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile};
 use livetape_server::{
     scenario,
     staged::{Progress, RECORDING_BYTES_MAX},
@@ -193,16 +193,22 @@ impl Log {
             self.library = agent.and_then(Library::of_agent).or(self.library.take());
             self.conduct.agent = agent.unwrap_or_default().chars().take(AGENT_CHARS_MAX).collect();
         }
+        let effect = match &what {
+            Happened::Request { fault: Some(kind), .. } | Happened::Fault { kind } => {
+                FaultKind::named(kind).and_then(|kind| kind.effect())
+            }
+            _ => None,
+        };
         match what {
-            Happened::Request { path, fault: Some(fault), .. } if fault == "refuse" => {
+            Happened::Request { path, .. } if effect == Some(Effect::Refused) => {
                 Some(Seen::Refused(path, "a rejected upgrade".to_owned(), None))
             }
-            Happened::Request { path, fault: Some(fault), .. } if fault == "hang" => {
+            Happened::Request { path, .. } if effect == Some(Effect::Late) => {
                 self.conduct.see(self.at, Seen::Request(path));
                 Some(Seen::Late)
             }
-            Happened::Request { path, fault: Some(fault), .. } if USELESS.contains(&fault.as_str()) => {
-                Some(Seen::Refused(path, format!("an answer of no use (`{fault}`)"), None))
+            Happened::Request { path, fault: Some(kind), .. } if effect == Some(Effect::Useless) => {
+                Some(Seen::Refused(path, format!("an answer of no use (`{kind}`)"), None))
             }
             // As TikTok answers an upgrade that it does not accept.
             Happened::Request { path, status: 200..=399, headers, .. } if asks_for_socket(&headers) => {
@@ -213,15 +219,18 @@ impl Log {
                 _ => Seen::Refused(path, status.to_string(), wait),
             }),
             Happened::Upgrade { .. } => Some(Seen::Opened),
-            Happened::Fault { kind } if kind == "quiet" => Some(Seen::Quiet),
-            Happened::Fault { kind } if kind == "stall" || kind == "deaf" => {
-                self.silent.insert(connection);
-                Some(Seen::Silent)
-            }
-            Happened::Fault { kind } => {
-                self.faults.extend(broken(&kind).map(|how| (connection, how)));
-                None
-            }
+            Happened::Fault { .. } => match effect? {
+                Effect::Quiet => Some(Seen::Quiet),
+                Effect::Silent => {
+                    self.silent.insert(connection);
+                    Some(Seen::Silent)
+                }
+                Effect::Broken(how) => {
+                    self.faults.insert(connection, how);
+                    None
+                }
+                _ => None,
+            },
             Happened::Ack { log_id, .. } => {
                 self.acks.insert((connection, log_id));
                 None
@@ -241,16 +250,6 @@ impl Log {
 
 fn asks_for_socket(headers: &[(String, String)]) -> bool {
     headers.iter().any(|(name, value)| name == "upgrade" && value.eq_ignore_ascii_case("websocket"))
-}
-
-/// Returns how a fault ends a connection.
-fn broken(kind: &str) -> Option<&'static str> {
-    Some(match kind {
-        "drop" => "cut without a close frame",
-        "reset" => "reset",
-        "close_frame" => "closed by a push frame",
-        _ => return None,
-    })
 }
 
 impl RoomVenue<'_> {
@@ -320,9 +319,6 @@ const READ_MAX_MS: u64 = 30_000;
 /// Number of chats that a client gets as history when it comes back: more than it can have missed, so that it has to know
 /// those that it had.
 const HISTORY: usize = 30;
-
-/// Faults with a status of success whose answer nobody can use.
-const USELESS: [&str; 6] = ["bad_protobuf", "captcha", "cut_body", "empty", "html", "stub"];
 
 /// How the requests of libraries are sent to the mock. Those for signatures have a client of their own in TikTokLive.
 pub(super) const SIGN_CLIENT: &str = "with tiktok-live-connector, set its hosts, `webConfigOverrides: { TIKTOK_HOST_WEB, TIKTOK_HOST_WEBCAST }`; with TikTokLive, install hooks on its sign client, too, `client.web.signer.sdk_client.get_async_httpx_client()`";
@@ -490,6 +486,8 @@ impl RoomVenue<'_> {
 
 #[cfg(test)]
 mod tests {
+    use livetape_mock::{Endpoint, Fault};
+
     use super::*;
 
     /// Cases that a show of a few frames does not reach.
@@ -504,6 +502,13 @@ mod tests {
             assert!(case.room.scenario.is_none() || scenario != Scenario::default(), "{}", case.name);
             assert!(case.group != Group::Incident || script_time(&scenario) < demo, "{}", case.name);
             assert_eq!(frames_before(&scenario) > 0, LATER.contains(&case.name), "{}", case.name);
+            let is_still = |fault: &Fault| {
+                let effect = fault.kind.effect();
+                fault.at.contains(&Endpoint::Socket)
+                    && matches!(effect, Some(Effect::Late | Effect::Quiet | Effect::Silent))
+            };
+            let is_still = scenario.faults.iter().any(is_still) || case.group == Group::Incident;
+            assert_eq!(case.waits(), is_still, "{}", case.name);
         }
     }
 }

@@ -40,7 +40,7 @@ const OTHERS_MAY_READ: u32 = 0o044;
 pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
     let server = &settings.server;
     let tokens = tokens(settings)?;
-    if tokens.is_empty() && tokens.first().is_some() {
+    if tokens.only_read() {
         return Err(Problem::new(Code::BadConfig, "all tokens only read, and none can control the server")
             .hint("add a token without `read:`"));
     }

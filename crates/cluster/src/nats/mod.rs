@@ -1,8 +1,9 @@
-//! Several processes share one main channel over NATS: see `docs/cluster.md`.
+//! Several processes share channels over NATS, the main one and those of users: see `docs/cluster.md`.
 //!
 //! A [`Member`](crate::ownership::Member) decides; this module performs what it asks for. [`store`] is
-//! JetStream, [`node`] the task between the member, the hub and the channel. [`orders`] passes orders to the
-//! owner, wherever it is, [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
+//! JetStream, [`node`] the task between the member, the hub and the channel, whose owner `channels/terms.rs` of the
+//! engine lets work. [`orders`] passes orders to the owner, wherever it is, [`report`] shows every node what the others are
+//! doing, [`peers`] passes messages between clients, and [`claims`] are what one node may have at a time.
 
 mod claims;
 mod doctor;

@@ -144,7 +144,7 @@ impl Channel {
                 return self.refuse(answer, refusal).await;
             }
         };
-        // Start the recorder before any request: if recording is impossible, do not connect.
+        // If recording is impossible, a room of TikTok gets no request.
         let header = match &found {
             FoundRoom::Guest(room, _) => room.header.clone(),
             FoundRoom::Connected(live, _) | FoundRoom::Remembered(live) => live.header().clone(),
@@ -208,7 +208,7 @@ impl Channel {
         let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
         let options = LiveOptions { user: user.to_owned(), wall_anchor, continues, ..options };
         let waits = continues || is_shared;
-        // A room that continues waits for the end of the pause, and for its turn.
+        // A room that continues waits for its turn and the end of a pause where its requests are made, not here.
         let wait_max = if is_order { Duration::ZERO } else { QUEUE_MAX };
         let turn_max = Some(wait_max).filter(|_| !continues);
         let needs = Needs { claim: !is_mock, slot: true, waits, turn_max };
@@ -385,6 +385,7 @@ impl Channel {
         let FoundUser { permit, check: Check { why, wait, .. } } = match found {
             Ok(found) => found,
             Err(refusal) => {
+                self.report_refusal(&user, &refusal.problem, true);
                 answer.refuse(refusal);
                 return None;
             }

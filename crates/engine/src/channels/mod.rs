@@ -8,7 +8,8 @@
 //!       ▼                                  ▲ ▲ ▲                             ▼
 //!  ┌─► Room ── DELETE USER, or it ends ────┘ │ └── DELETE USER or NAME ──── Tape ◄─┐
 //!  │    │ ▲                                  │                                │    │
-//!  └────┘ └── enough subscribers ── Held ────┘ DELETE USER                    └────┘ load NAME
+//!  └────┘ └── enough subscribers, ─ Held ────┘ DELETE USER                    └────┘ load NAME
+//!             or connect USER
 //!  connect OTHER, once looked up
 //! ```
 //!
@@ -142,7 +143,6 @@ pub struct Channel {
     options: ChannelOptions,
     rooms: Rooms,
     role: Role,
-    /// A room that moves to this process.
     /// Number of generations so far, which keeps ids of later ones distinct.
     generation: u32,
     ended: Ended,

@@ -213,9 +213,7 @@ impl Channel {
             | Order::Replay(ReplayOrder::Load(_), _)) => {
                 order.refuse(room_running(&user));
             }
-            order @ (Order::Replay(..) | Order::Test(..) | Order::Inject(..)) => {
-                order.refuse(nothing_replayed());
-            }
+            order => order.refuse(nothing_replayed()),
         }
         None
     }

@@ -1,5 +1,4 @@
-//! The main channel of several processes: each has a channel, and the one whose process owns the channel
-//! works.
+//! A channel that several processes share: each has one, and that of the process that owns it works.
 
 use std::{sync::Arc, time::Duration};
 

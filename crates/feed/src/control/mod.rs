@@ -206,11 +206,12 @@ impl Control {
         give(&self.orders, |answer| Order::Replay(order, answer)).await.map_err(|refusal| refusal.problem)
     }
 
-    /// Connects to a user, and disconnects the previous one. Returns once the first attempt has succeeded or
-    /// failed.
+    /// Connects to a user. Another user stays connected until this one has been found. Returns once the first attempt
+    /// has succeeded or failed.
     ///
     /// # Errors
-    /// Why the first attempt failed, and whether it is retried.
+    /// `replay_running`, or `room_running` while a mock's room is connected; `invalid_username`, `capacity` or
+    /// `rate_limited` if nothing was attempted; otherwise why the first attempt failed, and whether it is retried.
     pub async fn connect(&self, user: String) -> Result<Status, Refusal> {
         give(&self.orders, |answer| Order::Connect(user, answer)).await
     }

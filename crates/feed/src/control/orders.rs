@@ -18,7 +18,7 @@ use super::{ReplayState, Status};
 #[derive(Debug)]
 pub enum Order {
     Replay(ReplayOrder, Answer<ReplayState>),
-    /// Connect to this user, and disconnect the current one.
+    /// Connect to this user, in place of the current one if this one is found.
     Connect(String, Answer<Status>),
     /// Connect to a room of a mock, if nothing else is connected or playing.
     ConnectMock(MockRoom, Answer<Status>),

@@ -343,6 +343,52 @@ impl FaultKind {
         name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
+    /// Returns the kind with this name in scenarios, with its default values.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let kind = serde_json::from_value(name.into()).ok()?;
+        Some(Self::take(&mut FaultTable { kind, ..FaultTable::default() }))
+    }
+
+    /// Returns what it does to a client, if that decides what the client has to do next.
+    #[must_use]
+    pub fn effect(&self) -> Option<Effect> {
+        Some(match self {
+            Self::Empty
+            | Self::Html
+            | Self::Captcha
+            | Self::CutBody
+            | Self::Stub { .. }
+            | Self::BadProtobuf => Effect::Useless,
+            Self::Refuse { .. } => Effect::Refused,
+            Self::Hang { .. } => Effect::Late,
+            Self::Quiet { .. } => Effect::Quiet,
+            Self::Stall | Self::Deaf => Effect::Silent,
+            Self::Drop => Effect::Broken("cut without a close frame"),
+            Self::Reset => Effect::Broken("reset"),
+            Self::CloseFrame => Effect::Broken("closed by a push frame"),
+            // A status, or the end of the connection, says all that matters.
+            Self::Status { .. }
+            | Self::Close { .. }
+            | Self::Cut
+            | Self::NotFound
+            | Self::Offline
+            | Self::Endless
+            | Self::MissingCookie
+            | Self::MissingCursor
+            | Self::NoGifts
+            | Self::Dribble { .. }
+            | Self::BadGzip { .. }
+            | Self::Truncated { .. }
+            | Self::UnknownMethod { .. }
+            | Self::Duplicate { .. }
+            | Self::Reorder { .. }
+            | Self::RepeatHistory
+            | Self::NoHeartbeat
+            | Self::Lose { .. } => return None,
+        })
+    }
+
     /// Whether it changes the answer to a request for an upgrade.
     pub(crate) fn is_answer(&self) -> bool {
         self.reach().0 == Reach::Upgrade
@@ -394,6 +440,24 @@ impl FaultKind {
         let retry_after = Some(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)));
         Self::Status { status: 429, message: None, label: None, retry_after, headers: None }
     }
+}
+
+/// What a fault does to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// The answer to a request has a status of success, and nobody can use it.
+    Useless,
+    /// An upgrade is rejected.
+    Refused,
+    /// An upgrade is answered late.
+    Late,
+    /// Nearly nothing arrives on a connection that lives.
+    Quiet,
+    /// Nothing more arrives on a connection.
+    Silent,
+    /// A connection ends in this way.
+    Broken(&'static str),
 }
 
 /// Where a kind of fault can occur.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use table::one_or_more;
 
 pub(crate) use fault::STUB;
-pub use fault::{Endpoint, Fault, FaultKind, Only};
+pub use fault::{Effect, Endpoint, Fault, FaultKind, Only};
 pub use recorded::Recorded;
 pub use table::ScenarioError;
 

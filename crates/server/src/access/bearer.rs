@@ -57,7 +57,13 @@ impl Tokens {
     /// Whether requests need no token.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.all.is_empty() && self.read_only.is_empty()
+    }
+
+    /// Whether none of them can control the server.
+    #[must_use]
+    pub fn only_read(&self) -> bool {
+        self.all.is_empty() && !self.read_only.is_empty()
     }
 
     /// Returns the token that a client of these settings sends.

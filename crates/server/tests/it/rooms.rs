@@ -212,6 +212,7 @@ async fn the_first_failure_is_returned_and_sockets_stay_open() {
     assert!(rig.control.connect("demo".into()).await.unwrap_err().retrying);
     let other = rig.control.connect("ann".into()).await.unwrap_err();
     assert_eq!((other.problem.code, other.retrying), (Code::RateLimited, false));
+    assert_eq!(rig.control.upstream().refused.values().sum::<u64>(), 1);
     let check = rig.control.test("ann".into()).await.unwrap();
     assert_eq!((check.can_connect, check.code), (false, Some(Code::RateLimited)));
     rig.at_ms(6_000).await;

@@ -17,7 +17,7 @@ use super::super::{
 pub const LEASE: Duration = Duration::from_secs(5);
 const _: () =
     assert!(PIECE_BYTES_MAX + PROGRESS_BYTES_MAX <= CONTENT_BYTES_MAX, "a piece fits into a message");
-/// Default number of waiting events above which [`Member::offer`](super::Member::offer) returns
+/// Default number of waiting events from which on [`Member::offer`](super::Member::offer) returns
 /// [`OfferError::Full`].
 pub const WAITING_EVENTS_MAX: usize = 16_384;
 /// Default size of waiting events above which [`Member::offer`](super::Member::offer) returns
@@ -82,7 +82,7 @@ pub enum Input {
     /// offered, and releases the lease.
     Stop,
     Lease(LeaseReply),
-    /// The lease was released or has expired, as the bucket's watcher reports.
+    /// Another node has released the lease, and says so. Of one that has expired, nobody tells.
     LeaseFree,
     /// A message of the subscription.
     Message {
