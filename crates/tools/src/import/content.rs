@@ -25,11 +25,18 @@ pub(super) const PLACEHOLDER: &str = "is a placeholder: the exporter dropped the
 
 /// Decodes a frame that should be base64, but may be written in another way. The error says what it is instead.
 pub(super) fn decode(text: &str) -> Result<Bytes, String> {
-    let decoded = BASE64.decode(text).map(Bytes::from);
-    match decoded {
-        Ok(bytes) if is_push_frame(&bytes) => Ok(bytes),
-        _ => frame_in(&Bytes::copy_from_slice(text.as_bytes())).map_or_else(|| or_reason(decoded, text), Ok),
-    }
+    frame_as(text).map_or_else(|| decode_plain(text), Ok)
+}
+
+/// Returns the frame of TikTok LIVE that a text is, as base64 or in another way.
+pub(super) fn frame_as(text: &str) -> Option<Bytes> {
+    let plain = BASE64.decode(text).ok().map(Bytes::from).filter(is_push_frame);
+    plain.or_else(|| frame_in(&Bytes::copy_from_slice(text.as_bytes())))
+}
+
+/// Decodes base64, whatever it contains.
+pub(super) fn decode_plain(text: &str) -> Result<Bytes, String> {
+    or_reason(BASE64.decode(text).map(Bytes::from), text)
 }
 
 /// Decodes a single message like [`decode`], from base64 or hexadecimal digits.

@@ -20,7 +20,7 @@ use livetape_core::{
 use super::{
     Error,
     captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit},
-    content::{BASE64, PLACEHOLDER, decode, is_destroyed, is_placeholder, is_sent},
+    content::{BASE64, PLACEHOLDER, decode_plain, frame_as, is_destroyed, is_placeholder, is_sent},
     json::{Data, Json, LONE, TEXT_BYTES_MAX},
     merge::parse_date,
     source::{RESOURCES, Unpacked, next_line},
@@ -397,20 +397,20 @@ impl MessageFields {
             Some(Data::Bytes(bytes)) => return Ok((BINARY, bytes)),
             None => return Err("a message without data".into()),
         };
-        let opcode = self.opcode.map(|opcode| (opcode, opcode as u8));
-        let decoded = decode(&text);
-        match (opcode, decoded) {
-            (_, Ok(bytes)) if is_push_frame(&bytes) => Ok((BINARY, bytes)),
+        if let Some(frame) = frame_as(&text) {
+            return Ok((BINARY, frame));
+        }
+        match self.opcode.map(|opcode| (opcode, opcode as u8)) {
             _ if is_placeholder(&text) => Err(format!("a frame {PLACEHOLDER}")),
-            (None | Some((_, 1)), _) if is_destroyed(&text) => {
+            None | Some((_, 1)) if is_destroyed(&text) => {
                 Err("a binary frame that was stored as text, which lost its bytes".into())
             }
-            (None | Some((_, 1)), _) => Ok((1, text.into())),
-            (Some((exact, _)), _) if exact > OPCODE_MAX || exact.fract() != 0.0 => {
+            None | Some((_, 1)) => Ok((1, text.into())),
+            Some((exact, _)) if exact > OPCODE_MAX || exact.fract() != 0.0 => {
                 Err(format!("a message with opcode {exact}"))
             }
-            (Some((_, opcode)), decoded) => {
-                let bytes = decoded.map_err(|reason| format!("a frame {reason}"))?;
+            Some((_, opcode)) => {
+                let bytes = decode_plain(&text).map_err(|reason| format!("a frame {reason}"))?;
                 Ok((opcode.into(), bytes))
             }
         }
