@@ -39,7 +39,7 @@ pub enum Error {
     Missing { path: PathBuf },
     #[error("the directory of {} does not exist", path.display())]
     NoParent { path: PathBuf },
-    #[error("{} is being recorded", path.display())]
+    #[error("{} is being recorded or changed", path.display())]
     Busy { path: PathBuf },
     #[error("{} is a directory", path.display())]
     Directory { path: PathBuf },
@@ -67,7 +67,7 @@ impl Error {
             Self::Exists { .. } => "choose another name, or overwrite the file with --force",
             Self::Missing { .. } => "check the name",
             Self::NoParent { .. } => "create the directory first",
-            Self::Busy { .. } => "stop the recorder first, or choose another name",
+            Self::Busy { .. } => "wait for that, or stop the recorder, or choose another name",
             Self::Directory { .. } => "name a file",
             Self::Irregular { .. } => "copy the content to a regular file",
             Self::Irreplaceable { .. } => "write to another file, which is regular or does not exist",
@@ -280,6 +280,8 @@ fn target_of(path: &Path) -> Option<&[u8]> {
     (is_id && !target.is_empty()).then_some(target)
 }
 
+/// The number of a draft that only one process at a time can have for a file. No process has it.
+const SHARED_ID: u32 = 0;
 /// Maximum number of partial files with the same name.
 const PARTIALS_MAX: u32 = 1000;
 
@@ -325,16 +327,38 @@ impl Draft {
         Ok(draft)
     }
 
+    /// Creates a draft that will replace `target` with a changed copy of it. Nobody else changes it in this way before
+    /// the draft is kept or dropped, so read it afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if somebody else does, and the errors of [`Draft::new`].
+    pub fn of_changed(target: &Path) -> Result<Self, Error> {
+        refuse_special(target, target.metadata())?;
+        remove_left_parts(target.parent().unwrap_or(target), target.file_name());
+        let mut drafts = DRAFTS.lock();
+        let draft = Self::named(Arc::new(System), target, true, SHARED_ID).map_err(|error| match error {
+            Error::Exists { .. } => Error::Busy { path: target.into() },
+            other => other,
+        })?;
+        drafts.insert(draft.part.clone());
+        Ok(draft)
+    }
+
     /// Like [`Draft::new`], on any disk.
     ///
     /// # Errors
     /// The errors of [`Draft::new`].
     pub fn on(disk: Arc<dyn Disk>, target: &Path, force: bool) -> Result<Self, Error> {
+        Self::named(disk, target, force, process::id())
+    }
+
+    /// With [`SHARED_ID`], only one process can have the draft.
+    fn named(disk: Arc<dyn Disk>, target: &Path, force: bool, id: u32) -> Result<Self, Error> {
         let name = target.file_name().ok_or_else(|| Error::Directory { path: target.into() })?;
         check_name(target)?;
-        let part = target.with_file_name(format!(".{}.{}.part", name.display(), process::id()));
+        let part = target.with_file_name(format!(".{}.{id}.part", name.display()));
         refuse_taken(&*disk, target, force)?;
-        let file = create(&*disk, &part, true).map_err(|error| match error {
+        let file = create(&*disk, &part, id != SHARED_ID).map_err(|error| match error {
             Error::NoParent { .. } => Error::NoParent { path: target.into() },
             other => other,
         })?;
@@ -370,12 +394,12 @@ impl Draft {
     }
 
     fn rename(&mut self) -> Result<(), Error> {
-        self.rename_to(&self.target.clone()).map_err(|error| explain(&self.target, error))
+        self.rename_to(&self.target.clone(), self.force).map_err(|error| explain(&self.target, error))
     }
 
-    fn rename_to(&mut self, target: &Path) -> io::Result<()> {
+    fn rename_to(&mut self, target: &Path, force: bool) -> io::Result<()> {
         let mut drafts = DRAFTS.lock();
-        self.disk.rename(&self.part, target)?;
+        self.disk.rename(&self.part, target, force)?;
         drafts.remove(&self.part);
         self.renamed = true;
         Ok(())
@@ -388,7 +412,7 @@ impl Draft {
             return None;
         }
         let free = partial_names(&self.target).find(|path| !self.disk.exists(path))?;
-        self.rename_to(&free).ok()?;
+        self.rename_to(&free, false).ok()?;
         Some(free)
     }
 }
@@ -489,14 +513,14 @@ fn open_locked(options: &mut OpenOptions, path: &Path, force: bool) -> io::Resul
     let mut file = options.open(path)?;
     for _ in 0..LOCK_ATTEMPTS {
         match file.try_lock() {
-            Ok(()) if !force || file.metadata()?.nlink() > 0 => break,
+            Ok(()) if file.metadata()?.nlink() > 0 => break,
             // Not every file system has locks.
             Err(TryLockError::Error(_)) => break,
             Ok(()) | Err(TryLockError::WouldBlock) => {}
         }
         std::thread::yield_now();
         // Another process took a draft for abandoned before it was locked, and has removed it or is about to.
-        if force {
+        if force || file.metadata()?.nlink() == 0 {
             file = options.open(path)?;
         }
     }
@@ -544,11 +568,11 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Any error of the operating system; `Unsupported` if it has no identities.
     fn id(&self, path: &Path) -> io::Result<FileId>;
 
-    /// Renames a file, and replaces an existing one.
+    /// Renames a file. With `force`, replaces an existing one.
     ///
     /// # Errors
-    /// Any error of the operating system.
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Any error of the operating system; `AlreadyExists` for an existing file without `force`.
+    fn rename(&self, from: &Path, to: &Path, force: bool) -> io::Result<()>;
 
     /// # Errors
     /// Any error of the operating system.
@@ -624,8 +648,17 @@ impl Disk for System {
         return DiskFile::id(&File::open(path)?);
     }
 
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+    fn rename(&self, from: &Path, to: &Path, force: bool) -> io::Result<()> {
+        if force {
+            return fs::rename(from, to);
+        }
+        // Unlike a rename, a link never replaces a file that another process has created meanwhile.
+        match fs::hard_link(from, to) {
+            Ok(()) => fs::remove_file(from),
+            Err(_) if self.exists(to) => Err(io::ErrorKind::AlreadyExists.into()),
+            // Not every file system has links.
+            Err(_) => fs::rename(from, to),
+        }
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

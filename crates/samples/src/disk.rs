@@ -316,10 +316,13 @@ impl Disk for SimulatedDisk {
         self.0.lock().names.get(path).map(|&number| id_of(number)).ok_or(io::ErrorKind::NotFound.into())
     }
 
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+    fn rename(&self, from: &Path, to: &Path, force: bool) -> io::Result<()> {
         self.0.lock().whole(|state| {
             if !state.names.contains_key(from) {
                 return Err(io::ErrorKind::NotFound.into());
+            }
+            if !force && state.names.contains_key(to) {
+                return Err(io::ErrorKind::AlreadyExists.into());
             }
             state.change(Change::Rename(from.into(), to.into()));
             Ok(())

@@ -14,7 +14,10 @@ use serde::Serialize;
 use crate::cli::{
     args,
     options::config::tape,
-    process::output::{FileFate, Written, loss_code, progress, report_loss, say, say_made, shown, write},
+    process::output::{
+        FileFate, Written, draft, draft_of_changed, loss_code, progress, report_loss, say, say_made, shown,
+        write, write_to,
+    },
 };
 
 pub(crate) fn repair(args: &args::Repair) -> Result<u8, Problem> {
@@ -98,12 +101,13 @@ pub(crate) fn mark(args: &args::Mark) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
     let in_place = args.output.is_none();
     let output = args.output.clone().map_or_else(|| file_of(&tape).map(Path::to_owned), Ok)?;
+    let draft = if in_place { draft_of_changed(&output)? } else { draft(&output, args.force)? };
     if in_place {
         check_complete(&tape)?;
     }
     let bar = progress(tape.bytes());
     let input = bar.wrap_read(tape.open()?);
-    let written = write(&output, args.force || in_place, |out| {
+    let written = write_to(draft, &output, |out| {
         let loss = edit::mark(input, &mut *out, args.at, &args.label)?;
         out.flush()?;
         Ok(FileFate::Keep(loss))

@@ -85,13 +85,28 @@ pub(crate) fn draft(path: &Path, force: bool) -> Result<files::Draft, Problem> {
     files::Draft::new(path, force).map_err(|error| file_problem(&error))
 }
 
+/// Creates a file that takes the place of one of which it is a changed copy. Read that afterwards.
+pub(crate) fn draft_of_changed(path: &Path) -> Result<files::Draft, Problem> {
+    signals::remove_draft_at_signal();
+    files::Draft::of_changed(path).map_err(|error| file_problem(&error))
+}
+
 /// Writes a file that takes its name when it is complete.
 pub(crate) fn write<T>(
     path: &Path,
     force: bool,
     work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<FileFate<T>, Failure>,
 ) -> Result<Written<T>, Problem> {
-    match write_draft(draft(path, force)?, work)? {
+    write_to(draft(path, force)?, path, work)
+}
+
+/// Writes the draft of a file.
+pub(crate) fn write_to<T>(
+    draft: files::Draft,
+    path: &Path,
+    work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<FileFate<T>, Failure>,
+) -> Result<Written<T>, Problem> {
+    match write_draft(draft, work)? {
         Drafted::Kept(value) => Ok(Written::Whole(value)),
         Drafted::Dropped(value) => Ok(Written::Dropped(value)),
         Drafted::Broken { error, partial } => {

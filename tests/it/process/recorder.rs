@@ -46,7 +46,7 @@ fn no_command_replaces_a_recording_in_progress() {
     let check = |line: &str, name: &str| {
         let words = Vec::from_iter(line.split(' ').map(|word| if word == "OUT" { name } else { word }));
         let done = run(&words);
-        let busy = format!("❌ {name} is being recorded\n💡 ");
+        let busy = format!("❌ {name} is being recorded or changed\n💡 ");
         assert_eq!(
             (done.status.code(), stderr(&done).starts_with(&busy)),
             (Some(1), true),

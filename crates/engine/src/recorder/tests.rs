@@ -690,7 +690,7 @@ impl Displacement {
     fn apply(self, disk: &SimulatedDisk, path: &Path) -> io::Result<()> {
         match self {
             Self::Remove => disk.remove(path),
-            Self::Rename => disk.rename(path, Path::new("elsewhere.bin")),
+            Self::Rename => disk.rename(path, Path::new("elsewhere.bin"), true),
             Self::Replace => {
                 disk.put(path, OTHER);
                 Ok(())

@@ -283,3 +283,34 @@ fn a_file_has_one_identity_under_all_names() {
     assert_eq!([&file, &link, &other].map(|path| System.id(path).unwrap() == id), [true, true, false]);
     assert_eq!(System.id(folder.path().join("none").as_path()).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
+
+#[test]
+fn a_name_that_another_process_takes_meanwhile_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("new"), "new").unwrap();
+    fs::write(path("taken"), "old").unwrap();
+    let error = System.rename(&path("new"), &path("taken"), false).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(path("taken")).unwrap(), b"old");
+    System.rename(&path("new"), &path("free"), false).unwrap();
+    assert!(!path("new").exists());
+    System.rename(&path("free"), &path("taken"), true).unwrap();
+    assert_eq!(fs::read(path("taken")).unwrap(), b"new");
+}
+
+#[test]
+fn a_file_is_changed_by_one_process_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("show.bin");
+    fs::write(&path, "old").unwrap();
+    // Of a process that was killed.
+    fs::write(folder.path().join(".show.bin.0.part"), "half").unwrap();
+    let mut changed = Draft::of_changed(&path).unwrap();
+    assert!(matches!(Draft::of_changed(&path), Err(Error::Busy { .. })));
+    changed.write_all(b"new").unwrap();
+    changed.keep().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+    drop(Draft::of_changed(&path).unwrap());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}

@@ -112,7 +112,12 @@ pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> ReplayResul
 }
 
 pub(crate) async fn load(State(app): State<App>, body: RawBody) -> ReplayResult {
-    send_order(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
+    let Load { recording } = parse_body(body)?;
+    let name = recordings::plain(recording).map_err(|message| Problem::new(Code::BadRequest, message))?;
+    // Until it is replayed, which keeps it as it is.
+    let _held = app.shelf.load(&name)?;
+    let replay = app.shared.control.order(ReplayOrder::Load(name)).await?;
+    Ok(Json(with_case(replay, &app)))
 }
 
 async fn send_order<T: DeserializeOwned>(

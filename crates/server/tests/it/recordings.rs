@@ -234,6 +234,8 @@ async fn an_interrupted_upload_leaves_no_file() {
     // A second upload of the same name at the same time.
     let busy = place.upload("/recordings/x", &bytes).await;
     assert_eq!((busy.status, busy.code().as_str()), (409, "recording_busy"));
+    let load = place.rig.http("POST", "/replay/load", r#"{"recording":"x"}"#).await;
+    assert_eq!((load.status, load.code().as_str()), (409, "recording_busy"));
     // The client stops sending, and gets an error 30 s later. They start once the disk is ready, so the test
     // advances the paused clock until then; it does not advance by itself while a thread waits for the
     // upload.

@@ -7,6 +7,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use livetape_core::{
@@ -14,8 +15,14 @@ use livetape_core::{
     nearest,
     recording::is_plain_name,
 };
-use livetape_io::files::{self, Disk as _, Draft, READ_BYTES_MAX};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use livetape_io::{
+    clock,
+    files::{self, Disk as _, Draft, READ_BYTES_MAX},
+};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::sleep_until,
+};
 use tracing::warn;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -23,6 +30,9 @@ use crate::routes::{query, recordings::on_thread};
 
 /// Name of the file.
 pub(crate) const FILE: &str = "overlays.json";
+/// How often another process that saves an overlay is waited for, and for how long each time.
+const ATTEMPTS_MAX: u32 = 1000;
+const ATTEMPT_INTERVAL: Duration = Duration::from_millis(10);
 /// The overlays that livetape has.
 pub(crate) const KINDS: [&str; 6] = ["alerts", "battle", "chat", "goal", "leaderboard", "viewers"];
 /// Maximum length of a name, in characters: with its kind, the name of a client has to hold it.
@@ -197,7 +207,7 @@ impl SaveGuard {
         settings: String,
         replaces: Option<String>,
     ) -> Result<(Saved, bool), Problem> {
-        let path = self.path.clone();
+        let (path, draft) = (self.path.clone(), draft(&self.path).await?);
         on_thread(move || {
             let loaded = load(&path)?;
             let is_damaged = loaded.is_err();
@@ -215,7 +225,7 @@ impl SaveGuard {
             if is_damaged {
                 keep_damaged(&path)?;
             }
-            write(&path, &all)?;
+            write(draft, &all)?;
             Ok((saved, is_new))
         })
         .await?
@@ -226,12 +236,12 @@ impl SaveGuard {
     /// # Errors
     /// `overlays_damaged` or `io`.
     pub(crate) async fn delete(&self, id: &OverlayId) -> Result<Option<Saved>, Problem> {
-        let (path, key) = (self.path.clone(), id.key());
+        let (path, key, draft) = (self.path.clone(), id.key(), draft(&self.path).await?);
         on_thread(move || {
             let mut all = load(&path)?.map_err(|why| damaged(&why))?;
             let deleted = all.remove(&key);
             if deleted.is_some() {
-                write(&path, &all)?;
+                write(draft, &all)?;
             }
             Ok(deleted)
         })
@@ -266,6 +276,35 @@ fn check_unchanged(
     }
 }
 
+/// Begins to change the file. Another server in the same folder waits until the draft is kept or dropped.
+async fn draft(path: &Path) -> Result<Draft, Problem> {
+    for _ in 0..ATTEMPTS_MAX {
+        let path = path.to_owned();
+        let begin = move || {
+            let folder = path.parent().unwrap_or(&path);
+            fs::create_dir_all(folder).map_err(|error| unusable("write", &error))?;
+            match Draft::of_changed(&path) {
+                Err(files::Error::Busy { .. }) => Ok(None),
+                draft => draft.map(Some).map_err(unwritable),
+            }
+        };
+        match on_thread(begin).await?? {
+            Some(draft) => return Ok(draft),
+            None => sleep_until(clock::now() + ATTEMPT_INTERVAL).await,
+        }
+    }
+    let within = (ATTEMPT_INTERVAL * ATTEMPTS_MAX).as_secs();
+    Err(Problem::new(Code::Io, format!("another process has been writing {FILE} for {within} s"))
+        .hint("end the other server in this folder, and try again"))
+}
+
+fn unwritable(error: files::Error) -> Problem {
+    match error {
+        files::Error::Other { source, .. } => unusable("write", &source),
+        _ => Problem::new(Code::Io, format!("cannot write {FILE}: no permission, or not a file")),
+    }
+}
+
 /// Reads the file. A missing one has no overlays.
 fn load(path: &Path) -> Result<Contents, Problem> {
     match files::read_small(path) {
@@ -290,7 +329,7 @@ fn parse(bytes: &[u8]) -> Contents {
     Ok(all)
 }
 
-fn write(path: &Path, all: &BTreeMap<String, Saved>) -> Result<(), Problem> {
+fn write(mut draft: Draft, all: &BTreeMap<String, Saved>) -> Result<(), Problem> {
     let rows: BTreeMap<String, &str> =
         all.values().map(|saved| (saved.id.to_string(), saved.settings.as_str())).collect();
     let mut json = serde_json::to_vec_pretty(&rows).unwrap_or_default();
@@ -299,12 +338,6 @@ fn write(path: &Path, all: &BTreeMap<String, Saved>) -> Result<(), Problem> {
         let message = "the settings of all overlays together are too long";
         return Err(Problem::new(Code::TooLarge, message).hint("delete one that you no longer use"));
     }
-    fs::create_dir_all(path.parent().unwrap_or(path)).map_err(|error| unusable("write", &error))?;
-    let unwritable = |error: files::Error| match error {
-        files::Error::Other { source, .. } => unusable("write", &source),
-        _ => Problem::new(Code::Io, format!("cannot write {FILE}: no permission, or not a file")),
-    };
-    let mut draft = Draft::new(path, true).map_err(unwritable)?;
     draft.write_all(&json).map_err(|error| unusable("write", &error))?;
     draft.keep().map_err(unwritable)
 }
@@ -329,7 +362,7 @@ fn keep_damaged(path: &Path) -> Result<(), Problem> {
             Problem::new(Code::Io, message).hint("repair or delete them, in the folder of recordings")
         );
     };
-    files::System.rename(path, &kept).map_err(|error| unusable("rename", &error))?;
+    files::System.rename(path, &kept, false).map_err(|error| unusable("rename", &error))?;
     warn!(kept = file_name(&kept), "❌ {FILE} is damaged, and is kept under another name");
     Ok(())
 }
@@ -379,6 +412,21 @@ mod tests {
             names.sort();
             names
         }
+    }
+
+    /// Two servers in one folder.
+    #[tokio::test]
+    async fn what_one_server_saves_is_not_lost_by_another() {
+        let (folder, one) = store();
+        let two = Overlays::new(&folder.path().join("shelf"));
+        let save = async |overlays: &Overlays, server: &str| {
+            for number in 0..20 {
+                assert!(overlays.save(&format!("goal/{server}{number}"), "size=30", None).await.unwrap());
+            }
+        };
+        tokio::join!(save(&one, "a"), save(&two, "b"));
+        assert_eq!(one.list().await.unwrap().0.unwrap().len(), 40);
+        assert_eq!(one.files(), [FILE]);
     }
 
     #[test]

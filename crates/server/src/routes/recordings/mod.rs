@@ -44,7 +44,7 @@ use uuid::Uuid;
 use super::{App, Offset, parse_body, path_params, read_offset};
 use crate::state::{ErrorResponse, Json};
 
-use shelf::{Changing, Whole, refuse_written, unreadable};
+use shelf::{Held, Whole, refuse_written, unreadable};
 use transfer::unwritable;
 
 pub(crate) use shelf::{ListedRecording, Shelf};
@@ -210,10 +210,12 @@ fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<ListedRecordin
     refuse_written(name, &from)?;
     shelf.version(name)?;
     if new != name {
-        if to.symlink_metadata().is_ok() {
-            return Err(exists(new, "choose another name, or delete that recording first"));
-        }
-        fs::rename(&from, &to).map_err(|error| shelf.explain(name, &error))?;
+        files::System.rename(&from, &to, false).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                exists(new, "choose another name, or delete that recording first")
+            }
+            _ => shelf.explain(name, &error),
+        })?;
         files::System.sync_folder(&to).map_err(|error| shelf.explain(new, &error))?;
     }
     shelf.entry(new)
@@ -239,7 +241,7 @@ pub(crate) async fn delete(State(app): State<App>, name: Name) -> Result<Json<De
 impl App {
     /// Locks a name while its file changes. Fails for the recording that is being replayed, because a seek
     /// reads its file again.
-    fn hold(&self, name: &str) -> Result<Changing, Problem> {
+    fn hold(&self, name: &str) -> Result<Held, Problem> {
         let changing = self.shelf.change(name)?;
         if self.replays(name) {
             return Err(Problem::new(Code::RecordingBusy, format!("`{name}` is being replayed")));
@@ -301,7 +303,7 @@ pub(crate) async fn cut(
 
 fn make(
     shelf: &Arc<Shelf>,
-    _changing: &Changing,
+    _changing: &Held,
     name: &str,
     new: &str,
     range: &Range,

@@ -1,7 +1,7 @@
 //! The directory of recordings, plus the built-in one, and what is known of its files until they change.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     fs::{self, File},
     io::{self, BufReader, Cursor, Read},
     iter,
@@ -89,14 +89,22 @@ pub(crate) struct Shelf {
     glances: Cache<Result<Glance, Code>>,
     wholes: Cache<Arc<Whole>>,
     turns: Semaphore,
-    changing: Mutex<HashSet<String>>,
+    held: Mutex<HashMap<String, Use>>,
     /// Uploads and overlays being written.
     pub(in crate::routes) writing: TaskTracker,
 }
 
-/// Lock on a name until it is dropped, so that only one change runs at a time.
+/// What a name is held for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Change,
+    /// This many orders to play it.
+    Loads(usize),
+}
+
+/// Lock on a name until it is dropped: only one change runs at a time, and none while the recording is loaded to be played.
 #[derive(Debug)]
-pub(super) struct Changing {
+pub(in crate::routes) struct Held {
     shelf: Arc<Shelf>,
     name: String,
 }
@@ -109,7 +117,7 @@ impl Shelf {
             glances: Cache::new(LISTED_MAX),
             wholes: Cache::new(CHARTS_MAX),
             turns: Semaphore::new(READING_MAX),
-            changing: Mutex::default(),
+            held: Mutex::default(),
             writing: TaskTracker::new(),
         }
     }
@@ -282,24 +290,45 @@ impl Shelf {
         missing(&self.options.directory, name)
     }
 
-    pub(super) fn change(self: &Arc<Self>, name: &str) -> Result<Changing, Problem> {
+    pub(super) fn change(self: &Arc<Self>, name: &str) -> Result<Held, Problem> {
         if self.is_read_only(name) {
             let why = if name == DEMO { "is built in" } else { "is the show of the case that is played" };
             return Err(Problem::new(Code::ReadOnlyRecording, format!("`{name}` {why}")));
         }
-        let mut changing = self.changing.lock();
-        if !changing.insert(name.to_owned()) {
+        self.hold(name, |held| held.is_none().then_some(Use::Change))
+    }
+
+    /// Keeps a recording as it is while it is loaded to be played.
+    pub(in crate::routes) fn load(self: &Arc<Self>, name: &str) -> Result<Held, Problem> {
+        self.hold(name, |held| match held {
+            None => Some(Use::Loads(1)),
+            Some(Use::Loads(count)) => Some(Use::Loads(count + 1)),
+            Some(Use::Change) => None,
+        })
+    }
+
+    fn hold(
+        self: &Arc<Self>,
+        name: &str,
+        next: impl FnOnce(Option<Use>) -> Option<Use>,
+    ) -> Result<Held, Problem> {
+        let mut held = self.held.lock();
+        let Some(next) = next(held.get(name).copied()) else {
             let problem = Problem::new(Code::RecordingBusy, format!("`{name}` is already being changed"));
             return Err(problem.hint("try again when the change is complete"));
-        }
-        Ok(Changing { shelf: Arc::clone(self), name: name.to_owned() })
+        };
+        held.insert(name.to_owned(), next);
+        Ok(Held { shelf: Arc::clone(self), name: name.to_owned() })
     }
 }
 
-impl Drop for Changing {
+impl Drop for Held {
     fn drop(&mut self) {
-        let mut changing = self.shelf.changing.lock();
-        changing.remove(&self.name);
+        let mut held = self.shelf.held.lock();
+        match held.get_mut(&self.name) {
+            Some(Use::Loads(count @ 2..)) => *count -= 1,
+            _ => drop(held.remove(&self.name)),
+        }
     }
 }
 
@@ -357,6 +386,23 @@ impl<T: Clone> Cache<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recording_is_not_changed_while_it_is_loaded() {
+        let shelf = Arc::new(Shelf::new(Recordings::default(), None));
+        let busy = |held: Result<Held, Problem>| held.map(drop).map_err(|problem| problem.code);
+        let loads = [shelf.load("show").unwrap(), shelf.load("show").unwrap()];
+        for load in loads {
+            assert_eq!(busy(shelf.change("show")), Err(Code::RecordingBusy));
+            drop(load);
+        }
+        let change = shelf.change("show").unwrap();
+        assert_eq!(busy(shelf.load("show")), Err(Code::RecordingBusy));
+        assert_eq!(busy(shelf.change("show")), Err(Code::RecordingBusy));
+        assert_eq!(busy(shelf.load("other")), Ok(()));
+        drop(change);
+        assert_eq!(busy(shelf.load("show")), Ok(()));
+    }
 
     #[test]
     fn errors_of_the_file_system_reveal_no_path() {
