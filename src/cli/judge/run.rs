@@ -20,7 +20,7 @@ use livetape_engine::{
 };
 use livetape_io::clock;
 use livetape_mock::{Happened, LogEntry, MockTikTok, proxy::Opened};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -60,7 +60,9 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
             true => |_| (),
             false => tell_end,
         },
-        warn: |problem| warn(format_args!("⚠️ The recording is incomplete: {problem}")),
+        warn: |problem| {
+            warn(format_args!("⚠️ The recording is incomplete: {problem}\n💡 {}", problem.hint));
+        },
         ..sources::options(&settings, "")?
     };
     let over = CancellationToken::new();
@@ -94,12 +96,9 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     let result = run.command(&env, signals).await;
     stage.control.shut_down();
     let channels = stage.control.channels().clone();
-    let closing = async {
-        let ended = show.await;
-        let missed = stage.close().await;
-        (ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())), missed)
-    };
-    let ended = timeout(settings.limits.shutdown_time, closing).await;
+    let deadline = clock::now() + settings.limits.shutdown_time;
+    let ended = timeout_at(deadline, show).await;
+    let missed = timeout_at(deadline, stage.close()).await.unwrap_or(exit::DONE);
     let code = result?;
     // A forced exit waits for nothing, and the loss may be found only at the end of a large file.
     if code == exit::INTERRUPTED {
@@ -108,6 +107,12 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     let mut missing = channels.lost();
     missing.insert(tape.name.clone(), tape.loss().await);
     let mut lost = missing.iter().map(|(name, loss)| report_loss(name, *loss)).max().unwrap_or(exit::DONE);
+    if ended.is_err() && settings.live.record.is_some() {
+        warn(
+            "⚠️ The recording is not sealed: the disk is too slow\n💡 record to another disk, or raise limits.shutdown_time",
+        );
+        lost = exit::LOST;
+    }
     if let Some((mock, playing)) = mock.filter(|_| lost == exit::DONE) {
         lost = report_loss(&playing, mock.loss());
     }
@@ -115,8 +120,8 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
         return Ok(code);
     }
     match ended {
-        Ok((ended, missed)) if lost == exit::DONE => {
-            let ended = ended?;
+        Ok(ended) if lost == exit::DONE => {
+            let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
             if ended.loss.is_some() {
                 warn(format_args!("⚠️ Incomplete: {}", ended.loss));
             }

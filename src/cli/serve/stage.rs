@@ -316,6 +316,7 @@ pub(crate) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
     if let Some(problem) = &ended.recorder {
         // The part that was written is kept and readable.
         display::say(&format!("⚠️ The recording is incomplete: {problem}"));
+        display::say(&format!("💡 {}", problem.hint));
     }
     if ended.loss.is_some() {
         display::say(&format!("⚠️ Incomplete: {}", ended.loss));

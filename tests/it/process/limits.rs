@@ -61,6 +61,42 @@ fn missing_standard_output_counts_as_a_loss() {
     }
 }
 
+/// Also if it ends before anybody heard that its recorder failed.
+#[test]
+fn a_command_that_cannot_record_says_why() {
+    let replay = "--port 0 --speed max --wait-clients 0 --exit-when-done";
+    let command = "--speed max --clients 0";
+    for (line, end) in [
+        (format!("run demo {command} --record"), "-- true"),
+        (format!("run demo {command} --log-format json --record"), "-- true"),
+        (format!("run demo {command} --log-file LOG --record"), "-- true"),
+        (format!("replay demo {replay} --record"), ""),
+        (format!("replay demo {replay} -q --record"), ""),
+    ] {
+        // In blocks of 512 bytes. The demo is larger, but COMMAND may end before it has been played.
+        for blocks in [0, 8].into_iter().filter(|blocks| *blocks == 0 || end.is_empty()) {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("show.bin");
+            let line = line.replace("LOG", text(&folder.path().join("log")));
+            let line = format!("ulimit -f {blocks}; exec {} {line} {} {end}", program(), text(&file));
+            let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+            let said = stdout(&output) + &stderr(&output);
+            assert_eq!(output.status.code(), Some(3), "{line}: {said}");
+            assert!(said.contains("⚠️ The recording is incomplete: recording to "), "{line}: {said}");
+            assert!(said.contains("💡 check that the disk is not full"), "{line}: {said}");
+            if blocks == 0 {
+                assert!(said.contains("; nothing was recorded") && !file.exists(), "{line}: {said}");
+                continue;
+            }
+            assert!(said.contains("; the part written so far can be replayed"), "{line}: {said}");
+            // It keeps its name, and is unsealed.
+            let events = run(&["events", text(&file)]);
+            assert_eq!(events.status.code(), Some(3), "{}", stderr(&events));
+            assert!(!events.stdout.is_empty(), "{}", stderr(&events));
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_ends_watch() {
     let server = Running::start(&["replay", "demo"]);

@@ -87,9 +87,9 @@ impl Channel {
             refusal: None,
         };
         status.begin(&self.driver, source_of(&room.header));
-        let failed = recorder.as_ref().map(Recorder::watch);
-        let over = self.pump(shown, &mut pipeline, &mut status, failed).await;
-        self.leave(over, pipeline, status, recorder).await
+        let mut failed = recorder.as_ref().map(Recorder::watch);
+        let over = self.pump(shown, &mut pipeline, &mut status, &mut failed).await;
+        self.leave(over, pipeline, status, (recorder, failed)).await
     }
 
     async fn pump(
@@ -97,7 +97,7 @@ impl Channel {
         shown: Shown,
         pipeline: &mut Pipeline,
         status: &mut RoomStatus,
-        mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
+        recorder_failed: &mut Option<Failure>,
     ) -> LiveEnd {
         let Shown { user, is_mock, mut room, .. } = shown;
         let started = room.started;
@@ -135,8 +135,8 @@ impl Channel {
                 found = looked_up(&mut candidate), if leaving.is_none() => {
                     leaving = self.take_found(candidate.take(), found);
                 }
-                problem = failure(&mut recorder_failed) => {
-                    recorder_failed = None;
+                problem = failure(recorder_failed) => {
+                    *recorder_failed = None;
                     // Keep serving; only `record` ends.
                     if self.options.record_only && leaving.is_none() {
                         leaving = Some(Leaving::RecorderEnded);
@@ -223,7 +223,7 @@ impl Channel {
         over: LiveEnd,
         mut pipeline: Pipeline,
         mut room: RoomStatus,
-        recorder: Option<Recorder>,
+        (recorder, failed): (Option<Recorder>, Option<Failure>),
     ) -> Attached {
         let LiveEnd { leaving, outcome, slot, candidate, last, was_connected } = over;
         // Only the next room of this channel may keep the slot.
@@ -246,7 +246,11 @@ impl Channel {
             _ => None,
         };
         room.end(&self.driver, problem.clone(), leaving.as_ref());
-        self.finish_recorder(recorder, was_connected, pipeline.decoder().counts().loss()).await;
+        let lost = pipeline.decoder().counts().loss();
+        let problem_at_end = self.finish_recorder(recorder, was_connected, lost).await;
+        if let Some(problem) = problem_at_end.filter(|_| failed.is_some()) {
+            report_recorder(&problem, &format!("@{}", room.user), &self.driver.tally(), self.options.warn);
+        }
         let next = match leaving {
             Some(Leaving::ShutDown | Leaving::RecorderEnded) => Attached::Over,
             Some(Leaving::Replaced(user, answer, permit)) => {
@@ -322,13 +326,13 @@ impl Channel {
         let (hub, shutdown) = (self.hub.clone(), self.shutdown.clone());
         let (name, tally) = (tape.name.clone(), self.driver.tally());
         let replay = Replay::new(tape, options, hub, &mut self.driver, shutdown, self.options.on_end);
+        let mut failed = recorder.as_ref().map(Recorder::watch);
         let summary = match replay {
             Ok(replay) => {
                 let tap = recorder.as_ref().map(Recorder::tap);
                 let continued = continued.map(|(position, passed)| (*position, passed));
                 let replay = replay.after_generation(self.generation).continuing(continued);
                 let mut run = pin!(replay.recorded(tap).answering(answer).run());
-                let mut failed = recorder.as_ref().map(Recorder::watch);
                 loop {
                     tokio::select! { biased;
                         summary = &mut run => break summary,
@@ -347,7 +351,10 @@ impl Channel {
         self.generation = summary.generation;
         self.ended.is_lossy |= summary.loss.is_some();
         self.ended.loss += summary.untold;
-        self.finish_recorder(recorder, true, Loss::default()).await;
+        let problem_at_end = self.finish_recorder(recorder, true, Loss::default()).await;
+        if let Some(problem) = problem_at_end.filter(|_| failed.is_some()) {
+            report_recorder(&problem, &name, &tally, self.options.warn);
+        }
         Ok(match summary.left {
             Left::Done | Left::ShutDown => Attached::Over,
             Left::Stopped => Attached::Idle,
@@ -388,11 +395,16 @@ impl Channel {
         Ok(Some(recorder))
     }
 
-    /// Seals a recording, and counts what its source and the recorder lost.
-    async fn finish_recorder(&mut self, recorder: Option<Recorder>, was_connected: bool, mut loss: Loss) {
+    /// Seals a recording, and counts what its source and the recorder lost. Returns why it failed.
+    async fn finish_recorder(
+        &mut self,
+        recorder: Option<Recorder>,
+        was_connected: bool,
+        mut loss: Loss,
+    ) -> Option<Problem> {
         let Some(recorder) = recorder else {
             self.ended.loss += loss;
-            return;
+            return None;
         };
         let files = recorder.files();
         // Sealing waits for the disk.
@@ -402,23 +414,26 @@ impl Channel {
         let is_last = self.options.ends_with_source && !self.options.record_only;
         if !was_connected && !is_last && matches!(finished, Ok(Ok(_))) {
             files.paths().iter().for_each(|path| drop(std::fs::remove_file(path)));
-            return;
+            return None;
         }
         // A file holds one room, so later rooms are not recorded.
         self.options.record.take_if(|record| matches!(record, Record::File(_)));
         self.ended.loss += loss;
         self.ended.recordings.extend(files.paths());
-        match finished {
+        let problem = match finished {
             Ok(Ok(summary)) => {
                 loss.records += summary.lost;
                 self.ended.loss.records += summary.lost;
                 let (path, lost) = (shown(files.paths().pop()), loss.records + loss.undecoded);
                 info!(path, lost, "📼 Recording sealed");
                 self.ended.full_bytes = summary.is_full.then_some(summary.bytes).or(self.ended.full_bytes);
+                return None;
             }
-            Ok(Err(problem)) => self.ended.recorder = Some(problem),
-            Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder failed")),
-        }
+            Ok(Err(problem)) => problem,
+            Err(_) => Problem::new(Code::Io, "the recorder failed"),
+        };
+        self.ended.recorder = Some(problem.clone());
+        Some(problem)
     }
 }
 
@@ -644,8 +659,11 @@ fn report_recorder(problem: &Problem, of: &str, tally: &UpstreamCounters, tell: 
     tell(problem);
 }
 
+/// Watches for a failure of the recorder that is not reported yet.
+type Failure = watch::Receiver<Option<Problem>>;
+
 /// Waits until the recorder fails; forever, if it does not.
-async fn failure(failed: &mut Option<watch::Receiver<Option<Problem>>>) -> Problem {
+async fn failure(failed: &mut Option<Failure>) -> Problem {
     if let Some(failed) = failed
         && let Ok(problem) = failed.wait_for(Option::is_some).await
         && let Some(problem) = problem.clone()

@@ -119,6 +119,13 @@ impl Parts {
         header.tags.insert(PART_TAG.into(), self.part.to_string());
         Ok((file, header, self.snapshot.openings(Duration::ZERO).collect()))
     }
+
+    /// Removes the file that [`Parts::next`] created, because nothing was written to it.
+    pub(super) fn take_back(&self) {
+        if self.disk.remove(&part_path(&self.path, self.part)).is_ok() {
+            self.files.replace_last(None);
+        }
+    }
 }
 
 /// Returns the first free path of `<user>-<utc>.bin`, `<user>-<utc>-2.bin` and so on. The user name is

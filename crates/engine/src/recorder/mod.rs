@@ -61,6 +61,14 @@ pub trait Output: Write + Send + 'static {
         Ok(())
     }
 
+    /// Removes the data, because it cannot be used.
+    ///
+    /// # Errors
+    /// If it cannot be removed, or another program has written to it.
+    fn discard(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Returns whether the data is no longer where it was to be found.
     ///
     /// # Errors
@@ -125,7 +133,8 @@ impl Recorder {
     /// # Errors
     /// [`Code::OutputExists`] (files are never overwritten) or [`Code::Io`], with the path in the message.
     pub fn start(target: &Target, header: Header, options: &RecorderOptions) -> Result<Self, Problem> {
-        Ready::on_disk(Arc::new(System), target, header, options)?.start()
+        let disk: Arc<dyn Disk> = Arc::new(System);
+        Ready::on_disk(&disk, target, header, options)?.start()
     }
 
     /// Starts recording to any output; `name` is its name in messages.
@@ -225,26 +234,27 @@ struct Ready {
 impl Ready {
     /// Creates the file, or that of the first part.
     fn on_disk(
-        disk: Arc<dyn Disk>,
+        disk: &Arc<dyn Disk>,
         target: &Target,
         header: Header,
         options: &RecorderOptions,
     ) -> Result<Self, Problem> {
         let header = complete(header, options);
         let first = |path: &Path| options.rotate.map_or_else(|| path.to_owned(), |_| part_path(path, 0));
-        let (file, path) = files::create(&*disk, target, first)?;
+        let (file, path) = files::create(&**disk, target, first)?;
         let (name, files) = (path.display().to_string(), Files::default());
         files.add(first(&path));
         let (header, parts) = match options.rotate {
             None => (header, None),
             Some(rotate) => {
                 let header = first_header(header);
-                let parts = Parts::new(Arc::clone(&disk), rotate, path.clone(), files.clone(), &header);
+                let parts = Parts::new(Arc::clone(disk), rotate, path.clone(), files.clone(), &header);
                 (header, Some(parts))
             }
         };
-        let file = Placed::new(disk, first(&path), file);
-        Self::new(Box::new(file), name, &header, options, (parts, files))
+        let file = Placed::new(Arc::clone(disk), first(&path), file);
+        let ready = Self::new(Box::new(file), name, &header, options, (parts, files));
+        ready.inspect_err(|_| drop(disk.remove(&first(&path))))
     }
 
     fn new(

@@ -138,6 +138,11 @@ impl Output for Placed {
         Ok(())
     }
 
+    fn discard(&self) -> io::Result<()> {
+        self.check_length()?;
+        self.disk.remove(&self.path)
+    }
+
     fn check(&self) -> io::Result<Option<Displaced>> {
         match (self.disk.id(&self.path), self.id) {
             (Ok(found), Some(id)) if found != id => Ok(Some(Displaced::Replaced)),

@@ -1,7 +1,7 @@
 //! The recorder on a simulated disk that fails, and whose process dies in every system call.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,7 +16,7 @@ use livetape_core::{
         records::{ConnClose, ConnOpen, Header},
     },
 };
-use livetape_io::{clock, files::Disk as _};
+use livetape_io::{clock, files::Disk};
 use livetape_samples::{
     disk::{Fault, Faults, Image, SimulatedDisk, faults},
     paused_clock,
@@ -48,6 +48,44 @@ proptest! {
                 .map_err(|error| TestCaseError::fail(format!("crash in system call {call}: {error}")))?;
         }
     }
+}
+
+/// It would be in the way of the next attempt, and the hint says that nothing was recorded.
+#[test]
+fn a_disk_that_fails_leaves_no_file_without_a_record() {
+    let steps = (0..3).flat_map(|_| [Step::Record(ItemKind::Frame(300), 600), Step::Write(1)]);
+    let steps = Vec::from_iter(steps);
+    let (mut empty, mut kept) = (0, 0);
+    for rotate in [None, Some(Rotate::Every(Duration::from_secs(1)))] {
+        let plan = |calls| Plan {
+            flush: Flush::Each,
+            sync_every: Duration::ZERO,
+            queue_items_max: 8,
+            queue_bytes_max: 1 << 20,
+            bytes_max: None,
+            rotate,
+            steps: steps.clone(),
+            seal: true,
+            faults: Faults { calls, seed: 0 },
+        };
+        for call in 0..Run::of(&plan(BTreeMap::new()), None).disk.calls() {
+            for fault in [Fault::Device, Fault::Full] {
+                let run = Run::of(&plan(BTreeMap::from([(call, fault)])), None);
+                let Some(Err(problem)) = run.result else { continue };
+                let files = run.disk.after_kill();
+                for (path, bytes) in &files {
+                    let shown = path.display();
+                    assert!(read(bytes).unwrap().is_some(), "{shown} after {fault:?} in call {call}");
+                }
+                if problem.message.contains(" has stopped: ") {
+                    let is_empty = problem.hint.ends_with("; nothing was recorded");
+                    assert_eq!(is_empty, files.is_empty(), "{problem:?} after {fault:?} in call {call}");
+                    *(if is_empty { &mut empty } else { &mut kept }) += 1;
+                }
+            }
+        }
+    }
+    assert!(empty > 0 && kept > 0, "{empty} and {kept}");
 }
 
 /// What happens in a simulation.
@@ -153,9 +191,9 @@ impl Run {
         let result = {
             let _context = clock.enter();
             let target = Target::File(path().into());
-            let disk = Arc::new(run.disk.clone());
+            let disk: Arc<dyn Disk> = Arc::new(run.disk.clone());
             let header = Header { wall_anchor_ns: Some(WALL_NS), ..Header::default() };
-            Ready::on_disk(disk, &target, header, &plan.options())
+            Ready::on_disk(&disk, &target, header, &plan.options())
         };
         let result = result.and_then(|mut ready| {
             let result = run.steps(plan, &mut ready, &clock);
@@ -629,7 +667,8 @@ impl Taken {
         };
         let header = Header { wall_anchor_ns: Some(WALL_NS), ..Header::default() };
         let target = Target::File(path().into());
-        let mut ready = Ready::on_disk(Arc::new(disk.clone()), &target, header, &options).ok()?;
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let mut ready = Ready::on_disk(&shared, &target, header, &options).ok()?;
         let (mut taken, mut accepted) = (None, 0);
         let mut steps = || {
             ready.writer_thread.begin()?;

@@ -125,15 +125,17 @@ impl WriterThread {
         self.summary.duration = self.last_offset();
         let result = result.map(|()| self.summary).map_err(|error| {
             self.queue.discard();
-            let message = format!("recording to {name} has stopped: {error}");
-            Problem::new(error.code(), message).hint(
-                "check that the disk is not full, and that no other program changes the file; the part written so far can be replayed",
-            )
-        });
-        if result.is_err() {
             // A failed disk cannot hide this.
             drop(self.check());
-        }
+            self.discard_empty();
+            let left = match self.before.1 + self.flushed_bytes {
+                0 => "nothing was recorded",
+                _ => "the part written so far can be replayed",
+            };
+            let message = format!("recording to {name} has stopped: {error}");
+            let hint = "check that the disk is not full, and that no other program changes the file";
+            Problem::new(error.code(), message).hint(format!("{hint}; {left}"))
+        });
         let Some(displaced) = self.displaced else { return result };
         let rescued = self.writer.get_mut().get_mut().rescue(displaced);
         self.files.replace_last(rescued.path);
@@ -142,6 +144,16 @@ impl WriterThread {
             Err(problem) => format!("{}; {}", problem.message, rescued.message),
         };
         Err(Problem::new(Code::Io, message).hint("move or replace a recording only after it has ended"))
+    }
+
+    /// Removes the current file if it lacks its header. It would only be in the way of the next attempt.
+    fn discard_empty(&mut self) {
+        if self.flushed_bytes == 0
+            && self.displaced.is_none()
+            && self.writer.get_ref().get_ref().discard().is_ok()
+        {
+            self.files.replace_last(None);
+        }
     }
 
     fn write_all(&mut self) -> Result<(), Error> {
@@ -274,11 +286,13 @@ impl WriterThread {
         let start = offset.max(self.part_start.saturating_add(self.writer.last_offset()));
         let (file, header, openings) =
             parts.next(start).map_err(|problem| Error::Write(std::io::Error::other(problem.message)))?;
-        self.seal()?;
-        self.before.0 += self.writer.counts().records;
-        self.before.1 += self.writer.bytes_written();
         let out: Box<dyn Output> = Box::new(file);
-        self.writer = Writer::new(BufWriter::with_capacity(BUFFER_BYTES, out), &header)?;
+        let out = BufWriter::with_capacity(BUFFER_BYTES, out);
+        let writer = self.seal().and_then(|()| Writer::new(out, &header));
+        let writer = writer.inspect_err(|_| self.parts.iter().for_each(Parts::take_back))?;
+        let sealed = std::mem::replace(&mut self.writer, writer);
+        self.before.0 += sealed.counts().records;
+        self.before.1 += sealed.bytes_written();
         (self.part_start, self.flushed_bytes, self.synced_bytes) = (start, 0, 0);
         for opening in openings {
             self.writer.write(&opening)?;

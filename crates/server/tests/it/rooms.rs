@@ -5,7 +5,10 @@ use std::{
     collections::BTreeMap,
     fs::File,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -197,6 +200,27 @@ async fn under_serve_the_first_room_is_recorded_and_the_next_only_served() {
     assert!(!refusal.problem.message.contains('/'), "a client is not told where it is: {refusal:?}");
     rig.at_ms(1_000).await;
     assert!(rig.mock().received().is_empty(), "{:?}", rig.mock().received());
+    rig.outlined(5).await;
+}
+
+/// Windows refuses to remove it.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_recording_that_fails_at_its_end_is_reported_once() {
+    static REPORTS: AtomicU32 = AtomicU32::new(0);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("show.bin");
+    let record = |options| ChannelOptions {
+        record: Some(Record::File(path.clone())),
+        warn: |_| _ = REPORTS.fetch_add(1, Ordering::Relaxed),
+        ..options
+    };
+    let rig = Setup::fixture("stays-open").options(record).start(As::Serve);
+    rig.control.connect("ann".into()).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    rig.control.disconnect("ann".into()).await.unwrap();
+    rig.at_ms(1_000).await;
+    assert_eq!((REPORTS.load(Ordering::Relaxed), rig.control.upstream().recorder_failures), (1, 1));
     rig.outlined(5).await;
 }
 
