@@ -29,6 +29,7 @@ use crate::cli::{
         Drafted, Failure, FileFate, Written, cannot_write, draft, file_problem, loss_code, progress,
         report_loss, say, say_made, shown, warn, write, write_draft,
     },
+    serve::mock::unicode,
 };
 
 /// Name of the temporary file of an import.
@@ -266,7 +267,7 @@ pub(crate) fn as_scenario(args: &args::AsScenario) -> Result<u8, Problem> {
     let output = args.output.clone().unwrap_or_else(|| beside(&tape, "toml"));
     let recording = match tape.path() {
         None => tape.name.clone(),
-        Some(path) => from_folder_of(&output, path),
+        Some(path) => from_folder_of(&output, path)?,
     };
     let made =
         Scenario::of_recording(tape.open()?, &recording).map_err(|error| unreadable(&tape.name, &error))?;
@@ -290,13 +291,13 @@ pub(crate) fn as_scenario(args: &args::AsScenario) -> Result<u8, Problem> {
 }
 
 /// Returns the path of a recording relative to the folder of the scenario, or else absolute.
-fn from_folder_of(scenario: &Path, recording: &Path) -> String {
+fn from_folder_of(scenario: &Path, recording: &Path) -> Result<String, Problem> {
     let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
     let same = !is_stdout(scenario) && folder(scenario) == folder(recording);
     let name = recording.file_name().filter(|_| same).map(PathBuf::from);
     let path =
         name.unwrap_or_else(|| std::path::absolute(recording).unwrap_or_else(|_| recording.to_owned()));
-    path.to_string_lossy().into_owned()
+    unicode(&path)
 }
 
 /// Returns the recording's path with another ending; for the built-in recording, in the current directory.

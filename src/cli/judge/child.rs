@@ -247,6 +247,12 @@ impl Folder {
             Problem::new(Code::Io, message)
                 .hint(format!("set {} to another folder", livetape_io::files::TEMPORARY))
         })?;
+        if folder.path().to_str().is_none() {
+            // The command gets paths in it as variables.
+            let message = format!("the folder for temporary files is not Unicode: {}", shown(folder.path()));
+            return Err(Problem::new(Code::Io, message)
+                .hint(format!("set {} to another folder", livetape_io::files::TEMPORARY)));
+        }
         Ok(Self { guard: Guard::new(Some(folder.path())), folder: Some(folder) })
     }
 

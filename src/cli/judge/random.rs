@@ -46,11 +46,12 @@ impl AtRandom {
         }
         let shows = if count == 1 { "1 random show".to_owned() } else { format!("{count} random shows") };
         warn(format_args!("🎲 {shows}; to repeat: --random {count} --seed {seed}"));
-        let of = match plan.tape.path() {
-            Some(path) => path.with_extension(""),
-            None => PathBuf::from(&plan.tape.name),
+        let mut folder = match plan.tape.path() {
+            Some(path) => path.with_extension("").into_os_string(),
+            None => plan.tape.name.clone().into(),
         };
-        let folder = PathBuf::from(format!("{}.{}-failures", of.display(), plan.suite.name()));
+        folder.push(format!(".{}-failures", plan.suite.name()));
+        let folder = PathBuf::from(folder);
         Ok(Self { plan: Arc::clone(plan), count, seed, folder })
     }
 

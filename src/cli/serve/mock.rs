@@ -138,6 +138,7 @@ pub(crate) fn unicode(path: &Path) -> Result<String, Problem> {
             Code::RecordingNotFound,
             format!("the path of the recording is not Unicode: {}", path.display()),
         )
+        .hint("rename the file or its folder")
     })
 }
 

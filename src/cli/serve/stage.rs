@@ -347,7 +347,7 @@ pub(crate) struct Ready<'a> {
     tls: Option<String>,
     /// Path of the CA certificate that clients of both must trust.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ca: Option<String>,
+    ca: Option<&'a Path>,
     pid: u32,
     version: &'static str,
     api_version: u32,
@@ -375,9 +375,9 @@ impl<'a> Ready<'a> {
         Self { mock, ..self }
     }
 
-    pub(crate) fn with_fronts(self, fronts: Option<&Fronts>) -> Self {
+    pub(crate) fn with_fronts(self, fronts: Option<&'a Fronts>) -> Self {
         let Some(fronts) = fronts else { return self };
-        let ca = Some(fronts.certificate.display().to_string());
+        let ca = Some(&*fronts.certificate);
         Self { proxy: fronts.proxy_url(), tls: fronts.tls.map(|address| address.to_string()), ca, ..self }
     }
 }
@@ -405,6 +405,12 @@ impl Lifecycle {
     /// Writes the ready file. Readers see the complete file or none.
     pub(crate) fn write(&self, ready: &Ready<'_>) -> Result<(), Problem> {
         let Some(path) = &self.ready_file else { return Ok(()) };
+        if let Some(ca) = ready.ca.filter(|path| path.to_str().is_none()) {
+            let message = format!("the ready file cannot name the CA: {} is not Unicode", ca.display());
+            return Err(
+                Problem::new(Code::BadConfig, message).hint("choose another folder with --ca-dir DIR")
+            );
+        }
         let json = json_line(ready);
         let mut draft = Draft::new(path, true).map_err(|error| file_problem(&error))?;
         draft.write_all(json.as_bytes()).map_err(|error| unwritable(path, &error))?;
@@ -433,6 +439,22 @@ fn unwritable(path: &Path, error: &io::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_ready_file_does_not_name_a_file_that_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ready.json");
+        let lifecycle = Lifecycle { ready_file: Some(file.clone()), ..Lifecycle::default() };
+        let addresses = Addresses { feed: String::new(), rest: String::new(), tikfinity: None };
+        let ca = |bytes| Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes));
+        let write = |ca| lifecycle.write(&Ready { ca: Some(ca), ..Ready::new(&addresses) });
+        let problem = write(ca(b"/caf\xe9/ca.pem")).unwrap_err();
+        assert!(problem.code == Code::BadConfig && problem.hint.contains("--ca-dir"), "{problem:?}");
+        assert!(!file.exists());
+        write(ca("/caf\u{e9}/ca.pem".as_bytes())).unwrap();
+        assert!(fs::read_to_string(&file).unwrap().contains("\"ca\":\"/caf\u{e9}/ca.pem\""));
+    }
 
     /// The display ends with the feed. On one thread, the server does not run before it is stopped.
     #[tokio::test]

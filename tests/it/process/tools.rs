@@ -146,6 +146,15 @@ fn names_of_files_need_not_be_unicode() {
         let output = livetape(command).arg(&part).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{command:?}: {}", stderr(&output));
     }
+    // A scenario is text, in which such a name cannot be written.
+    let scenario = folder.path().join("scenario.toml");
+    for output in [&scenario, Path::new("-")] {
+        let failed = livetape(&["as-scenario", "-o"]).arg(output).arg(&part).output().unwrap();
+        assert_eq!((failed.status.code(), &*stdout(&failed)), (Some(1), ""), "{}", stderr(&failed));
+        assert!(stderr(&failed).starts_with("❌ the path of the recording is not Unicode: "), "{failed:?}");
+        assert!(stderr(&failed).contains("💡 rename the file or its folder"), "{failed:?}");
+    }
+    assert!(!scenario.exists());
 }
 
 /// Runs the program with a file as its standard input.

@@ -1,6 +1,7 @@
 //! The options of a recording, and its files: their names, their creation, and recordings in several parts.
 
 use std::{
+    ffi::OsString,
     fmt, fs,
     path::{Path, PathBuf},
     str::FromStr,
@@ -224,8 +225,12 @@ fn safe(user: &str) -> String {
 
 /// Returns the path of a part: `show.bin` → `show.007.bin`.
 pub(super) fn part_path(path: &Path, part: u32) -> PathBuf {
-    let ending = path.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
-    path.with_extension(format!("{part:03}{ending}"))
+    let mut ending = OsString::from(format!("{part:03}"));
+    if let Some(last) = path.extension() {
+        ending.push(".");
+        ending.push(last);
+    }
+    path.with_extension(ending)
 }
 
 /// Returns a part that is there already. The recording would break off before it.
@@ -399,6 +404,11 @@ mod tests {
     fn parts_are_numbered() {
         assert_eq!(part_path(Path::new("a/show.bin"), 7), Path::new("a/show.007.bin"));
         assert_eq!(part_path(Path::new("show"), 1234), Path::new("show.1234"));
+        #[cfg(unix)]
+        {
+            let path = |name| Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
+            assert_eq!(part_path(path(b"caf\xe9.b\xe9"), 7), path(b"caf\xe9.007.b\xe9"));
+        }
     }
 
     #[test]
