@@ -102,6 +102,25 @@ fn every_command_survives_a_closed_output() {
     }
 }
 
+/// Many programs open /dev/null for a command just as the standard library does for a descriptor that is closed, so that the
+/// two cannot be told apart.
+#[cfg(unix)]
+#[test]
+fn output_to_a_closed_descriptor_is_discarded() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cut.bin");
+    let closed = |line: &str| {
+        let line = format!("exec {} {line} >&-", program());
+        let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}: {output:?}");
+    };
+    closed("events demo");
+    closed("config example");
+    // The report is not written to the file, whose descriptor would be the first free one.
+    closed(&format!("cut demo --to 10s -o {}", text(&file)));
+    closed(&format!("verify {}", text(&file)));
+}
+
 #[test]
 fn every_command_survives_a_closed_error_output() {
     let servers = ["replay", "serve", "mock"];
