@@ -3,5 +3,6 @@
 
 pub mod cli;
 pub mod log;
+mod mask;
 pub mod settings;
 pub mod webhook;

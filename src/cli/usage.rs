@@ -6,7 +6,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use livetape_core::error::{Code, Problem};
 
 use super::command;
-use crate::settings::{KEYS, instead_of};
+use crate::{
+    mask,
+    settings::{KEYS, instead_of},
+};
 
 /// Wording of the standard library for invalid numbers, and ours.
 const NUMBERS: [(&str, &str); 4] = [
@@ -28,7 +31,7 @@ const AN_ADDRESS: &str = "for an address, use --listen ADDR:PORT";
 /// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips are
 /// omitted: they are about arguments that start with a dash.
 pub(super) fn problem(error: &clap::Error) -> Problem {
-    let text = error.render().to_string();
+    let text = masked(error);
     let mut paragraphs = text.split("\n\n");
     let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -48,6 +51,16 @@ pub(super) fn problem(error: &clap::Error) -> Problem {
         None => see_help(),
     };
     Problem::new(Code::BadRequest, plain(&message, error)).hint(hint)
+}
+
+/// Returns the text of an error, without the secrets in the arguments that it repeats.
+fn masked(error: &clap::Error) -> String {
+    let repeats = [ContextKind::InvalidArg, ContextKind::InvalidValue, ContextKind::InvalidSubcommand];
+    let repeated = repeats.into_iter().filter_map(|kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    });
+    repeated.fold(error.render().to_string(), |text, argument| mask::repeated(&text, argument))
 }
 
 /// Returns the flag that no command has, or not this one.
@@ -118,8 +131,8 @@ fn flags(command: &clap::Command) -> BTreeSet<String> {
 /// Replaces wording that only programmers understand. The value itself stays.
 fn plain(message: &str, error: &clap::Error) -> String {
     let value = match error.get(ContextKind::InvalidValue) {
-        Some(ContextValue::String(value)) => value.as_str(),
-        _ => "",
+        Some(ContextValue::String(value)) => mask::argument(value),
+        _ => "".into(),
     };
     let start = message.find(&format!("'{value}'")).map_or(0, |at| at + value.len() + 2);
     let (given, reason) = message.split_at(start);
@@ -291,6 +304,25 @@ mod tests {
         assert!(failed("livetape serve 0.0.0.0:39320").1.contains("--listen"));
         let (message, _) = failed("livetape synth -o x --minutes 0");
         assert!(message.ends_with(": 0 is not between 1 and 44640"), "{message}");
+    }
+
+    #[test]
+    fn secrets_in_arguments_are_not_repeated() {
+        for line in [
+            "trigger chat --comment x http://127.0.0.1:1/?token=planted",
+            "http://ann:planted@127.0.0.1:1/",
+            "info demo token=planted",
+            "serve http://ann:planted@h/",
+            "serve --listen ws://h/ws/planted",
+            "replay demo --speed http://h/?token=planted",
+            "events demo --types gift,http://h/?token=planted",
+            "trigger chat --http://h/?token=planted",
+            "trigger chat --token=planted",
+            "mock --pass https://ann:planted@h",
+        ] {
+            let (message, hint) = failed(&format!("livetape {line}"));
+            assert!(!format!("{message}{hint}").contains("planted"), "{line}: {message} {hint}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ use livetape_core::{
 };
 use livetape_engine::source::live::{Broken, Group, Requests, Way};
 
+use crate::mask;
+
 use super::{
     Limits, Settings,
     table::{Cluster, Replay, Request, Server, Webhook},
@@ -136,7 +138,10 @@ fn webhook_problems(webhook: &Webhook, bad: &mut impl FnMut(&str, &str)) {
         bad(&format!("webhook.url has the scheme `{}`", url.scheme()), "use http:// or https://");
     }
     for name in webhook.types.iter().filter(|name| !KINDS.contains(&name.as_str())) {
-        bad(&format!("webhook.types has the unknown type `{name}`"), &nearest::hint(name, KINDS));
+        bad(
+            &format!("webhook.types has the unknown type `{}`", mask::argument(name)),
+            &nearest::hint(name, KINDS),
+        );
     }
 }
 

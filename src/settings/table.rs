@@ -15,6 +15,8 @@ use livetape_engine::{
 };
 use tracing::level_filters::LevelFilter;
 
+use crate::mask;
+
 use super::value::{
     Address, Bytes, Form, Laps, Listen, LogFormat, NatsUrls, Session, Tikfinity, Token, Value,
 };
@@ -60,7 +62,11 @@ macro_rules! settings {
             env: $env,
             form: <$type as Value>::FORM,
             is_secret: <$type as Value>::SECRET,
-            set: |settings, text| { settings.$section.$key = Value::read_os(text)?; Ok(()) },
+            set: |settings, text| {
+                let value = Value::read_os(text).map_err(|why| mask::repeated(&why, &text.to_string_lossy()));
+                settings.$section.$key = value?;
+                Ok(())
+            },
             get: |settings| settings.$section.$key.show(),
         },)*)*];
     };

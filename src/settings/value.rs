@@ -193,6 +193,10 @@ impl Value for Pairs {
 
     /// Parses the form of a query: `a=1&b=x%20y`.
     fn read(text: &str) -> Result<Self, String> {
+        // It may be a secret.
+        if text.split('&').any(|pair| !pair.is_empty() && !pair.contains('=')) {
+            return Err("a value has no name: write NAME=VALUE, with `&` between several".into());
+        }
         let mut url = reqwest::Url::parse("x:/").map_err(|error| error.to_string())?;
         url.set_query(Some(text));
         Ok(Self(url.query_pairs().map(|(name, value)| (name.into(), value.into())).collect()))

@@ -238,6 +238,23 @@ fn secrets_are_not_shown() {
     insta::assert_snapshot!(shown);
 }
 
+/// An address with a password or a token may be a value of any setting by mistake.
+#[test]
+fn errors_do_not_repeat_secrets() {
+    let values = ["http://ann:planted@h/?token=planted", "a,http://h:1/?token=planted", "token=planted"];
+    let alone = ["planted", "planted=", "planted==", "Authorization: Basic planted=="];
+    for key in KEYS {
+        // A browser is an address, which only may have a password by mistake.
+        let is_secret = key.is_secret && key.path() != "live.cdp"
+            || key.section == "live.request" && key.form == Form::Table;
+        for value in values.iter().chain(&alone).filter(|value| is_secret || values.contains(value)) {
+            let told = [(&[(key.env, *value)][..], &[][..]), (&[], &[(&*key.path(), *value)])]
+                .map(|(env, flags)| resolve("", env, flags).err().unwrap_or_default());
+            assert!(!format!("{told:?}").contains("planted"), "{} of {value}: {told:?}", key.path());
+        }
+    }
+}
+
 #[test]
 fn shown_settings_can_be_parsed_again() {
     let file = "[log]\nlevel = \"debug\"\n[record]\nmax_size = 65537\n[limits]\nshutdown_time = \"1500ms\"\n[server]\nhosts = [\"a.example\"]\ntikfinity = 21214\n";

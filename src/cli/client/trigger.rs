@@ -15,7 +15,7 @@ use reqwest::{Client, StatusCode, Url, header::AUTHORIZATION, redirect};
 use serde_json::Value;
 use tokio::time::sleep_until;
 
-use super::watch::{self, TOKEN_HINT, base, shown};
+use super::watch::{self, TOKEN_HINT, base};
 use crate::cli::{
     args,
     options::{
@@ -24,6 +24,7 @@ use crate::cli::{
     },
     process::output::{say, warn},
 };
+use crate::mask;
 
 /// Port of a server that was started without `--port`.
 const DEFAULT_PORT: u16 = 3000;
@@ -98,7 +99,7 @@ fn address(server: &str, wait_clients: usize) -> Result<(Url, Option<Secret>), P
     let (before, last) = url.path().rsplit_once('/').unwrap_or_default();
     let is_of_other_channel = before.ends_with("/ws") || before.contains("/ws/");
     if is_of_other_channel || !MAIN.contains(&last) {
-        let message = format!("{} is not the address of a server", shown(&base));
+        let message = format!("{} is not the address of a server", mask::address(&base));
         let hint = "leave out the path: events are injected into the main channel";
         return Err(Problem::new(Code::BadRequest, message).hint(hint));
     }

@@ -6,7 +6,6 @@ use futures_util::StreamExt as _;
 use livetape_core::{
     error::{Code, Problem, close, exit},
     json,
-    redact::redact_text,
     secret::Secret,
     terminal::Lines,
 };
@@ -24,14 +23,17 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::cli::{
-    args,
-    options::{
-        config, serving,
-        trust::{trust, trusted},
+use crate::{
+    cli::{
+        args,
+        options::{
+            config, serving,
+            trust::{trust, trusted},
+        },
+        process::{display, signals::Signals},
+        usage::has_flag,
     },
-    process::{display, signals::Signals},
-    usage::has_flag,
+    mask,
 };
 
 /// Hint if the server requires another token. The server's own hint is for clients that send headers.
@@ -128,7 +130,7 @@ pub(super) fn base(server: &str) -> Result<String, Problem> {
     };
     let bad = |message: String| Err(Problem::new(Code::BadRequest, message));
     let Some(after_scheme) = base.strip_prefix("ws://").or_else(|| base.strip_prefix("wss://")) else {
-        return bad(format!("{} is not a ws:// or wss:// address", shown(&base)));
+        return bad(format!("{} is not a ws:// or wss:// address", mask::address(&base)));
     };
     // Resolvers take a number for an IPv4 address: 99999 is 0.1.134.159.
     let host =
@@ -138,19 +140,8 @@ pub(super) fn base(server: &str) -> Result<String, Problem> {
     }
     match reqwest::Url::parse(&base) {
         Ok(_) => Ok(base),
-        Err(error) => bad(format!("{} is not a valid address: {error}", shown(&base))),
+        Err(error) => bad(format!("{} is not a valid address: {error}", mask::address(&base))),
     }
-}
-
-/// Returns an address, or a port of this machine, without its secrets: the password and the query.
-pub(super) fn shown(url: &str) -> String {
-    let address = url.split(['?', '#']).next().unwrap_or_default();
-    let query = if address.len() < url.len() { "?***" } else { "" };
-    // Only addresses with a scheme are searched for a password.
-    let scheme = if address.contains("://") { "" } else { "ws://" };
-    let masked = redact_text(&format!("{scheme}{address}")).into_owned();
-    livetape_server::masked(&format!("{}{query}", masked.strip_prefix(scheme).unwrap_or(&masked)))
-        .into_owned()
 }
 
 /// Prints an event, and returns whether stdout could be written.
@@ -190,7 +181,7 @@ fn closed(frame: Option<CloseFrame>, last: Option<&str>) -> Result<u8, Problem> 
 
 fn refused(url: &str, error: &tungstenite::Error) -> Problem {
     // The query is that of the filters, or secret.
-    let address = shown(url.split('?').next().unwrap_or_default());
+    let address = mask::address(url.split('?').next().unwrap_or_default());
     if let tungstenite::Error::Http(response) = error {
         let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
         let said: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();

@@ -380,23 +380,24 @@ fn check(group: Group, name: &str, value: &str) -> Result<(), (String, String)> 
         let message = format!("`{}…` is not a name", &name[..at]);
         return bad(message, "write NAME=VALUE, with letters, digits, `-`, `_` and `.` in the name");
     }
+    let known: Vec<_> = group.defaults().iter().map(|(known, _)| *known).collect();
+    // It may be a secret, with padding of base64 that looks like the end of a name.
+    let is_bare = value.bytes().all(|byte| byte == b'=') && !known.contains(&name);
+    let shown = if is_bare { "a name without a value".to_owned() } else { format!("`{name}`") };
     if name.is_empty() || name.len().max(value.len()) > TEXT_BYTES_MAX || value.contains(char::is_control) {
-        return bad(format!("`{name}` is empty, too long or has control characters"), "use one line of text");
+        return bad(format!("{shown} is empty, too long or has control characters"), "use one line of text");
     }
     let kind = group.kind();
-    if matches!(kind, GroupKind::Hosts | GroupKind::Paths) {
-        let known: Vec<_> = group.defaults().iter().map(|(known, _)| *known).collect();
-        if !known.contains(&name) {
-            return Err((format!("unknown key `{name}`"), nearest::hint(name, &known)));
-        }
+    if matches!(kind, GroupKind::Hosts | GroupKind::Paths) && !known.contains(&name) {
+        return Err((format!("unknown key {shown}"), nearest::hint(name, &known)));
     }
     match kind {
         GroupKind::Hosts if value.parse::<HostPort>().is_err() => bad(
-            format!("`{name}` is not a host"),
+            format!("{shown} is not a host"),
             "write it like webcast-ws.us.tiktok.com or example.com:8443",
         ),
         GroupKind::Paths if !is_path(value) => {
-            bad(format!("`{name}` is not a path"), "start it with a slash, without ? and #")
+            bad(format!("{shown} is not a path"), "start it with a slash, without ? and #")
         }
         GroupKind::Paths => {
             match PATH_NEEDS.iter().find(|(path, needed)| *path == name && !value.contains(needed)) {
@@ -412,7 +413,7 @@ fn check(group: Group, name: &str, value: &str) -> Result<(), (String, String)> 
             bad(format!("livetape sets the header `{name}` itself"), hint)
         }
         GroupKind::Headers if !is_header_name(name) || !(value.is_empty() || is_header_value(value)) => {
-            bad(format!("`{name}` is not a header"), "use a lowercase name, and one line of printable ASCII")
+            bad(format!("{shown} is not a header"), "use a lowercase name, and one line of printable ASCII")
         }
         GroupKind::Query => match FIXED.iter().find(|(fixed, own)| *fixed == name && value != *own) {
             // Removed, it cannot disagree.
