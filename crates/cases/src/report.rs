@@ -614,7 +614,9 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
     let is_explained =
         |failure: &&&Failure| failure.candidates.keys().any(|name| mistakes.contains_key(name));
     let explained = Vec::from_iter(wrong.iter().filter(is_explained));
-    if explained.iter().all(|failure| failure.is_small()) {
+    // One mistake hardly gives several numbers by chance.
+    let printed = explained.iter().map(|failure| &failure.got).collect::<BTreeSet<_>>();
+    if explained.iter().all(|failure| failure.is_small()) && (mistakes.len() > 1 || printed.len() < 2) {
         return None;
     }
     let named = listed(&mistakes);

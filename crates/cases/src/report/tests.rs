@@ -324,6 +324,8 @@ fn a_conclusion_leaves_no_wrong_number_unexplained() {
     // Several mistakes give a small number.
     let small = wrong(9, &["same_user"]);
     assert_eq!(end(&[small.clone(), small.clone()]).1, Value::Null);
+    let two = [small.clone(), wrong(8, &["same_user"])];
+    assert_eq!(end(&two).0, "most likely: counting wrong (`same_user`), in 2 cases");
     assert_eq!(end(&[small, found.clone()]).0, "most likely: counting wrong (`same_user`), in 2 cases");
     // What happened to the connection is a reason.
     let lost = vec![unexplained, Failure::new("connection", "did not come back within 30 s")];

@@ -403,6 +403,11 @@ impl Member {
                     // The caller does not know either that the log was replaced.
                     self.ask_tail();
                 }
+                // What a node reads of the log's past is no duel now.
+                let begins = news.iter().any(|news| matches!(news, Delivery::Epoch { .. }));
+                if begins && !self.reader.ended_at(applied) {
+                    self.duel.begins(self.now);
+                }
                 self.take_news(news, applied, bytes);
             }
             None => {
@@ -471,10 +476,6 @@ impl Member {
 
     /// Applies what a message changes. `applied` was the last record before it.
     fn take_news(&mut self, news: Vec<Delivery>, applied: u64, bytes: &Bytes) {
-        let is_planned = self.reader.ended_at(applied);
-        if news.iter().any(|news| matches!(news, Delivery::Epoch { .. })) && !is_planned {
-            self.duel.begins(self.now);
-        }
         self.actions.extend(news.into_iter().map(Action::Deliver));
         let is_applied = self.reader.applied != applied;
         self.yields_until = self.yields_until.filter(|_| !is_applied);

@@ -499,3 +499,13 @@ fn planned_restarts_are_not_a_duel() {
         assert_eq!(member.is_contested(ms(100)), !is_planned);
     }
 }
+
+/// A node that was restarted reads at once what happened before.
+#[test]
+fn the_past_of_a_log_is_not_a_duel() {
+    let mut member = Member::new(Options::new("a"));
+    let messages = (1..8).map(|epoch| (epoch, opens("b", epoch, epoch - 1, 0))).collect();
+    member.handle(ms(10), Input::Tail { log: LOG, messages, newest: 7, last: 7 });
+    assert_eq!(member.reader().owner(), ("b", 7));
+    assert!(!member.is_contested(ms(20)));
+}
