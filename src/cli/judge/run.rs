@@ -60,9 +60,8 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
             true => |_| (),
             false => tell_end,
         },
-        warn: |problem| {
-            warn(format_args!("⚠️ The recording is incomplete: {problem}\n💡 {}", problem.hint));
-        },
+        // The log does at once, and this command at its end.
+        warn: |_| (),
         ..sources::options(&settings, "")?
     };
     let over = CancellationToken::new();
@@ -107,6 +106,11 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     let mut missing = channels.lost();
     missing.insert(tape.name.clone(), tape.loss().await);
     let mut lost = missing.iter().map(|(name, loss)| report_loss(name, *loss)).max().unwrap_or(exit::DONE);
+    if let Ok(Ok(Ok(ended))) = &ended
+        && let Some(problem) = &ended.recorder
+    {
+        warn(format_args!("⚠️ The recording is incomplete: {problem}\n💡 {}", problem.hint));
+    }
     if ended.is_err() && settings.live.record.is_some() {
         warn(
             "⚠️ The recording is not sealed: the disk is too slow\n💡 record to another disk, or raise limits.shutdown_time",

@@ -435,7 +435,7 @@ pub struct ChannelOptions {
     pub record_only: bool,
     /// Whether events may be injected into a live room.
     pub allow_inject: bool,
-    /// Called when the recorder fails.
+    /// Called when the recorder fails and the channel goes on. At its end, [`Ended::recorder`] has the failure.
     pub warn: fn(&Problem),
     /// Gets a copy of each item of a live room.
     pub watch: Option<Watch>,

@@ -249,7 +249,12 @@ impl Channel {
         let lost = pipeline.decoder().counts().loss();
         let problem_at_end = self.finish_recorder(recorder, was_connected, lost).await;
         if let Some(problem) = problem_at_end.filter(|_| failed.is_some()) {
-            report_recorder(&problem, &format!("@{}", room.user), &self.driver.tally(), self.options.warn);
+            let is_over = match leaving {
+                Some(Leaving::ShutDown | Leaving::RecorderEnded) => true,
+                Some(_) => false,
+                None => self.options.ends_with_source,
+            };
+            report_recorder(&problem, &format!("@{}", room.user), &self.driver.tally(), self.teller(is_over));
         }
         let next = match leaving {
             Some(Leaving::ShutDown | Leaving::RecorderEnded) => Attached::Over,
@@ -353,7 +358,7 @@ impl Channel {
         self.ended.loss += summary.untold;
         let problem_at_end = self.finish_recorder(recorder, true, Loss::default()).await;
         if let Some(problem) = problem_at_end.filter(|_| failed.is_some()) {
-            report_recorder(&problem, &name, &tally, self.options.warn);
+            report_recorder(&problem, &name, &tally, self.teller(!matches!(summary.left, Left::Stopped)));
         }
         Ok(match summary.left {
             Left::Done | Left::ShutDown => Attached::Over,
@@ -393,6 +398,11 @@ impl Channel {
         let at = if is_replay { "" } else { "@" };
         info!(path = shown(recorder.path()), "📼 Recording {at}{user}");
         Ok(Some(recorder))
+    }
+
+    /// Returns what tells people of a failure at the end of a recording. If the channel is over, [`super::Ended`] does.
+    fn teller(&self, is_over: bool) -> fn(&Problem) {
+        if is_over { |_| () } else { self.options.warn }
     }
 
     /// Seals a recording, and counts what its source and the recorder lost. Returns why it failed.

@@ -220,8 +220,18 @@ async fn a_recording_that_fails_at_its_end_is_reported_once() {
     std::fs::remove_file(&path).unwrap();
     rig.control.disconnect("ann".into()).await.unwrap();
     rig.at_ms(1_000).await;
-    assert_eq!((REPORTS.load(Ordering::Relaxed), rig.control.upstream().recorder_failures), (1, 1));
+    let reports = |rig: &Rig| (REPORTS.swap(0, Ordering::Relaxed), rig.control.upstream().recorder_failures);
+    assert_eq!(reports(&rig), (1, 1));
     rig.outlined(5).await;
+
+    // At the end of the server, its last lines report it.
+    let rig = Setup::fixture("stays-open").options(record).start(As::Serve);
+    rig.control.connect("ann".into()).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    rig.control.shut_down();
+    rig.at_ms(1_000).await;
+    assert_eq!(reports(&rig), (0, 1));
+    assert!(rig.outlined(5).await.last().unwrap().ends_with("exit 3"));
 }
 
 // REST commands: connect, replace, disconnect and test.
