@@ -20,6 +20,15 @@ pub(crate) fn argument(text: &str) -> Cow<'_, str> {
     if text.contains("://") || text.contains('?') { address(text).into() } else { redact_text(text) }
 }
 
+/// Masks the addresses in a message. Somebody may take one for the name of a file.
+pub(crate) fn addresses(message: &str) -> String {
+    let masked = |word: &str| {
+        let written = word.trim_end_matches(['`', '\'', '"', ')', ',', ';', ':', '.']);
+        if word.contains("://") { address(written) + &word[written.len()..] } else { word.to_owned() }
+    };
+    Vec::from_iter(message.split(' ').map(masked)).join(" ")
+}
+
 /// Masks an argument or value, and each part of a list, in a message that repeats it.
 pub(crate) fn repeated(message: &str, text: &str) -> String {
     let mut message = message.to_owned();
@@ -35,6 +44,22 @@ pub(crate) fn repeated(message: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_in_messages_are_masked() {
+        for (message, masked) in [
+            ("recording http://h:1/?token=planted not found", "recording http://h:1/?*** not found"),
+            ("`https://ann:planted@h/x`: no such file", "`https://***@h/x`: no such file"),
+            ("(see ws://h/ws/planted).", "(see ws://h/ws/***)."),
+        ] {
+            assert_eq!(addresses(message), masked);
+        }
+        for message in
+            ["a://", "  two  spaces?", "x is not a ws:// or wss:// address", "http://127.0.0.1:1/: refused"]
+        {
+            assert_eq!(addresses(message), message);
+        }
+    }
 
     #[test]
     fn only_secrets_are_masked() {

@@ -67,11 +67,15 @@ pub(crate) fn import(args: &args::Import) -> Result<u8, Problem> {
     match written? {
         Drafted::Kept(report) | Drafted::Dropped(report) => conclude(&output, &report, args),
         Drafted::Broken { error, partial } => {
-            if let Some(partial) = partial {
-                say(format!("📼 {}\n", shown(&partial)))?;
-            }
+            let left = match partial {
+                Some(partial) => {
+                    say(format!("📼 {}\n", shown(&partial)))?;
+                    "the part written so far can be replayed"
+                }
+                None => "no file was written",
+            };
             warn(format_args!(
-                "⚠️ The recording is incomplete: {error}\n💡 check that the disk is not full; the part written so far can be replayed"
+                "⚠️ The recording is incomplete: {error}\n💡 check that the disk is not full; {left}"
             ));
             Ok(exit::LOST)
         }

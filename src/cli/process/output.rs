@@ -23,7 +23,7 @@ use serde::Serialize;
 use terminal_size::{Height, Width, terminal_size_of};
 
 use super::signals;
-use crate::{cli::usage::has_flag, log};
+use crate::{cli::usage::has_flag, log, mask};
 
 /// Reason for an incomplete file.
 pub(crate) enum Failure {
@@ -157,7 +157,8 @@ pub(crate) fn write_draft<T>(
 
 /// Prints a failure and its hint, and returns the exit code.
 pub(crate) fn complain(problem: &Problem) -> u8 {
-    let (message, hint) = (printable(&problem.message), problem.code.terminal_hint(&problem.hint, has_flag));
+    let message = printable(&mask::addresses(&problem.message));
+    let hint = problem.code.terminal_hint(&problem.hint, has_flag);
     // At once, so that no line of the log comes between them.
     match printable(hint).as_str() {
         hint if log::is_json() => {

@@ -36,6 +36,7 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["replay", "demo", "--start", "9h"], 2, "9h is beyond the end of the recording"),
         (&["replay", "demo", "--config", "no-such.toml"], 2, "no-such.toml"),
         (&["live"], 2, "no user name given"),
+        (&["info", "http://h/?token=planted"], 1, "recording http://h/?*** not found"),
         (&["live", "../etc", "--port", "0"], 2, "user name"),
         (&["mock", "--port", "0", "--pass", "10.0.0.1"], 2, "`10.0.0.1` is not"),
         (&["watch", "99999"], 2, "99999 is not a port"),

@@ -41,6 +41,19 @@ fn an_import_to_a_full_disk_keeps_the_written_part() {
     assert!(stdout(&events).lines().count() > 50, "{}", stderr(&events));
 }
 
+#[test]
+fn an_import_that_could_write_nothing_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.bin");
+    let capture = "fixtures/webcast/session-2.jsonl";
+    let line = format!("ulimit -f 0; exec {} import {capture} -o {}", program(), text(&file));
+    let mut command = Command::new("sh");
+    let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).ends_with("; no file was written\n"), "{}", stderr(&output));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
 /// Redirected standard output is treated like an output file. A server keeps serving, and reports it at its end.
 #[test]
 fn missing_standard_output_counts_as_a_loss() {
