@@ -67,6 +67,23 @@ fn tokens_read_the_same_at_all_nodes() {
     }
 }
 
+/// The next owner of the main channel may be a node without readers of the room.
+#[test]
+fn a_room_keeps_its_stream_if_only_one_node_has_followed_it() {
+    let show = show("1");
+    let mut nodes: Vec<_> = (0..4).map(|_| show.node()).collect();
+    nodes[0].post("/connect/ann", &Value::Null);
+    let owner = take_owner(&mut nodes);
+    // The one that asks for the lease last.
+    let room = nodes[2].room("t-ann");
+    let mut log = chats(&room);
+    drop(owner);
+    log.extend(reopened(&room));
+    log.extend(chats(&room));
+    let numbers = numbers(&log);
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+}
+
 #[test]
 fn the_main_channel_takes_over_the_room_of_a_token_at_another_node() {
     let show = show("1");

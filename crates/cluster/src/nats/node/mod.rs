@@ -203,8 +203,15 @@ impl Node {
     }
 
     fn freed(&mut self, message: &Message) {
-        if message.payload == self.store.channel {
-            self.tell(Input::LeaseFree);
+        if message.payload != self.store.channel {
+            return;
+        }
+        self.tell(Input::LeaseFree);
+        if !*self.inbox.may_own.borrow() && self.member.can_close(self.now()) {
+            info!(
+                "👑 The last owner is gone: this node closes the log for the next one, which has not followed it"
+            );
+            self.tell(Input::Start { stream: self.options.node.clone() });
         }
     }
 
@@ -304,6 +311,10 @@ impl Node {
                 self.counts[counts::HANDOVERS] += u64::from(self.has_read);
                 if node != self.options.node {
                     self.upstream.webhook.forget_missed();
+                    // Nothing is left to close.
+                    if !*self.inbox.may_own.borrow() && self.upstream.term.is_none() {
+                        self.tell(Input::Stop);
+                    }
                 }
                 if self.has_read {
                     info!(node, epoch, "👑 The channel has a new owner");

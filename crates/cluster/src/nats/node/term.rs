@@ -72,6 +72,9 @@ impl Node {
         if !self.member.is_owner() || self.leaving.is_some() {
             return;
         }
+        if !*self.inbox.may_own.borrow() {
+            return self.tell(Input::Stop);
+        }
         let (told, ended) = oneshot::channel();
         let over = CancellationToken::new();
         self.upstream.ahead = self.progress.clone();

@@ -119,6 +119,13 @@ impl Lease {
         self.not_before = self.not_before.max(time);
     }
 
+    /// Ends a wait until `time`, unless there is a longer one.
+    pub fn waits_no_more(&mut self, time: Duration) {
+        if self.not_before == time {
+            self.not_before = Duration::ZERO;
+        }
+    }
+
     /// Records that a request has no answer.
     pub fn miss(&mut self, now: Duration) {
         self.is_asking = false;

@@ -243,6 +243,14 @@ impl Member {
         !self.is_owner() && now >= self.owned_at + self.options.lease * UNOWNED_LEASES
     }
 
+    /// Whether the last owner is gone without having closed the log, and this node can close it for a successor that has not
+    /// followed.
+    #[must_use]
+    pub fn can_close(&self, now: Duration) -> bool {
+        let is_silent = now >= self.owned_at + self.options.lease / 2;
+        self.phase == Phase::Following && is_silent && self.reader.has_witness() && !self.reader.is_closed()
+    }
+
     /// Whether nodes take the channel from one another again and again.
     #[must_use]
     pub fn is_contested(&self, now: Duration) -> bool {
@@ -478,7 +486,10 @@ impl Member {
     fn take_news(&mut self, news: Vec<Delivery>, applied: u64, bytes: &Bytes) {
         self.actions.extend(news.into_iter().map(Action::Deliver));
         let is_applied = self.reader.applied != applied;
-        self.yields_until = self.yields_until.filter(|_| !is_applied);
+        if is_applied && let Some(until) = self.yields_until.take() {
+            // A node that has followed the log is there, and may close it for this one.
+            self.lease.waits_no_more(until);
+        }
         self.log_changed(is_applied, bytes);
     }
 }
