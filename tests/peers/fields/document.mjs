@@ -13,7 +13,7 @@ const KINDS = {
 const REASONS = [
   ['Computed by livetape, for streaks that repeat their gift.', ['gift.streakId', 'gift.repeatDelta', 'gift.isFinal', 'gift.diamonds']],
   ['The message has no time, so the event has the time of receipt.', ['caption.timestamp', 'control.timestamp', 'live_intro.timestamp']],
-  ['From the badges, which are compared one by one, and from what the message states about its sender.', ['user.isSubscriber', 'user.topGifterRank', 'user.isNewGifter', 'user.gifterLevel', 'user.teamLevel']],
+  ['From the badges, which are compared one by one, and from what the message states about its sender.', ['user.isSubscriber', 'user.isHost', 'user.isGuardian', 'user.isGiftGiver', 'user.isFollower', 'user.topGifterRank', 'user.isNewGifter', 'user.teamName', 'user.gifterLevel', 'user.teamLevel']],
   ['A name for what the message contains: a poll that starts, changes or ends; the pinned chat or gift.', ['poll.state', 'pin.pinned.type']],
   ['A name for the action, and nothing where the action has none.', ['control.state']],
   ['The name that the app shows, `Viewer158848`; the client has `Viewer%s` and the number.', ['unauthorized_member.nickname']],
