@@ -76,7 +76,7 @@ export async function panes({ browser, livetape, pictures }) {
     const chip = page.getByRole('button', { name: /^only / })
     assert.equal(await chip.getAttribute('aria-pressed'), 'true')
     assert.deepEqual([(await ask(url, 'replay')).laps, (await ask(url, 'replay')).offsetMs], [1, offsetMs], 'the replay stands still')
-    await page.getByText('Nothing of the marked range has played so far.').waitFor()
+    await page.getByText('Nothing of the marked range has played in this lap').waitFor()
     await button('Deselect the bar').click()
     await chip.waitFor({ state: 'detached' })
     // With keys: from one event to another. The list has exactly the rows between them.
