@@ -191,8 +191,7 @@ impl Outcome {
             return;
         }
         // Errors that `plain` does not have are new.
-        self.same_as =
-            Some(plain.case.to_owned()).filter(|_| self.swallowed.is_none() || plain.swallowed.is_some());
+        self.same_as = (self.swallowed.is_none() || plain.swallowed.is_some()).then(|| plain.case.to_owned());
         for failure in &mut self.failures {
             match plain.failures.iter().find(|other| other.is_like(failure)) {
                 Some(other) => {

@@ -210,7 +210,7 @@ impl Channel {
         let waits = continues || is_shared;
         // A room that continues waits for its turn and the end of a pause where its requests are made, not here.
         let wait_max = if is_order { Duration::ZERO } else { QUEUE_MAX };
-        let turn_max = Some(wait_max).filter(|_| !continues);
+        let turn_max = (!continues).then_some(wait_max);
         let needs = Needs { claim: !is_mock, slot: true, waits, turn_max };
         let permit = match self.rooms.obtain(permit, &options, needs).await {
             Ok(permit) => permit,
