@@ -203,7 +203,6 @@ fn reports_on_new_files_are_also_json() {
 }
 
 /// The names of all files in a folder.
-#[cfg(unix)]
 fn names(folder: &Path) -> Vec<String> {
     fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect()
 }
