@@ -314,8 +314,9 @@ impl Shelf {
     ) -> Result<Held, Problem> {
         let mut held = self.held.lock();
         let Some(next) = next(held.get(name).copied()) else {
-            let problem = Problem::new(Code::RecordingBusy, format!("`{name}` is already being changed"));
-            return Err(problem.hint("try again when the change is complete"));
+            let what = if held.get(name) == Some(&Use::Change) { "changed" } else { "loaded" };
+            return Err(Problem::new(Code::RecordingBusy, format!("`{name}` is being {what}"))
+                .hint("try again when that is complete"));
         };
         held.insert(name.to_owned(), next);
         Ok(Held { shelf: Arc::clone(self), name: name.to_owned() })
