@@ -140,7 +140,7 @@ impl Cookies {
     }
 
     /// Returns a `Cookie` header: these cookies, and those that a server set. Of two with a name, that of the owner, but
-    /// for [`OF_VISITS`].
+    /// for `OF_VISITS`.
     #[must_use]
     pub fn header(&self, set: &str) -> String {
         let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
