@@ -7,7 +7,7 @@ mod tests;
 
 use std::{
     collections::BTreeSet,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
@@ -229,11 +229,15 @@ fn check_name(path: &Path) -> Result<(), Error> {
 }
 
 fn create(disk: &dyn Disk, path: &Path, force: bool) -> Result<Box<dyn DiskFile>, Error> {
-    disk.create(path, force).map_err(|error| match error.kind() {
+    disk.create(path, force).map_err(|error| uncreated(path, error))
+}
+
+fn uncreated(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
         _ if path.is_dir() => Error::Directory { path: path.into() },
         io::ErrorKind::NotFound => Error::NoParent { path: path.into() },
         _ => explain(path, error),
-    })
+    }
 }
 
 fn explain(path: &Path, source: io::Error) -> Error {
@@ -356,9 +360,16 @@ impl Draft {
     fn named(disk: Arc<dyn Disk>, target: &Path, force: bool, id: u32) -> Result<Self, Error> {
         let name = target.file_name().ok_or_else(|| Error::Directory { path: target.into() })?;
         check_name(target)?;
-        let part = target.with_file_name(format!(".{}.{id}.part", name.display()));
+        let mut part = OsString::from(".");
+        part.push(name);
+        part.push(format!(".{id}.part"));
+        let part = target.with_file_name(part);
         refuse_taken(&*disk, target, force)?;
-        let file = create(&*disk, &part, id != SHARED_ID).map_err(|error| match error {
+        let file = match id {
+            SHARED_ID => open_locked(&mut for_new(false), &part, false).map(|file| Box::new(file) as _),
+            _ => disk.create(&part, true),
+        };
+        let file = file.map_err(|error| match uncreated(&part, error) {
             Error::NoParent { .. } => Error::NoParent { path: target.into() },
             other => other,
         })?;
@@ -428,12 +439,18 @@ fn refuse_taken(disk: &dyn Disk, path: &Path, force: bool) -> Result<(), Error> 
 
 /// Returns names for the part of a file that could be kept: `show.partial.bin`, `show.partial-2.bin` and so on.
 pub fn partial_names(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let ending = path.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
     let path = path.to_owned();
-    (1..=PARTIALS_MAX).map(move |n| match n {
-        1 => path.with_file_name(format!("{stem}.partial{ending}")),
-        n => path.with_file_name(format!("{stem}.partial-{n}{ending}")),
+    (1..=PARTIALS_MAX).map(move |n| {
+        let mut name = path.file_stem().unwrap_or_default().to_owned();
+        name.push(".partial");
+        if n > 1 {
+            name.push(format!("-{n}"));
+        }
+        if let Some(ending) = path.extension() {
+            name.push(".");
+            name.push(ending);
+        }
+        path.with_file_name(name)
     })
 }
 
@@ -462,9 +479,11 @@ impl Seek for Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.renamed {
+            // Locked first, as another draft may get the name at once.
+            let mut drafts = DRAFTS.lock();
             // A failure cannot be handled here.
             let _ = self.disk.remove(&self.part);
-            DRAFTS.lock().remove(&self.part);
+            drafts.remove(&self.part);
         }
     }
 }
@@ -487,6 +506,19 @@ pub(super) fn for_owner_only(options: &mut OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, OWNER_ONLY);
     #[cfg(not(unix))]
     let _ = options;
+}
+
+/// Returns options to create a file, which may contain personal data or a secret. With `force`, truncates an existing one.
+fn for_new(force: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
+    for_owner_only(&mut options);
+    options
 }
 
 /// Whether no process holds this regular file, so that it may be removed: a process that is still writing a
@@ -527,16 +559,7 @@ fn open_locked(options: &mut OpenOptions, path: &Path, force: bool) -> io::Resul
     Ok(file)
 }
 
-/// Windows itself keeps others from changing or renaming a file. A draft must be renamed while it is open.
-#[cfg(windows)]
-fn open_locked(options: &mut OpenOptions, path: &Path, force: bool) -> io::Result<File> {
-    if !force {
-        std::os::windows::fs::OpenOptionsExt::share_mode(options, SHARE_READ);
-    }
-    options.open(path)
-}
-
-#[cfg(not(any(unix, windows)))]
+#[cfg(not(unix))]
 fn open_locked(options: &mut OpenOptions, path: &Path, _: bool) -> io::Result<File> {
     options.open(path)
 }
@@ -607,15 +630,12 @@ pub struct System;
 
 impl Disk for System {
     fn create(&self, path: &Path, force: bool) -> io::Result<Box<dyn DiskFile>> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
-        if force {
-            options.create(true).truncate(true)
-        } else {
-            options.create_new(true)
-        };
-        // The file may contain personal data or a secret.
-        for_owner_only(&mut options);
+        let mut options = for_new(force);
+        // Windows itself keeps others from changing or renaming a file that is not a draft.
+        #[cfg(windows)]
+        if !force {
+            std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, SHARE_READ);
+        }
         Ok(Box::new(open_locked(&mut options, path, force)?))
     }
 

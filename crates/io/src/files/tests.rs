@@ -284,6 +284,17 @@ fn a_file_has_one_identity_under_all_names() {
     assert_eq!(System.id(folder.path().join("none").as_path()).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn names_of_drafts_and_partial_files_need_not_be_unicode() {
+    let name = |bytes| PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes));
+    let folder = tempfile::tempdir().unwrap();
+    let draft = Draft::new(&folder.path().join(name(b"\xff.bin")), false).unwrap();
+    assert_eq!(target_of(draft.part()), Some(&b"\xff.bin"[..]));
+    let partial: Vec<_> = partial_names(&name(b"\xff.b\xfe")).take(2).collect();
+    assert_eq!(partial, [name(b"\xff.partial.b\xfe"), name(b"\xff.partial-2.b\xfe")]);
+}
+
 #[test]
 fn a_name_that_another_process_takes_meanwhile_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();

@@ -411,7 +411,7 @@ impl Member {
                     // The caller does not know either that the log was replaced.
                     self.ask_tail();
                 }
-                // What a node reads of the log's past is no duel now.
+                // Ownerships of the past, which a node reads from the store, do not count.
                 let begins = news.iter().any(|news| matches!(news, Delivery::Epoch { .. }));
                 if begins && !self.reader.ended_at(applied) {
                     self.duel.begins(self.now);

@@ -236,6 +236,9 @@ impl SaveGuard {
     /// # Errors
     /// `overlays_damaged` or `io`.
     pub(crate) async fn delete(&self, id: &OverlayId) -> Result<Option<Saved>, Problem> {
+        if self.find(id).await?.is_none() {
+            return Ok(None);
+        }
         let (path, key, draft) = (self.path.clone(), id.key(), draft(&self.path).await?);
         on_thread(move || {
             let mut all = load(&path)?.map_err(|why| damaged(&why))?;
@@ -427,6 +430,13 @@ mod tests {
         tokio::join!(save(&one, "a"), save(&two, "b"));
         assert_eq!(one.list().await.unwrap().0.unwrap().len(), 40);
         assert_eq!(one.files(), [FILE]);
+    }
+
+    #[tokio::test]
+    async fn an_overlay_that_is_not_saved_is_deleted_without_writing() {
+        let (folder, overlays) = store();
+        assert!(overlays.turn().await.delete(&id("goal/main")).await.unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
