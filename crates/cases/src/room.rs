@@ -313,7 +313,7 @@ impl Conduct {
     }
 
     /// Returns what is wrong if a client opened no WebSocket for this long. It has the time anew after each rejected
-    /// request, and after the wait that was stated, up to [`OPENED_MAX`]: it may cause each rejection itself.
+    /// request, and after the wait that was stated, up to `OPENED_MAX`: it may cause each rejection itself.
     #[must_use]
     pub fn opened_nothing(&self, now: Duration, within: Duration) -> Option<String> {
         let until = self.rejected_until + within;

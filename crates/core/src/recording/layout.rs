@@ -142,7 +142,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// An error in reading or writing a recording. Damage is not an error; [`super::Report`] describes it.
+/// An error in reading or writing a recording. Damage is not an error; [`super::ReadReport`] describes it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file is empty.
