@@ -1,5 +1,6 @@
-//! All transitions of the main channel between idle, a room and a recording, and look-ups at the upstream.
-//! `channels/mod.rs` of the engine has the diagram.
+//! Transitions of the main channel between idle, a room and a recording that need threads or a browser, and the budget of
+//! look-ups at the upstream. Other transitions are in `sessions/channels.snap`; `channels/mod.rs` of the engine has the
+//! diagram.
 
 use std::{fmt::Write as _, io::ErrorKind, time::Duration};
 
@@ -12,9 +13,6 @@ use livetape_feed::control::{Mode, ReplayOrder, ReplayPhase, ReplayState, Source
 use tokio::io::DuplexStream;
 
 use crate::support::{As, ROOMS, Rig, Setup, json, read, short, told, wait};
-
-// All transitions of the main channel between idle, a room and a recording. `channels/mod.rs` has the
-// diagram.
 
 async fn load(rig: &Rig, name: &str) -> Result<ReplayState, Problem> {
     rig.control.order(ReplayOrder::Load(name.to_owned())).await
@@ -30,14 +28,6 @@ fn mode(rig: &Rig) -> Mode {
     rig.control.status().mode
 }
 
-/// Returns the reasons of all `disconnected` events.
-async fn reasons(rig: &Rig) -> Vec<String> {
-    rig.hub.close(livetape_feed::hub::CloseReason::new(1000, "over"));
-    let log = crate::support::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
-    let reason = |text: &String| json(text)["data"]["reason"].as_str().unwrap().to_owned();
-    log.texts.iter().map(reason).collect()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_replay_takes_orders_before_it_runs() {
     let mut setup = Setup::default();
@@ -49,129 +39,6 @@ async fn a_replay_takes_orders_before_it_runs() {
     let play = rig.control.order(ReplayOrder::Play);
     let (state, _) = tokio::join!(play, async { drop(tokio::spawn(show)) });
     assert_eq!(state.unwrap().state, ReplayPhase::Playing);
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_process_loads_disconnects_connects_and_loads_again() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    assert_eq!(mode(&rig), Mode::Idle);
-    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
-    assert_eq!(load(&rig, "nowhere").await.unwrap_err().code, Code::RecordingNotFound);
-    assert_eq!(mode(&rig), Mode::Idle);
-
-    let state = load(&rig, "short").await.unwrap();
-    assert_eq!((state.recording.as_str(), state.state), ("short", ReplayPhase::Playing));
-    assert_eq!(mode(&rig), Mode::Replay);
-    assert_eq!(refused_connect(&rig, "ann").await, (Code::ReplayRunning, 409));
-    assert!(rig.control.test("ann".into()).await.unwrap().can_connect, "a test connects nobody");
-    for bad in ["", " ", "../etc", "a b"] {
-        assert_eq!(rig.control.test(bad.into()).await.unwrap().code, Some(Code::InvalidUsername), "{bad}");
-    }
-    assert_eq!(load(&rig, "demo").await.unwrap().recording, "demo");
-    assert_eq!(rig.control.disconnect("short".into()).await.unwrap_err().problem.code, Code::NotFound);
-    assert_eq!(rig.control.disconnect("demo".into()).await.unwrap().mode, Mode::Idle);
-    assert_eq!(rig.control.replay(), None);
-    assert_eq!(rig.control.order(ReplayOrder::Play).await.unwrap_err().code, Code::NoReplay);
-
-    assert_eq!(rig.control.connect("ann".into()).await.unwrap().mode, Mode::Live);
-    let problem = load(&rig, "short").await.unwrap_err();
-    assert_eq!((problem.code, problem.code.http_status()), (Code::RoomRunning, 409));
-    assert!(problem.hint.contains("DELETE /connect/ann"), "{problem:?}");
-    // Connecting to the same user again changes nothing.
-    let same = rig.control.connect("https://www.tiktok.com/@Ann/live".into()).await.unwrap();
-    assert_eq!(same.username.as_deref(), Some("ann"));
-    assert_eq!(rig.control.connect("ben".into()).await.unwrap().username.as_deref(), Some("ben"));
-    assert_eq!(rig.control.disconnect("@BEN".into()).await.unwrap().mode, Mode::Idle);
-
-    let again = load(&rig, "short").await.unwrap();
-    assert!(again.generation > state.generation, "ids are new: {again:?}");
-    let user = rig.control.status().username;
-    wait(Duration::from_secs(1)).await;
-    let user = user.or(rig.control.status().username).unwrap();
-    assert_eq!(rig.control.disconnect(user).await.unwrap().mode, Mode::Idle);
-    assert_eq!(reasons(&rig).await, ["replaced", "deleted", "replaced", "deleted", "deleted"]);
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_room_is_left_only_after_the_next_user_was_found() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    rig.control.connect("ann".into()).await.unwrap();
-    for (user, code) in [
-        ("offline", Code::UserOffline),
-        ("nobody", Code::UserNotFound),
-        ("adult", Code::AgeRestricted),
-        ("a b", Code::InvalidUsername),
-    ] {
-        assert_eq!(refused_connect(&rig, user).await.0, code, "{user}");
-        let status = rig.control.status();
-        assert_eq!((status.state, status.username.as_deref()), (SourceState::Connected, Some("ann")));
-    }
-    assert_eq!(rig.upgrades(), 1);
-    assert!(reasons(&rig).await.is_empty());
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    rig.control.connect("ann".into()).await.unwrap();
-    // A user who is not found is looked up once more.
-    let control = rig.control.clone();
-    let first = tokio::spawn(async move { control.connect("nobody".into()).await });
-    wait(Duration::from_millis(1)).await;
-    assert_eq!(refused_connect(&rig, "ben").await, (Code::Capacity, 503));
-    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().username, None);
-    // There is nothing to replace, so this connects as from idle.
-    assert_eq!(first.await.unwrap().unwrap_err().problem.code, Code::UserNotFound);
-    assert_eq!(rig.control.status().username.as_deref(), Some("nobody"));
-    rig.end().await;
-}
-
-/// Asserts that nobody is the current user, as soon as a room of `user` is over.
-async fn assert_nobody_is_left(rig: &Rig, user: &str, attempt: u32) {
-    let status = rig.http("GET", "/status", "").await.json();
-    let shown = ["mode", "state", "source", "username", "roomId", "nextRetryMs", "attempt"];
-    let expected = serde_json::json!(["idle", "ended", "live", null, null, null, attempt]);
-    assert_eq!(serde_json::json!(shown.map(|key| &status[key])), expected, "{user}");
-    assert_eq!(rig.http("GET", "/health", "").await.json()["user"], serde_json::Value::Null);
-    assert_eq!(rig.http("GET", "/rooms", "").await.json()["rooms"], serde_json::json!([]), "{user}");
-    for (method, path) in [("GET", "status"), ("DELETE", "connect")] {
-        assert_eq!(rig.http(method, &format!("/{path}/{user}"), "").await.code(), "not_found", "{user}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_room_that_fails_or_ends_has_no_user_any_more() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    for user in ["offline", "adult"] {
-        rig.control.connect(user.into()).await.unwrap_err();
-        assert_nobody_is_left(&rig, user, 1).await;
-        wait(Duration::from_secs(1)).await;
-        assert_nobody_is_left(&rig, user, 1).await;
-    }
-    rig.end().await;
-    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
-    let mut main = rig.ws("?types=disconnected").await;
-    rig.control.connect("ann".into()).await.unwrap();
-    read(&mut main, 1).await;
-    assert_nobody_is_left(&rig, "ann", 1).await;
-    // An order that is refused before the first attempt changes nothing.
-    rig.control.connect("a b".into()).await.unwrap_err();
-    assert_nobody_is_left(&rig, "ann", 1).await;
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_user_who_gives_way_to_one_who_cannot_be_had_is_gone() {
-    let setup = Setup::channels(ROOMS);
-    let rig = setup.options(|options| ChannelOptions { wait_clients: 1, ..options }).start(As::Live);
-    wait(Duration::from_secs(1)).await;
-    assert_eq!(rig.control.status().username.as_deref(), Some("ann"));
-    assert_eq!(refused_connect(&rig, "a b").await.0, Code::InvalidUsername);
-    assert_eq!(rig.control.status().username, None);
-    assert_eq!(rig.http("GET", "/rooms", "").await.json()["rooms"], serde_json::json!([]));
-    rig.end().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,25 +62,6 @@ async fn an_ended_source_can_be_replaced() {
     rig.control.disconnect("demo".into()).await.unwrap();
     // The requested user is no longer live.
     assert_eq!(refused_connect(&rig, "ann").await.0, Code::UserOffline);
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn every_start_mode_allows_the_same_orders() {
-    let rig = Setup::channels(ROOMS).start(As::Replay);
-    wait(Duration::from_secs(1)).await;
-    assert_eq!(mode(&rig), Mode::Replay);
-    rig.control.disconnect("short".into()).await.unwrap();
-    load(&rig, "demo").await.unwrap();
-    rig.control.disconnect("demo".into()).await.unwrap();
-    rig.control.connect("ann".into()).await.unwrap();
-    rig.end().await;
-
-    let rig = Setup::channels(ROOMS).start(As::Live);
-    read(&mut rig.ws("?since=0").await, 1).await;
-    assert_eq!(mode(&rig), Mode::Live);
-    rig.control.disconnect("ann".into()).await.unwrap();
-    load(&rig, "short").await.unwrap();
     rig.end().await;
 }
 
@@ -265,51 +113,6 @@ async fn a_tab_is_followed_until_it_is_disconnected() {
     load(&rig, "short").await.unwrap();
     assert_eq!(rig.http("POST", "/connect", follow).await.code(), "replay_running");
     rig.end().await;
-}
-
-/// Such requests could use up the budget of the tokens.
-#[tokio::test(start_paused = true)]
-async fn requests_that_are_rejected_before_the_look_up_cost_none() {
-    let rig = limited(Setup::channels(ROOMS).places(1), 30).start(As::Serve);
-    let mut room = rig.ws("ws/t-ann").await;
-    assert_eq!(json(&read(&mut room, 1).await[0])["type"], "connection_created");
-    let before = lookups(&rig).await;
-    for _ in 0..20 {
-        let answer = rig.http("POST", "/connect/ben", "").await;
-        assert_eq!((answer.status, answer.code().as_str()), (503, "capacity"));
-        assert!(answer.body.contains("another live room is already connected"), "{}", answer.body);
-    }
-    assert_eq!(lookups(&rig).await, before);
-    rig.end().await;
-}
-
-/// What `GET /test/{user}` found a moment ago is told as what an order to connect finds.
-#[tokio::test(start_paused = true)]
-async fn what_is_remembered_is_told_as_what_is_new() {
-    let mut told = Vec::new();
-    for asks_first in [false, true] {
-        let rig = Setup::channels(ROOMS).start(As::Serve);
-        let mut main = rig.ws("").await;
-        if asks_first {
-            assert_eq!(rig.http("GET", "/test/offline", "").await.json()["canConnect"], false);
-        }
-        let before = rig.requests();
-        let answer = rig.http("POST", "/connect/offline", "").await;
-        assert_eq!((answer.status, rig.requests() == before), (409, asks_first));
-        assert_eq!(answer.header("retry-after").is_some(), asks_first, "{answer:?}");
-        let events = read(&mut main, 2).await;
-        let outline = |text: &String| {
-            let event = json(text);
-            let keys = ["code", "title", "message", "attempt", "retrying", "reason"];
-            (event["type"].clone(), event["username"].clone(), keys.map(|key| event["data"][key].clone()))
-        };
-        assert_eq!(json(&events[0])["data"]["retryAfterMs"].is_u64(), asks_first, "{events:?}");
-        assert_nobody_is_left(&rig, "offline", 1).await;
-        told.push(Vec::from_iter(events.iter().map(outline)));
-        rig.end().await;
-    }
-    assert_eq!(told[0], told[1]);
-    assert_eq!(Vec::from_iter(told[0].iter().map(|(kind, ..)| kind)), ["error", "disconnected"]);
 }
 
 /// An overlay that reconnects after 1011, as documented.
@@ -369,28 +172,6 @@ async fn tests_and_orders_share_the_budget() {
     // Two more a few seconds later.
     wait(Duration::from_secs(10)).await;
     assert_eq!(rig.http("GET", "/test/u1", "").await.json()["canConnect"], true);
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_known_answer_is_that_of_the_look_up() {
-    let rig = limited(Setup::channels(ROOMS), 30).start(As::Serve);
-    for user in ["offline", "nobody"] {
-        let mut first = rig.http("GET", &format!("/test/{user}"), "").await.json();
-        let requests = rig.requests();
-        let mut second = rig.http("GET", &format!("/test/@{}", user.to_uppercase()), "").await.json();
-        let answer = rig.http("POST", &format!("/connect/{user}"), "").await;
-        assert_eq!(rig.requests(), requests, "{user}");
-        assert_eq!(answer.code(), second["code"].as_str().unwrap());
-        assert_eq!(answer.header("retry-after"), Some("15"));
-        assert!(second["retryAfterMs"].as_u64().is_some_and(|wait| wait <= 15_000), "{second}");
-        for check in [&mut first, &mut second] {
-            let keys = check.as_object_mut().unwrap();
-            keys.remove("retryAfterMs");
-            keys.remove("username");
-        }
-        assert_eq!(first, second);
-    }
     rig.end().await;
 }
 

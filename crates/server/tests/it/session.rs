@@ -9,6 +9,8 @@
 //! | `NAME opens ADDRESS \| HEADER: VALUE` | opens a socket, and closes an earlier one of this name |
 //! | `NAME → TEXT`, `NAME → bytes 0 255` | sends a message |
 //! | `NAME closes CODE REASON`, `NAME leaves` | ends a socket with a close frame, or without |
+//! | `NAME sends METHOD ADDRESS BODY` | sends a request whose answer is listed when it comes, as `NAME ← …` |
+//! | `the members of USER` | counts the members of the user's room in each list |
 //! | `wait 30 s` | advances the paused clock |
 //! | others | see [`Stage::act`] |
 //!
@@ -37,11 +39,13 @@ use livetape_core::{
     event::Id,
 };
 use livetape_feed::{
-    control::{Check, Driver, Injected, Nodes, Order, Refusal, not_current},
+    control::{Check, Driver, Injected, Nodes, OpenChannel, Order, Refusal, not_current},
     hub::CloseReason,
 };
+use livetape_mock::{Happened, LogEntry};
 use livetape_server::{Config, Recordings, Tokens};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_tungstenite::{
     client_async,
     tungstenite::{
@@ -99,7 +103,11 @@ fn configure(setup: &mut Setup, name: &str, value: &str) {
             access.tokens = tokens.with_read_only(list().into_iter().map(Into::into).collect());
         }
         "backlog" => setup.limits.events_max = number() as u64,
-        // The users of `ROOMS`, and the tokens of `tokens()`.
+        // Read by `Stage::start`.
+        "command" | "scenario" | "fault" => {}
+        "wait clients" => setup.options.wait_clients = number(),
+        "allow inject" => setup.options.allow_inject = true,
+        // The users of `ROOMS` or of `scenario`, and the tokens of `tokens()`.
         "live rooms" => setup.sources.max_live = number(),
         "private replays" => setup.sources.max_replays = number(),
         "subscribers" => setup.config.subscribers_max = number(),
@@ -117,7 +125,8 @@ struct Request<'a> {
     target: &'a str,
     body: Vec<u8>,
     headers: Vec<(&'a str, &'a str)>,
-    /// `only /a /b`: the values that are shown, as JSON pointers.
+    /// `only /a /b`: the values that are shown, as JSON pointers. `*` stands for all items of a list,
+    /// which the events of a feed are, too.
     only: Vec<&'a str>,
     /// `lines TEXT, TEXT`: the lines of the body that are shown contain one of these.
     lines: Option<&'a str>,
@@ -214,22 +223,33 @@ struct Stage {
     headers: String,
     /// Orders that reached the channel.
     orders: Arc<Mutex<Vec<String>>>,
+    /// Names, lines and answers of `sends`.
+    sent: Vec<(String, String, JoinHandle<HttpResponse>)>,
 }
 
 impl Stage {
     fn start(options: &str) -> Self {
         let options: Vec<_> = options.split(" | ").skip(1).map(header).collect();
         let folder = tempfile::tempdir().unwrap();
-        let has_rooms = options.iter().any(|(name, _)| *name == "live rooms");
-        let mut setup = if has_rooms { Setup::channels(ROOMS) } else { Setup::default() };
+        let option = |wanted: &str| options.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        let has_rooms = option("live rooms").is_some();
+        // Lines of a scenario of the mock, and a fault of it.
+        let mut scenario = option("scenario").unwrap_or(ROOMS).replace("; ", "\n");
+        scenario += &option("fault").map_or(String::new(), |fault| format!("\nfault = [{{ {fault} }}]\n"));
+        let command = match option("command") {
+            Some("live") => As::Live,
+            Some("replay") => As::Replay,
+            _ => As::Serve,
+        };
+        let mut setup = if has_rooms { Setup::channels(&scenario) } else { Setup::default() };
         let directory = folder.path().join("shelf");
         setup.config.recordings = Recordings { directory, upload_bytes_max: UPLOAD_BYTES_MAX };
         options.iter().for_each(|(name, value)| configure(&mut setup, name, value));
         assert_eq!(setup.config.access.check(), Ok(()));
         setup.sources.tell = |line| TOLD.with_borrow_mut(|told| told.push(line.to_owned()));
-        let rig = if has_rooms { setup.start(As::Serve) } else { setup.idle() };
-        let (clients, names, headers, orders) = Default::default();
-        Self { rig, folder, clients, names, headers, orders }
+        let rig = if has_rooms { setup.start(command) } else { setup.idle() };
+        let (clients, names, headers, orders, sent) = Default::default();
+        Self { rig, folder, clients, names, headers, orders, sent }
     }
 
     /// Takes a step, and returns what the server answers.
@@ -246,6 +266,12 @@ impl Stage {
                 answer = self.shown(&request, &response);
             }
             [name, "opens", _] => answer = self.open(name, &line).await,
+            [name, "sends", request] => {
+                let bytes = Request::parse(request, &self.headers).bytes();
+                let response = Rig::exchange(self.rig.connector.clone(), None, bytes);
+                self.sent.push((name.to_owned(), request.to_owned(), tokio::spawn(response)));
+            }
+            ["the", "members", of] => answer = self.members(of.strip_prefix("of ").unwrap()).await,
             ["headers", ..] => self.headers = line,
             [name, "→", text] => {
                 let message = match text.strip_prefix("bytes ") {
@@ -264,12 +290,12 @@ impl Stage {
             ["wait", seconds, "s"] => {
                 for _ in 0..seconds.parse().unwrap() {
                     wait(Duration::from_secs(1)).await;
-                    answer += &self.heard().await;
+                    answer += &self.heard(schemas).await;
                 }
             }
             _ => answer = self.act(&line),
         }
-        answer + &self.heard().await
+        answer + &self.heard(schemas).await
     }
 
     /// Steps of the server itself, and of its folder of recordings.
@@ -278,6 +304,9 @@ impl Stage {
         let shelf = self.folder.path().join("shelf");
         match words[..] {
             ["publish", text] => self.rig.hub.publish(&[chat(text)]),
+            ["publish", text, "to", user] => {
+                self.rig.control.channels().find(user).unwrap().publish(&[chat(text)]);
+            }
             ["publish", count, "chats"] => {
                 (1..=count.parse().unwrap())
                     .for_each(|it: u32| self.rig.hub.publish(&[chat(&it.to_string())]));
@@ -301,9 +330,17 @@ impl Stage {
                 (0..=LOOKUPS_QUEUED_MAX).for_each(|_| _ = self.rig.control.limit().queue());
             }
             ["the", "sources"] => {
-                let (requests, channels) = (self.rig.requests(), self.rig.control.channels());
-                let (users, count) = (channels.users(), channels.statuses().len());
-                return format!("← {requests} requests, {count} channels, of {users:?}\n");
+                let channels = self.rig.control.channels().statuses();
+                let of = |it: &OpenChannel| {
+                    format!("{} of {}", it.hub.stream(), it.user.as_deref().unwrap_or("nobody"))
+                };
+                let channels: Vec<_> = channels.iter().map(of).collect();
+                let is_closed = |it: &&LogEntry| matches!(it.what, Happened::Closed { .. });
+                let closed = self.rig.mock().received().iter().filter(is_closed).count();
+                let (requests, opened) = (self.rig.requests(), self.rig.upgrades());
+                return format!(
+                    "← requests: {requests}, sockets: {opened}, closed: {closed}, channels: {channels:?}\n"
+                );
             }
             ["the", "file", name] => return format!("← {}\n", fs::read_to_string(shelf.join(name)).unwrap()),
             ["the", "files"] => {
@@ -371,14 +408,44 @@ impl Stage {
         }
     }
 
+    /// Returns the number of members of a user's room in all lists and counts.
+    async fn members(&self, user: &str) -> String {
+        let get = async |path: &str| self.rig.http("GET", path, "").await.json();
+        let rooms = get("/rooms").await;
+        let is_of_user = |it: &&Value| it["name"].as_str().unwrap().eq_ignore_ascii_case(user);
+        let rooms: Vec<_> = rooms["rooms"].as_array().unwrap().iter().filter(is_of_user).collect();
+        let [room] = rooms[..] else { panic!("one room of {user}, not {rooms:?}") };
+        let (stats, status) = (get("/stats").await, get(&format!("/status/{user}")).await);
+        let of_room = get(&format!("/connections?room=user:{user}")).await;
+        let rooms_of_all = found(&get("/connections").await, "/connections/*/rooms");
+        let is_in = |rooms: &&Value| rooms.as_array().unwrap().contains(&room["id"]);
+        format!(
+            "← {} in /rooms, {} in /stats, {} in /status, {} and {} in /connections\n",
+            room["connectionsCount"],
+            stats["connectionsByRoom"][room["id"].as_str().unwrap()],
+            status["clients"],
+            of_room["connections"].as_array().unwrap().len(),
+            rooms_of_all.as_array().unwrap().iter().filter(is_in).count(),
+        )
+    }
+
     /// Returns what all clients receive until nothing more comes.
-    async fn heard(&mut self) -> String {
+    async fn heard(&mut self, schemas: &mut Schemas) -> String {
         let mut heard = String::new();
         loop {
             wait(MOMENT).await;
             let before = heard.len();
             for order in std::mem::take(&mut *self.orders.lock().unwrap()) {
                 writeln!(heard, "channel ← {order}").unwrap();
+            }
+            for (name, line, response) in std::mem::take(&mut self.sent) {
+                if !response.is_finished() {
+                    self.sent.push((name, line, response));
+                    continue;
+                }
+                let (request, response) = (Request::parse(&line, ""), response.await.unwrap());
+                schemas.check(&request, &response);
+                write!(heard, "{name} {}", self.shown(&request, &response)).unwrap();
             }
             TOLD.take().iter().for_each(|line| writeln!(heard, "operator ← {}", line.trim_end()).unwrap());
             let names = &mut self.names;
@@ -408,15 +475,20 @@ impl Stage {
     /// Formats a response.
     fn shown(&mut self, request: &Request, response: &HttpResponse) -> String {
         let mut text = format!("← {}", response.status);
-        match serde_json::from_str::<Value>(&response.body) {
-            Ok(mut json) => {
+        // The events of a feed are shown like a list.
+        let is_feed = response.header("content-type") == Some("application/x-ndjson");
+        let json = if is_feed && !request.only.is_empty() {
+            response.body.lines().map(serde_json::from_str::<Value>).collect()
+        } else {
+            serde_json::from_str(&response.body)
+        };
+        match json {
+            Ok::<Value, _>(mut json) => {
                 self.names.settle(&mut json);
                 let error = json.get("error").filter(|it| it.is_object()).cloned();
                 if !request.only.is_empty() {
                     let only = request.only.iter();
-                    json = only
-                        .map(|it| (it.to_string(), json.pointer(it).cloned().unwrap_or_default()))
-                        .collect();
+                    json = only.map(|it| (it.to_string(), found(&json, it))).collect();
                 } else if let Some(error) = error {
                     let word = |key: &str| error[key].as_str().unwrap_or_default();
                     write!(text, " {}: {} → {}", word("code"), word("message"), word("hint")).unwrap();
@@ -588,6 +660,14 @@ impl Names {
     }
 }
 
+/// Returns the value at a JSON pointer, in which `*` stands for all items of a list.
+fn found(json: &Value, pointer: &str) -> Value {
+    let Some((list, rest)) = pointer.split_once("/*") else {
+        return json.pointer(pointer).cloned().unwrap_or_default();
+    };
+    json.pointer(list).unwrap().as_array().unwrap().iter().map(|item| found(item, rest)).collect()
+}
+
 /// Formats JSON, each part in one line if it fits.
 fn fitted(value: &Value, indent: usize) -> String {
     let line = value.to_string();
@@ -656,4 +736,4 @@ macro_rules! sessions {
     )*};
 }
 
-sessions! { access captures closing feed lobby overlays pages recordings rest rooms }
+sessions! { access captures channels closing feed lobby members overlays pages recordings rest rooms shared tokens }

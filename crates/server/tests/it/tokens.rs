@@ -1,11 +1,11 @@
-//! `/ws/{token}`: when rooms are connected and disconnected, who shares them, and the error before each close. Every
-//! rejection is in `sessions/rooms.snap`.
+//! `/ws/{token}`: all events of shared rooms, the backlog, and the error before each close at any time. Every rejection is
+//! in `sessions/rooms.snap`, and when rooms are connected and disconnected in `sessions/tokens.snap`.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use livetape_core::error::Code;
-use livetape_engine::channels::{ChannelOptions, LINGER};
+use livetape_engine::channels::ChannelOptions;
 use livetape_feed::{
     control::{Control, SourceState, Sources, Token},
     hub::{self, Join, Since},
@@ -14,7 +14,7 @@ use livetape_mock::Happened;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{As, ROOMS, Setup, chats, close, json, read, read_all, seqs, told, wait};
+use crate::support::{As, ROOMS, Setup, close, json, read, read_all, seqs, told, wait};
 
 /// Number of events in the room of `ROOMS`, including `connection_created`.
 const EVENTS: usize = 100;
@@ -67,124 +67,6 @@ async fn the_backlog_of_a_tokens_channel_is_configurable() {
         hub.join(&Join { since: Some(since), ..Join::default() }).is_ok()
     };
     assert!(hub.head() > 8 && goes_on(8) && !goes_on(9));
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn rooms_of_tokens_are_included_in_the_counters() {
-    let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
-    let rig = Setup::channels(&format!("{ROOMS}\n{fault}")).start(As::Serve);
-    let _socket = rig.ws("ws/t-ann").await;
-    wait(Duration::from_secs(60)).await;
-    let upstream = rig.control.upstream();
-    assert_eq!((upstream.reconnects, upstream.failures), (1, [(Code::ConnectionLost, 1)].into()));
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn reloading_a_page_causes_no_request_and_loses_no_event() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    let mut socket = rig.ws("ws/t-ann").await;
-    let seen = read(&mut socket, EVENTS).await;
-    let last = json(&seen[EVENTS - 1]);
-    drop(socket);
-    let (requests, hub) = (rig.requests(), rig.control.channels().find("ann").unwrap());
-    wait(LINGER - Duration::from_secs(1)).await;
-    let position = format!("{}:{}", last["stream"].as_str().unwrap(), last["seq"]);
-    let mut again = rig.ws(&format!("ws/t-ann?since={position}")).await;
-    hub.publish(&chats(2));
-    let behind = read(&mut again, 10).await;
-    let all = read(&mut rig.ws("ws/t-ann?since=0").await, EVENTS + 10).await;
-    assert!([seen.clone(), behind].concat() == all, "no gap, no repeat");
-    // The thirty seconds start with the end of the last socket.
-    wait(2 * LINGER).await;
-    drop(again);
-    wait(LINGER - Duration::from_secs(1)).await;
-    assert_eq!((rig.requests(), rig.upgrades()), (requests, 1));
-    assert_eq!(rig.control.channels().users(), ["ann"]);
-    wait(Duration::from_secs(2)).await;
-    assert!(rig.control.channels().users().is_empty(), "it was left");
-
-    // A later socket opens a new channel, which does not know the old position.
-    let log = read_all(&mut rig.ws(&format!("ws/t-ann?since={position}")).await).await;
-    assert_eq!((log.texts.len(), close(&log)), (0, (4001, "unknown_position")));
-    let mut fresh = rig.ws("ws/t-ann?since=0").await;
-    let created = json(&read(&mut fresh, 1).await[0]);
-    assert_eq!(created["seq"], 1);
-    assert_ne!(created["stream"], last["stream"]);
-    assert_eq!(rig.upgrades(), 2);
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_room_is_evicted_and_a_freed_slot_can_be_reused() {
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    let mut ann = rig.ws("ws/t-ann").await;
-    read(&mut ann, EVENTS).await;
-    let requests = rig.requests();
-    let refusal = rig.refusal("ws/t-ben").await;
-    assert_eq!(told(&refusal), "\"capacity\" retrying=false 4102 capacity");
-    let refused = rig.control.connect("ben".into()).await.unwrap_err();
-    assert_eq!((refused.problem.code, refused.problem.code.http_status()), (Code::Capacity, 503));
-    assert_eq!(rig.requests(), requests, "the upstream was not even asked");
-    assert_eq!(rig.control.channels().users(), ["ann"]);
-    // While it is kept, it still occupies its slot.
-    drop(ann);
-    wait(LINGER / 2).await;
-    assert_eq!(rig.refusal("ws/t-ben").await.1.0, 4102);
-    wait(LINGER).await;
-    let mut ben = rig.ws("ws/t-ben").await;
-    assert_eq!(json(&read(&mut ben, 1).await[0])["username"], "ben");
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn rooms_run_in_parallel_and_the_main_channel_replaces_only_its_own() {
-    let rig = Setup::channels(ROOMS).places(3).start(As::Serve);
-    rig.control.connect("ben".into()).await.unwrap();
-    let mut ann = rig.ws("ws/t-ann").await;
-    let mut cid = rig.ws("ws/t-cid").await;
-    for (socket, name) in [(&mut ann, "ann"), (&mut cid, "cid")] {
-        let events = read(socket, EVENTS).await;
-        assert!(events.iter().all(|event| json(event)["username"] == name));
-    }
-    assert_eq!(rig.refusal("ws/t-offline").await.1.0, 4102, "three places, three rooms");
-    for user in ["dan", "eve"] {
-        rig.control.connect(user.into()).await.unwrap();
-        assert_eq!(rig.control.channels().users(), ["ann", "cid"]);
-    }
-    rig.control.disconnect("eve".into()).await.unwrap();
-    // Its slot is free again.
-    assert_eq!(rig.refusal("ws/t-offline").await.1, (1011, "user_offline".into()));
-    rig.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rate_limit_applies_to_all_rooms() {
-    let scenario = format!(
-        "{ROOMS}\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n"
-    );
-    let rig = Setup::channels(&scenario).places(3).start(As::Serve);
-    let mut ann = rig.ws("ws/t-ann").await;
-    let error = json(&read(&mut ann, 1).await[0]);
-    assert_eq!((&error["data"]["code"], &error["data"]["retrying"]), (&"rate_limited".into(), &true.into()));
-    let requests = rig.requests();
-    let ann = tokio::spawn(async move { read(&mut ann, 1).await });
-    wait(Duration::from_secs(20)).await;
-    let refusal = rig.refusal("ws/t-ben").await;
-    assert_eq!(told(&refusal), "\"rate_limited\" retrying=false 1008 rate_limited");
-    let wait_ms = refusal.0["retryAfterMs"].as_u64().unwrap();
-    assert!((35_000..=41_000).contains(&wait_ms), "{wait_ms}");
-    assert_eq!(rig.control.connect("cid".into()).await.unwrap_err().problem.code, Code::RateLimited);
-    assert_eq!(rig.control.test("cid".into()).await.unwrap().code, Some(Code::RateLimited));
-    // Sockets for the same user wait with it and receive the earlier errors too.
-    let mut along = rig.ws("ws/t2-ann").await;
-    assert_eq!(json(&read(&mut along, 1).await[0]), error);
-    assert_eq!(rig.requests(), requests);
-    wait(Duration::from_secs(60)).await;
-    assert_eq!(json(&ann.await.unwrap()[0])["type"], "connection_created");
-    let mut ben = rig.ws("ws/t-ben").await;
-    assert_eq!(json(&read(&mut ben, 1).await[0])["type"], "connection_created");
     rig.end().await;
 }
 

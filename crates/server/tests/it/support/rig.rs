@@ -173,13 +173,21 @@ impl Rig {
 
     /// Like [`Rig::raw`], from an address.
     pub(crate) async fn raw_from(&self, address: Option<IpAddr>, request: &[u8]) -> HttpResponse {
-        let (mut reading, mut writing) =
-            tokio::io::split(self.connector.connect_from(address).await.unwrap());
+        Self::exchange(self.connector.clone(), address, request.to_vec()).await
+    }
+
+    /// Like [`Rig::raw_from`], for a task of its own.
+    pub(crate) async fn exchange(
+        connector: memory::MemoryConnector,
+        address: Option<IpAddr>,
+        request: Vec<u8>,
+    ) -> HttpResponse {
+        let (mut reading, mut writing) = tokio::io::split(connector.connect_from(address).await.unwrap());
         let mut answer = Vec::new();
         // The server may respond and close before it has read everything.
-        let exchange = async { tokio::join!(writing.write_all(request), reading.read_to_end(&mut answer)) };
+        let exchange = async { tokio::join!(writing.write_all(&request), reading.read_to_end(&mut answer)) };
         let exchanged = tokio::time::timeout(EXCHANGE_MAX, exchange).await;
-        let text = || String::from_utf8_lossy(request);
+        let text = || String::from_utf8_lossy(&request);
         exchanged.unwrap_or_else(|_| panic!("no complete answer to {:?}", text())).1.unwrap();
         HttpResponse::parse(&answer)
     }
