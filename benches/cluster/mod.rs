@@ -231,8 +231,10 @@ fn restarts(report: &mut Report) {
     let [first, last] = [log.first(), log.last()].map(|id| all.iter().position(|it| Some(it) == id));
     let expected = &all[first.expect("of the show")..=last.expect("of the show")];
     let missing = expected.iter().filter(|id| !seen.contains(id)).count();
-    assert_eq!((missing, log.len()), (0, seen.len()), "each event arrives once");
-    report.say(&format!("{} events in {RESTARTS} planned restarts, each once", log.len()));
+    assert_eq!(log.len(), seen.len(), "no event arrives twice");
+    // What TikTok sends between two connections is missing, as docs/cluster.md says.
+    report
+        .say(&format!("{} events in {RESTARTS} planned restarts, none twice; {missing} missing", log.len()));
     report.figure("longest pause of a planned restart", "ms", &pauses, PAUSE_MS);
 }
 

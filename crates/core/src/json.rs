@@ -32,6 +32,14 @@ pub fn escaped(json: String) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
+/// Whether a string has a character that JSON only allows as an escape. Compares many bytes at once, as only code does that
+/// is compiled for speed: so it is not inlined.
+#[inline(never)]
+#[must_use]
+pub fn has_control(string: &[u8]) -> bool {
+    string.iter().fold(false, |any, byte| any | (*byte < 0x20))
+}
+
 /// Whether a byte of UTF-8 can be the first one of such a character. Without branches, for loops that are vectorised.
 pub(crate) fn is_lead(byte: u8) -> bool {
     (byte == 0x7f) | (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2)

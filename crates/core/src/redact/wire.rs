@@ -197,23 +197,31 @@ fn rewrite(
     keeps: impl Fn(&[u8]) -> bool,
     mut change: impl FnMut(u32, &[u8]) -> Option<Vec<u8>>,
 ) -> Option<Vec<u8>> {
-    let (mut fields, mut out) = (RawFields::of(bytes), Vec::with_capacity(bytes.len()));
+    let (mut fields, mut at) = (RawFields::of(bytes), 0);
+    // What is written instead, from the first change on: most frames have none.
+    let mut out: Option<Vec<u8>> = None;
     for field in fields.by_ref() {
         let (changed, is_kept) = match field.value {
             RawValue::Bytes(value) => (change(field.number, value), true),
             RawValue::Varint(_) => (None, true),
             RawValue::Fixed64(_) | RawValue::Fixed32(_) | RawValue::Group(_) => (None, keeps(field.whole)),
         };
-        match changed {
-            Some(changed) => write_bytes(field.number, &changed, &mut out),
-            None if is_kept => out.extend_from_slice(field.whole),
-            None => {}
+        if changed.is_some() || !is_kept {
+            out.get_or_insert_with(|| bytes[..at].to_vec());
+        }
+        at += field.whole.len();
+        match (&mut out, changed) {
+            (Some(out), Some(changed)) => write_bytes(field.number, &changed, out),
+            (Some(out), None) if is_kept => out.extend_from_slice(field.whole),
+            _ => {}
         }
     }
-    if keeps(fields.rest()) {
+    if !keeps(fields.rest()) {
+        out.get_or_insert_with(|| bytes[..at].to_vec());
+    } else if let Some(out) = &mut out {
         out.extend_from_slice(fields.rest());
     }
-    (out != bytes).then_some(out)
+    out.filter(|out| out != bytes)
 }
 
 #[cfg(test)]

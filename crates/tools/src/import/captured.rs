@@ -143,15 +143,13 @@ pub(super) struct CapturedFrame {
 
 impl CapturedFrame {
     /// Returns the frame as its content says: exporters mark binary messages as text, and store them in many ways.
-    fn by_content(self) -> Self {
+    pub(super) fn by_content(self) -> Self {
         match frame_in(&self.bytes) {
             Some(bytes) => Self { opcode: OPCODE_BINARY, bytes, ..self },
             None => self,
         }
     }
-}
 
-impl CapturedFrame {
     /// Returns a received binary message.
     pub(super) fn received(bytes: Bytes) -> Self {
         Self { opcode: OPCODE_BINARY, sent: false, injected: false, bytes }
@@ -233,6 +231,8 @@ pub(super) fn closed(code: u16, reason: String, by_us: bool) -> ConnClose {
 pub(super) struct CapturedConnection {
     pub(super) id: u64,
     pub(super) url: String,
+    /// Whether TikTok has something else at this address.
+    is_other: bool,
     pub(super) status: u16,
     pub(super) headers: Vec<HttpHeader>,
     pub(super) started_ms: Option<f64>,
@@ -267,7 +267,7 @@ impl CapturedConnection {
     pub(super) fn is_webcast(&self) -> bool {
         match self.sampled {
             0 => is_webcast_address(&self.url),
-            sampled => self.webcast * 2 >= sampled && !is_other_address(&self.url),
+            sampled => self.webcast * 2 >= sampled && !self.is_other,
         }
     }
 
@@ -447,10 +447,7 @@ impl Visit for Surveyor<'_> {
         self.may_import(id)
     }
 
-    fn message(&mut self, id: u64, mut item: CaptureItem) -> Result<(), Error> {
-        if let Some(Said::Frame(frame)) = item.said {
-            item.said = Some(Said::Frame(frame.by_content()));
-        }
+    fn message(&mut self, id: u64, item: CaptureItem) -> Result<(), Error> {
         let current = self.current(id)?;
         current.ahead_bytes += item.bytes();
         current.ahead.push_back(item);
@@ -470,7 +467,7 @@ impl Visit for Surveyor<'_> {
         }
         let current = self.current(id)?;
         let CaptureEntry { url, status, headers, started_ms, .. } = entry;
-        (current.url, current.status) = (url, status);
+        (current.is_other, current.url, current.status) = (is_other_address(&url), url, status);
         (current.headers, current.started_ms) = (headers, started_ms);
         Ok(())
     }
@@ -512,6 +509,8 @@ pub(in crate::import) struct Keeper {
     file: BufWriter<Box<dyn Scratch>>,
     /// Position of the next item.
     at: u64,
+    /// The item that is written; kept for its capacity.
+    bytes: Vec<u8>,
     /// A frame that may continue, and whether it has.
     held: Option<CaptureItem>,
     is_joined: bool,
@@ -519,18 +518,18 @@ pub(in crate::import) struct Keeper {
 
 impl Keeper {
     pub(in crate::import) fn new(file: Box<dyn Scratch>) -> Self {
-        Self { file: BufWriter::with_capacity(BUFFER_BYTES, file), at: 0, held: None, is_joined: false }
+        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
+        Self { file, at: 0, bytes: Vec::new(), held: None, is_joined: false }
     }
 
     pub(in crate::import) fn keep(&mut self, item: &CaptureItem) -> Result<(), Error> {
-        let bytes = item.encode_to_vec();
-        let length = u32::try_from(bytes.len()).expect("an item is shorter than 4 GiB");
+        let length = u32::try_from(item.encoded_len()).expect("an item is shorter than 4 GiB");
         let time = item.time.unwrap_or(f64::NAN);
-        for part in [&length.to_le_bytes()[..], &time.to_le_bytes(), &bytes] {
-            self.file.write_all(part).map_err(Error::Scratch)?;
-            self.at += part.len() as u64;
-        }
-        Ok(())
+        self.bytes.clear();
+        self.bytes.extend(length.to_le_bytes().into_iter().chain(time.to_le_bytes()));
+        item.encode(&mut self.bytes).expect("a vector takes every byte");
+        self.at += self.bytes.len() as u64;
+        self.file.write_all(&self.bytes).map_err(Error::Scratch)
     }
 
     /// Stores a message of a connection, joining fragments.
@@ -612,8 +611,8 @@ impl Items<'_> {
 
     /// Returns the content of the item. To be called after each [`Items::next_time`].
     pub(in crate::import) fn said(&mut self) -> Result<Option<Said>, Error> {
-        let mut bytes = vec![0; self.length as usize];
-        self.input.read_exact(&mut bytes).map_err(Error::Scratch)?;
+        let mut bytes = Vec::with_capacity(self.length as usize);
+        self.input.by_ref().take(self.length.into()).read_to_end(&mut bytes).map_err(Error::Scratch)?;
         let item = CaptureItem::decode(Bytes::from(bytes));
         Ok(item.map_err(|error| Error::Scratch(io::Error::other(error)))?.said)
     }

@@ -157,7 +157,9 @@ impl Flow<'_> {
         })?;
         let said = match bytes {
             _ if dropped => Said::Dropped(()),
-            Some(bytes) => Said::Frame(CapturedFrame { opcode: opcode.into(), sent, injected, bytes }),
+            Some(bytes) => {
+                Said::Frame(CapturedFrame { opcode: opcode.into(), sent, injected, bytes }.by_content())
+            }
             None => Said::Bad("a frame is too large".into()),
         };
         self.visit.message(self.id, CaptureItem::said(time, said))

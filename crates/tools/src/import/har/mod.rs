@@ -20,7 +20,7 @@ use livetape_core::{
 use super::{
     Error,
     captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit},
-    content::{BASE64, PLACEHOLDER, decode_plain, frame_as, is_destroyed, is_placeholder, is_sent},
+    content::{BASE64, PLACEHOLDER, decode_plain, frame_as, frame_in, is_destroyed, is_placeholder, is_sent},
     json::{Data, Json, LONE, TEXT_BYTES_MAX},
     merge::parse_date,
     source::{RESOURCES, Unpacked, next_line},
@@ -394,7 +394,7 @@ impl MessageFields {
         const BINARY: u32 = 2;
         let text = match self.data.take() {
             Some(Data::Text(text)) => text,
-            Some(Data::Bytes(bytes)) => return Ok((BINARY, bytes)),
+            Some(Data::Bytes(bytes)) => return Ok((BINARY, frame_in(&bytes).unwrap_or(bytes))),
             None => return Err("a message without data".into()),
         };
         if let Some(frame) = frame_as(&text) {
@@ -411,7 +411,7 @@ impl MessageFields {
             }
             Some((_, opcode)) => {
                 let bytes = decode_plain(&text).map_err(|reason| format!("a frame {reason}"))?;
-                Ok((opcode.into(), bytes))
+                Ok(frame_in(&bytes).map_or((opcode.into(), bytes), |frame| (BINARY, frame)))
             }
         }
     }

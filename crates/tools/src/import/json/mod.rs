@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use livetape_core::json::has_control;
 use memchr::memchr2;
 use serde::de::IgnoredAny;
 
@@ -74,10 +75,12 @@ impl<R: Read> Json<R> {
         let mut spelling = std::mem::take(&mut self.spelling);
         self.members(b'}', |json| {
             json.read_name()?;
-            spelling.clear();
-            spelling.extend(
-                json.name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()),
-            );
+            spelling.clone_from(&json.name);
+            // Nearly all names are spelled so.
+            if !json.name.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                spelling.retain(|c| !matches!(c, '_' | '-'));
+                spelling.make_ascii_lowercase();
+            }
             if field(json, &spelling)? { Ok(()) } else { json.skip() }
         })?;
         self.spelling = spelling;
@@ -443,9 +446,7 @@ fn skip_escape<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
 
 /// Rejects control characters in a string.
 fn check<R: Read>(window: &Window<R>, bytes: usize) -> Result<(), Error> {
-    // Without an early exit, so that many bytes are compared at once.
-    let are_any = window.rest()[..bytes].iter().fold(false, |any, byte| any | (*byte < 0x20));
-    if !are_any {
+    if !has_control(&window.rest()[..bytes]) {
         return Ok(());
     }
     let reason = "a control character in a string".into();
