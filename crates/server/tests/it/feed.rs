@@ -1,23 +1,17 @@
 //! The feed over WebSocket and as NDJSON: what subscribers and observers receive, whenever they join, and
-//! its end. Rejections and what REST reports of them are in `sessions/feed.snap`.
+//! its end. Rejections and what REST reports of them are in `sessions/feed.snap`, and what starts a replay is in
+//! `sessions/replay.snap`.
 
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape_core::pace::Speed;
-use livetape_engine::source::{ReplayOptions, Tape};
-use livetape_feed::{
-    control::ReplayPhase,
-    hub::{CloseReason, Limits},
-};
+use livetape_feed::hub::{CloseReason, Limits};
 use livetape_io::clock;
 use livetape_server::{Bounds, Config};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{
-    As, ROOMS, Rig, Setup, chat, chats, is_quiet, json, read, read_all, recording, seqs, session_items, wait,
-};
+use crate::support::{As, ROOMS, Rig, Setup, chat, chats, is_quiet, json, read, read_all, seqs, wait};
 
 fn done() -> CloseReason {
     CloseReason::new(1000, "recording_ended")
@@ -51,17 +45,6 @@ async fn a_socket_with_a_bad_query_takes_a_slot_until_it_ends() {
     let _deaf = rig.ws("?types=gfit").await;
     wait(Duration::from_secs(11)).await;
     assert_eq!(rig.http("GET", "/health", "").await.status, 200);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_answers_pings_stays() {
-    let rig = Rig::start();
-    let mut socket = rig.ws("").await;
-    let reading = tokio::spawn(async move { read(&mut socket, 1).await });
-    wait(Duration::from_secs(600)).await;
-    assert_eq!(rig.hub.subscriber_count(), 1);
-    rig.hub.publish(&chats(1));
-    assert_eq!(seqs(&reading.await.unwrap()), [1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,37 +243,6 @@ async fn after_the_end_joiners_get_the_state_and_with_since_the_backlog() {
     let again = summaries(&read(&mut new, 1).await);
     assert_eq!((&again[0].0, &again[0].1), (&json!(head + 1), &json!("connection_created")));
     rig.end().await;
-}
-
-// `observer=1`: observers neither hold up nor start a replay, and the server never waits for them.
-
-fn tape(session: u32) -> Tape {
-    Tape::from_bytes("test", recording(&session_items(session)))
-}
-
-fn phase(rig: &Rig) -> Option<ReplayPhase> {
-    rig.control.replay().map(|replay| replay.state)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_waiting_replay_starts_with_a_client_or_play() {
-    for starts_with_play in [true, false] {
-        let mut rig = Rig::start();
-        rig.replay(tape(3), ReplayOptions { wait_clients: 1, speed: Speed::Max, ..ReplayOptions::default() });
-        let mut tab = rig.ws("?observer=1").await;
-        let mut talker = rig.ws("ws?observer=1").await;
-        assert_eq!(json(&read(&mut talker, 1).await[0])["type"], "welcome");
-        wait(Duration::from_secs(20)).await;
-        assert_eq!(phase(&rig), Some(ReplayPhase::Waiting));
-        assert!(is_quiet(&mut tab));
-        if starts_with_play {
-            assert_eq!(rig.http("POST", "/replay/play", "").await.status, 200);
-        } else {
-            drop(rig.ws("").await);
-        }
-        assert_eq!(json(&read(&mut tab, 1).await[0])["type"], "connection_created");
-        rig.control.shut_down();
-    }
 }
 
 #[tokio::test(start_paused = true)]

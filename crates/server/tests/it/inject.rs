@@ -1,11 +1,9 @@
-//! `/inject` into a replay, while idle and in a live room, and its REST responses.
+//! `/inject` into a replay and a recorded room: the events around it. Other tests are in `sessions/inject.snap`, its
+//! rejections in `sessions/rest.snap`.
 
 use std::time::Duration;
 
-use livetape_core::{
-    error::Code,
-    recording::{Item, Reader, What, records},
-};
+use livetape_core::recording::{Item, Reader, What, records};
 use livetape_engine::{
     channels::{ChannelOptions, Record},
     source::ReplayOptions,
@@ -16,9 +14,7 @@ use livetape_feed::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{As, Rig, Setup, decode, item, session_items, wait};
-
-// `/inject` without a replay: while idle, and in a live room.
+use crate::support::{As, Rig, Setup, decode, item, session_items};
 
 fn request(json: Value) -> InjectRequest {
     serde_json::from_value(json).unwrap()
@@ -129,52 +125,6 @@ async fn many_injections_do_not_affect_streaks_of_the_recording() {
     assert_eq!(log.len() - others.len(), INJECTED as usize * 3);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_schema_has_each_type_and_its_fields() {
-    let rig = Rig::start();
-    let schema = rig.http("GET", "/schema/inject.json", "").await.json();
-    let kinds = schema["oneOf"].as_array().unwrap();
-    let chat = kinds.iter().find(|kind| kind["properties"]["type"]["const"] == "chat").unwrap();
-    assert!(
-        chat["properties"]["emotes"].is_object() && chat["required"] == json!(["type", "user", "comment"])
-    );
-    assert!(schema["$defs"]["InjectUserDetails"]["properties"]["isModerator"].is_object());
-}
-
-#[tokio::test(start_paused = true)]
-async fn injecting_reports_the_recipients_and_waits_for_clients() {
-    let mut rig = Rig::start();
-    let tape =
-        livetape_engine::source::Tape::from_bytes("test", crate::support::recording(&session_items(3)));
-    rig.replay(tape, ReplayOptions { wait_clients: 9, ..ReplayOptions::default() });
-    let chat = r#"{"type":"chat","user":"made_up","comment":"hi"}"#;
-    let inject = async |query: &str| rig.http("POST", &format!("/inject{query}"), chat).await;
-    let alone = inject("").await.json();
-    assert_eq!((&alone["seqs"], &alone["delivered"]), (&json!([1]), &json!(0)), "{alone}");
-
-    // Too few clients connect, so nothing is injected.
-    let _observer = rig.ws("?observer=1").await;
-    let start = livetape_io::clock::now();
-    let refused = inject("?wait_clients=1").await;
-    assert_eq!((refused.status, refused.code().as_str()), (409, "too_few_clients"));
-    assert_eq!((livetape_io::clock::now() - start, rig.hub.head()), (Duration::from_secs(30), 1));
-
-    let (answer, (_gifts, mut all)) = tokio::join!(inject("?wait_clients=2"), async {
-        wait(Duration::from_secs(5)).await;
-        let gifts = rig.ws("?types=gift").await;
-        wait(Duration::from_secs(5)).await;
-        (gifts, rig.ws("").await)
-    });
-    let answer = answer.json();
-    assert_eq!((&answer["seqs"], &answer["delivered"]), (&json!([2]), &json!(1)), "{answer}");
-    let event = crate::support::json(&crate::support::read(&mut all, 1).await[0]);
-    assert_eq!(
-        (&event["seq"], &event["id"], &event["injected"]),
-        (&json!(2), &answer["ids"][0], &json!(true))
-    );
-    rig.control.shut_down();
-}
-
 fn chat() -> InjectRequest {
     request(json!({ "type": "chat", "user": "ann", "comment": "made up" }))
 }
@@ -182,51 +132,6 @@ fn chat() -> InjectRequest {
 fn made_up(rig: &Rig) -> Vec<Value> {
     let log = rig.log();
     log.iter().map(|(_, event)| event.clone()).filter(|event| event["data"]["comment"] == "made up").collect()
-}
-
-#[tokio::test(start_paused = true)]
-async fn injecting_works_while_idle() {
-    let rig = Setup::fixture("stays-open").start(As::Serve);
-    rig.at_ms(1).await;
-    let first = rig.control.inject(chat()).await.unwrap();
-    let second = rig.control.inject(chat()).await.unwrap();
-    assert_eq!((first.seqs, second.seqs, second.delivered), (vec![1], vec![2], 1));
-    assert_ne!(first.ids, second.ids);
-    rig.at_ms(2).await;
-    let events = made_up(&rig);
-    assert_eq!((events.len(), &events[0]["username"], &events[0]["replay"]), (2, &json!(""), &json!(false)));
-    assert!(events.iter().all(|event| event["injected"] == true), "{events:?}");
-    assert_eq!(rig.control.status().counts.events["chat"], 2);
-    rig.outlined(1).await;
-}
-
-/// Each request has its place in the streak, as in a recording whose events are sent again.
-#[tokio::test(start_paused = true)]
-async fn a_streak_adds_up_across_requests_while_idle() {
-    let rig = Setup::fixture("stays-open").start(As::Serve);
-    rig.at_ms(1).await;
-    for (count, is_end) in [(1, false), (3, false), (4, false), (4, true)] {
-        let gift = json!({
-            "type": "gift", "user": "ann", "gift": "Rose", "count": count, "groupId": "77", "repeatEnd": is_end
-        });
-        rig.control.inject(request(gift)).await.unwrap();
-    }
-    rig.at_ms(2).await;
-    let deltas = rig.log().into_iter().filter(|(_, event)| event["type"] == "gift");
-    let deltas = Vec::from_iter(deltas.map(|(_, event)| event["data"]["repeatDelta"].as_i64().unwrap()));
-    assert_eq!(deltas, [1, 2, 1, 0]);
-    rig.outlined(1).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_live_room_rejects_injection() {
-    let rig = Setup::fixture("stays-open").start(As::Serve);
-    rig.control.connect("ann".into()).await.unwrap();
-    let refusal = rig.control.inject(chat()).await.unwrap_err();
-    assert_eq!(refusal.problem.code, Code::InjectRefused);
-    rig.at_ms(100).await;
-    assert!(made_up(&rig).is_empty());
-    rig.outlined(1).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,7 +22,7 @@ use livetape_engine::{
     source::live,
 };
 use livetape_feed::{
-    control::{Mode, Refusal, ReplayOrder, SourceState},
+    control::Mode,
     hub::{self, Filter, Gifts, Hub, Join, Next},
 };
 use livetape_mock::{Scenario, ScenarioFile};
@@ -234,26 +234,7 @@ async fn a_recording_that_fails_at_its_end_is_reported_once() {
     assert!(rig.outlined(5).await.last().unwrap().ends_with("exit 3"));
 }
 
-// REST commands: connect, replace, disconnect and test.
-
-#[tokio::test(start_paused = true)]
-async fn the_first_failure_is_returned_and_sockets_stay_open() {
-    let rig = Setup::fixture("rate-limited-twice").start(As::Serve);
-    let Refusal { problem, retrying, retry_after } = rig.control.connect("demo".into()).await.unwrap_err();
-    assert_eq!((problem.code, retrying), (Code::RateLimited, true));
-    assert!(retry_after.is_some_and(|wait| wait.as_secs() >= 2), "{retry_after:?}");
-    // While it retries, another request gets the same answer; a request for another user causes no lookup.
-    assert!(rig.control.connect("demo".into()).await.unwrap_err().retrying);
-    let other = rig.control.connect("ann".into()).await.unwrap_err();
-    assert_eq!((other.problem.code, other.retrying), (Code::RateLimited, false));
-    assert_eq!(rig.control.upstream().refused.values().sum::<u64>(), 1);
-    let check = rig.control.test("ann".into()).await.unwrap();
-    assert_eq!((check.can_connect, check.code), (false, Some(Code::RateLimited)));
-    rig.at_ms(6_000).await;
-    assert_eq!(rig.control.status().state, SourceState::Connected);
-    assert_eq!(rig.control.connect("demo".into()).await.unwrap().attempt, 3);
-    rig.outlined(10).await;
-}
+// Rooms that wait for subscribers.
 
 fn held(scenario_name: &str) -> Rig {
     let hold = |options| ChannelOptions { wait_clients: 2, ..options };
@@ -277,24 +258,6 @@ async fn no_attempt_is_made_before_enough_subscribers_joined() {
     drop(second);
     let lines = rig.outlined(120).await;
     assert!(lines.last().unwrap().contains("closed 1011 user_offline, exit 1"), "{lines:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn orders_are_processed_while_waiting_for_subscribers() {
-    let rig = held("stays-open");
-    rig.at_ms(1_000).await;
-    let problem = rig.control.order(ReplayOrder::Load("demo".into())).await.unwrap_err();
-    assert_eq!(problem.code, Code::RoomRunning);
-    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
-    assert_eq!(rig.control.disconnect("demo".into()).await.unwrap().mode, Mode::Idle);
-    rig.control.order(ReplayOrder::Load("demo".into())).await.unwrap();
-    rig.outlined(2).await;
-
-    let rig = held("stays-open");
-    rig.at_ms(1_000).await;
-    let status = rig.control.connect("demo".into()).await.unwrap();
-    assert_eq!(status.state, SourceState::Connected, "who asks for it does not wait");
-    rig.outlined(2).await;
 }
 
 // Numbers that subscribers with a filter miss.

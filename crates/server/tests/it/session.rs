@@ -105,7 +105,9 @@ fn configure(setup: &mut Setup, name: &str, value: &str) {
         "backlog" => setup.limits.events_max = number() as u64,
         // Read by `Stage::start`.
         "command" | "scenario" | "fault" => {}
-        "wait clients" => setup.options.wait_clients = number(),
+        "wait clients" => {
+            (setup.options.wait_clients, setup.options.play.wait_clients) = (number(), number());
+        }
         "allow inject" => setup.options.allow_inject = true,
         // The users of `ROOMS` or of `scenario`, and the tokens of `tokens()`.
         "live rooms" => setup.sources.max_live = number(),
@@ -736,4 +738,4 @@ macro_rules! sessions {
     )*};
 }
 
-sessions! { access captures channels closing feed lobby members overlays pages recordings rest rooms shared tokens }
+sessions! { access captures channels closing feed lobby members overlays pages recordings rest rooms shared tokens inject replay }

@@ -1,23 +1,20 @@
-//! `/ws` and `/ws/echo`: messages between clients, the feed alongside, their order, and the end of sockets.
+//! `/ws` and `/ws/echo`: messages between clients, their order, and the end of sockets. The feed alongside is in
+//! `sessions/feed.snap` and `members.snap`.
 
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use livetape_core::{
-    event::{ConnectionCreated, Data},
-    retry::SplitMix,
-};
-use livetape_feed::hub::CloseReason;
+use livetape_core::retry::SplitMix;
 use livetape_io::clock;
 use livetape_server::{Config, Limits, lobby};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     task::yield_now,
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Rig, Socket, chat, chats, event, is_quiet, json, read, read_all, seed, seqs, wait};
+use crate::support::{Rig, Socket, chats, is_quiet, json, read, read_all, seed, wait};
 
 /// Connects a client called `name`, without the feed, and reads its welcome.
 pub(crate) async fn client(rig: &Rig, name: &str) -> Socket {
@@ -39,57 +36,6 @@ pub(crate) async fn next_said(socket: &mut Socket) -> Value {
             return message;
         }
     }
-}
-
-// The feed on `/ws`, alongside client messages. Joining and leaving its user's room turns it on and off.
-
-fn join(room: &str) -> Message {
-    json!({"type": "join_room", "room_id": room}).to_string().into()
-}
-
-fn leave(room: &str) -> Message {
-    json!({"type": "leave_room", "room_id": room}).to_string().into()
-}
-
-fn show(rig: &Rig) {
-    rig.driver().update_status(|status| status.username = Some("ann".to_owned()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn ws_offers_the_feed_with_the_same_queries() {
-    let rig = Rig::start();
-    rig.hub.publish(&chats(600));
-    let mut all = rig.ws("ws?since=0&types=chat").await;
-    assert_eq!(next(&mut all).await["feed"], true);
-    assert_eq!(seqs(&read(&mut all, 600).await), (1..=600).collect::<Vec<_>>());
-    let mut some = rig.ws("ws?since=s:598").await;
-    next(&mut some).await;
-    assert_eq!(seqs(&read(&mut some, 2).await), [599, 600]);
-    let log = read_all(&mut rig.ws("ws?since=t:1").await).await;
-    assert_eq!(log.close, Some((4001, "unknown_position".to_owned())));
-    assert_eq!(log.texts.len(), 1, "an error that says why");
-    rig.hub.close(CloseReason::new(1000, "recording_ended"));
-    assert_eq!(read_all(&mut some).await.close, Some((1000, "recording_ended".to_owned())));
-}
-
-/// Like a new subscriber without `since`; a client that knows the position drops it.
-#[tokio::test(start_paused = true)]
-async fn joining_the_users_room_again_begins_with_the_state_again() {
-    let rig = Rig::start();
-    show(&rig);
-    rig.hub.publish(&[event(Data::ConnectionCreated(ConnectionCreated::default())), chat("before")]);
-    let mut socket = client(&rig, "bob").await;
-    for seq in [3, 4] {
-        socket.send(join("user:ann")).await.unwrap();
-        assert_eq!(next(&mut socket).await["type"], "room_joined");
-        rig.hub.publish(&[chat("heard")]);
-        let first = next(&mut socket).await;
-        assert_eq!((&first["type"], &first["seq"]), (&json!("connection_created"), &json!(1)));
-        assert_eq!(next(&mut socket).await["seq"], seq);
-        socket.send(leave("user:ann")).await.unwrap();
-        assert_eq!(next(&mut socket).await["type"], "room_left");
-    }
-    assert!(is_quiet(&mut socket));
 }
 
 // Messages are written by the sender, by message writers and by the socket's task, without losing, repeating

@@ -151,21 +151,6 @@ impl Rig {
         self.raw(&format!("{head}connection: close\r\n\r\n{body}")).await
     }
 
-    /// Sends requests, each a line `METHOD PATH BODY → MESSAGE → HINT`, and expects this error for each.
-    pub(crate) async fn rejects(&self, status: u16, code: &str, rows: &str) {
-        for row in rows.lines().map(str::trim).filter(|row| !row.is_empty()) {
-            let [request, message, hint] = row.split(" → ").collect::<Vec<_>>()[..] else {
-                panic!("{row}")
-            };
-            let mut request = request.splitn(3, ' ');
-            let [method, path, body] = [(); 3].map(|()| request.next().unwrap_or_default());
-            let answer = self.http(method, path, body).await;
-            let error = serde_json::json!({ "error": { "code": code, "hint": hint, "message": message } });
-            assert_eq!((answer.status, answer.json()), (status, error), "{row}");
-            assert_eq!(answer.header("content-type"), Some("application/json"), "{row}");
-        }
-    }
-
     /// Sends arbitrary bytes and returns the whole response.
     pub(crate) async fn raw(&self, request: &str) -> HttpResponse {
         self.raw_from(None, request.as_bytes()).await
