@@ -1,7 +1,6 @@
 //! `share`, `scrub` and `audit`: make recordings that can be shared.
 
 use std::{
-    fs,
     io::{Read as _, Write as _},
     path::Path,
 };
@@ -167,36 +166,33 @@ fn random_key() -> Result<[u8; KEY_BYTES], Problem> {
 /// Maximum size of the file of a key, in bytes: its digits in any encoding.
 const KEY_FILE_BYTES_MAX: u64 = 1024;
 
-/// Reads the key in a file. If there is no file, creates one that only its owner can read.
+/// Reads the key in a file. If there is no file, creates one that only its owner can read: whole, so that commands that
+/// start together have one key.
 fn kept_key(path: &Path) -> Result<Key, Problem> {
-    let unreadable = |error: std::io::Error| {
-        Problem::new(Code::Io, format!("cannot read the key in {}: {error}", path.display()))
-    };
-    match files::create_new(&files::System, path, false) {
-        Ok(mut file) => {
-            let bytes = random_key()?;
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            if let Err(error) = file.write_all(format!("{hex}\n").as_bytes()) {
-                // A part of a key would block the next run.
-                drop(file);
-                drop(fs::remove_file(path));
-                return Err(unwritable(path, error));
-            }
-            Ok(Key::new(&bytes))
-        }
-        Err(files::Error::Exists { .. }) => {
-            let mut bytes = Vec::new();
-            let file = files::open(path).map_err(|error| file_problem(&error))?;
-            file.take(KEY_FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
-            let text = files::text(bytes).map_err(unreadable)?;
-            parse_key(text.trim()).map(|bytes| Key::new(&bytes)).ok_or_else(|| {
-                let message = format!("{} has no key", path.display());
-                Problem::new(Code::BadRequest, message)
-                    .hint("use a file with 64 hexadecimal digits, or name a new file to create a key")
-            })
-        }
+    let bytes = random_key()?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let created = files::Draft::new(path, false).and_then(|mut draft| match writeln!(draft, "{hex}") {
+        Ok(()) => draft.keep().map(Ok),
+        Err(error) => Ok(Err(error)),
+    });
+    match created {
+        Ok(written) => written.map(|()| Key::new(&bytes)).map_err(|error| unwritable(path, error)),
+        Err(files::Error::Exists { .. }) => read_key(path),
         Err(error) => Err(file_problem(&error)),
     }
+}
+
+fn read_key(path: &Path) -> Result<Key, Problem> {
+    let file = files::open(path).map_err(|error| file_problem(&error))?;
+    let mut bytes = Vec::new();
+    let read = file.take(KEY_FILE_BYTES_MAX).read_to_end(&mut bytes);
+    let text = read.and_then(|_| files::text(bytes)).map_err(|error| {
+        Problem::new(Code::Io, format!("cannot read the key in {}: {error}", path.display()))
+    })?;
+    parse_key(text.trim()).map(|bytes| Key::new(&bytes)).ok_or_else(|| {
+        Problem::new(Code::BadRequest, format!("{} has no key", path.display()))
+            .hint("use a file with 64 hexadecimal digits, or name a new file to create a key")
+    })
 }
 
 fn parse_key(hex: &str) -> Option<[u8; KEY_BYTES]> {

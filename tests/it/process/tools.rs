@@ -194,6 +194,23 @@ fn a_recording_is_read_from_standard_input() {
 }
 
 #[test]
+fn commands_that_start_together_create_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("people.key");
+    let scrub = |number: u32| {
+        let output = folder.path().join(format!("{number}.bin"));
+        let done = run(&["scrub", "recordings/short.bin", "-o", text(&output), "--key-file", text(&key)]);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        fs::read(output).unwrap()
+    };
+    let outputs: Vec<_> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..4).map(|number| scope.spawn(move || scrub(number))).collect();
+        running.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert!(outputs.iter().all(|output| *output == outputs[0]), "of several keys");
+}
+
+#[test]
 fn reports_on_new_files_are_also_json() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("x.bin");
