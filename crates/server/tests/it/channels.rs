@@ -1,32 +1,12 @@
-//! Transitions of the main channel between idle, a room and a recording that need threads or a browser, and the budget of
-//! look-ups at the upstream. Other transitions are in `sessions/channels.snap`; `channels/mod.rs` of the engine has the
-//! diagram.
+//! The budget of look-ups at the upstream, and an order to a replay before it runs. The transitions of the main channel are
+//! in `sessions/channels.snap`; `channels/mod.rs` of the engine has the diagram.
 
-use std::{fmt::Write as _, io::ErrorKind, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
-use livetape_core::error::{Code, Problem};
-use livetape_engine::{
-    channels::ChannelOptions,
-    source::{browser::Browser, live::LiveOptions},
-};
-use livetape_feed::control::{Mode, ReplayOrder, ReplayPhase, ReplayState, SourceState, Sources, Token};
-use tokio::io::DuplexStream;
+use livetape_engine::{channels::ChannelOptions, source::live::LiveOptions};
+use livetape_feed::control::{Mode, ReplayOrder, ReplayPhase, Sources, Token};
 
 use crate::support::{As, ROOMS, Rig, Setup, json, read, short, told, wait};
-
-async fn load(rig: &Rig, name: &str) -> Result<ReplayState, Problem> {
-    rig.control.order(ReplayOrder::Load(name.to_owned())).await
-}
-
-/// Returns the code and the HTTP status of an error.
-async fn refused_connect(rig: &Rig, user: &str) -> (Code, u16) {
-    let code = rig.control.connect(user.to_owned()).await.unwrap_err().problem.code;
-    (code, code.http_status())
-}
-
-fn mode(rig: &Rig) -> Mode {
-    rig.control.status().mode
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_takes_orders_before_it_runs() {
@@ -34,35 +14,11 @@ async fn a_replay_takes_orders_before_it_runs() {
     setup.options.play.wait_clients = 1;
     let (rig, channel) = setup.channel();
     let show = channel.replay(short());
-    assert_eq!(mode(&rig), Mode::Replay);
+    assert_eq!(rig.control.status().mode, Mode::Replay);
     assert_eq!(rig.http("GET", "/replay", "").await.json()["state"], "waiting");
     let play = rig.control.order(ReplayOrder::Play);
     let (state, _) = tokio::join!(play, async { drop(tokio::spawn(show)) });
     assert_eq!(state.unwrap().state, ReplayPhase::Playing);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_ended_source_can_be_replaced() {
-    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
-    rig.control.connect("ann".into()).await.unwrap();
-    wait(Duration::from_secs(1)).await;
-    let status = rig.control.status();
-    assert_eq!((status.mode, status.state), (Mode::Idle, SourceState::Ended));
-    load(&rig, "short").await.unwrap();
-    assert_eq!(rig.control.status().attempt, 0);
-    // A recording that has ended can be played again.
-    rig.control.order(ReplayOrder::Speed(livetape_feed::control::Speed::Max)).await.unwrap();
-    // A thread reads the whole file, and the paused clock does not wait for it.
-    while rig.control.replay().unwrap().state != ReplayPhase::Ended {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(mode(&rig), Mode::Replay);
-    assert_eq!(refused_connect(&rig, "ann").await.0, Code::ReplayRunning);
-    assert_eq!(load(&rig, "demo").await.unwrap().state, ReplayPhase::Playing);
-    rig.control.disconnect("demo".into()).await.unwrap();
-    // The requested user is no longer live.
-    assert_eq!(refused_connect(&rig, "ann").await.0, Code::UserOffline);
-    rig.end().await;
 }
 
 // Look-ups at the upstream: one budget over time, and answers that are remembered.
@@ -81,38 +37,6 @@ async fn lookups(rig: &Rig) -> [u64; 5] {
     let status = rig.http("GET", "/status", "").await.json();
     ["available", "waiting", "made", "refused", "remembered"]
         .map(|key| status["lookups"][key].as_u64().unwrap_or_else(|| panic!("{key}: {status}")))
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_tab_is_followed_until_it_is_disconnected() {
-    let follow = r#"{"source":"tab","user":"@ann"}"#;
-    let rig = Setup::channels(ROOMS).start(As::Serve);
-    let answer = rig.http("POST", "/connect", follow).await;
-    assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"));
-    assert!(answer.body.contains("live.cdp"), "{}", answer.body);
-    rig.end().await;
-
-    let refused = || async { Err::<DuplexStream, _>(ErrorKind::ConnectionRefused.into()) };
-    let browser = Some(Browser::new("127.0.0.1:9222", refused));
-    let setup = Setup::channels(ROOMS).options(|options| ChannelOptions { browser, ..options });
-    let rig = setup.start(As::Serve);
-    let answer = rig.http("POST", "/connect", follow).await;
-    assert_eq!((answer.status, answer.code().as_str()), (502, "browser_unreachable"));
-    assert_eq!(answer.header("retry-after"), Some("30"));
-    assert!(answer.body.contains(r#""retrying":true"#), "{}", answer.body);
-    let status = rig.control.status();
-    assert_eq!((status.source, status.state, status.mode), (Some("tab"), SourceState::Retrying, Mode::Live));
-    assert_eq!(status.username.as_deref(), Some("ann"));
-    // The tab has the only slot, and nothing replaces it but a room.
-    assert_eq!(rig.http("POST", "/connect", follow).await.code(), "room_running");
-    assert_eq!(load(&rig, "short").await.unwrap_err().code, Code::RoomRunning);
-    assert_eq!(rig.control.connect("ben".into()).await.unwrap().source, Some("live"));
-    rig.control.disconnect("ben".into()).await.unwrap();
-    assert_eq!(rig.http("POST", "/connect", follow).await.status, 502);
-    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().mode, Mode::Idle);
-    load(&rig, "short").await.unwrap();
-    assert_eq!(rig.http("POST", "/connect", follow).await.code(), "replay_running");
-    rig.end().await;
 }
 
 /// An overlay that reconnects after 1011, as documented.

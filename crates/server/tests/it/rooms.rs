@@ -21,10 +21,7 @@ use livetape_engine::{
     channels::{ChannelOptions, Record},
     source::live,
 };
-use livetape_feed::{
-    control::Mode,
-    hub::{self, Filter, Gifts, Hub, Join, Next},
-};
+use livetape_feed::hub::{Filter, Gifts, Hub, Join, Next};
 use livetape_mock::{Scenario, ScenarioFile};
 use livetape_samples::scenario_names;
 use serde_json::{Value, json};
@@ -232,32 +229,6 @@ async fn a_recording_that_fails_at_its_end_is_reported_once() {
     rig.at_ms(1_000).await;
     assert_eq!(reports(&rig), (0, 1));
     assert!(rig.outlined(5).await.last().unwrap().ends_with("exit 3"));
-}
-
-// Rooms that wait for subscribers.
-
-fn held(scenario_name: &str) -> Rig {
-    let hold = |options| ChannelOptions { wait_clients: 2, ..options };
-    Setup::fixture(scenario_name).options(hold).start(As::Live)
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_attempt_is_made_before_enough_subscribers_joined() {
-    let rig = held("offline");
-    rig.at_ms(60_000).await;
-    assert!(rig.mock().received().is_empty() && rig.outline().is_empty(), "{:?}", rig.mock().received());
-    let status = rig.control.status();
-    assert_eq!((status.mode, status.username.as_deref()), (Mode::Live, Some("demo")));
-    let _observer = rig.hub.join(&Join { reader: hub::Reader::Observer, ..Join::default() }).unwrap();
-    rig.at_ms(61_000).await;
-    assert!(rig.mock().received().is_empty(), "observers do not count");
-    let mut second = rig.hub.join(&Join::default()).unwrap();
-    let mut batch = Vec::new();
-    assert_eq!(second.next(&mut batch).await, Next::Events);
-    assert!(batch[0].starts_with(br#"{"type":"error""#), "{batch:?}");
-    drop(second);
-    let lines = rig.outlined(120).await;
-    assert!(lines.last().unwrap().contains("closed 1011 user_offline, exit 1"), "{lines:?}");
 }
 
 // Numbers that subscribers with a filter miss.

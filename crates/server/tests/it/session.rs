@@ -10,6 +10,7 @@
 //! | `NAME → TEXT`, `NAME → bytes 0 255` | sends a message |
 //! | `NAME closes CODE REASON`, `NAME leaves` | ends a socket with a close frame, or without |
 //! | `NAME sends METHOD ADDRESS BODY` | sends a request whose answer is listed when it comes, as `NAME ← …` |
+//! | `the replay ends` | waits until a replay at speed `max` has ended |
 //! | `the members of USER` | counts the members of the user's room in each list |
 //! | `wait 30 s` | advances the paused clock |
 //! | others | see [`Stage::act`] |
@@ -27,6 +28,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
+    io::ErrorKind,
     net::IpAddr,
     path::Path,
     sync::{Arc, Mutex},
@@ -38,14 +40,15 @@ use livetape_core::{
     error::{Code, Problem},
     event::Id,
 };
+use livetape_engine::source::browser::Browser;
 use livetape_feed::{
-    control::{Check, Driver, Injected, Nodes, OpenChannel, Order, Refusal, not_current},
+    control::{Check, Driver, Injected, Nodes, OpenChannel, Order, Refusal, ReplayPhase, not_current},
     hub::CloseReason,
 };
 use livetape_mock::{Happened, LogEntry};
 use livetape_server::{Config, Recordings, Tokens};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{io::DuplexStream, task::JoinHandle};
 use tokio_tungstenite::{
     client_async,
     tungstenite::{
@@ -60,7 +63,7 @@ use crate::{
     openapi::{document, schema_of},
     rest::{connect, replaying},
     schema::Schema,
-    support::{As, HttpResponse, ROOMS, Rig, Setup, Socket, chat, repository, wait},
+    support::{As, HttpResponse, ROOMS, Rig, Setup, Socket, chat, eventually, repository, wait},
 };
 
 /// Maximum width of JSON in one line.
@@ -104,7 +107,7 @@ fn configure(setup: &mut Setup, name: &str, value: &str) {
         }
         "backlog" => setup.limits.events_max = number() as u64,
         // Read by `Stage::start`.
-        "command" | "scenario" | "fault" => {}
+        "command" | "exit" | "scenario" | "fault" => {}
         "wait clients" => {
             (setup.options.wait_clients, setup.options.play.wait_clients) = (number(), number());
         }
@@ -112,6 +115,12 @@ fn configure(setup: &mut Setup, name: &str, value: &str) {
         // The users of `ROOMS` or of `scenario`, and the tokens of `tokens()`.
         "live rooms" => setup.sources.max_live = number(),
         "private replays" => setup.sources.max_replays = number(),
+        "connections per address" => setup.config.bounds.connections_per_address_max = number(),
+        // A browser that refuses connections.
+        "browser" => {
+            let refused = async || Err::<DuplexStream, _>(ErrorKind::ConnectionRefused.into());
+            setup.options.browser = Some(Browser::new(value, refused));
+        }
         "subscribers" => setup.config.subscribers_max = number(),
         "sockets" => setup.config.lobby.connections_max = number(),
         "echo sockets" => setup.config.sockets.echo_sockets_max = number(),
@@ -223,6 +232,8 @@ struct Stage {
     names: Names,
     /// The `headers` of all requests.
     headers: String,
+    /// Exit code of the command.
+    exit: u8,
     /// Orders that reached the channel.
     orders: Arc<Mutex<Vec<String>>>,
     /// Names, lines and answers of `sends`.
@@ -250,8 +261,9 @@ impl Stage {
         assert_eq!(setup.config.access.check(), Ok(()));
         setup.sources.tell = |line| TOLD.with_borrow_mut(|told| told.push(line.to_owned()));
         let rig = if has_rooms { setup.start(command) } else { setup.idle() };
+        let exit = option("exit").map_or(0, |code| code.parse().unwrap());
         let (clients, names, headers, orders, sent) = Default::default();
-        Self { rig, folder, clients, names, headers, orders, sent }
+        Self { rig, folder, clients, names, headers, exit, orders, sent }
     }
 
     /// Takes a step, and returns what the server answers.
@@ -272,6 +284,11 @@ impl Stage {
                 let bytes = Request::parse(request, &self.headers).bytes();
                 let response = Rig::exchange(self.rig.connector.clone(), None, bytes);
                 self.sent.push((name.to_owned(), request.to_owned(), tokio::spawn(response)));
+            }
+            ["the", "replay", "ends"] => {
+                // A thread reads the recording, and the paused clock does not wait for it.
+                let is_ended = || self.rig.control.replay().unwrap().state == ReplayPhase::Ended;
+                eventually(is_ended).await;
             }
             ["the", "members", of] => answer = self.members(of.strip_prefix("of ").unwrap()).await,
             ["headers", ..] => self.headers = line,
@@ -528,7 +545,7 @@ impl Stage {
     /// Waits for the end of a server that was told to end.
     async fn end(self) {
         if self.rig.channel.is_some() {
-            assert_eq!(self.rig.end().await.exit_code(), Ok(0));
+            assert_eq!(self.rig.end().await.exit_code(), Ok(self.exit));
         } else if self.rig.control.shutdown().is_cancelled() {
             tokio::time::timeout(END_MAX, self.rig.serving).await.unwrap().unwrap();
         }

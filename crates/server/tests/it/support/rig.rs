@@ -198,11 +198,6 @@ impl Rig {
         self.timeline.as_ref().unwrap().so_far()
     }
 
-    /// Returns the log so far as an [`outline`].
-    pub(crate) fn outline(&self) -> Vec<String> {
-        outline(&self.log())
-    }
-
     /// Waits for the end of the replay and returns its summary.
     pub(crate) async fn summary(&mut self) -> Summary {
         self.replay.take().unwrap().await.unwrap()
