@@ -105,7 +105,10 @@ fn configure(setup: &mut Setup, name: &str, value: &str) {
             let tokens = std::mem::take(&mut access.tokens);
             access.tokens = tokens.with_read_only(list().into_iter().map(Into::into).collect());
         }
-        "backlog" => setup.limits.events_max = number() as u64,
+        // Of the main channel and of those of tokens.
+        "backlog" => {
+            (setup.limits.events_max, setup.options.backlog.events_max) = (number() as u64, number() as u64);
+        }
         // Read by `Stage::start`.
         "command" | "exit" | "scenario" | "fault" => {}
         "wait clients" => {

@@ -1,15 +1,11 @@
-//! `/ws/{token}`: all events of shared rooms, the backlog, and the error before each close at any time. Every rejection is
+//! `/ws/{token}`: all events of shared rooms, and the error before each close at any time. Every rejection is
 //! in `sessions/rooms.snap`, and when rooms are connected and disconnected in `sessions/tokens.snap`.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use livetape_core::error::Code;
-use livetape_engine::channels::ChannelOptions;
-use livetape_feed::{
-    control::{Control, SourceState, Sources, Token},
-    hub::{self, Join, Since},
-};
+use livetape_feed::control::{Control, SourceState, Sources, Token};
 use livetape_mock::Happened;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
@@ -52,22 +48,6 @@ async fn tokens_with_the_same_user_share_one_connection() {
         assert_ne!(rig.control.status().username.as_deref(), Some("ann"));
         rig.end().await;
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_backlog_of_a_tokens_channel_is_configurable() {
-    let backlog = hub::Limits { events_max: 8, ..hub::Limits::default() };
-    let rig =
-        Setup::channels(ROOMS).options(|options| ChannelOptions { backlog, ..options }).start(As::Serve);
-    let _socket = rig.ws("ws/t-ann").await;
-    wait(Duration::from_secs(1)).await;
-    let hub = rig.control.channels().find("ann").unwrap();
-    let goes_on = |behind: u64| {
-        let since = Since::After { stream: hub.stream().to_string(), seq: hub.head() - behind };
-        hub.join(&Join { since: Some(since), ..Join::default() }).is_ok()
-    };
-    assert!(hub.head() > 8 && goes_on(8) && !goes_on(9));
-    rig.end().await;
 }
 
 #[tokio::test(start_paused = true)]
