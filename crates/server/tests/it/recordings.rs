@@ -25,9 +25,6 @@ use crate::{
     support::{HttpResponse, Rig, Setup, eventually, read_all, repository},
 };
 
-/// Default maximum number of buckets in a timeline.
-const BUCKETS: usize = 120;
-
 const UPLOAD_BYTES_MAX: u64 = 1_000_000;
 
 /// The timeline of the dashboard, and what it reads at a moment, are those of the changed recording, also of a file outside the
@@ -150,24 +147,6 @@ impl Place {
 
 pub(crate) fn committed(path: &str) -> Vec<u8> {
     fs::read(repository().join(path)).unwrap()
-}
-
-#[tokio::test(start_paused = true)]
-async fn details_have_a_timeline() {
-    let (place, demo) = (Place::new(), info(DEMO_BYTES).unwrap());
-    let details = place.get("/recordings/demo?buckets=6").await.json();
-    assert_eq!((&details["name"], &details["builtIn"]), (&json!("demo"), &json!(true)));
-    assert_eq!((&details["durationMs"], &details["replaying"]), (&json!(demo.duration_ms), &json!(false)));
-    let total = details["timeline"]["total"].as_array().unwrap();
-    let decoded: u64 = demo.events.values().sum();
-    assert_eq!((total.len(), total.iter().map(|it| it.as_u64().unwrap()).sum::<u64>()), (6, decoded));
-    place.replay("demo");
-    let details = place.get("/recordings/demo").await.json();
-    let buckets = details["timeline"]["total"].as_array().unwrap().len();
-    let bucket_ms = details["timeline"]["bucketMs"].as_u64().unwrap();
-    assert_eq!(buckets as u64, details["durationMs"].as_u64().unwrap().div_ceil(bucket_ms));
-    assert!((BUCKETS / 2..=BUCKETS).contains(&buckets), "{buckets}: they are whole columns");
-    assert_eq!(details["replaying"], true);
 }
 
 /// Scrubbing drops what it cannot read.

@@ -7,10 +7,7 @@ use std::{
 };
 
 use livetape_core::error::Code;
-use livetape_feed::{
-    control::{Driver, Figure, Nodes, ReplayPhase, ReplayState, SourceState, Speed},
-    hub::Limits,
-};
+use livetape_feed::control::{Driver, Figure, Nodes, ReplayPhase, ReplayState, SourceState, Speed};
 use serde_json::json;
 
 use crate::support::{Rig, chats, read, read_all, wait};
@@ -194,26 +191,6 @@ async fn activity_is_counted() {
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn servers_in_one_process_do_not_mix() {
-    let (one, other) = (Rig::start(), Rig::start());
-    one.http("GET", "/health", "").await;
-    let requests = "livetape_http_requests_total{route=\"/health\",method=\"GET\",status=\"200\"}";
-    assert_eq!(value(&scrape(&one).await, requests), Some(1.0));
-    assert_eq!(value(&scrape(&other).await, requests), None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn subscribers_that_fall_behind_are_counted() {
-    let rig = Rig::with(Limits { events_max: 8, ..Limits::default() }, Default::default());
-    let _socket = rig.ws("").await;
-    for _ in 0..40 {
-        rig.hub.publish(&chats(8));
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(value(&scrape(&rig).await, "livetape_slow_consumers_total"), Some(1.0));
 }
 
 #[tokio::test(start_paused = true)]
