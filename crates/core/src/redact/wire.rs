@@ -232,6 +232,20 @@ mod tests {
         write_push,
     };
 
+    #[test]
+    fn what_is_kept_stays_byte_for_byte() {
+        // A number, a text, four bytes, and half a text.
+        const BYTES: &[u8] = b"\x08\x07\x12\x01a\x1d\x01\x02\x03\x04\x22\x09x";
+        let (all, none) = (|_: &[u8]| true, |_: u32, _: &[u8]| None);
+        assert_eq!(rewrite(BYTES, all, none), None);
+        let masked = rewrite(BYTES, all, |_, _| Some(MASK.to_vec()));
+        assert_eq!(masked.unwrap(), b"\x08\x07\x12\x03***\x1d\x01\x02\x03\x04\x22\x09x");
+        assert_eq!(rewrite(BYTES, nothing, none).unwrap(), b"\x08\x07\x12\x01a");
+        let but_four_bytes = |part: &[u8]| part[0] != 0x1d;
+        assert_eq!(rewrite(BYTES, but_four_bytes, none).unwrap(), b"\x08\x07\x12\x01a\x22\x09x");
+        assert_eq!(rewrite(BYTES, |part| part[0] == 0x1d, none).unwrap(), BYTES[..10]);
+    }
+
     fn secret() -> Batch {
         let message = Message {
             method: "WebcastToken".into(),
