@@ -32,8 +32,8 @@ pub fn escaped(json: String) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Whether a string has a character that JSON only allows as an escape. Compares many bytes at once, as only code does that
-/// is compiled for speed: so it is not inlined.
+/// Whether a string has a character that JSON only allows as an escape. Not inlined: in a crate that is compiled for size,
+/// it would compare one byte at a time.
 #[inline(never)]
 #[must_use]
 pub fn has_control(string: &[u8]) -> bool {

@@ -166,9 +166,18 @@ fn random_key() -> Result<[u8; KEY_BYTES], Problem> {
 /// Maximum size of the file of a key, in bytes: its digits in any encoding.
 const KEY_FILE_BYTES_MAX: u64 = 1024;
 
-/// Reads the key in a file. If there is no file, creates one that only its owner can read: whole, so that commands that
-/// start together have one key.
+/// Reads the key in a file. If the file does not exist, creates one that only its owner can read.
 fn kept_key(path: &Path) -> Result<Key, Problem> {
+    if !path.exists()
+        && let Some(key) = new_key(path)?
+    {
+        return Ok(key);
+    }
+    read_key(path)
+}
+
+/// Creates the file of a key, which gets its name when it is whole. Returns `None` if another command was faster.
+fn new_key(path: &Path) -> Result<Option<Key>, Problem> {
     let bytes = random_key()?;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let created = files::Draft::new(path, false).and_then(|mut draft| match writeln!(draft, "{hex}") {
@@ -176,8 +185,8 @@ fn kept_key(path: &Path) -> Result<Key, Problem> {
         Err(error) => Ok(Err(error)),
     });
     match created {
-        Ok(written) => written.map(|()| Key::new(&bytes)).map_err(|error| unwritable(path, error)),
-        Err(files::Error::Exists { .. }) => read_key(path),
+        Ok(written) => written.map(|()| Some(Key::new(&bytes))).map_err(|error| unwritable(path, error)),
+        Err(files::Error::Exists { .. }) => Ok(None),
         Err(error) => Err(file_problem(&error)),
     }
 }

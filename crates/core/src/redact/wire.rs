@@ -198,7 +198,7 @@ fn rewrite(
     mut change: impl FnMut(u32, &[u8]) -> Option<Vec<u8>>,
 ) -> Option<Vec<u8>> {
     let (mut fields, mut at) = (RawFields::of(bytes), 0);
-    // What is written instead, from the first change on: most frames have none.
+    // The edited bytes, from the first change on. Most frames have none, and are not copied.
     let mut out: Option<Vec<u8>> = None;
     for field in fields.by_ref() {
         let (changed, is_kept) = match field.value {
@@ -206,15 +206,13 @@ fn rewrite(
             RawValue::Varint(_) => (None, true),
             RawValue::Fixed64(_) | RawValue::Fixed32(_) | RawValue::Group(_) => (None, keeps(field.whole)),
         };
-        if changed.is_some() || !is_kept {
-            out.get_or_insert_with(|| bytes[..at].to_vec());
+        if changed.is_none() && is_kept {
+            out.iter_mut().for_each(|out| out.extend_from_slice(field.whole));
+        } else {
+            let out = out.get_or_insert_with(|| bytes[..at].to_vec());
+            changed.iter().for_each(|changed| write_bytes(field.number, changed, out));
         }
         at += field.whole.len();
-        match (&mut out, changed) {
-            (Some(out), Some(changed)) => write_bytes(field.number, &changed, out),
-            (Some(out), None) if is_kept => out.extend_from_slice(field.whole),
-            _ => {}
-        }
     }
     if !keeps(fields.rest()) {
         out.get_or_insert_with(|| bytes[..at].to_vec());

@@ -758,4 +758,4 @@ macro_rules! sessions {
     )*};
 }
 
-sessions! { access captures channels closing feed lobby members overlays pages recordings rest rooms shared tokens inject replay }
+sessions! { access captures channels closing feed inject lobby members overlays pages recordings replay rest rooms shared tokens }

@@ -76,7 +76,7 @@ impl<R: Read> Json<R> {
         self.members(b'}', |json| {
             json.read_name()?;
             spelling.clone_from(&json.name);
-            // Nearly all names are spelled so.
+            // Nearly all names are in lower case already.
             if !json.name.bytes().all(|byte| byte.is_ascii_lowercase()) {
                 spelling.retain(|c| !matches!(c, '_' | '-'));
                 spelling.make_ascii_lowercase();
