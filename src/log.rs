@@ -22,7 +22,7 @@ use livetape_core::{
     recording::MAGIC,
     terminal::{Bracket, is_invisible, without_commands},
 };
-use livetape_engine::log_target::{CLIENTS, SECRETS, TOKENS};
+use livetape_engine::log_target::{CLIENTS, SECRETS, TOKENS, UNRECORDED};
 use livetape_io::{
     clock,
     files::{append, open_regular},
@@ -148,7 +148,7 @@ impl Drop for Guard {
 }
 
 /// Starts the log of this process. Dropping the guard writes the queued lines. If a `display` shows failures
-/// too, only errors, [`CLIENTS`], [`SECRETS`], [`TOKENS`] and lines about the cluster go to stderr by default.
+/// too, only errors, [`CLIENTS`], [`SECRETS`], [`TOKENS`], [`UNRECORDED`] and lines about the cluster go to stderr by default.
 ///
 /// # Errors
 /// `io`, if the file cannot be written.
@@ -177,8 +177,8 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
     if settings.level.is_none() {
         filter = filter.with_target(CLUSTER, LevelFilter::INFO);
         if display {
-            filter =
-                filter.with_targets([CLIENTS, SECRETS, TOKENS].map(|target| (target, LevelFilter::INFO)));
+            let shown = [CLIENTS, SECRETS, TOKENS, UNRECORDED].map(|target| (target, LevelFilter::INFO));
+            filter = filter.with_targets(shown);
         }
     }
     let lines = fmt::layer().with_writer(queue).with_target(false);

@@ -33,4 +33,7 @@ pub mod log_target {
 
     /// Target of lines about secrets that a request to the upstream does not carry.
     pub const SECRETS: &str = "livetape::secrets";
+
+    /// Target of lines about rooms that are not recorded.
+    pub const UNRECORDED: &str = "livetape::unrecorded";
 }

@@ -120,6 +120,26 @@ async fn failures_of_the_rooms_of_tokens_are_logged_by_default() {
     assert!(!told.contains(SECRET), "{told}");
 }
 
+/// A file holds one room, so who records must learn that a later one is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_not_recorded_is_logged() {
+    let mock = over_tcp("end = \"stay\"\nuser = [{ name = \"ann\" }, { name = \"ben\" }]\n").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (url, file) = (mock.url(), folder.path().join("show.bin"));
+    let server = start(&["serve", "--upstream", &url, "--sign-url", &url, "--record", text(&file)], &[]);
+    for user in ["ann", "ben"] {
+        let answer = ask(&server, &format!("POST /connect/{user} HTTP/1.1")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    ask(&server, "POST /shutdown HTTP/1.1").await;
+    let (status, log) = tokio::task::block_in_place(|| server.wait_for_log());
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(
+        !log.contains("@ann") && log.contains("⚠️ Not recording @ben: the file holds an earlier room"),
+        "{log}"
+    );
+}
+
 /// Log collectors parse every line of a container, whatever wrote it.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_is_json_if_the_log_is() {

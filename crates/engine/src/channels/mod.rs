@@ -480,7 +480,7 @@ impl ChannelOptions {
     pub fn check_file(&self) -> Result<(), Problem> {
         match &self.record {
             Some(Record::File(path)) => crate::recorder::check_new(path, self.rotate.is_some()),
-            Some(Record::Folder(_)) | None => Ok(()),
+            Some(Record::Folder(_) | Record::Full(_)) | None => Ok(()),
         }
     }
 }
@@ -500,7 +500,10 @@ pub struct Watch {
 pub enum Record {
     /// `<user>-<utc>.bin` in this directory.
     Folder(PathBuf),
+    /// A file, which holds one room.
     File(PathBuf),
+    /// The file of an earlier room: nothing else is recorded.
+    Full(PathBuf),
 }
 
 /// Result of a channel.

@@ -35,7 +35,7 @@ use super::{
     room_running,
 };
 use crate::{
-    log_target::TOKENS,
+    log_target::{TOKENS, UNRECORDED},
     pipeline::{Pacing, Pipeline},
     recorder::{Recorder, RecorderOptions, Target},
     room::{End, Permit, Slot},
@@ -378,13 +378,18 @@ impl Channel {
     pub(super) fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
         // The later parts must not exist either.
         self.options.check_file()?;
+        // The offsets of a replay are those of its recording, so no wall clock belongs to them.
+        let is_replay = header.source == REPLAY;
+        let at = if is_replay { "" } else { "@" };
         let target = match &self.options.record {
             None => return Ok(None),
             Some(Record::File(path)) => Target::File(path.clone()),
             Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
+            Some(Record::Full(path)) => {
+                warn!(target: UNRECORDED, file = %path.display(), "⚠️ Not recording {at}{user}: the file holds an earlier room");
+                return Ok(None);
+            }
         };
-        // The offsets of a replay are those of its recording, so no wall clock belongs to them.
-        let is_replay = header.source == REPLAY;
         let defaults = RecorderOptions::default();
         let options = RecorderOptions {
             rotate: self.options.rotate,
@@ -395,7 +400,6 @@ impl Channel {
         };
         let recorder = Recorder::start(&target, header, &options)?;
         self.driver.update_upstream(|upstream| upstream.begin_recording(Arc::new(recorder.gauge())));
-        let at = if is_replay { "" } else { "@" };
         info!(path = shown(recorder.path()), "📼 Recording {at}{user}");
         Ok(Some(recorder))
     }
@@ -426,8 +430,9 @@ impl Channel {
             files.paths().iter().for_each(|path| drop(std::fs::remove_file(path)));
             return None;
         }
-        // A file holds one room, so later rooms are not recorded.
-        self.options.record.take_if(|record| matches!(record, Record::File(_)));
+        if let Some(Record::File(path)) = &self.options.record {
+            self.options.record = Some(Record::Full(path.clone()));
+        }
         self.ended.loss += loss;
         self.ended.recordings.extend(files.paths());
         let problem = match finished {
