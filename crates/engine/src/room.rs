@@ -13,10 +13,7 @@
 //!          that wait try again                └──────────── the source has ended ───► End ◄───┘ closed its socket
 //! ```
 //!
-//! If the main channel opened the room, it ends when the main channel leaves it for another user, or is told
-//! to disconnect. If the channel of a token opened it, it ends with that channel:
-//! [`LINGER`](crate::channels::LINGER) after the last client has left, but not while the main channel is a
-//! guest.
+//! ARCHITECTURE.md lists who ends a room, and what its clients get.
 
 use std::{
     collections::BTreeMap,
@@ -88,7 +85,7 @@ impl Rooms {
     /// 1. the failure of the last look-up, if the upstream answered it a moment ago;
     /// 2. `capacity`, if another process is connected to the user (the claim);
     /// 3. `capacity`, if all live rooms are taken (the slot);
-    /// 4. `rate_limited`, or `capacity` if too many wait (the turn).
+    /// 4. `rate_limited`, or `capacity` if the look-ups of this minute are used up (the turn).
     pub(crate) async fn obtain(
         &self,
         mut permit: Permit,

@@ -10,7 +10,7 @@
 //!  │    │ ▲                                  │                                │    │
 //!  └────┘ └── enough subscribers, ─ Held ────┘ DELETE USER                    └────┘ load NAME
 //!             or connect USER
-//!  connect OTHER, once looked up
+//!  connect OTHER, once looked up; or its claim is lost
 //! ```
 //!
 //! Any of these ends in `Over` with the server, and without `--stay` also when its room or recording ends.

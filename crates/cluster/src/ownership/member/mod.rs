@@ -4,9 +4,9 @@
 //! ```text
 //!             Start, lease held      tail read                 epoch stored
 //! Following ─────────────────────► Reading ─────────► Opening ──────────────► Owning ── Stop ─► Draining
-//!     ▲                               ▲                  │ rejected             │                  │
-//!     │                               └──────────────────┘                      │                  │ all stored
-//!     └──────── lease ends or is lost, another owner, log lost ─────────────────┴──────────────────┘
+//!   ▲   ▲                            │ ▲                 │ rejected             │                  │
+//!   │   └─ others may know more ─────┘ └─────────────────┘                      │                  │ all stored
+//!   └──────── lease ends or is lost, another owner, log lost ───────────────────┴──────────────────┘
 //! ```
 //!
 //! At most one record is in flight. Without an answer, exactly the same record is published again with the
