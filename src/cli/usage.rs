@@ -8,7 +8,7 @@ use livetape_core::error::{Code, Problem};
 use super::command;
 use crate::{
     mask,
-    settings::{KEYS, instead_of},
+    settings::{Form, KEYS, Key, instead_of},
 };
 
 /// Wording of the standard library for invalid numbers, and ours.
@@ -86,15 +86,20 @@ fn same(text: &str, error: &clap::Error) -> Option<&'static str> {
 /// count as another argument, such as the port of `serve`.
 pub(super) fn apart(args: impl Iterator<Item = String>) -> Option<Problem> {
     let args: Vec<_> = args.skip(1).take_while(|arg| arg != "--").collect();
-    let known = command();
-    let command = args.iter().find_map(|arg| known.find_subcommand(arg))?;
     args.windows(2).find_map(|pair| {
         let [switch, value] = pair else { return None };
         let name = switch.strip_prefix("--")?;
-        let key = KEYS.iter().find(|key| key.flag().is_some_and(|flag| flag.long == name))?;
-        let takes = |arg: &clap::Arg| arg.get_long() == Some(name) && arg.is_require_equals_set();
-        let is_value = value.parse::<u16>().is_ok() || key.check(value.as_ref()).is_ok();
-        (is_value && command.get_arguments().any(takes)).then(|| {
+        let is_meant = |key: &&Key| {
+            key.form == Form::SwitchOrAddress && key.flag().is_some_and(|flag| flag.long == name)
+        };
+        let key = KEYS.iter().find(is_meant)?;
+        if value.parse::<u16>().is_err() && key.check(value.as_ref()).is_err() {
+            return None;
+        }
+        // Only now, because building all commands takes a sixth of a start.
+        let known = command();
+        let command = args.iter().find_map(|arg| known.find_subcommand(arg))?;
+        command.get_arguments().any(|arg| arg.get_long() == Some(name)).then(|| {
             Problem::new(Code::BadRequest, format!("{switch} and {value} are two arguments"))
                 .hint(format!("write {switch}={value}, or {value} before {switch}"))
         })

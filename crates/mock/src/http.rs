@@ -246,8 +246,13 @@ where
 }
 
 fn length(request: &Request) -> Result<Length, ReadError> {
-    let length = request.header("content-length");
-    if let Some(coding) = request.header("transfer-encoding") {
+    // A header that is repeated is a list (RFC 9110 §5.3), which neither a length nor `chunked` is.
+    let list = |name: &str| {
+        let values = request.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        Some(values.collect::<Vec<_>>()).filter(|values| !values.is_empty()).map(|values| values.join(", "))
+    };
+    let length = list("content-length");
+    if let Some(coding) = list("transfer-encoding") {
         // A program between client and mock could take another end of the body (RFC 9112 §6.1).
         if length.is_some() || request.is_http_1_0 {
             return Err(bad("`transfer-encoding` needs HTTP/1.1 and no `content-length`"));

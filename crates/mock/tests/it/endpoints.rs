@@ -288,6 +288,7 @@ async fn chunked_bodies_are_read() {
         ("chunked", &format!("1;{}", "x".repeat(40_000)), "400 Bad Request"),
         ("chunked", &format!("0\r\n{}\r\n", "a: b\r\n".repeat(101)), "431 Request Header Fields Too Large"),
         ("gzip, chunked", "0\r\n\r\n", "501 Not Implemented"),
+        ("chunked\r\nTransfer-Encoding: gzip", "0\r\n\r\n", "501 Not Implemented"),
         ("chunked\r\nContent-Length: 5", "0\r\n\r\n", "400 Bad Request"),
     ] {
         assert_eq!(put(coding, body).await, format!("HTTP/1.1 {answer}"), "{coding} {:.50}", body);
@@ -310,6 +311,8 @@ async fn limits_of_requests_are_reported() {
     assert_eq!(rig.admin("PUT /__admin/scenario", "", &most).await, (200, "{\"ok\":true}".into()));
     let longer = "PUT /__admin/scenario HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n";
     assert_eq!(status(&rig, longer).await, "HTTP/1.1 413 Payload Too Large");
+    let two = longer.replace("1048577", "0\r\nContent-Length: 5");
+    assert_eq!(status(&rig, &two).await, "HTTP/1.1 400 Bad Request");
     let headers = |count: usize| {
         format!("GET /live HTTP/1.1\r\n{}Connection: close\r\n\r\n", "a: b\r\n".repeat(count - 1))
     };
