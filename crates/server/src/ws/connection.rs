@@ -10,7 +10,7 @@ use std::{
 
 use axum::body::Bytes;
 use bytes::Buf as _;
-use hyper::upgrade::Upgraded;
+use hyper::{rt::Write as _, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 use livetape_core::{
     error::{Cause, Code, close},
@@ -157,6 +157,11 @@ impl Connection {
 
     pub(super) fn is_open(&self) -> bool {
         self.0.lock().is_some()
+    }
+
+    /// Reads memory that a write needs. Returns what keeps the compiler from leaving that out.
+    pub(super) fn load(&self) -> bool {
+        self.0.try_lock().is_some_and(|io| io.as_ref().is_some_and(|io| io.inner().is_write_vectored()))
     }
 
     /// Closes the connection immediately.

@@ -30,6 +30,7 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
+    hint::black_box,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     slice,
@@ -438,6 +439,11 @@ impl ShardSocket {
         if self.end.is_none() || self.belongs_to(hub) { Visited::Stays } else { Visited::Moves }
     }
 
+    /// Reads memory that a visit needs.
+    fn load(&self) {
+        black_box((self.outbox.connection.load(), self.feed.as_ref().map(Subscriber::position)));
+    }
+
     /// Whether a shard of this channel writes to the socket.
     fn belongs_to(&self, hub: Option<&Hub>) -> bool {
         match (&self.feed, hub) {
@@ -566,6 +572,9 @@ const SOCKETS_PER_SHARD: usize = 1024;
 /// Number of visits before yielding, which take about two milliseconds. Yielding costs as much as two writes if it wakes
 /// another thread.
 const TURN_VISITS: usize = 512;
+/// Number of sockets whose memory is loaded at once, because visits wait for one cache line after the other. Saves a tenth
+/// of the time.
+const LOADED: usize = 64;
 
 /// All shards of a server. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -775,7 +784,12 @@ impl Shard {
     fn visit_turn(&self, at: &mut usize, round: &mut Round) -> bool {
         let mut slots = self.slots.lock();
         let turn = *at + TURN_VISITS;
+        let mut loaded = *at;
         while *at < slots.len().min(turn) {
+            if *at == loaded {
+                loaded += LOADED;
+                slots[*at..].iter().take(LOADED).for_each(ShardSocket::load);
+            }
             match slots[*at].guard(|slot| slot.visit(self.hub.as_ref(), round, false)) {
                 Visited::Stays | Visited::More => *at += 1,
                 leaves => self.remove(*at, &mut slots, leaves),
