@@ -37,9 +37,13 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Returns the value of a header.
+    /// Returns the first value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.values(name).next()
+    }
+
+    fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns the last non-empty value of a query parameter: client libraries append a parameter to override
@@ -78,8 +82,8 @@ impl Request {
 
     /// Whether the client asks to close the connection after the answer.
     pub(crate) fn wants_close(&self) -> bool {
-        let values = self.headers.iter().filter(|(name, _)| name == "connection").map(|(_, value)| value);
-        let options: Vec<_> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+        let options: Vec<_> =
+            self.values("connection").flat_map(|value| value.split(',')).map(str::trim).collect();
         let has = |option: &str| options.iter().any(|it| it.eq_ignore_ascii_case(option));
         // RFC 9112 §9.3
         has("close") || self.is_http_1_0 && !has("keep-alive")
@@ -247,10 +251,7 @@ where
 
 fn length(request: &Request) -> Result<Length, ReadError> {
     // A header that is repeated is a list (RFC 9110 §5.3), which neither a length nor `chunked` is.
-    let list = |name: &str| {
-        let values = request.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        Some(values.collect::<Vec<_>>()).filter(|values| !values.is_empty()).map(|values| values.join(", "))
-    };
+    let list = |name| request.header(name).map(|_| request.values(name).collect::<Vec<_>>().join(", "));
     let length = list("content-length");
     if let Some(coding) = list("transfer-encoding") {
         // A program between client and mock could take another end of the body (RFC 9112 §6.1).
