@@ -15,8 +15,9 @@ use livetape_feed::{
 };
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-use crate::recorder::Tap;
+use crate::{log_target::UNRECORDED, recorder::Tap};
 
 /// Decodes items and publishes their events, with an optional recorder in front of the decoder.
 #[derive(Debug)]
@@ -148,8 +149,10 @@ impl Pipeline {
 
     /// Starts a new generation at `offset`; `before` contains the items that describe open connections.
     pub async fn start_generation(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
-        // Stop recording: ids repeat in the new generation, and a recording holds only one.
-        self.tap = None;
+        // Ids repeat in the new generation, and a recording holds only one.
+        if self.tap.take().is_some() {
+            warn!(target: UNRECORDED, "⚠️ Not recording the rest: the replay begins anew, and the file holds what came before");
+        }
         self.decoder.start_generation();
         self.restore(offset, before, pacing).await;
     }

@@ -120,9 +120,9 @@ async fn failures_of_the_rooms_of_tokens_are_logged_by_default() {
     assert!(!told.contains(SECRET), "{told}");
 }
 
-/// A file holds one room, so who records must learn that a later one is missing.
+/// A file holds one room or pass of a replay, so who records must learn that a later one is missing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_is_not_recorded_is_logged() {
+async fn what_is_not_recorded_is_logged() {
     let mock = over_tcp("end = \"stay\"\nuser = [{ name = \"ann\" }, { name = \"ben\" }]\n").await;
     let folder = tempfile::tempdir().unwrap();
     let (url, file) = (mock.url(), folder.path().join("show.bin"));
@@ -138,6 +138,12 @@ async fn a_room_that_is_not_recorded_is_logged() {
         !log.contains("@ann") && log.contains("⚠️ Not recording @ben: the file holds an earlier room"),
         "{log}"
     );
+
+    let file = folder.path().join("replay.bin");
+    let laps = ["--loop", "3", "--speed", "max", "--wait-clients", "0", "--exit-when-done", "--quiet"];
+    let server = start(&[&["replay", "demo", "--record", text(&file)], &laps[..]].concat(), &[]);
+    let (_, log) = tokio::task::block_in_place(|| server.wait_for_log());
+    assert_eq!(log.matches("⚠️ Not recording the rest").count(), 1, "{log}");
 }
 
 /// Log collectors parse every line of a container, whatever wrote it.
